@@ -1,0 +1,12 @@
+"""Names for the kinds of value that pass between the modules."""
+
+from typing import Any, TypeAlias
+
+Array: TypeAlias = Any
+"""An array of any library that follows the Python array API standard."""
+
+Namespace: TypeAlias = Any
+"""The module ``xp`` that holds an array library's standard functions."""
+
+Tree: TypeAlias = Any
+"""Arrays in nested dicts and tuples."""

@@ -1,0 +1,64 @@
+"""Checks of plain arguments at the public edge."""
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+
+def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
+    """Return the error for a name that is none of `valid`, with the nearest one."""
+    valid = sorted(valid)
+    near = difflib.get_close_matches(str(value).lower(), valid, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ValueError(f"{argument} must be one of {', '.join(map(repr, valid))}, got {value!r}{hint}")
+
+
+def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str, ...]) -> Any:
+    """Return `table[value]` for a name, or `value` itself if it has all `methods`."""
+    if isinstance(value, str):
+        if value not in table:
+            raise unknown(argument, value, table)
+        return table[value]
+    lacking = [method for method in methods if not callable(getattr(value, method, None))]
+    if lacking or isinstance(value, type):
+        raise TypeError(
+            f"{argument} must be a name ({', '.join(map(repr, sorted(table)))}) or an object "
+            f"with {' and '.join(methods)}, got {value!r}"
+        )
+    return value
+
+
+def whole(argument: str, value: Any, least: int = 1) -> int:
+    """Return `value` as an int of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{argument} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{argument} must be at least {least}, got {value}")
+    return int(value)
+
+
+def number(
+    argument: str, value: Any, *, above: float | None = None, least: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return `value` as a finite float within the given bounds."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{argument} must be a number, got {value!r}")
+    expected = [
+        text
+        for text, bound in (
+            (f"above {above}", above), (f"at least {least}", least), (f"below {below}", below),
+        )
+        if bound is not None
+    ]
+    if (
+        not math.isfinite(value)
+        or (above is not None and value <= above)
+        or (least is not None and value < least)
+        or (below is not None and value >= below)
+    ):
+        bounds = " and ".join(expected) or "finite"
+        raise ValueError(f"{argument} must be a finite number {bounds}, got {value!r}")
+    return float(value)

@@ -1,0 +1,78 @@
+"""The affine map y = x W + b over all steps and the whole batch, and its transpose.
+
+Time and batch are flattened, so that each is one large product. Any leading
+axes of x (..., T, B, F), W (..., F, O) and b (..., 1, O) are broadcast; the
+gradient of what was broadcast is the sum over the copies.
+"""
+
+from xprnn._typing import Array, Namespace
+
+__all__ = ["backward", "forward", "rows", "sum_to", "weight_gradient"]
+
+
+def rows(a: Array, *, xp: Namespace) -> Array:
+    """Flatten (..., T, B, F) to (..., T·B, F)."""
+    *lead, steps, batch, features = a.shape
+    return xp.reshape(a, (*lead, steps * batch, features))
+
+
+def sum_to(a: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
+    """Sum over the axes along which an array of `shape` was broadcast to that of `a`."""
+    extra = len(a.shape) - len(shape)
+    if extra:
+        a = xp.sum(a, axis=tuple(range(extra)))
+    copied = tuple(i for i, n in enumerate(shape) if n == 1 != a.shape[i])
+    return xp.sum(a, axis=copied, keepdims=True) if copied else a
+
+
+def forward(params: dict[str, Array], x: Array, *, xp: Namespace) -> Array:
+    """Return y = x W + b.
+
+    Parameters
+    ----------
+    params : dict
+        W (..., F, O) and, if there is a bias, b (..., 1, O).
+    x : array, (..., T, B, F)
+
+    Returns
+    -------
+    array, (..., T, B, O)
+    """
+    y = rows(x, xp=xp) @ params["W"]
+    if "b" in params:
+        y = y + params["b"]
+    return xp.reshape(y, (*y.shape[:-2], *x.shape[-3:-1], y.shape[-1]))
+
+
+def weight_gradient(x: Array, dy: Array, W: Array, *, xp: Namespace) -> Array:
+    """Return dW = Σ xᵀ dy, summed over all steps and the batch."""
+    dW = xp.matrix_transpose(rows(x, xp=xp)) @ rows(dy, xp=xp)
+    return sum_to(dW, W.shape, xp=xp)
+
+
+def backward(
+    params: dict[str, Array], dy: Array, x: Array, *, xp: Namespace
+) -> tuple[dict[str, Array], Array]:
+    """Return the gradients dW = Σ xᵀ dy, db = Σ dy and dx = dy Wᵀ.
+
+    Parameters
+    ----------
+    params : dict
+        W (..., F, O) and, if there is a bias, b (..., 1, O).
+    dy : array, (..., T, B, O)
+    x : array, (..., T, B, F)
+
+    Returns
+    -------
+    grads : dict
+        Shaped like `params`.
+    dx : array, (..., T, B, F)
+    """
+    W, dy_rows = params["W"], rows(dy, xp=xp)
+    grads = {"W": weight_gradient(x, dy, W, xp=xp)}
+    if "b" in params:
+        db = xp.sum(dy_rows, axis=-2, keepdims=True)
+        grads["b"] = sum_to(db, params["b"].shape, xp=xp)
+    dx = dy_rows @ xp.matrix_transpose(W)
+    dx = xp.reshape(dx, (*dx.shape[:-2], *x.shape[-3:]))
+    return grads, sum_to(dx, x.shape, xp=xp)

@@ -1,0 +1,295 @@
+"""Backends: which array library computes, on which device, and how arrays get there.
+
+This is the one module of the core that names a library. Everything else is
+handed a namespace `xp`. Optional libraries are imported when they are asked
+for, and recognised without importing them.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import array_api_compat
+import array_api_compat.numpy as host
+import numpy
+
+from xprnn._typing import Array, Namespace
+from xprnn._validate import unknown
+from xprnn.errors import BackendUnavailableError
+
+__all__ = [
+    "NAMES", "Backend", "Status", "backends", "generator", "host", "of", "resolve", "status",
+    "to_host",
+]
+
+NAMES = ("numpy", "cupy", "torch", "array_api_strict")
+
+_NAMESPACES = {
+    "numpy": "array_api_compat.numpy",
+    "cupy": "array_api_compat.cupy",
+    "torch": "array_api_compat.torch",
+    "array_api_strict": "array_api_strict",
+}
+
+_INSTALL = {
+    "cupy": 'pip install "xprnn[cuda12]" (CUDA 12) or pip install "xprnn[cuda13]" (CUDA 13)',
+    "torch": 'pip install "xprnn[torch]"',
+    "array_api_strict": "pip install array-api-strict",
+}
+
+
+class Status(NamedTuple):
+    """Whether a backend can be used here, and if not, why and what helps."""
+
+    name: str
+    usable: bool
+    version: str | None
+    devices: tuple[str, ...]
+    reason: str | None
+    hint: str | None
+
+    def __str__(self) -> str:
+        if self.usable:
+            return f"{self.name} {self.version}: {', '.join(self.devices)}"
+        return f"{self.name}: cannot be used: {self.reason}. What helps: {self.hint}"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library and one of its devices.
+
+    Attributes
+    ----------
+    name : str
+        ``"numpy"``, ``"cupy"``, ``"torch"`` or ``"array_api_strict"``.
+    device : str
+        The device as it is written after the colon, as in ``"cupy:1"``.
+    """
+
+    name: str
+    device: str
+
+    def __str__(self) -> str:
+        return self.name if self.name == "numpy" else f"{self.name}:{self.device}"
+
+    @property
+    def xp(self) -> Namespace:
+        """The library's standard namespace."""
+        return importlib.import_module(_NAMESPACES[self.name])
+
+    @property
+    def default_dtype(self) -> str:
+        """The name of the library's default float."""
+        if self.name == "torch":
+            return str(self.xp.get_default_dtype()).removeprefix("torch.")
+        with self.active():
+            return str(self.xp.__array_namespace_info__().default_dtypes()["real floating"]).split(".")[-1]
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Compute on this device; overflow shows in the numbers and not as a warning."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(numpy.errstate(over="ignore", invalid="ignore"))
+            if self.name == "cupy":
+                stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
+            yield
+
+    def asarray(self, array: Array, dtype: str) -> Array:
+        """Return a host array or an array of this backend with `dtype`, on this device."""
+        xp = self.xp
+        if not array_api_compat.is_numpy_array(array):
+            return xp.astype(array, getattr(xp, dtype), copy=False)
+        array = array.astype(dtype, copy=False)
+        if self.name == "numpy":
+            return array
+        with self.active():
+            # A copy that the library may own: torch takes neither read-only nor reversed memory.
+            return xp.asarray(array.copy(order="C"), device=_native(self.name, self.device))
+
+
+def generator(seed: Any) -> numpy.random.Generator:
+    """Return the host's generator of random numbers for `seed`."""
+    return numpy.random.default_rng(seed)
+
+
+def _native(name: str, device: str) -> Any:
+    """Return the library's own object for a device."""
+    if name == "cupy":
+        return importlib.import_module("cupy").cuda.Device(int(device))
+    if name == "array_api_strict":
+        strict = importlib.import_module("array_api_strict")
+        known = {_device_name(d): d for d in strict.__array_namespace_info__().devices()}
+        return known[device]
+    return device
+
+
+def _device_name(device: Any) -> str:
+    """Return how a library's device is written after the colon."""
+    text = str(getattr(device, "id", device))
+    if "Device(" in text:
+        text = text.split("'")[1]
+    return "cpu" if text == "CPU_DEVICE" else text
+
+
+def _cupy_trouble() -> tuple[str, str] | None:
+    """Return why CuPy, which is installed, finds no GPU, and what helps."""
+    runtime = importlib.import_module("cupy").cuda.runtime
+    driver = runtime.driverGetVersion()
+    if driver == 0:
+        return (
+            "CuPy is installed, but this machine has no CUDA driver",
+            "install NVIDIA's driver for the GPU (https://www.nvidia.com/drivers); "
+            "without an NVIDIA GPU use backend='numpy'",
+        )
+    try:
+        count = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        if "Insufficient" in str(error):
+            return (
+                f"the CUDA driver (for CUDA {driver // 1000}.{driver % 1000 // 10}) is older than "
+                "this CuPy needs",
+                'update the driver, or take the CuPy that fits it: pip install "xprnn[cuda12]"',
+            )
+        if "NoDevice" not in str(error):
+            return f"CUDA does not start: {error}", "run nvidia-smi, which should list the GPU"
+        count = 0
+    if count == 0:
+        return (
+            "CuPy and a CUDA driver are installed, but CUDA sees no device",
+            "check CUDA_VISIBLE_DEVICES and that nvidia-smi lists the GPU",
+        )
+    return None
+
+
+def _devices(name: str) -> tuple[str, ...]:
+    if name == "cupy":
+        runtime = importlib.import_module("cupy").cuda.runtime
+        return tuple(str(i) for i in range(runtime.getDeviceCount()))
+    if name == "torch":
+        torch = importlib.import_module("torch")
+        return ("cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count())))
+    if name == "array_api_strict":
+        strict = importlib.import_module("array_api_strict")
+        names = [_device_name(d) for d in strict.__array_namespace_info__().devices()]
+        return tuple(n for n in names if not n.startswith("no_"))
+    return ("cpu",)
+
+
+@lru_cache
+def status(name: str) -> Status:
+    """Say whether the backend of that name can be used here.
+
+    Examples
+    --------
+    >>> from xprnn.backend import status
+    >>> status("numpy").usable
+    True
+    """
+    top = name if importlib.util.find_spec(name) is not None else None
+    if top is None:
+        reason = f"{'CuPy' if name == 'cupy' else name} is not installed"
+        return Status(name, False, None, (), reason, _INSTALL[name])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            version = importlib.import_module(name).__version__
+            importlib.import_module(_NAMESPACES[name])
+    except Exception as error:  # a broken installation can raise anything
+        reason = f"{name} is installed but does not import: {error}"
+        return Status(name, False, None, (), reason, f"reinstall it: {_INSTALL[name]}")
+    trouble = _cupy_trouble() if name == "cupy" else None
+    if trouble:
+        return Status(name, False, version, (), *trouble)
+    return Status(name, True, version, _devices(name), None, None)
+
+
+def backends() -> tuple[Status, ...]:
+    """Return what is known of every backend: version, devices, or why it can't be used.
+
+    Returns
+    -------
+    tuple of Status
+        Each with `name`, `usable`, `version`, `devices`, `reason` and `hint`;
+        printed, each is one line.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> [status.name for status in xprnn.backends()]
+    ['numpy', 'cupy', 'torch', 'array_api_strict']
+    """
+    return tuple(status(name) for name in NAMES)
+
+
+def resolve(spec: "str | Backend") -> Backend:
+    """Return the backend that `spec` names.
+
+    Parameters
+    ----------
+    spec : str or Backend
+        A name, with a device if it is not the first: ``"numpy"``, ``"cupy"``,
+        ``"cupy:1"``, ``"torch"``, ``"torch:cuda"``, ``"array_api_strict:device1"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend or no device of that name.
+    BackendUnavailableError
+        If it can't be used on this machine; says why and what helps.
+
+    Examples
+    --------
+    >>> from xprnn.backend import resolve
+    >>> resolve("numpy")
+    Backend(name='numpy', device='cpu')
+    """
+    if isinstance(spec, Backend):
+        return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {spec!r}")
+    name, _, device = spec.partition(":")
+    if name not in NAMES:
+        raise unknown("backend", name, NAMES)
+    found = status(name)
+    if not found.usable:
+        raise BackendUnavailableError(str(found))
+    if name == "torch" and device.startswith("cuda") and len(found.devices) == 1:
+        raise BackendUnavailableError(
+            f"torch {found.version} sees no CUDA device. What helps: a CUDA build of torch and "
+            "NVIDIA's driver; torch.cuda.is_available() should say True"
+        )
+    device = {"": found.devices[0], "cuda": "cuda:0"}.get(device, device)
+    if device not in found.devices:
+        raise unknown(f"the device of backend {name!r}", device, found.devices)
+    return Backend(name, device)
+
+
+def of(array: Array) -> Backend | None:
+    """Return the backend that an array belongs to; None if it is of no known library."""
+    if array_api_compat.is_numpy_array(array):
+        return Backend("numpy", "cpu")
+    if array_api_compat.is_cupy_array(array):
+        return Backend("cupy", _device_name(array.device))
+    if array_api_compat.is_torch_array(array):
+        return Backend("torch", _device_name(array.device))
+    if type(array).__module__.startswith("array_api_strict"):
+        return Backend("array_api_strict", _device_name(array.device))
+    return None
+
+
+def to_host(array: Array) -> Any:
+    """Return an array of any backend as a NumPy array."""
+    backend = of(array)
+    if backend is None or backend.name == "numpy":
+        return numpy.asarray(array)
+    if backend.name == "cupy":
+        return array.get()
+    if backend.name == "torch":
+        return array.detach().cpu().numpy()
+    strict = importlib.import_module("array_api_strict")
+    return numpy.asarray(array_api_compat.to_device(array, strict.Device("CPU_DEVICE")))

@@ -1,0 +1,276 @@
+"""Proof that a gradient is right: comparison with finite differences.
+
+`compare` holds a gradient against the values of the function it belongs to;
+`check` does so for a whole network (or a cell of one's own in a `Recurrent`
+layer), on random parameters, data and masks::
+
+    from xprnn import gradients, layers
+    print(gradients.check(layers.Stack((layers.Recurrent(4), layers.Dense(1)))))
+
+**What is compared.** For each array θ and a random direction v of norm 1, the
+analytic number Σ v ∂L/∂θ with the numeric one, D(s) = (4 d(s/2) - d(s)) / 3. Here
+d(s) = (L(θ + s v) - L(θ - s v)) / 2s is the central difference, and D Richardson's
+extrapolation of it, whose truncation error falls as s⁴.
+
+**The tolerance** is eps^(2/3) of the larger number (4e-11 in float64), plus what
+rounding alone can do to D at that step, 64 eps max|L| / s.
+
+**The step** s starts at eps^(1/5), where truncation and rounding balance. No
+difference quotient across a kink (of relu, of an absolute value) means anything.
+So D(s) counts only if it agrees with D(s/2) to the tolerance; where not, s is
+divided by 8, so that it no longer reaches the kink, and after six steps another
+direction is tried. If four directions fail, the verdict is "kink", which is not
+a pass: the function has no gradient at that point.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from xprnn import losses, tree
+from xprnn._typing import Array, Namespace, Tree
+from xprnn.backend import generator, host, of, resolve
+from xprnn.layers import Layer
+from xprnn.losses import Loss
+
+__all__ = ["Report", "Row", "check", "compare"]
+
+
+class Row(NamedTuple):
+    """The comparison for one array along one direction."""
+
+    name: str
+    analytic: float
+    numeric: float
+    error: float
+    """|analytic - numeric| over the larger of the two, 0 if both are 0."""
+    tolerance: float
+    """The largest |analytic - numeric| that passes."""
+    step: float
+    verdict: str
+    """``"ok"``, ``"wrong"`` or ``"kink"``."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a gradient check found; prints as a table."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is ``"ok"``."""
+        return all(row.verdict == "ok" for row in self.rows)
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The names whose gradient is wrong."""
+        return tuple(dict.fromkeys(row.name for row in self.rows if row.verdict == "wrong"))
+
+    def __str__(self) -> str:
+        head = f"{'name':<12} {'analytic':>23} {'numeric':>23} {'rel. error':>10} {'step':>8}  verdict"
+        lines = [
+            f"{r.name:<12} {r.analytic:>23.15e} {r.numeric:>23.15e} {r.error:>10.1e} "
+            f"{r.step:>8.1e}  {r.verdict}"
+            for r in self.rows
+        ]
+        return "\n".join([head, *lines])
+
+
+class _Quotient(NamedTuple):
+    """A directional derivative by finite differences, where there is one."""
+
+    value: float
+    rounding: float
+    step: float
+
+
+def _numeric(along: Callable[[float], float], eps: float) -> _Quotient | None:
+    """Differentiate `along` at 0; None if a kink is within reach of every step."""
+    step = eps**0.2
+    for _ in range(6):
+        values = {s: along(s) for k in (1, 2, 4) for s in (step / k, -step / k)}
+        d1, d2, d4 = ((values[step / k] - values[-step / k]) * k / (2 * step) for k in (1, 2, 4))
+        wide, narrow = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3
+        rounding = 64 * eps * max(map(abs, values.values())) / step
+        if abs(wide - narrow) <= eps ** (2 / 3) * max(abs(wide), abs(narrow)) + rounding:
+            return _Quotient(narrow, rounding, step)
+        step /= 8
+    return None
+
+
+def compare(
+    function: Callable[[Tree], Array],
+    point: Tree,
+    gradient: Tree,
+    *,
+    directions: int = 2,
+    seed: int = 0,
+    xp: Namespace,
+) -> Report:
+    """Hold a gradient against finite differences of its function.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a tree like `point`, returns a number, or one for each model; their
+        sum is differentiated.
+    point : tree of arrays
+        Where to differentiate; float64 unless the tolerance of float32 is enough.
+    gradient : tree of arrays
+        What is to be proven, shaped like `point`.
+    directions : int
+        How many random directions for each array.
+    seed : int
+        Of the directions.
+    xp : namespace
+        The standard namespace of the arrays.
+
+    Returns
+    -------
+    Report
+        One row for each array and direction; the module's page says how each is
+        computed and judged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import gradients
+    >>> x = np.array([[1.0, 2.0]])
+    >>> gradients.compare(lambda p: (p["x"] ** 3).sum(), {"x": x}, {"x": 3 * x**2}, xp=np).ok
+    True
+    >>> gradients.compare(lambda p: (p["x"] ** 3).sum(), {"x": x}, {"x": x}, xp=np).wrong
+    ('x',)
+    """
+    flat, slopes = tree.flatten(point), tree.flatten(gradient)
+    rng = generator(seed)
+    rows = []
+    for name, array in flat.items():
+        if array.shape != slopes[name].shape:
+            raise ValueError(
+                f"the gradient of {name} has shape {slopes[name].shape}, expected {array.shape}"
+            )
+        rows += [
+            _row(function, point, name, array, slopes[name], rng, xp) for _ in range(directions)
+        ]
+    return Report(tuple(rows))
+
+
+def _row(function, point, name, array, slope, rng, xp) -> Row:
+    """Compare along one direction, another one where the first meets a kink."""
+    flat = tree.flatten(point)
+    eps = float(xp.finfo(array.dtype).eps)
+    for _ in range(4):
+        draw = rng.standard_normal(array.shape)
+        draw = draw / ((draw * draw).sum() ** 0.5 or 1.0)
+        direction = of(array).asarray(draw, str(array.dtype).split(".")[-1])
+
+        def along(s, direction=direction):
+            moved = tree.unflatten({**flat, name: array + s * direction}, like=point)
+            return float(xp.sum(function(moved)))
+
+        analytic = float(xp.sum(slope * direction))
+        found = _numeric(along, eps)
+        if found:
+            larger = max(abs(analytic), abs(found.value))
+            distance = abs(analytic - found.value)
+            tolerance = eps ** (2 / 3) * larger + found.rounding
+            error = distance / larger if larger else 0.0
+            verdict = "ok" if distance <= tolerance else "wrong"
+            return Row(name, analytic, found.value, error, tolerance, found.step, verdict)
+    return Row(name, analytic, math.nan, math.nan, math.nan, math.nan, "kink")
+
+
+def check(
+    network: Layer,
+    *,
+    features: int = 3,
+    steps: int = 5,
+    batch: int = 2,
+    models: tuple[int, ...] = (),
+    masked: bool = False,
+    loss: str | Loss = "half_mse",
+    backend: str = "numpy",
+    directions: int = 2,
+    seed: int = 0,
+) -> Report:
+    """Check every gradient of a network at a random point, in float64.
+
+    What is differentiated is L = loss(ŷ, y) + ½ Σ state(T)², for every
+    parameter, for x and for the initial state.
+
+    Parameters
+    ----------
+    network : Layer
+        Any layer or stack; ``Recurrent(4, cell=MyCell())`` checks a cell of your own.
+    features, steps, batch : int
+        F, T and B of the random x (T, B, F).
+    models : tuple of int
+        Leading axes: so many models side by side, each with its own parameters.
+    masked : bool
+        Make about a third of the steps padding that holds NaN.
+    loss : str or Loss
+    backend : str
+        Where to compute, as for `fit`.
+    directions : int
+        How many random directions for each array.
+    seed : int
+        Of the parameters, the data, the mask and the directions.
+
+    Returns
+    -------
+    Report
+        ``report.ok`` is the verdict; printed, it is a table.
+
+    Examples
+    --------
+    >>> from xprnn import gradients
+    >>> from xprnn.layers import Dense, Recurrent, Stack
+    >>> report = gradients.check(Stack((Recurrent(4), Dense(1))), directions=1)
+    >>> report.ok
+    True
+    >>> [row.name for row in report.rows][:4]
+    ['params.0.W', 'params.0.U', 'params.0.b', 'params.1.W']
+    """
+    loss = losses.get(loss)
+    place = resolve(backend)
+    xp, rng = place.xp, generator(seed)
+
+    def move(a):
+        return place.asarray(a, "float64")
+
+    with place.active():
+        drawn, outputs = network.init(rng, features)
+        params = tree.map(
+            lambda a: move(a + 0.3 * rng.standard_normal((*models, *a.shape))), drawn
+        )
+        state = tree.map(
+            lambda s: move(0.5 * rng.standard_normal(s.shape)),
+            network.initial_state(params, batch, xp=xp),
+        )
+        x = rng.standard_normal((*models, steps, batch, features))
+        y = rng.standard_normal((*models, steps, batch, outputs))
+        mask = None
+        if masked:
+            kept = rng.random((steps, batch, 1)) < 0.67
+            kept[0] = True
+            x, y = (host.where(kept, a, host.nan) for a in (x, y))
+            mask = xp.asarray(move(kept), dtype=xp.bool)
+        x, y = move(x), move(y)
+
+        def objective(point):
+            y_hat, end, cache = network.forward(
+                point["params"], point["x"], point["state"], mask, xp=xp
+            )
+            value, dy = loss(y_hat, y, mask, xp=xp)
+            value = xp.sum(value) + sum(xp.sum(s * s) for s in tree.leaves(end)) / 2
+            return value, dy, end, cache
+
+        point = {"params": params, "x": x, "state": state}
+        _, dy, end, cache = objective(point)
+        dparams, dx, dstate = network.backward(params, dy, end, cache, xp=xp)
+        gradient = {"params": dparams, "x": dx, "state": dstate}
+        return compare(
+            lambda p: objective(p)[0], point, gradient, directions=directions, seed=seed, xp=xp
+        )

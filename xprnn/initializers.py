@@ -1,0 +1,137 @@
+"""Initial weights, drawn on the host by a NumPy generator.
+
+An initializer is any callable ``initializer(rng, shape, hidden_size)`` that
+returns a float64 array of `shape` (rows, columns). `hidden_size` is the number
+of hidden units that the layer holds (recurrent) or reads (dense). Numbers are
+drawn on the host so that a seed gives the same weights on every backend.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from array_api_compat import array_namespace
+
+from xprnn._typing import Array
+from xprnn._validate import chosen
+
+__all__ = [
+    "GlorotNormal", "GlorotUniform", "Initializer", "Normal", "Orthogonal", "Uniform", "Zeros",
+    "gates", "get",
+]
+
+
+class Initializer(Protocol):
+    """What an initializer must be."""
+
+    def __call__(self, rng, shape: tuple[int, int], hidden_size: int) -> Array:
+        """Return an array of `shape` drawn from `rng`."""
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """All zeros."""
+
+    def __call__(self, rng, shape, hidden_size):
+        return 0.0 * rng.random(shape)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal numbers of mean 0; the lecture draws all weights with std 0.1.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation.
+    """
+
+    std: float = 0.1
+
+    def __call__(self, rng, shape, hidden_size):
+        return self.std * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform numbers in ±1/√H, torch's rule for recurrent layers."""
+
+    def __call__(self, rng, shape, hidden_size):
+        bound = 1 / math.sqrt(hidden_size)
+        return rng.uniform(-bound, bound, shape)
+
+
+@dataclass(frozen=True)
+class GlorotUniform:
+    """Uniform numbers in ±√(6 / (rows + columns)).
+
+    Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", 2010.
+    """
+
+    def __call__(self, rng, shape, hidden_size):
+        bound = math.sqrt(6 / sum(shape))
+        return rng.uniform(-bound, bound, shape)
+
+
+@dataclass(frozen=True)
+class GlorotNormal:
+    """Normal numbers of variance 2 / (rows + columns); source as `GlorotUniform`."""
+
+    def __call__(self, rng, shape, hidden_size):
+        return math.sqrt(2 / sum(shape)) * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """A matrix with orthonormal rows or columns, whichever are fewer.
+
+    Uniformly distributed: the Q of a normal matrix, its signs fixed by the
+    diagonal of R (Mezzadri, "How to generate random matrices from the
+    classical compact groups", 2007).
+    """
+
+    def __call__(self, rng, shape, hidden_size):
+        rows, columns = shape
+        normal = rng.standard_normal((max(shape), min(shape)))
+        xp = array_namespace(normal)
+        q, r = xp.linalg.qr(normal)
+        q = q * xp.sign(xp.linalg.diagonal(r))
+        return q if rows >= columns else xp.matrix_transpose(q)
+
+
+TABLE: dict[str, Initializer] = {
+    "glorot_normal": GlorotNormal(),
+    "glorot_uniform": GlorotUniform(),
+    "normal": Normal(),
+    "orthogonal": Orthogonal(),
+    "uniform": Uniform(),
+    "zeros": Zeros(),
+}
+
+
+def get(initializer: str | Initializer) -> Initializer:
+    """Return the initializer of that name, or the object itself.
+
+    Raises
+    ------
+    ValueError
+        If there is no initializer of that name.
+    TypeError
+        If the object can't be called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import initializers
+    >>> U = initializers.get("orthogonal")(np.random.default_rng(0), (3, 3), 3)
+    >>> bool(np.allclose(U.T @ U, np.eye(3)))
+    True
+    """
+    return chosen("initializer", initializer, TABLE, ("__call__",))
+
+
+def gates(initializer: Initializer, rng, rows: int, hidden_size: int, count: int) -> Array:
+    """Draw the weights (rows, H) of each of `count` gates, side by side: (rows, count·H)."""
+    blocks = [initializer(rng, (rows, hidden_size), hidden_size) for _ in range(count)]
+    return array_namespace(*blocks).concat(blocks, axis=-1)

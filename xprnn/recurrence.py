@@ -1,0 +1,242 @@
+"""The recurrence over time and its transpose, back-propagation through time.
+
+For any cell, with weights W (..., F, G·H), U (..., H, G·H), b (..., 1, G·H)::
+
+    forward, t = 1 … T                          backward, t = T … 1
+    p(t) = x(t) W + b                           dh(t)  += dy(t)
+    q(t) = h(t-1) U                             dp(t), dq(t), dstate(t-1) = cell.backward(dstate(t))
+    state(t) = cell.forward(p(t), q(t), …)      dh(t-1) += dq(t) Uᵀ
+    y(t) = h(t)
+                                                dW = Σ x(t)ᵀ dp(t)      db = Σ dp(t)
+                                                dU = Σ h(t-1)ᵀ dq(t)    dx(t) = dp(t) Wᵀ
+
+Rumelhart, Hinton and Williams, "Learning internal representations by error
+propagation", 1986; Werbos, "Backpropagation through time", 1990.
+
+At a step where the mask is False, the state stays as it is and y(t) = 0; x(t)
+is never looked at, and no gradient comes in or goes through but that of the
+state itself. What padding holds, NaN too, makes no difference.
+
+Leading axes of x, the weights and the state are models side by side; the
+gradient of what several models share is the sum over them.
+"""
+
+from typing import Any, NamedTuple
+
+from xprnn import affine, masking
+from xprnn._typing import Array, Namespace
+from xprnn.cells import Cell
+
+__all__ = ["REFERENCE", "Cache", "Unroll", "backward", "forward", "unroll", "unroll_backward"]
+
+
+def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
+    """Return a(1), …, a(T), or as many None."""
+    return (None,) * count if a is None else xp.unstack(a, axis=-3)
+
+
+def unroll(
+    cell: Cell,
+    U: Array,
+    p: Array,
+    state: tuple[Array, ...],
+    mask: Array | None,
+    *,
+    xp: Namespace,
+) -> tuple[Array, tuple[Array, ...], Any]:
+    """Run the sequential part forward.
+
+    Parameters
+    ----------
+    cell : Cell
+    U : array, (..., H, G·H)
+    p : array, (..., T, B, G·H)
+    state : tuple of arrays, (..., B, H)
+        state(0), with all the leading axes.
+    mask : array of bool, (T, B, 1), or None
+
+    Returns
+    -------
+    h : array, (..., T + 1, B, H)
+        h(0), …, h(T).
+    state : tuple of arrays, (..., B, H)
+        state(T).
+    memo
+        What `unroll_backward` needs.
+    """
+    h, memo = [state[0]], []
+    masks = _steps(mask, p.shape[-3], xp)
+    for p_t, mask_t in zip(xp.unstack(p, axis=-3), masks, strict=True):
+        new, memo_t = cell.forward(p_t, state[0] @ U, state, xp=xp)
+        state = tuple(
+            masking.select(mask_t, n, s, xp=xp) for n, s in zip(new, state, strict=True)
+        )
+        h.append(state[0])
+        memo.append(memo_t)
+    return xp.stack(h, axis=-3), state, memo
+
+
+def unroll_backward(
+    cell: Cell,
+    U: Array,
+    dy: Array,
+    dstate: tuple[Array, ...],
+    memo: Any,
+    mask: Array | None,
+    *,
+    xp: Namespace,
+) -> tuple[Array, Array, tuple[Array, ...]]:
+    """Run the sequential part backward.
+
+    Parameters
+    ----------
+    cell, U, memo, mask
+        As for and from `unroll`.
+    dy : array, (..., T, B, H)
+        ∂L/∂y(t), zero at padding.
+    dstate : tuple of arrays, (..., B, H)
+        ∂L/∂state(T) from outside.
+
+    Returns
+    -------
+    dp, dq : array, (..., T, B, G·H)
+    dstate : tuple of arrays, (..., B, H)
+        ∂L/∂state(0).
+    """
+    dp, dq = [], []
+    Ut = xp.matrix_transpose(U)
+    masks = _steps(mask, dy.shape[-3], xp)
+    for dy_t, memo_t, mask_t in zip(
+        reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
+    ):
+        dstate = (dstate[0] + dy_t, *dstate[1:])
+        valid = tuple(masking.valid(d, mask_t, xp=xp) for d in dstate)
+        dp_t, dq_t, direct = cell.backward(valid, memo_t, xp=xp)
+        before = (direct[0] + dq_t @ Ut, *direct[1:])
+        dstate = tuple(
+            masking.select(mask_t, b, d, xp=xp) for b, d in zip(before, dstate, strict=True)
+        )
+        dp.append(dp_t)
+        dq.append(dq_t)
+    return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
+
+
+class Unroll(NamedTuple):
+    """The sequential part forward and backward, as `unroll` and `unroll_backward`."""
+
+    forward: Any
+    backward: Any
+
+
+REFERENCE = Unroll(unroll, unroll_backward)
+
+
+class Cache(NamedTuple):
+    """What `backward` needs of `forward`."""
+
+    x: Array
+    """(..., T, B, F), zero at padding."""
+    h: Array
+    """(..., T + 1, B, H): h(0), …, h(T)."""
+    memo: Any
+    mask: Array | None
+    state_shapes: tuple[tuple[int, ...], ...]
+    unroll: Unroll
+
+
+def forward(
+    cell: Cell,
+    params: dict[str, Array],
+    x: Array,
+    state: tuple[Array, ...],
+    mask: Array | None,
+    *,
+    unroll: Unroll = REFERENCE,
+    xp: Namespace,
+) -> tuple[Array, tuple[Array, ...], Cache]:
+    """Run a cell over a sequence.
+
+    Parameters
+    ----------
+    cell : Cell
+    params : dict
+        W (..., F, G·H), U (..., H, G·H), b (..., 1, G·H).
+    x : array, (..., T, B, F)
+    state : tuple of arrays, (..., B, H)
+        state(0).
+    mask : array of bool, (T, B, 1), or None
+        True at valid steps; None where all are.
+    unroll : Unroll
+        The loop to run, the reference's or a faster twin.
+
+    Returns
+    -------
+    y : array, (..., T, B, H)
+        h(t), zero at padding.
+    state : tuple of arrays, (..., B, H)
+        After the last valid step of each row.
+    cache : Cache
+
+    Examples
+    --------
+    Two steps of h(t) = x(t) + h(t-1):
+
+    >>> import numpy as np
+    >>> from xprnn import cells, recurrence
+    >>> params = {"W": np.ones((1, 1)), "U": np.ones((1, 1)), "b": np.zeros((1, 1))}
+    >>> x = np.array([3.0, 4.0]).reshape(2, 1, 1)
+    >>> y, state, cache = recurrence.forward(
+    ...     cells.Elman("identity"), params, x, (np.zeros((1, 1)),), None, xp=np)
+    >>> y.ravel().tolist()
+    [3.0, 7.0]
+    """
+    x = masking.valid(x, mask, xp=xp)
+    p = affine.forward(params, x, xp=xp)
+    lead = xp.broadcast_shapes(p.shape[:-3], params["U"].shape[:-2], state[0].shape[:-2])
+    start = tuple(xp.broadcast_to(s, (*lead, *s.shape[-2:])) for s in state)
+    h, end, memo = unroll.forward(cell, params["U"], p, start, mask, xp=xp)
+    y = masking.valid(h[..., 1:, :, :], mask, xp=xp)
+    return y, end, Cache(x, h, memo, mask, tuple(s.shape for s in state), unroll)
+
+
+def backward(
+    cell: Cell,
+    params: dict[str, Array],
+    dy: Array,
+    dstate: tuple[Array, ...],
+    cache: Cache,
+    *,
+    xp: Namespace,
+) -> tuple[dict[str, Array], Array, tuple[Array, ...]]:
+    """Transpose `forward`: back-propagation through time.
+
+    Parameters
+    ----------
+    cell, params
+        As for `forward`.
+    dy : array, (..., T, B, H)
+        ∂L/∂y.
+    dstate : tuple of arrays, (..., B, H)
+        ∂L/∂state(T) by any other way than y.
+    cache : Cache
+        From `forward`.
+
+    Returns
+    -------
+    grads : dict
+        Shaped like `params`.
+    dx : array, (..., T, B, F)
+        Zero at padding.
+    dstate : tuple of arrays, (..., B, H)
+        ∂L/∂state(0).
+    """
+    x, h, memo, mask, state_shapes, unroll = cache
+    U = params["U"]
+    dy = masking.valid(dy, mask, xp=xp)
+    dp, dq, dstate = unroll.backward(cell, U, dy, dstate, memo, mask, xp=xp)
+    grads, dx = affine.backward(params, dp, x, xp=xp)
+    grads["U"] = affine.weight_gradient(h[..., :-1, :, :], dq, U, xp=xp)
+    dstate = tuple(
+        affine.sum_to(d, shape, xp=xp) for d, shape in zip(dstate, state_shapes, strict=True)
+    )
+    return grads, dx, dstate
