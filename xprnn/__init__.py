@@ -1,6 +1,39 @@
-"""xprnn: recurrent neural networks, written once for NumPy and CuPy."""
+"""xprnn: recurrent neural networks, written once for NumPy and CuPy.
+
+The mathematics (cells, back-propagation through time, losses, optimizers) stands
+written once against the Python array API standard; the same code trains on NumPy
+on a CPU and on CuPy on a CUDA GPU.
+
+>>> import numpy as np
+>>> import xprnn
+>>> x = np.arange(-10, 10, 0.1)
+>>> model = xprnn.fit(x, np.sin(x))
+>>> model.predict(np.arange(0, 10, 0.3)).shape
+(34,)
+"""
 
 from xprnn.backend import backends
+from xprnn.errors import (
+    BackendUnavailableError,
+    MissingExtraError,
+    ModelFileError,
+    NonFiniteError,
+)
+from xprnn.history import History
+from xprnn.model import Model
 from xprnn.objective import value_and_grad
+from xprnn.training import fit
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BackendUnavailableError",
+    "History",
+    "MissingExtraError",
+    "Model",
+    "ModelFileError",
+    "NonFiniteError",
+    "backends",
+    "fit",
+    "value_and_grad",
+]

@@ -293,3 +293,103 @@ def to_host(array: Array) -> Any:
         return array.detach().cpu().numpy()
     strict = importlib.import_module("array_api_strict")
     return numpy.asarray(array_api_compat.to_device(array, strict.Device("CPU_DEVICE")))
+
+
+def admit(argument: str, value: Any) -> Array:
+    """Return an argument as an array of one of the known libraries.
+
+    Lists of numbers and tables that NumPy can read become NumPy arrays.
+
+    Raises
+    ------
+    TypeError
+        If it is no array of numbers, or an array of an unknown library.
+    ValueError
+        If it is a ragged list or a masked array.
+    """
+    if isinstance(value, str | bytes) or value is None:
+        raise TypeError(f"{argument} must be an array of numbers, got {value!r}")
+    if of(value) is None:
+        if hasattr(value, "__array_namespace__") or array_api_compat.is_array_api_obj(value):
+            raise TypeError(
+                f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, which is of "
+                f"none of the known libraries ({', '.join(NAMES)}); convert it to a NumPy array"
+            )
+        try:
+            value = numpy.asarray(value)
+        except ValueError as error:
+            raise ValueError(
+                f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
+                "different lengths do not fit into one array"
+            ) from error
+    if isinstance(value, numpy.ma.MaskedArray):
+        raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
+    if getattr(value, "requires_grad", False):
+        raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
+    if not array_api_compat.is_numpy_array(value):
+        return value
+    if value.dtype.kind == "O":
+        raise TypeError(f"{argument} has dtype object: expected numbers, got {_first(value)}")
+    return value
+
+
+def _first(array: Any) -> str:
+    flat = array.ravel()
+    return f"for example {flat[0]!r:.60}" if flat.size else "nothing"
+
+
+def float_name(argument: str, array: Array) -> str | None:
+    """Return "float32" or "float64"; None for integers, which become the default float.
+
+    Raises
+    ------
+    TypeError
+        For every other dtype, which it names.
+    """
+    name = dtype_name(array)
+    if name in ("float32", "float64"):
+        return name
+    if name.lstrip("u").startswith("int"):
+        return None
+    raise TypeError(f"{argument} has dtype {name}: expected float32, float64 or integers")
+
+
+def dtype_name(array: Array) -> str:
+    """Return the name of an array's dtype, such as ``"float32"``."""
+    return str(array.dtype).split(".")[-1]
+
+
+def common(arrays: dict[str, Array], spec: "str | Backend | None") -> Backend:
+    """Return where to compute: where the arrays are, or the backend asked for.
+
+    Parameters
+    ----------
+    arrays : dict
+        The arrays of one call by the names of their arguments.
+    spec : str, Backend or None
+        Only NumPy arrays are moved, and only to a backend asked for by name.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are of two libraries, on two devices, or elsewhere than `spec`.
+    BackendUnavailableError
+        If the backend asked for can't be used.
+    """
+    places = {argument: of(array) for argument, array in arrays.items()}
+    (first, place), *rest = places.items()
+    for argument, other in rest:
+        if other != place:
+            raise ValueError(
+                f"{first} is on {place} and {argument} on {other}: expected both on one device "
+                "of one library"
+            )
+    if spec is None or spec == place.name:
+        return place
+    wanted = resolve(spec)
+    if place not in (wanted, Backend("numpy", "cpu")):
+        raise ValueError(
+            f"{first} is on {place}, but the computation is to run on {wanted}: move the array, "
+            "or pass a NumPy array, which is moved"
+        )
+    return wanted

@@ -1,0 +1,40 @@
+"""Standardisation: every feature to mean 0 and standard deviation 1."""
+
+from typing import NamedTuple
+
+from xprnn._typing import Array, Namespace
+
+__all__ = ["Scaler"]
+
+
+class Scaler(NamedTuple):
+    """Mean and standard deviation of every feature of the training data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.scaling import Scaler
+    >>> scaler = Scaler.of(np.array([[[1.0]], [[3.0]]]), xp=np)
+    >>> scaler.apply(np.array([2.0, 4.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    mean: Array
+    """(F,)"""
+    scale: Array
+    """(F,); 1 for a feature that is constant."""
+
+    @classmethod
+    def of(cls, x: Array, *, xp: Namespace) -> "Scaler":
+        """Measure the data x (T, B, F) over steps and batch."""
+        mean = xp.mean(x, axis=(0, 1))
+        scale = xp.std(x, axis=(0, 1))
+        return cls(mean, xp.where(scale > 0, scale, xp.ones_like(scale)))
+
+    def apply(self, x: Array) -> Array:
+        """Return (x - mean) / scale for x (..., F)."""
+        return (x - self.mean) / self.scale
+
+    def invert(self, x: Array) -> Array:
+        """Return x · scale + mean for x (..., F)."""
+        return x * self.scale + self.mean

@@ -1,0 +1,194 @@
+"""The packaged training: `fit`."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xprnn import activations, losses, optimizers, tree
+from xprnn._typing import Array, Tree
+from xprnn._validate import chosen, number, unknown, whole
+from xprnn.activations import Activation
+from xprnn.backend import Backend, common, float_name, generator
+from xprnn.batches import check_pair, sequences, time_major
+from xprnn.callbacks import Training, progress_bar
+from xprnn.cells import Elman
+from xprnn.history import History
+from xprnn.layers import Dense, Layer, Recurrent, Stack
+from xprnn.losses import Loss
+from xprnn.model import Model
+from xprnn.optimizers import Optimizer
+from xprnn.run import Position, Run, Watch
+from xprnn.scaling import Scaler
+
+__all__ = ["fit"]
+
+
+@dataclass(frozen=True)
+class _InUnitsOf:
+    """A loss whose gradient is that of the standardised y and whose value is in y's own units."""
+
+    scaler: Scaler
+    loss: Loss
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        value, _ = self.loss(self.scaler.invert(y_hat), self.scaler.invert(y), mask, xp=xp)
+        _, dy_hat = self.loss(y_hat, y, mask, xp=xp)
+        return value, dy_hat
+
+
+def _pair(names: tuple[str, str], values: tuple[object, object]) -> tuple[Array, Array, int]:
+    """Return x and y as (B, T, F) and (B, T, O), and how many axes y had."""
+    x, _ = sequences(names[0], values[0])
+    y, rank = sequences(names[1], values[1])
+    check_pair(x, y, names)
+    return x, y, rank
+
+
+def _validation(data: object, x: Array, y: Array) -> dict[str, Array]:
+    """Return the validation data under the names of their arguments."""
+    if data is None:
+        return {}
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError("validation_data must be a pair (x, y)")
+    names = ("validation_data[0]", "validation_data[1]")
+    pair = _pair(names, (data[0], data[1]))[:2]
+    for name, like, array in zip(names, (x, y), pair, strict=True):
+        if array.shape[-1] != like.shape[-1]:
+            raise ValueError(
+                f"{name} must have {like.shape[-1]} feature(s) as in training, "
+                f"got {array.shape[-1]}"
+            )
+    return dict(zip(names, pair, strict=True))
+
+
+def _dtype(asked: str | None, arrays: dict[str, Array], backend: Backend) -> str:
+    """Return the dtype asked for, or the widest of the arrays'."""
+    found = [float_name(name, array) for name, array in arrays.items()]
+    if asked is not None:
+        if str(asked) not in ("float32", "float64"):
+            raise unknown("dtype", asked, ("float32", "float64"))
+        return str(asked)
+    return max(name or backend.default_dtype for name in found)
+
+
+def _network(
+    network: Layer | None,
+    hidden_size: int,
+    num_layers: int,
+    activation: str | Activation,
+    outputs: int,
+) -> Layer:
+    """Return the network asked for, or recurrent layers with a dense one on top."""
+    asked = (hidden_size, num_layers, activation)
+    if network is None:
+        whole("num_layers", num_layers)
+        cell = Elman(activations.get(activation))
+        hidden = [Recurrent(whole("hidden_size", hidden_size), cell) for _ in range(num_layers)]
+        return Stack((*hidden, Dense(outputs)))
+    if asked != (64, 1, "tanh"):
+        raise ValueError(
+            "hidden_size, num_layers and activation describe the network that fit builds; with "
+            "network= give them to its layers"
+        )
+    methods = ("init", "initial_state", "forward", "backward", "states")
+    return chosen("network", network, {}, methods)
+
+
+def fit(
+    x: object,
+    y: object,
+    *,
+    network: Layer | None = None,
+    hidden_size: int = 64,
+    num_layers: int = 1,
+    activation: str | Activation = "tanh",
+    loss: str | Loss = "half_mse",
+    optimizer: str | Optimizer = "adam",
+    learning_rate: float | None = None,
+    epochs: int = 300,
+    batch_size: int | None = None,
+    validation_data: tuple[object, object] | None = None,
+    clip_norm: float | None = 1.0,
+    standardize: bool = True,
+    seed: int = 0,
+    backend: str | Backend | None = None,
+    dtype: str | None = None,
+    callbacks: Sequence[Callable[[Training], Any]] = (),
+    progress: bool | None = None,
+) -> Model:
+    """Train a recurrent network to give y at every step of x."""
+    loss = losses.get(loss)
+    optimizer = optimizers.get(optimizer, learning_rate)
+    whole("epochs", epochs)
+    whole("seed", seed, least=0)
+    if batch_size is not None:
+        whole("batch_size", batch_size)
+    if clip_norm is not None:
+        number("clip_norm", clip_norm, above=0)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(f"callbacks must hold callables, got {callback!r}")
+
+    x, y, y_rank = _pair(("x", "y"), (x, y))
+    arrays = {"x": x, "y": y, **_validation(validation_data, x, y)}
+    place = common(arrays, backend)
+    xp, dtype = place.xp, _dtype(dtype, arrays, place)
+    features, outputs = x.shape[-1], y.shape[-1]
+    network = _network(network, hidden_size, num_layers, activation, outputs)
+    drawn, produced = network.init(generator(seed), features)
+    if produced != outputs:
+        raise ValueError(f"the network gives {produced} output(s), but y has {outputs}")
+
+    with place.active():
+        params = tree.map(lambda a: place.asarray(a, dtype), drawn)
+        data = [time_major(place.asarray(a, dtype), xp=xp) for a in arrays.values()]
+        scalers: tuple[Scaler | None, Scaler | None] = (None, None)
+        if standardize:
+            scalers = (Scaler.of(data[0], xp=xp), Scaler.of(data[1], xp=xp))
+            data = [s.apply(a) for s, a in zip(scalers * 2, data, strict=False)]
+            loss = _InUnitsOf(scalers[1], loss)
+        history = History()
+
+        def build(position: Position) -> Model:
+            return Model(network, position.params, features, outputs, *scalers, y_rank, history)
+
+        validation = (data[2], data[3]) if validation_data is not None else None
+        run = Run(
+            network, loss, optimizer, clip_norm, data[0], data[1], validation, batch_size, seed,
+            place,
+        )
+        return build(_train(run, run.start(params), epochs, callbacks, progress, history, build))
+
+
+def _train(
+    run: Run,
+    position: Position,
+    epochs: int,
+    callbacks: Sequence[Callable[[Training], Any]],
+    progress: bool | None,
+    history: History,
+    build: Callable[[Position], Model],
+) -> Position:
+    """Go through the epochs; return where the run ended."""
+    watch = Watch(run, position, history, build)
+    with progress_bar(progress, epochs) as report:
+        try:
+            while position.epoch < epochs and history.ended == "running":
+                began = time.perf_counter()
+                after, numbers = run.epoch(position)
+                rate = run.optimizer.rate(after.updates - 1)
+                history.append(numbers, rate, time.perf_counter() - began, xp=run.backend.xp)
+                position = after
+                if watch.due():
+                    report(position.epoch, watch.look(position))
+                training = Training(position.epoch, epochs, history, lambda at=position: build(at))
+                if any([callback(training) is True for callback in callbacks]):
+                    history.ended = "stopped"
+        except KeyboardInterrupt:
+            history.ended = "interrupted"
+        if history.ended == "running":
+            history.ended = "completed"
+        if len(history):
+            report(position.epoch, watch.look(position))
+    return position
