@@ -12,7 +12,8 @@ def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
     valid = sorted(valid)
     near = difflib.get_close_matches(str(value).lower(), valid, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ValueError(f"{argument} must be one of {', '.join(map(repr, valid))}, got {value!r}{hint}")
+    names = ", ".join(map(repr, valid))
+    return ValueError(f"{argument} must be one of {names}, got {value!r}{hint}")
 
 
 def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str, ...]) -> Any:
@@ -40,16 +41,23 @@ def whole(argument: str, value: Any, least: int = 1) -> int:
 
 
 def number(
-    argument: str, value: Any, *, above: float | None = None, least: float | None = None,
+    argument: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
     below: float | None = None,
 ) -> float:
     """Return `value` as a finite float within the given bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a number, got {value!r}")
+    given, value = value, float(value)
     expected = [
         text
         for text, bound in (
-            (f"above {above}", above), (f"at least {least}", least), (f"below {below}", below),
+            (f"above {above}", above),
+            (f"at least {least}", least),
+            (f"below {below}", below),
         )
         if bound is not None
     ]
@@ -60,5 +68,5 @@ def number(
         or (below is not None and value >= below)
     ):
         bounds = " and ".join(expected) or "finite"
-        raise ValueError(f"{argument} must be a finite number {bounds}, got {value!r}")
-    return float(value)
+        raise ValueError(f"{argument} must be a finite number {bounds}, got {given!r}")
+    return value

@@ -17,7 +17,15 @@ from xprnn._typing import Array, Namespace
 from xprnn._validate import chosen
 
 __all__ = [
-    "ELU", "Activation", "Identity", "ReLU", "Sigmoid", "Softplus", "Softsign", "Tanh", "get",
+    "ELU",
+    "Activation",
+    "Identity",
+    "ReLU",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "get",
 ]
 
 

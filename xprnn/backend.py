@@ -15,17 +15,28 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import array_api_compat
-import array_api_compat.numpy as host
-import numpy
+import array_api_compat.numpy
+import numpy as np
 
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.errors import BackendUnavailableError
 
 __all__ = [
-    "NAMES", "Backend", "Status", "backends", "generator", "host", "of", "resolve", "status",
+    "NAMES",
+    "Backend",
+    "Status",
+    "backends",
+    "generator",
+    "host",
+    "of",
+    "resolve",
+    "status",
     "to_host",
 ]
+
+host: Namespace = array_api_compat.numpy
+"""The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
 
@@ -88,13 +99,14 @@ class Backend:
         if self.name == "torch":
             return str(self.xp.get_default_dtype()).removeprefix("torch.")
         with self.active():
-            return str(self.xp.__array_namespace_info__().default_dtypes()["real floating"]).split(".")[-1]
+            info = self.xp.__array_namespace_info__()
+            return _short(info.default_dtypes()["real floating"])
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
         """Compute on this device; overflow shows in the numbers and not as a warning."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(numpy.errstate(over="ignore", invalid="ignore"))
+            stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
             if self.name == "cupy":
                 stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
             yield
@@ -112,9 +124,9 @@ class Backend:
             return xp.asarray(array.copy(order="C"), device=_native(self.name, self.device))
 
 
-def generator(seed: Any) -> numpy.random.Generator:
+def generator(seed: Any) -> np.random.Generator:
     """Return the host's generator of random numbers for `seed`."""
-    return numpy.random.default_rng(seed)
+    return np.random.default_rng(seed)
 
 
 def _native(name: str, device: str) -> Any:
@@ -269,8 +281,8 @@ def resolve(spec: "str | Backend") -> Backend:
     return Backend(name, device)
 
 
-def of(array: Array) -> Backend | None:
-    """Return the backend that an array belongs to; None if it is of no known library."""
+def of(array: Array) -> Any:
+    """Return the Backend that an array belongs to; None if it is of no known library."""
     if array_api_compat.is_numpy_array(array):
         return Backend("numpy", "cpu")
     if array_api_compat.is_cupy_array(array):
@@ -286,13 +298,13 @@ def to_host(array: Array) -> Any:
     """Return an array of any backend as a NumPy array."""
     backend = of(array)
     if backend is None or backend.name == "numpy":
-        return numpy.asarray(array)
+        return np.asarray(array)
     if backend.name == "cupy":
         return array.get()
     if backend.name == "torch":
         return array.detach().cpu().numpy()
     strict = importlib.import_module("array_api_strict")
-    return numpy.asarray(array_api_compat.to_device(array, strict.Device("CPU_DEVICE")))
+    return np.asarray(array_api_compat.to_device(array, strict.Device("CPU_DEVICE")))
 
 
 def admit(argument: str, value: Any) -> Array:
@@ -316,13 +328,13 @@ def admit(argument: str, value: Any) -> Array:
                 f"none of the known libraries ({', '.join(NAMES)}); convert it to a NumPy array"
             )
         try:
-            value = numpy.asarray(value)
+            value = np.asarray(value)
         except ValueError as error:
             raise ValueError(
                 f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
                 "different lengths do not fit into one array"
             ) from error
-    if isinstance(value, numpy.ma.MaskedArray):
+    if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
     if getattr(value, "requires_grad", False):
         raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
@@ -356,7 +368,12 @@ def float_name(argument: str, array: Array) -> str | None:
 
 def dtype_name(array: Array) -> str:
     """Return the name of an array's dtype, such as ``"float32"``."""
-    return str(array.dtype).split(".")[-1]
+    return _short(array.dtype)
+
+
+def _short(dtype: Any) -> str:
+    """Return "float32" for NumPy's ``float32`` and for ``torch.float32``."""
+    return str(dtype).split(".")[-1]
 
 
 def common(arrays: dict[str, Array], spec: "str | Backend | None") -> Backend:

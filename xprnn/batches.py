@@ -45,7 +45,7 @@ def _check_finite(argument: str, array: Array) -> None:
         return
     bad = ~host.isfinite(on_host)
     if bad.any():
-        where = tuple(int(i) for i in host.argwhere(bad)[0]) if hasattr(host, "argwhere") else ()
+        where = tuple(int(axis[0]) for axis in host.nonzero(bad))
         raise ValueError(
             f"{argument} must be finite, got {on_host[where]} at index {where}"
             f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
@@ -112,6 +112,4 @@ def batches(
     xp, order = backend.xp, generator(seed).permutation(count)
     for start in range(0, count, batch_size):
         chosen = backend.asarray(order[start : start + batch_size], "int64")
-        yield Batch(
-            xp.take(x, chosen, axis=1), xp.take(y, chosen, axis=1), chosen.shape[0] / count
-        )
+        yield Batch(xp.take(x, chosen, axis=1), xp.take(y, chosen, axis=1), chosen.shape[0] / count)

@@ -43,7 +43,9 @@ class Cell(Protocol):
 
 @dataclass(frozen=True)
 class Elman:
-    """The simple recurrent cell, with any activation f::
+    """The simple recurrent cell, with any activation f.
+
+    ::
 
         z(t) = p(t) + q(t)              dz = dh f'(z)
         h(t) = f(z(t))                  dp = dq = dz
@@ -63,7 +65,7 @@ class Elman:
     >>> (h,), memo = Elman("softsign").forward(p, q, (h,), xp=np)
     >>> h
     array([[0. , 0.5]])
-    """  # noqa: D400, D205
+    """
 
     activation: str | Activation = "tanh"
 

@@ -13,24 +13,27 @@ d(s) = (L(θ + s v) - L(θ - s v)) / 2s is the central difference, and D Richard
 extrapolation of it, whose truncation error falls as s⁴.
 
 **The tolerance** is eps^(2/3) of the larger number (4e-11 in float64), plus what
-rounding alone can do to D at that step, 64 eps max|L| / s.
+rounding alone can do to D at that step, 64 eps Σ|L_i| / s over the terms L_i of L.
 
 **The step** s starts at eps^(1/5), where truncation and rounding balance. No
 difference quotient across a kink (of relu, of an absolute value) means anything.
-So D(s) counts only if it agrees with D(s/2) to the tolerance; where not, s is
-divided by 8, so that it no longer reaches the kink, and after six steps another
-direction is tried. If four directions fail, the verdict is "kink", which is not
-a pass: the function has no gradient at that point.
+So D(s) counts only if D(s), D(s/2) and D(s/4) agree to the tolerance, and if the
+quotients to the right and to the left differ in proportion to the step, as they
+do where there is a derivative. Otherwise s is divided by 8, so that it no longer
+reaches the kink, and after six steps another direction is tried. If four
+directions fail, the verdict is "kink", which is not a pass: the function has no
+gradient at that point.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn.backend import generator, host, of, resolve
+from xprnn.backend import dtype_name, generator, host, of, resolve
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 
@@ -49,7 +52,7 @@ class Row(NamedTuple):
     """The largest |analytic - numeric| that passes."""
     step: float
     verdict: str
-    """``"ok"``, ``"wrong"`` or ``"kink"``."""
+    """``"ok"``, ``"wrong"``, ``"nan"`` (a number is not finite) or ``"kink"``."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,17 @@ class Report:
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """The names whose gradient is wrong."""
-        return tuple(dict.fromkeys(row.name for row in self.rows if row.verdict == "wrong"))
+        """The names whose gradient is wrong or not finite."""
+        return tuple(dict.fromkeys(r.name for r in self.rows if r.verdict in ("wrong", "nan")))
 
     def __str__(self) -> str:
-        head = f"{'name':<12} {'analytic':>23} {'numeric':>23} {'rel. error':>10} {'step':>8}  verdict"
+        width = max(4, *(len(row.name) for row in self.rows))
+        head = (
+            f"{'name':<{width}} {'analytic':>23} {'numeric':>23} {'rel. error':>10} {'step':>8}"
+            "  verdict"
+        )
         lines = [
-            f"{r.name:<12} {r.analytic:>23.15e} {r.numeric:>23.15e} {r.error:>10.1e} "
+            f"{r.name:<{width}} {r.analytic:>23.15e} {r.numeric:>23.15e} {r.error:>10.1e} "
             f"{r.step:>8.1e}  {r.verdict}"
             for r in self.rows
         ]
@@ -86,16 +93,20 @@ class _Quotient(NamedTuple):
     step: float
 
 
-def _numeric(along: Callable[[float], float], eps: float) -> _Quotient | None:
-    """Differentiate `along` at 0; None if a kink is within reach of every step."""
+def _numeric(along: Callable[[float], tuple[float, float]], eps: float) -> _Quotient | None:
+    """Differentiate `along`, which gives L and Σ|L_i|, at 0; None if a kink is always in reach."""
     step = eps**0.2
+    centre, size = along(0.0)
     for _ in range(6):
-        values = {s: along(s) for k in (1, 2, 4) for s in (step / k, -step / k)}
-        d1, d2, d4 = ((values[step / k] - values[-step / k]) * k / (2 * step) for k in (1, 2, 4))
-        wide, narrow = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3
-        rounding = 64 * eps * max(map(abs, values.values())) / step
-        if abs(wide - narrow) <= eps ** (2 / 3) * max(abs(wide), abs(narrow)) + rounding:
-            return _Quotient(narrow, rounding, step)
+        probes = [(k, along(step / k), along(-step / k)) for k in (1, 2, 4, 8)]
+        central = [(right - left) * k / (2 * step) for k, (right, _), (left, _) in probes]
+        bend = [(right + left - 2 * centre) * k / step for k, (right, _), (left, _) in probes]
+        better = [(4 * narrow - wide) / 3 for wide, narrow in pairwise(central)]
+        largest = max(size, *(n for _, *two in probes for _, n in two))
+        rounding = 64 * eps * largest / step
+        tolerance = eps ** (2 / 3) * max(map(abs, better)) + rounding
+        if max(better) - min(better) <= tolerance and abs(bend[0] - 4 * bend[2]) <= tolerance:
+            return _Quotient(better[1], rounding, step)
         step /= 8
     return None
 
@@ -114,8 +125,8 @@ def compare(
     Parameters
     ----------
     function : callable
-        Takes a tree like `point`, returns a number, or one for each model; their
-        sum is differentiated.
+        Takes a tree like `point`, returns an array; the sum of its terms is what is
+        differentiated.
     point : tree of arrays
         Where to differentiate; float64 unless the tolerance of float32 is enough.
     gradient : tree of arrays
@@ -138,9 +149,9 @@ def compare(
     >>> import numpy as np
     >>> from xprnn import gradients
     >>> x = np.array([[1.0, 2.0]])
-    >>> gradients.compare(lambda p: (p["x"] ** 3).sum(), {"x": x}, {"x": 3 * x**2}, xp=np).ok
+    >>> gradients.compare(lambda p: p["x"] ** 3, {"x": x}, {"x": 3 * x**2}, xp=np).ok
     True
-    >>> gradients.compare(lambda p: (p["x"] ** 3).sum(), {"x": x}, {"x": x}, xp=np).wrong
+    >>> gradients.compare(lambda p: p["x"] ** 3, {"x": x}, {"x": x}, xp=np).wrong
     ('x',)
     """
     flat, slopes = tree.flatten(point), tree.flatten(gradient)
@@ -164,13 +175,16 @@ def _row(function, point, name, array, slope, rng, xp) -> Row:
     for _ in range(4):
         draw = rng.standard_normal(array.shape)
         draw = draw / ((draw * draw).sum() ** 0.5 or 1.0)
-        direction = of(array).asarray(draw, str(array.dtype).split(".")[-1])
+        direction = of(array).asarray(draw, dtype_name(array))
 
         def along(s, direction=direction):
             moved = tree.unflatten({**flat, name: array + s * direction}, like=point)
-            return float(xp.sum(function(moved)))
+            terms = function(moved)
+            return float(xp.sum(terms)), float(xp.sum(xp.abs(terms)))
 
         analytic = float(xp.sum(slope * direction))
+        if not (math.isfinite(analytic) and math.isfinite(along(0.0)[0])):
+            return Row(name, analytic, math.nan, math.nan, math.nan, math.nan, "nan")
         found = _numeric(along, eps)
         if found:
             larger = max(abs(analytic), abs(found.value))
@@ -242,9 +256,7 @@ def check(
 
     with place.active():
         drawn, outputs = network.init(rng, features)
-        params = tree.map(
-            lambda a: move(a + 0.3 * rng.standard_normal((*models, *a.shape))), drawn
-        )
+        params = tree.map(lambda a: move(a + 0.3 * rng.standard_normal((*models, *a.shape))), drawn)
         state = tree.map(
             lambda s: move(0.5 * rng.standard_normal(s.shape)),
             network.initial_state(params, batch, xp=xp),

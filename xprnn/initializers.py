@@ -16,8 +16,16 @@ from xprnn._typing import Array
 from xprnn._validate import chosen
 
 __all__ = [
-    "GlorotNormal", "GlorotUniform", "Initializer", "Normal", "Orthogonal", "Uniform", "Zeros",
-    "gates", "get",
+    "GlorotNormal",
+    "GlorotUniform",
+    "Initializer",
+    "LecunNormal",
+    "Normal",
+    "Orthogonal",
+    "Uniform",
+    "Zeros",
+    "gates",
+    "get",
 ]
 
 
@@ -83,6 +91,17 @@ class GlorotNormal:
 
 
 @dataclass(frozen=True)
+class LecunNormal:
+    """Normal numbers of variance 1 / rows: sums of standardised inputs have variance 1.
+
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998.
+    """
+
+    def __call__(self, rng, shape, hidden_size):
+        return rng.standard_normal(shape) / math.sqrt(shape[0])
+
+
+@dataclass(frozen=True)
 class Orthogonal:
     """A matrix with orthonormal rows or columns, whichever are fewer.
 
@@ -103,6 +122,7 @@ class Orthogonal:
 TABLE: dict[str, Initializer] = {
     "glorot_normal": GlorotNormal(),
     "glorot_uniform": GlorotUniform(),
+    "lecun_normal": LecunNormal(),
     "normal": Normal(),
     "orthogonal": Orthogonal(),
     "uniform": Uniform(),

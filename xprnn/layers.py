@@ -81,7 +81,7 @@ class Recurrent:
 
     hidden_size: int
     cell: Cell = dataclasses.field(default_factory=cells.Elman)
-    kernel_initializer: str | Initializer = "glorot_uniform"
+    kernel_initializer: str | Initializer = "lecun_normal"
     recurrent_initializer: str | Initializer = "orthogonal"
     bias_initializer: str | Initializer = "zeros"
 
@@ -237,9 +237,7 @@ class Stack:
     def backward(self, params, dy, dstate, cache, *, xp):
         """Run the layers last to first."""
         grads, start = [], []
-        for layer, p, d, c in reversed(
-            list(zip(self.layers, params, dstate, cache, strict=True))
-        ):
+        for layer, p, d, c in reversed(list(zip(self.layers, params, dstate, cache, strict=True))):
             g, dy, d = layer.backward(p, dy, d, c, xp=xp)
             grads.append(g)
             start.append(d)

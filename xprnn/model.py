@@ -145,9 +145,9 @@ class Model:
         --------
         >>> import numpy as np
         >>> import xprnn
-        >>> wave = np.sin(np.arange(0, 20, 0.2))
+        >>> wave = np.sin(np.arange(0, 30, 0.2))
         >>> model = xprnn.fit(wave[:-1], wave[1:], hidden_size=16, epochs=300)
-        >>> truth = np.sin(np.arange(20, 22, 0.2))
+        >>> truth = np.sin(np.arange(30, 32, 0.2))
         >>> bool(np.abs(model.forecast(wave, steps=10) - truth).max() < 0.1)
         True
         """
@@ -291,6 +291,9 @@ class _Data(NamedTuple):
     weights: Tree
 
     def restore(self, y: Array, rank: int) -> Array:
-        """Return a (T, B, O) batch-first, with `rank` axes for one sequence, in the caller's library."""
+        """Return a (T, B, O) as the caller's kind of array, batch-first.
+
+        For one sequence it gets `rank` axes, two at the most.
+        """
         y = from_time_major(y, 3 if self.rank == 3 else min(rank, 2), xp=self.backend.xp)
         return to_host(y) if of(self.given).name == "numpy" else y

@@ -13,7 +13,7 @@ Updates are counted from i = 0.
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
@@ -28,9 +28,7 @@ class Optimizer(Protocol):
     def init(self, params: Tree, *, xp: Namespace) -> Tree:
         """Return the state before the first update."""
 
-    def update(
-        self, grads: Tree, state: Tree, params: Tree, *, xp: Namespace
-    ) -> tuple[Tree, Tree]:
+    def update(self, grads: Tree, state: Tree, params: Tree, *, xp: Namespace) -> tuple[Tree, Tree]:
         """Return the parameters and the state after one more update."""
 
     def rate(self, i: int) -> float:
@@ -205,14 +203,15 @@ def get(optimizer: str | Optimizer, learning_rate: float | None = None) -> Optim
     >>> optimizers.get("sgd", learning_rate=0.5).rate(0)
     0.5
     """
-    found = chosen("optimizer", optimizer, TABLE, ("init", "update", "rate"))
+    found: Any = chosen("optimizer", optimizer, TABLE, ("init", "update", "rate"))
     if isinstance(found, type):
         found = found()
     if learning_rate is None:
         return found
-    if not (dataclasses.is_dataclass(found) and hasattr(found, "learning_rate")):
+    if not hasattr(found, "learning_rate"):
         raise TypeError(f"learning_rate cannot be set on {found!r}; give it to the optimizer")
-    return dataclasses.replace(found, learning_rate=learning_rate)
+    changed: Optimizer = dataclasses.replace(found, learning_rate=learning_rate)
+    return changed
 
 
 def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:

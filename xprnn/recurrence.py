@@ -68,9 +68,7 @@ def unroll(
     masks = _steps(mask, p.shape[-3], xp)
     for p_t, mask_t in zip(xp.unstack(p, axis=-3), masks, strict=True):
         new, memo_t = cell.forward(p_t, state[0] @ U, state, xp=xp)
-        state = tuple(
-            masking.select(mask_t, n, s, xp=xp) for n, s in zip(new, state, strict=True)
-        )
+        state = tuple(masking.select(mask_t, n, s, xp=xp) for n, s in zip(new, state, strict=True))
         h.append(state[0])
         memo.append(memo_t)
     return xp.stack(h, axis=-3), state, memo

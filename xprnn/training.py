@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from xprnn import activations, losses, optimizers, tree
-from xprnn._typing import Array, Tree
+from xprnn._typing import Array
 from xprnn._validate import chosen, number, unknown, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend, common, float_name, generator
@@ -17,11 +18,14 @@ from xprnn.history import History
 from xprnn.layers import Dense, Layer, Recurrent, Stack
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.optimizers import Optimizer
+from xprnn.optimizers import Adam, Optimizer
 from xprnn.run import Position, Run, Watch
 from xprnn.scaling import Scaler
 
 __all__ = ["fit"]
+
+DEFAULT = Adam(learning_rate=0.003)
+"""The optimizer of `fit`; benchmarks/defaults.py measures it against others."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def fit(
     num_layers: int = 1,
     activation: str | Activation = "tanh",
     loss: str | Loss = "half_mse",
-    optimizer: str | Optimizer = "adam",
+    optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
     epochs: int = 300,
     batch_size: int | None = None,
@@ -119,7 +123,7 @@ def fit(
 ) -> Model:
     """Train a recurrent network to give y at every step of x."""
     loss = losses.get(loss)
-    optimizer = optimizers.get(optimizer, learning_rate)
+    optimizer = optimizers.get(DEFAULT if optimizer is None else optimizer, learning_rate)
     whole("epochs", epochs)
     whole("seed", seed, least=0)
     if batch_size is not None:
@@ -130,11 +134,11 @@ def fit(
         if not callable(callback):
             raise TypeError(f"callbacks must hold callables, got {callback!r}")
 
-    x, y, y_rank = _pair(("x", "y"), (x, y))
-    arrays = {"x": x, "y": y, **_validation(validation_data, x, y)}
+    inputs, targets, y_rank = _pair(("x", "y"), (x, y))
+    arrays = {"x": inputs, "y": targets, **_validation(validation_data, inputs, targets)}
     place = common(arrays, backend)
     xp, dtype = place.xp, _dtype(dtype, arrays, place)
-    features, outputs = x.shape[-1], y.shape[-1]
+    features, outputs = inputs.shape[-1], targets.shape[-1]
     network = _network(network, hidden_size, num_layers, activation, outputs)
     drawn, produced = network.init(generator(seed), features)
     if produced != outputs:
@@ -155,7 +159,15 @@ def fit(
 
         validation = (data[2], data[3]) if validation_data is not None else None
         run = Run(
-            network, loss, optimizer, clip_norm, data[0], data[1], validation, batch_size, seed,
+            network,
+            loss,
+            optimizer,
+            clip_norm,
+            data[0],
+            data[1],
+            validation,
+            batch_size,
+            seed,
             place,
         )
         return build(_train(run, run.start(params), epochs, callbacks, progress, history, build))
@@ -182,8 +194,9 @@ def _train(
                 position = after
                 if watch.due():
                     report(position.epoch, watch.look(position))
-                training = Training(position.epoch, epochs, history, lambda at=position: build(at))
-                if any([callback(training) is True for callback in callbacks]):
+                training = Training(position.epoch, epochs, history, partial(build, position))
+                answers = [callback(training) for callback in callbacks]
+                if True in answers:
                     history.ended = "stopped"
         except KeyboardInterrupt:
             history.ended = "interrupted"

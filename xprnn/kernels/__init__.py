@@ -42,6 +42,4 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     >>> kernels.lookup(cells.Elman(), np, shapes, np.float64) is recurrence.REFERENCE
     True
     """
-    return next(
-        twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype)
-    )
+    return next(twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))

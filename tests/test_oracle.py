@@ -1,0 +1,203 @@
+"""Independent oracles: torch's networks, losses and autograd, to 1e-12 in float64.
+
+These tests need torch (CPU) and are part of the session ``nox -s tests-torch``.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xprnn import activations, losses, optimizers, tree, value_and_grad
+from xprnn.cells import Elman
+from xprnn.layers import Dense, Recurrent, Stack
+
+torch = pytest.importorskip("torch", reason="the oracle is torch, which is not installed")
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def close(ours, theirs):
+    """Assert equality to 1e-12 of the largest number."""
+    theirs = theirs.detach().numpy()
+    assert ours.shape == theirs.shape
+    scale = max(1e-300, np.abs(theirs).max())
+    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=1e-12)
+
+
+@given(
+    activation=st.sampled_from(["tanh", "relu"]),
+    num_layers=st.integers(1, 3),
+    sizes=st.tuples(*[st.integers(1, 6)] * 4),
+    steps=st.integers(1, 12),
+    seed=SEEDS,
+)
+def test_rnn_of_torch(activation, num_layers, sizes, steps, seed):
+    """Outputs, final states and all gradients of torch.nn.RNN with a linear layer on top."""
+    features, hidden, outputs, batch = sizes
+    rng, xp = np.random.default_rng(seed), np
+    network = Stack(
+        (*[Recurrent(hidden, Elman(activation)) for _ in range(num_layers)], Dense(outputs))
+    )
+    drawn, _ = network.init(rng, features)
+    params = tree.map(lambda a: a + 0.3 * rng.standard_normal(a.shape), drawn)
+    x = rng.standard_normal((steps, batch, features))
+    y = rng.standard_normal((steps, batch, outputs))
+    state = (*(((rng.standard_normal((batch, hidden)),)) for _ in range(num_layers)), ())
+
+    rnn = torch.nn.RNN(features, hidden, num_layers, nonlinearity=activation, dtype=torch.float64)
+    linear = torch.nn.Linear(hidden, outputs, dtype=torch.float64)
+    with torch.no_grad():
+        for i in range(num_layers):
+            getattr(rnn, f"weight_ih_l{i}").copy_(torch.tensor(params[i]["W"].T))
+            getattr(rnn, f"weight_hh_l{i}").copy_(torch.tensor(params[i]["U"].T))
+            getattr(rnn, f"bias_ih_l{i}").copy_(torch.tensor(params[i]["b"][0]))
+            getattr(rnn, f"bias_hh_l{i}").zero_()
+        linear.weight.copy_(torch.tensor(params[-1]["W"].T))
+        linear.bias.copy_(torch.tensor(params[-1]["b"][0]))
+    tx = torch.tensor(x, requires_grad=True)
+    th = torch.tensor(np.stack([s[0] for s in state[:-1]]), requires_grad=True)
+    ty, tend = rnn(tx, th)
+    ty = linear(ty)
+    (0.5 * ((ty - torch.tensor(y)) ** 2).sum(-1).mean() + (tend**2).sum() / 2).backward()
+
+    y_hat, end, cache = network.forward(params, x, state, None, xp=xp)
+    _, dy = losses.HalfMSE()(y_hat, y, None, xp=xp)
+    grads, dx, dstate = network.backward(params, dy, end, cache, xp=xp)
+    close(y_hat, ty)
+    close(np.stack([s[0] for s in end[:-1]]), tend)
+    close(dx, tx.grad)
+    close(np.stack([s[0] for s in dstate[:-1]]), th.grad)
+    for i in range(num_layers):
+        close(grads[i]["W"].T, getattr(rnn, f"weight_ih_l{i}").grad)
+        close(grads[i]["U"].T, getattr(rnn, f"weight_hh_l{i}").grad)
+        close(grads[i]["b"][0], getattr(rnn, f"bias_ih_l{i}").grad)
+    close(grads[-1]["W"].T, linear.weight.grad)
+    close(grads[-1]["b"][0], linear.bias.grad)
+
+
+@given(scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]), seed=SEEDS)
+@pytest.mark.parametrize("name", sorted(activations.TABLE))
+def test_activations_of_torch(name, scale, seed):
+    z = scale * np.random.default_rng(seed).standard_normal(20)
+    f = activations.get(name)
+    theirs = {
+        "identity": lambda t: t.clone(),
+        "elu": torch.nn.functional.elu,
+        "softplus": lambda t: torch.nn.functional.softplus(t, threshold=100),
+        "softsign": torch.nn.functional.softsign,
+    }.get(name, getattr(torch, name, None))
+    t = torch.tensor(z, requires_grad=True)
+    out = theirs(t)
+    out.sum().backward()
+    y = f.forward(z, xp=np)
+    np.testing.assert_allclose(y, out.detach().numpy(), rtol=1e-12, atol=1e-15)
+    dz = f.backward(np.ones_like(z), z, y, xp=np)
+    np.testing.assert_allclose(dz, t.grad.numpy(), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (losses.MSE(), torch.nn.MSELoss()),
+        (losses.MAE(), torch.nn.L1Loss()),
+        (losses.Huber(), torch.nn.HuberLoss()),
+        (losses.Huber(0.3), torch.nn.HuberLoss(delta=0.3)),
+    ],
+)
+@given(seed=SEEDS)
+def test_losses_of_torch(ours, theirs, seed):
+    y_hat, y = 2 * np.random.default_rng(seed).standard_normal((2, 4, 3, 2))
+    t = torch.tensor(y_hat, requires_grad=True)
+    loss = theirs(t, torch.tensor(y))
+    loss.backward()
+    value, dy_hat = ours(y_hat, y, None, xp=np)
+    np.testing.assert_allclose(float(value), loss.item(), rtol=1e-13)
+    close(dy_hat, t.grad)
+
+
+@given(
+    momentum=st.sampled_from([0.0, 0.5, 0.95]),
+    nesterov=st.booleans(),
+    decay=st.sampled_from([0.0, 0.1, 1.0]),
+    weight_decay=st.sampled_from([0.0, 0.01]),
+    seed=SEEDS,
+)
+def test_sgd_of_torch(momentum, nesterov, decay, weight_decay, seed):
+    """Momentum, Nesterov, 1/(1 + decay i) and weight decay, step by step."""
+    nesterov = nesterov and momentum > 0
+    ours = optimizers.SGD(0.1, momentum, nesterov, decay, weight_decay)
+
+    def theirs(parameters):
+        sgd = torch.optim.SGD(
+            parameters, 0.1, momentum, nesterov=nesterov, weight_decay=weight_decay
+        )
+        return sgd, torch.optim.lr_scheduler.LambdaLR(sgd, lambda i: 1 / (1 + decay * i))
+
+    compare_steps(ours, theirs, seed)
+
+
+@given(weight_decay=st.sampled_from([0.0, 0.01]), eps=st.sampled_from([1e-8, 1e-3]), seed=SEEDS)
+def test_adam_of_torch(weight_decay, eps, seed):
+    ours = optimizers.Adam(0.01, 0.8, 0.99, eps, weight_decay)
+
+    def theirs(parameters):
+        adam = torch.optim.Adam(parameters, 0.01, (0.8, 0.99), eps, weight_decay)
+        return adam, torch.optim.lr_scheduler.LambdaLR(adam, lambda i: 1.0)
+
+    compare_steps(ours, theirs, seed)
+
+
+def compare_steps(ours, theirs, seed, steps=10):
+    rng = np.random.default_rng(seed)
+    params = {"W": rng.standard_normal((3, 4)), "b": rng.standard_normal((1, 4))}
+    tensors = {name: torch.tensor(a, requires_grad=True) for name, a in params.items()}
+    torch_optimizer, schedule = theirs(list(tensors.values()))
+    state = ours.init(params, xp=np)
+    for i in range(steps):
+        grads = {name: rng.standard_normal(a.shape) for name, a in params.items()}
+        for name, tensor in tensors.items():
+            tensor.grad = torch.tensor(grads[name])
+        assert ours.rate(i) == pytest.approx(schedule.get_last_lr()[0], rel=1e-14)
+        torch_optimizer.step()
+        schedule.step()
+        params, state = ours.update(grads, state, params, xp=np)
+        for name, tensor in tensors.items():
+            close(params[name], tensor)
+
+
+@given(limit=st.floats(0.01, 100), seed=SEEDS)
+def test_clipping_of_torch(limit, seed):
+    rng = np.random.default_rng(seed)
+    grads = {"W": rng.standard_normal((3, 4)), "b": rng.standard_normal((1, 4))}
+    tensors = [torch.tensor(a, requires_grad=True) for a in grads.values()]
+    for tensor, g in zip(tensors, grads.values(), strict=True):
+        tensor.grad = torch.tensor(g)
+    norm = torch.nn.utils.clip_grad_norm_(tensors, limit)
+    clipped, ours = optimizers.clip_by_global_norm(grads, limit, xp=np)
+    np.testing.assert_allclose(float(ours), norm.item(), rtol=1e-14)
+    for a, tensor in zip(clipped.values(), tensors, strict=True):
+        np.testing.assert_allclose(a, tensor.grad.numpy(), rtol=2e-6)  # torch adds 1e-6 to the norm
+    for tensor, g in zip(tensors, grads.values(), strict=True):
+        tensor.grad = torch.tensor(g)
+    torch.nn.utils.clip_grad_value_(tensors, limit)
+    for a, tensor in zip(
+        optimizers.clip_by_value(grads, limit, xp=np).values(), tensors, strict=True
+    ):
+        np.testing.assert_array_equal(a, tensor.grad.numpy())
+
+
+def test_autograd_through_the_same_code(rng):
+    """torch's autograd, run through xprnn's own forward, gives xprnn's own backward."""
+    import array_api_compat.torch as xp
+
+    network = Stack((Recurrent(4, Elman("softplus")), Recurrent(3, Elman("elu")), Dense(2)))
+    params = tree.map(lambda a: torch.tensor(a).requires_grad_(), network.init(rng, 3)[0])
+    x = torch.tensor(rng.standard_normal((6, 2, 3)))
+    y = torch.tensor(rng.standard_normal((6, 2, 2)))
+    mask = torch.tensor(rng.random((6, 2, 1)) < 0.7)
+    state = network.initial_state(params, 2, xp=xp)
+    value, grads, _ = value_and_grad(network, losses.Huber(), params, x, y, state, mask, xp=xp)
+    value.backward()
+    for name, grad in tree.flatten(grads).items():
+        close(grad.detach().numpy(), tree.flatten(params)[name].grad)
