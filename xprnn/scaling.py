@@ -27,9 +27,10 @@ class Scaler(NamedTuple):
     @classmethod
     def of(cls, x: Array, *, xp: Namespace) -> "Scaler":
         """Measure the data x (T, B, F) over steps and batch."""
-        mean = xp.mean(x, axis=(0, 1))
-        scale = xp.std(x, axis=(0, 1))
-        return cls(mean, xp.where(scale > 0, scale, xp.ones_like(scale)))
+        over = (0, 1)
+        mean, scale = xp.mean(x, axis=over), xp.std(x, axis=over)
+        varies = xp.max(x, axis=over) > xp.min(x, axis=over)
+        return cls(mean, xp.where(varies, scale, xp.ones_like(scale)))
 
     def apply(self, x: Array) -> Array:
         """Return (x - mean) / scale for x (..., F)."""

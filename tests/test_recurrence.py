@@ -1,0 +1,220 @@
+"""What must hold of the recurrence whatever the numbers are."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xprnn import kernels, losses, recurrence, tree, value_and_grad
+from xprnn.cells import Elman
+from xprnn.layers import Dense, Recurrent, Stack
+
+SEEDS = st.integers(0, 2**32 - 1)
+CELL = Elman()
+
+
+def draw(place, seed, steps, *, lead=(), batch=3, features=2, hidden=4):
+    """Return params, x and a state for one recurrent layer."""
+    rng = np.random.default_rng(seed)
+    shapes = {"W": (features, hidden), "U": (hidden, hidden), "b": (1, hidden)}
+    params = {n: place.array(rng.standard_normal((*lead, *s))) for n, s in shapes.items()}
+    x = place.array(rng.standard_normal((*lead, steps, batch, features)))
+    return params, x, (place.array(rng.standard_normal((*lead, batch, hidden))),)
+
+
+@given(steps=st.integers(1, 6), seed=SEEDS)
+def test_it_is_the_equation(place, steps, seed):
+    """h(t) = tanh(x(t) W + b + h(t-1) U), step by step in NumPy."""
+    params, x, state = draw(place, seed, steps)
+    y, end, _ = recurrence.forward(CELL, params, x, state, None, xp=place.xp)
+    p, x, h = place.host(params), place.host(x), place.host(state)[0]
+    for t in range(steps):
+        h = np.tanh(x[t] @ p["W"] + p["b"] + h @ p["U"])
+        np.testing.assert_allclose(place.host(y)[t], h, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(place.host(end[0]), h, rtol=1e-12, atol=1e-15)
+
+
+@given(steps=st.integers(2, 7), cut=st.integers(1, 6), masked=st.booleans(), seed=SEEDS)
+def test_in_pieces_it_is_the_whole(place, steps, cut, masked, seed):
+    """Values, and gradients when the state's gradient is handed back from piece to piece."""
+    cut, xp = min(cut, steps - 1), place.xp
+    params, x, state = draw(place, seed, steps)
+    mask = None
+    if masked:
+        mask = place.mask(np.random.default_rng(seed).random((steps, 3, 1)) < 0.7)
+    parts = [slice(0, cut), slice(cut, steps)]
+    masks = [None if mask is None else mask[part, ...] for part in parts]
+
+    y, end, cache = recurrence.forward(CELL, params, x, state, mask, xp=xp)
+    grads, dx, dstate = recurrence.backward(CELL, params, y, end, cache, xp=xp)
+
+    first, middle, cache1 = recurrence.forward(
+        CELL, params, x[parts[0], ...], state, masks[0], xp=xp
+    )
+    second, last, cache2 = recurrence.forward(
+        CELL, params, x[parts[1], ...], middle, masks[1], xp=xp
+    )
+    grads2, dx2, dmiddle = recurrence.backward(CELL, params, second, last, cache2, xp=xp)
+    grads1, dx1, dstart = recurrence.backward(CELL, params, first, dmiddle, cache1, xp=xp)
+
+    def same(a, b):
+        np.testing.assert_allclose(place.host(a), place.host(b), rtol=1e-11, atol=1e-13)
+
+    same(y, xp.concat([first, second], axis=0))
+    same(end[0], last[0])
+    same(dx, xp.concat([dx1, dx2], axis=0))
+    same(dstate[0], dstart[0])
+    for name in grads:
+        same(grads[name], grads1[name] + grads2[name])
+
+
+@given(lead=st.sampled_from([(3,), (2, 2), (1,)]), steps=st.integers(1, 5), seed=SEEDS)
+def test_models_side_by_side_are_each_model_alone(place, lead, steps, seed):
+    """A whole training step: loss, gradients, clipping and the update."""
+    from xprnn.optimizers import SGD, clip_by_global_norm
+
+    rng, xp = np.random.default_rng(seed), place.xp
+    network, loss, sgd = Stack((Recurrent(4), Dense(2))), losses.HalfMSE(), SGD(0.1, momentum=0.9)
+    drawn, _ = network.init(rng, 3)
+    many = tree.map(lambda a: rng.standard_normal((*lead, *a.shape)), drawn)
+    x, y = rng.standard_normal((steps, 2, 3)), rng.standard_normal((*lead, steps, 2, 2))
+
+    def step(params, y):
+        params, y = place.tree(params), place.array(y)
+        state = network.initial_state(params, 2, xp=xp)
+        value, grads, end = value_and_grad(
+            network, loss, params, place.array(x), y, state, None, xp=xp
+        )
+        grads, norm = clip_by_global_norm(grads, 0.5, xp=xp)
+        params, _ = sgd.update(grads, sgd.init(params, xp=xp), params, xp=xp)
+        return place.host({"value": value, "norm": norm, "params": params, "end": end})
+
+    together = step(many, y)
+    assert together["value"].shape == lead
+    for index in np.ndindex(*lead):
+        alone = step(tree.map(lambda a: a[index], many), y[index])  # noqa: B023
+        for name, array in tree.flatten(alone).items():
+            np.testing.assert_allclose(
+                tree.flatten(together)[name][index], array, rtol=1e-12, atol=1e-14
+            )
+
+
+@given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4), seed=SEEDS)
+def test_a_padded_row_is_the_short_row_alone(place, lengths, seed):
+    steps, xp = max(lengths), place.xp
+    params, x, state = draw(place, seed, steps, batch=len(lengths))
+    mask = place.mask(np.arange(steps)[:, None, None] < np.array(lengths)[None, :, None])
+    y, end, cache = recurrence.forward(CELL, params, x, state, mask, xp=xp)
+    grads, dx, dstate = recurrence.backward(CELL, params, y, end, cache, xp=xp)
+    total = {name: np.zeros(g.shape) for name, g in grads.items()}
+    for row, length in enumerate(lengths):
+        one = slice(row, row + 1)
+        y1, end1, cache1 = recurrence.forward(
+            CELL, params, x[:length, one, :], (state[0][one, :],), None, xp=xp
+        )
+        grads1, dx1, dstate1 = recurrence.backward(CELL, params, y1, end1, cache1, xp=xp)
+        for whole, alone in (
+            (y[:length, one, :], y1),
+            (end[0][one, :], end1[0]),
+            (dx[:length, one, :], dx1),
+            (dstate[0][one, :], dstate1[0]),
+        ):
+            np.testing.assert_allclose(place.host(whole), place.host(alone), rtol=1e-11, atol=1e-13)
+        assert (place.host(y)[length:, row] == 0).all()
+        assert (place.host(dx)[length:, row] == 0).all()
+        total = {name: total[name] + place.host(g) for name, g in grads1.items()}
+    for name, g in grads.items():
+        np.testing.assert_allclose(place.host(g), total[name], rtol=1e-10, atol=1e-12)
+
+
+@given(activation=st.sampled_from(["tanh", "relu", "elu"]), seed=SEEDS)
+@pytest.mark.parametrize("first", ["dense", "recurrent"])
+def test_what_padding_holds_makes_no_difference(place, first, activation, seed):
+    """NaN, infinity or anything in the padding of x and y: the same bits come out."""
+    rng, xp = np.random.default_rng(seed), place.xp
+    cell = Elman(activation)
+    below = (Dense(3),) if first == "dense" else ()
+    network = Stack((*below, Recurrent(3, cell), Recurrent(2, cell), Dense(2)))
+    params = place.tree(network.init(rng, 2)[0])
+    kept = rng.random((5, 3, 1)) < 0.6
+    kept[0] = True
+    x, y = rng.standard_normal((5, 3, 2)), rng.standard_normal((5, 3, 2))
+
+    def run(filling):
+        value, grads, end = value_and_grad(
+            network,
+            losses.Huber(),
+            params,
+            place.array(np.where(kept, x, filling)),
+            place.array(np.where(kept, y, filling)),
+            network.initial_state(params, 3, xp=xp),
+            place.mask(kept),
+            xp=xp,
+        )
+        return tree.flatten(place.host({"value": value, "grads": grads, "end": end}))
+
+    clean = run(0.0)
+    for filling in (np.nan, np.inf, 1e300):
+        for name, array in run(filling).items():
+            assert np.isfinite(array).all()
+            np.testing.assert_array_equal(array, clean[name])
+
+
+def test_nothing_is_written_in_place_and_no_dtype_is_left(place):
+    """float32 in, float32 out, on the device of the input; the fixture's arrays are read-only."""
+    rng, xp = np.random.default_rng(0), place.xp
+    network = Stack((Recurrent(3), Dense(1)))
+    params = place.tree(network.init(rng, 2)[0], "float32")
+    x = place.array(rng.standard_normal((4, 2, 2)), "float32")
+    y = place.array(rng.standard_normal((4, 2, 1)), "float32")
+    state = network.initial_state(params, 2, xp=xp)
+    value, grads, end = value_and_grad(network, losses.HalfMSE(), params, x, y, state, None, xp=xp)
+    for array in tree.leaves((value, grads, end, state)):
+        assert array.dtype == xp.float32
+        assert xprnn_backend_of(array) == place.backend
+
+
+def xprnn_backend_of(array):
+    from xprnn.backend import of
+
+    return of(array) if not isinstance(array, np.generic) else of(np.asarray(array))
+
+
+@pytest.mark.parametrize("twin", sorted(kernels.TWINS))
+@given(
+    lead=st.sampled_from([(), (2,)]),
+    masked=st.booleans(),
+    activation=st.sampled_from(["tanh", "relu", "sigmoid"]),
+    steps=st.integers(1, 6),
+    batch=st.integers(1, 4),
+    hidden=st.integers(1, 6),
+    seed=SEEDS,
+)
+def test_every_twin_gives_the_references_values_and_gradients(
+    place, twin, lead, masked, activation, steps, batch, hidden, seed
+):
+    supports, unroll = kernels.TWINS[twin]
+    xp, cell = place.xp, Elman(activation)
+    params, x, state = draw(place, seed, steps, lead=lead, batch=batch, hidden=hidden)
+    if not supports(cell, xp, {"x": x.shape, "U": params["U"].shape}, x.dtype):
+        return
+    mask = None
+    if masked:
+        mask = place.mask(np.random.default_rng(seed).random((steps, batch, 1)) < 0.7)
+    results = []
+    for loop in (unroll, recurrence.REFERENCE):
+        y, end, cache = recurrence.forward(cell, params, x, state, mask, unroll=loop, xp=xp)
+        assert cache.unroll is loop
+        back = recurrence.backward(cell, params, y, end, cache, xp=xp)
+        results.append(tree.flatten(place.host((y, end, *back))))
+    for name, array in results[0].items():
+        np.testing.assert_allclose(array, results[1][name], rtol=1e-12, atol=1e-13)
+
+
+def test_lookup_prefers_the_first_twin_that_supports_the_case(monkeypatch):
+    other = recurrence.Unroll(None, None)
+    only_relu = (lambda cell, xp, shapes, dtype: cell == Elman("relu"), other)
+    monkeypatch.setattr(kernels, "TWINS", {"relu": only_relu, **kernels.TWINS})
+    shapes = {"x": (1, 1, 1), "U": (1, 1)}
+    assert kernels.lookup(Elman("relu"), np, shapes, np.float64) is other
+    assert kernels.lookup(Elman("tanh"), np, shapes, np.float64) is recurrence.REFERENCE
