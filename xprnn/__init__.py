@@ -12,6 +12,7 @@ on a CPU and on CuPy on a CUDA GPU.
 (34,)
 """
 
+from xprnn._version import __version__
 from xprnn.backend import backends
 from xprnn.errors import (
     BackendUnavailableError,
@@ -22,9 +23,8 @@ from xprnn.errors import (
 from xprnn.history import History
 from xprnn.model import Model
 from xprnn.objective import value_and_grad
+from xprnn.serialization import load, save
 from xprnn.training import fit
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BackendUnavailableError",
@@ -33,7 +33,10 @@ __all__ = [
     "Model",
     "ModelFileError",
     "NonFiniteError",
+    "__version__",
     "backends",
     "fit",
+    "load",
+    "save",
     "value_and_grad",
 ]

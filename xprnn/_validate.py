@@ -1,6 +1,5 @@
 """Checks of plain arguments at the public edge."""
 
-import difflib
 import math
 import numbers
 from collections.abc import Iterable
@@ -9,6 +8,8 @@ from typing import Any
 
 def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
     """Return the error for a name that is none of `valid`, with the nearest one."""
+    import difflib
+
     valid = sorted(valid)
     near = difflib.get_close_matches(str(value).lower(), valid, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -18,15 +19,15 @@ def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
 
 def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str, ...]) -> Any:
     """Return `table[value]` for a name, or `value` itself if it has all `methods`."""
-    if isinstance(value, str):
+    if isinstance(value, str) and table:
         if value not in table:
             raise unknown(argument, value, table)
         return table[value]
     lacking = [method for method in methods if not callable(getattr(value, method, None))]
     if lacking or isinstance(value, type):
+        names = f"a name ({', '.join(map(repr, sorted(table)))}) or " if table else ""
         raise TypeError(
-            f"{argument} must be a name ({', '.join(map(repr, sorted(table)))}) or an object "
-            f"with {' and '.join(methods)}, got {value!r}"
+            f"{argument} must be {names}an object with {' and '.join(methods)}, got {value!r}"
         )
     return value
 

@@ -8,6 +8,7 @@ for, and recognised without importing them.
 import contextlib
 import importlib
 import importlib.util
+import numbers
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import array_api_compat
-import array_api_compat.numpy
 import numpy as np
 
 from xprnn._typing import Array, Namespace
@@ -35,13 +35,13 @@ __all__ = [
     "to_host",
 ]
 
-host: Namespace = array_api_compat.numpy
+host: Namespace = np
 """The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
 
 _NAMESPACES = {
-    "numpy": "array_api_compat.numpy",
+    "numpy": "numpy",
     "cupy": "array_api_compat.cupy",
     "torch": "array_api_compat.torch",
     "array_api_strict": "array_api_strict",
@@ -124,7 +124,7 @@ class Backend:
             return xp.asarray(array.copy(order="C"), device=_native(self.name, self.device))
 
 
-def generator(seed: Any) -> np.random.Generator:
+def generator(seed: Any) -> "np.random.Generator":
     """Return the host's generator of random numbers for `seed`."""
     return np.random.default_rng(seed)
 
@@ -202,8 +202,9 @@ def status(name: str) -> Status:
     >>> status("numpy").usable
     True
     """
-    top = name if importlib.util.find_spec(name) is not None else None
-    if top is None:
+    if name not in NAMES:
+        raise unknown("backend", name, NAMES)
+    if importlib.util.find_spec(name) is None:
         reason = f"{'CuPy' if name == 'cupy' else name} is not installed"
         return Status(name, False, None, (), reason, _INSTALL[name])
     try:
@@ -265,8 +266,6 @@ def resolve(spec: "str | Backend") -> Backend:
     if not isinstance(spec, str):
         raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {spec!r}")
     name, _, device = spec.partition(":")
-    if name not in NAMES:
-        raise unknown("backend", name, NAMES)
     found = status(name)
     if not found.usable:
         raise BackendUnavailableError(str(found))
@@ -308,14 +307,15 @@ def to_host(array: Array) -> Any:
 
 
 def admit(argument: str, value: Any) -> Array:
-    """Return an argument as an array of one of the known libraries.
+    """Return an argument as an array of floats or integers of one of the known libraries.
 
-    Lists of numbers and tables that NumPy can read become NumPy arrays.
+    Lists of numbers and tables that NumPy can read become NumPy arrays, and NumPy
+    arrays in the other byte order get this machine's.
 
     Raises
     ------
     TypeError
-        If it is no array of numbers, or an array of an unknown library.
+        If it is no array of such numbers, or an array of an unknown library.
     ValueError
         If it is a ragged list or a masked array.
     """
@@ -338,16 +338,23 @@ def admit(argument: str, value: Any) -> Array:
         raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
     if getattr(value, "requires_grad", False):
         raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
-    if not array_api_compat.is_numpy_array(value):
-        return value
-    if value.dtype.kind == "O":
-        raise TypeError(f"{argument} has dtype object: expected numbers, got {_first(value)}")
+    if array_api_compat.is_numpy_array(value):
+        value = np.asarray(value)  # not a subclass, whose arithmetic may be another
+        if value.dtype.kind == "O":
+            raise TypeError(
+                f"{argument} has dtype object: expected float32, float64 or integers, "
+                f"got {_odd(value)}"
+            )
+        value = value.astype(value.dtype.newbyteorder("="), copy=False)
+    float_name(argument, value)
     return value
 
 
-def _first(array: Any) -> str:
-    flat = array.ravel()
-    return f"for example {flat[0]!r:.60}" if flat.size else "nothing"
+def _odd(array: Any) -> str:
+    """Return the first object that is no number, or the first if all are."""
+    objects = array.ravel().tolist()
+    odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
+    return f"for example {odd[0]!r:.60}" if odd else "nothing"
 
 
 def float_name(argument: str, array: Array) -> str | None:

@@ -10,7 +10,15 @@ from typing import NamedTuple
 from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, admit, generator, host, to_host
 
-__all__ = ["Batch", "batches", "check_pair", "from_time_major", "sequences", "time_major"]
+__all__ = [
+    "Batch",
+    "batches",
+    "check_finite",
+    "check_pair",
+    "from_time_major",
+    "sequences",
+    "time_major",
+]
 
 
 def sequences(argument: str, value: object) -> tuple[Array, int]:
@@ -32,13 +40,13 @@ def sequences(argument: str, value: object) -> tuple[Array, int]:
         )
     if 0 in array.shape:
         raise ValueError(f"{argument} is empty: {tuple(array.shape)}")
-    _check_finite(argument, array)
+    check_finite(argument, array)
     if rank == 1:
         return array[None, :, None], rank
     return (array[None, :, :] if rank == 2 else array), rank
 
 
-def _check_finite(argument: str, array: Array) -> None:
+def check_finite(argument: str, array: Array) -> None:
     """Raise if an array of floats holds NaN or infinity; say where."""
     on_host = to_host(array)
     if on_host.dtype.kind != "f":
@@ -54,15 +62,19 @@ def _check_finite(argument: str, array: Array) -> None:
 
 def check_pair(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) -> None:
     """Raise unless x (B, T, F) and y (B, T, O) have the same sequences and steps."""
-    (xb, xt, _), (yb, yt, _) = x.shape, y.shape
+    (xb, xt, _), (yb, yt, outputs) = x.shape, y.shape
     if (xb, xt) == (yb, yt):
         return
     got = f"{names[0]} has {xb} sequence(s) of {xt} step(s), {names[1]} {yb} of {yt}"
     hint = ""
     if (xb, xt) == (yt, yb):
         hint = f"; {names[1]} looks as if its batch and time axes were swapped"
-    elif yb == 1 and yt == xb:
-        hint = f"; a {names[1]} of one number a step for several sequences is (B, T, 1)"
+    elif xb == yb == 1 and outputs == xt:
+        hint = f"; {names[1]} looks as if it were transposed: expected (T, O)"
+    elif yb == 1 < xb == yt:
+        hint = f"; {names[1]} of one number a step for several sequences is (B, T, 1)"
+    elif xb == 1 < yb == xt:
+        hint = f"; {names[0]} of one number a step for several sequences is (B, T, 1)"
     raise ValueError(f"{names[0]} and {names[1]} must have the same lengths: {got}{hint}")
 
 

@@ -67,8 +67,8 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
     MissingExtraError
         If a bar is asked for and tqdm is not installed.
     """
-    wanted = sys.stderr.isatty() if progress is None else progress
-    if not wanted:
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if not (on_terminal if progress is None else progress):
         yield lambda epoch, loss: None
         return
     try:
@@ -78,7 +78,10 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
             raise MissingExtraError(
                 'progress=True needs tqdm: pip install "xprnn[progress]"'
             ) from error
-        yield lambda epoch, loss: _line(epoch, epochs, loss)
+        try:
+            yield lambda epoch, loss: _line(epoch, epochs, loss)
+        finally:
+            print(file=sys.stderr)
         return
     with tqdm(total=epochs, unit="epoch", dynamic_ncols=True) as bar:
 
@@ -90,5 +93,4 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
 
 
 def _line(epoch: int, epochs: int, loss: float) -> None:
-    end = "\n" if epoch == epochs else ""
-    print(f"\repoch {epoch}/{epochs}, loss {loss:.4g}   ", end=end, file=sys.stderr, flush=True)
+    print(f"\repoch {epoch}/{epochs}, loss {loss:.4g}   ", end="", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """What happened in training, epoch by epoch."""
 
 import math
+from typing import Any
 
 from xprnn._typing import Array, Namespace
 from xprnn.backend import to_host
@@ -33,6 +34,16 @@ class History:
         self.seconds: list[float] = []
         self._pending: list[Array] = []
         self._rows: list[list[float]] = []
+
+    @classmethod
+    def of(cls, curves: dict[str, Any]) -> "History":
+        """Return the history of a run that ended, from ``{"ended": ..., **as_dict()}``."""
+        history = cls()
+        history.ended = curves["ended"]
+        history.learning_rate = list(curves["learning_rate"])
+        history.seconds = list(curves["seconds"])
+        history._rows = [list(row) for row in zip(*(curves[n] for n in _CURVES), strict=True)]
+        return history
 
     def append(
         self, numbers: list[Array], learning_rate: float, seconds: float, *, xp: Namespace

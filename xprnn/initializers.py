@@ -10,10 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from array_api_compat import array_namespace
-
 from xprnn._typing import Array
 from xprnn._validate import chosen
+from xprnn.backend import host
 
 __all__ = [
     "GlorotNormal",
@@ -113,10 +112,9 @@ class Orthogonal:
     def __call__(self, rng, shape, hidden_size):
         rows, columns = shape
         normal = rng.standard_normal((max(shape), min(shape)))
-        xp = array_namespace(normal)
-        q, r = xp.linalg.qr(normal)
-        q = q * xp.sign(xp.linalg.diagonal(r))
-        return q if rows >= columns else xp.matrix_transpose(q)
+        q, r = host.linalg.qr(normal)
+        q = q * host.sign(host.linalg.diagonal(r))
+        return q if rows >= columns else host.matrix_transpose(q)
 
 
 TABLE: dict[str, Initializer] = {
@@ -154,4 +152,4 @@ def get(initializer: str | Initializer) -> Initializer:
 def gates(initializer: Initializer, rng, rows: int, hidden_size: int, count: int) -> Array:
     """Draw the weights (rows, H) of each of `count` gates, side by side: (rows, count·H)."""
     blocks = [initializer(rng, (rows, hidden_size), hidden_size) for _ in range(count)]
-    return array_namespace(*blocks).concat(blocks, axis=-1)
+    return host.concat(blocks, axis=-1)

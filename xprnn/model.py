@@ -8,7 +8,7 @@ from xprnn import losses, tree
 from xprnn._typing import Array, Tree
 from xprnn._validate import whole
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host
-from xprnn.batches import check_pair, from_time_major, sequences, time_major
+from xprnn.batches import check_finite, check_pair, from_time_major, sequences, time_major
 from xprnn.history import History
 from xprnn.layers import Layer
 from xprnn.losses import Loss
@@ -265,7 +265,7 @@ class Model:
             shape = tuple(slots[name].shape)
             if tuple(array.shape) not in (shape, shape[1:] if batch == 1 else shape):
                 raise ValueError(f"state[{i}] must have shape {shape}, got {tuple(array.shape)}")
-            float_name(f"state[{i}]", array)
+            check_finite(f"state[{i}]", array)
             moved = data.backend.asarray(array, data.dtype)
             filled[name] = data.backend.xp.reshape(moved, shape)
         return tree.unflatten(filled, like=zero)

@@ -19,15 +19,24 @@ from xprnn.model import Model
 __all__ = ["EveryEpochs", "fit", "forecast", "loss", "states"]
 
 
-def _axes(ax: Any) -> Any:
-    """Return `ax`, or new Axes."""
-    if ax is not None:
-        return ax
+def pyplot() -> Any:
+    """Return matplotlib.pyplot.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise MissingExtraError('plotting needs matplotlib: pip install "xprnn[plot]"') from error
-    return plt.subplots(figsize=(8, 4), layout="constrained")[1]
+    return plt
+
+
+def _axes(ax: Any) -> Any:
+    """Return `ax`, or new Axes."""
+    return pyplot().subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
 
 
 def _one(argument: str, value: object, sequence: int) -> Any:

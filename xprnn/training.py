@@ -121,7 +121,85 @@ def fit(
     callbacks: Sequence[Callable[[Training], Any]] = (),
     progress: bool | None = None,
 ) -> Model:
-    """Train a recurrent network to give y at every step of x."""
+    """Train a recurrent network to give y at every step of x.
+
+    Parameters
+    ----------
+    x : array, (B, T, F), (T, F) or (T,)
+        B sequences of T steps of F features, one sequence, or one sequence of one
+        feature. float32, float64 or integers, which become the backend's default
+        float.
+    y : array, (B, T, O), (T, O) or (T,)
+        What the network is to give at every step.
+    network : Layer, optional
+        The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. Left out,
+        `num_layers` layers ``Recurrent(hidden_size, Elman(activation))`` and a
+        ``Dense`` on top.
+    hidden_size, num_layers : int
+        Units of a recurrent layer, and how many layers.
+    activation : str or Activation
+        ``"tanh"``, ``"relu"``, ``"sigmoid"``, ``"identity"``, ``"softsign"``,
+        ``"softplus"``, ``"elu"``, or an object with `forward` and `backward`.
+    loss : str or Loss
+        ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or a callable
+        ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``.
+    optimizer : str or Optimizer, optional
+        ``"sgd"``, ``"adam"``, or an object of `xprnn.optimizers`; left out, Adam with
+        a learning rate of 0.003.
+    learning_rate : float, optional
+        Takes the place of the optimizer's.
+    epochs : int
+        How many times to go through the data.
+    batch_size : int, optional
+        Sequences in a batch, drawn anew in every epoch; left out, all of them.
+    validation_data : pair (x, y), optional
+        Other data, whose loss is measured after every epoch.
+    clip_norm : float or None
+        The largest global norm of a gradient; a larger one is scaled down to it.
+    standardize : bool
+        Train on x and y brought to mean 0 and standard deviation 1. The model
+        takes and gives the units of x and y, in which its losses are, too.
+    seed : int
+        Of the initial weights and the batches, the same on every backend.
+    backend : str or Backend, optional
+        Where to compute: ``"numpy"``, ``"cupy"``, ``"cupy:1"``, ``"torch"``,
+        ``"torch:cuda"``, ``"array_api_strict"``. NumPy arrays are moved there once.
+        Left out, where the arrays are.
+    dtype : {"float32", "float64"}, optional
+        What to compute in; left out, the wider of the dtypes of x and y.
+    callbacks : sequence of callable
+        Each gets the `Training` after every epoch; the run ends if one returns True.
+    progress : bool, optional
+        Whether to show a bar on standard error; left out, on a terminal.
+
+    Returns
+    -------
+    Model
+        With `predict`, `forecast`, `evaluate`, `params` and `history`. Ctrl-C ends
+        the training and returns the model so far.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit; the message names it, what was expected and
+        what came.
+    BackendUnavailableError
+        If the backend can't be used on this machine; says why and what helps.
+    NonFiniteError
+        If the loss, a gradient or a parameter is no longer finite; has the model
+        with the last finite parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xprnn
+    >>> x = np.arange(-10, 10, 0.1)
+    >>> model = xprnn.fit(x, np.sin(x))
+    >>> model.evaluate(x, np.sin(x)) < 0.005
+    True
+    >>> model.predict(np.arange(0, 3, 0.1)).shape
+    (30,)
+    """
     loss = losses.get(loss)
     optimizer = optimizers.get(DEFAULT if optimizer is None else optimizer, learning_rate)
     whole("epochs", epochs)

@@ -1,0 +1,90 @@
+"""Sessions: ``nox`` alone runs what a pull request needs; ``nox -l`` lists all."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests-numpy", "tests-strict", "docs", "demo"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "venv"
+
+TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
+
+
+def tests(session, *arguments):
+    """Run pytest; what stands after -- goes to it, such as --hypothesis-profile thorough."""
+    session.run("python", "-m", "pytest", "-n", "2", *arguments, *session.posargs)
+
+
+@nox.session(name="tests-numpy")
+def tests_numpy(session):
+    """Everything, the numerical tests on NumPy, with docs and docstrings."""
+    session.install("-e", ".[test]")
+    tests(session, "--backend", "numpy")
+
+
+@nox.session(name="tests-strict")
+def tests_strict(session):
+    """The numerical tests on array-api-strict, on two of its devices."""
+    session.install("-e", ".[test]")
+    tests(session, "--backend", "array_api_strict", "tests")
+
+
+@nox.session(name="tests-torch")
+def tests_torch(session):
+    """The numerical tests on torch's CPU, and torch as an oracle."""
+    session.install("-e", ".[test]", TORCH)
+    tests(session, "--backend", "torch", "tests")
+
+
+@nox.session(name="tests-cupy")
+def tests_cupy(session):
+    """The numerical tests on CuPy; skips with the reason where there is no GPU."""
+    extra = "cuda12" if "cuda12" in session.posargs else "cuda13"
+    session.posargs[:] = [argument for argument in session.posargs if argument != extra]
+    session.install("-e", f".[test,{extra}]")
+    status = session.run(
+        "python", "-W", "ignore", "-c", "from xprnn.backend import status; print(status('cupy'))",
+        silent=True,
+    )  # fmt: skip
+    session.log(status)
+    if "cannot be used" in status:
+        session.skip(status.strip())
+    session.run("python", "-m", "pytest", "--backend", "cupy", "tests", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Ruff: rules and format."""
+    session.install("ruff==0.17.6")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session):
+    """Mypy."""
+    session.install("mypy==2.4.1", "-e", ".")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session):
+    """Build the pages; a warning is an error."""
+    session.install("-e", ".[docs,progress]")
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
+
+
+@nox.session
+def demo(session):
+    """Run the demonstration as a user would."""
+    session.install(".[plot,progress]")
+    session.run("xprnn", "demo", *session.posargs)
+
+
+@nox.session
+def bench(session):
+    """Run the benchmarks quickly; with -- --full as their results were made."""
+    session.install("-e", ".[plot,progress]", TORCH)
+    quick = [] if "--full" in session.posargs else ["--quick", "--output", session.create_tmp()]
+    session.run("python", "benchmarks/importtime.py")
+    for name in ("lecture", "devices", "sunspots"):
+        session.run("python", f"benchmarks/{name}.py", *quick)

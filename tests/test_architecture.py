@@ -1,0 +1,133 @@
+"""The shape of the house: the list of modules, the order of imports, where libraries are named."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import xprnn
+
+ROOT = Path(xprnn.__file__).parent
+
+ORDER = [
+    "_version", "_typing", "tree", "errors", "_validate",
+    "backend",
+    "activations", "initializers", "masking", "losses", "optimizers",
+    "cells", "affine", "recurrence", "kernels", "layers", "objective", "gradients",
+    "scaling", "history", "batches", "model", "callbacks", "run", "training",
+    "serialization", "plotting", "datasets", "baselines", "tables", "demo", "__main__",
+]  # fmt: skip
+"""A module imports from those before it only. After `training`: the edges."""
+
+EDGES = ORDER[ORDER.index("training") + 1 :]
+LIBRARIES = {
+    "numpy": {"backend", *EDGES},
+    "cupy": {"backend", "kernels"},
+    "torch": {"backend"},
+    "array_api_strict": {"backend"},
+    "matplotlib": {"plotting"},
+    "tqdm": {"callbacks"},
+    "safetensors": {"serialization"},
+}
+OPTIONAL = set(LIBRARIES) - {"numpy"}
+
+
+def modules():
+    """Return the path of every module by its name in ORDER."""
+    paths = [p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py"]
+    found = {}
+    for path in paths:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[parts[0]] = path
+    return found
+
+
+def imports(path):
+    """Yield the library, the module of xprnn or None, and whether at module level, of imports."""
+    module = ast.parse(path.read_text())
+    top = set(ast.walk(ast.Module([n for n in module.body if not _for_types(n)], [])))
+    functions = {n for f in ast.walk(module) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    for node in ast.walk(module):
+        early = node in top and node not in functions
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                library, *rest = alias.name.split(".")
+                yield library, (rest or [None])[0], early
+        elif isinstance(node, ast.ImportFrom):
+            library, *rest = (node.module or "").split(".")
+            assert node.level == 0, f"{path}: relative import"
+            if library == "xprnn" and not rest:
+                for alias in node.names:
+                    yield library, alias.name, early
+            else:
+                yield library, (rest or [None])[0], early
+
+
+def _for_types(node):
+    """Whether a statement is ``if TYPE_CHECKING:``."""
+    return isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING"
+
+
+def test_the_list_of_modules():
+    assert sorted(modules()) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_imports_go_one_way(name):
+    before = ORDER[: ORDER.index(name)]
+    for library, inner, early in imports(modules()[name]):
+        if library == "xprnn" and early:
+            assert inner in before, f"{name} imports xprnn.{inner}, which stands after it"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_libraries_are_named_where_they_may_be(name):
+    for library, _, early in imports(modules()[name]):
+        if library in LIBRARIES:
+            assert name in LIBRARIES[library], f"{name} names {library}"
+        if library in OPTIONAL:
+            assert not early, f"{name} imports {library} before it is needed"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_only_known_libraries_are_imported(name):
+    known = {*sys.stdlib_module_names, *LIBRARIES, "xprnn", "array_api_compat"}
+    assert {library for library, _, _ in imports(modules()[name])} <= known
+
+
+def test_import_brings_no_optional_library():
+    code = (
+        "import sys; before = set(sys.modules); import xprnn; "
+        "print(*{m.split('.')[0] for m in set(sys.modules) - before})"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "xprnn" in loaded
+    assert not loaded & OPTIONAL, loaded & OPTIONAL
+
+
+def test_no_array_hangs_on_a_layer_or_an_optimizer():
+    """Behaviour is frozen; arrays travel in trees."""
+    import dataclasses
+
+    from xprnn import activations, cells, initializers, layers, losses, optimizers
+
+    for module in (activations, cells, initializers, layers, losses, optimizers):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if dataclasses.is_dataclass(thing):
+                assert thing.__dataclass_params__.frozen, f"{name} is not frozen"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_everything_public_exists_and_says_what_it_is(name):
+    if name in ("_version", "_typing", "_validate", "__main__"):
+        return
+    module = __import__(f"xprnn.{name}", fromlist=["*"])
+    assert module.__doc__
+    for public in module.__all__:
+        thing = getattr(module, public)
+        if callable(thing):
+            assert thing.__doc__, f"{name}.{public} has no docstring"

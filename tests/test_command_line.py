@@ -1,0 +1,188 @@
+"""The command line as a user runs it."""
+
+import csv
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import xprnn
+from xprnn import baselines, datasets
+from xprnn.__main__ import main
+
+
+@pytest.fixture
+def weather(tmp_path):
+    """A CSV file with a date, two features and a target that follows from them."""
+    rng = np.random.default_rng(0)
+    pressure, wind = rng.standard_normal((2, 60))
+    target = 20 + 3 * pressure - np.concatenate([[0], wind[:-1]])
+    path = tmp_path / "weather.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["date", "pressure", "wind", "temperature"])
+        for i in range(60):
+            writer.writerow([f"2026-01-{i}", pressure[i], wind[i], target[i]])
+    return path
+
+
+def run(*arguments):
+    """Run the installed package in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "xprnn", *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+def test_fit_on_a_csv(weather, tmp_path, capsys):
+    saved, picture = tmp_path / "m.npz", tmp_path / "p.png"
+    status = main(
+        ["fit", str(weather), "--target", "temperature", "--epochs", "200", "--hidden-size", "8",
+         "--save", str(saved), "--plot", str(picture)]
+    )  # fmt: skip
+    out, err = capsys.readouterr()
+    assert status == 0
+    assert "features: pressure, wind; target: temperature" in out
+    assert "rows: 48 to train on, 12 held out" in out
+    assert "column 'date' is left out: line 2 holds '2026-01-0'" in err
+    ours, last, mean = (float(line.split()[-1]) for line in out.splitlines() if line[:2] == "  ")
+    assert ours < 0.5 * min(last, mean)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    model = xprnn.load(saved)
+    assert (model.features, model.outputs) == (2, 1)
+
+
+def test_the_target_as_its_own_feature_is_one_row_before(tmp_path, capsys):
+    """A series whose next value is known from the last one is learnt; from the same one is none."""
+    path = tmp_path / "s.csv"
+    path.write_text("s\n" + "\n".join(["0", "1"] * 20))
+    assert main(["fit", str(path), "--target", "s", "--epochs", "150", "--hidden-size", "4"]) == 0
+    out = capsys.readouterr().out
+    assert "features: s; target: s" in out
+    assert "rows: 31 to train on, 8 held out" in out
+    ours, last, _ = (float(line.split()[-1]) for line in out.splitlines() if line[:2] == "  ")
+    assert last == 1.0
+    assert ours < 0.1
+
+
+def test_safetensors_and_no_holdout(weather, tmp_path, capsys):
+    path = tmp_path / "m.safetensors"
+    arguments = ["--target", "wind", "--features", "pressure", "--epochs", "1", "--holdout", "0"]
+    assert main(["fit", str(weather), *arguments, "--save", str(path)]) == 0
+    assert "rows: 60 to train on, 0 held out" in capsys.readouterr().out
+    assert xprnn.load(path).features == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "tempratur"], "column must be one of .*did you mean 'temperature'"),
+        (["--target", "date"], "column 'date' cannot be used: line 2 holds '2026-01-0'"),
+        (["--target", "wind", "--features", "wind,presure"], "did you mean 'pressure'"),
+        (["--target", "wind", "--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["--target", "wind", "--holdout", "1"], "--holdout must be at least 0 and below 1"),
+        (["--target", "wind", "--backend", "cuppy"], "did you mean 'cupy'"),
+        (["--target", "wind", "--save", "m.pkl"], "path must end in .npz or .safetensors"),
+        (["--target", "wind", "--seed", "-1"], "seed must be at least 0"),
+        (["--target", "wind", "--learning-rate", "0"], "learning_rate must be a finite number"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(weather, arguments, message):
+    done = run("fit", weather, *arguments)
+    lines = [line for line in done.stderr.splitlines() if "left out" not in line]
+    assert done.returncode == 2
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("xprnn: ")
+    assert re.search(message, lines[0]), lines[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must hold a line of column names and rows, got 0 line"),
+        ("a,b\n", "got 1 line"),
+        ("a,b\n1,2\n3\n", "line 3: expected 2 values as in the first line, got 1"),
+        ("a,b\n1,2\n3,nan\n", "column 'b' cannot be used: line 3 holds 'nan'"),
+        ("a,b\n1,2\n", "too few to train on"),
+    ],
+)
+def test_bad_files(tmp_path, capsys, text, message):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    assert main(["fit", str(path), "--target", "b"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_missing_file(capsys, tmp_path):
+    assert main(["fit", str(tmp_path / "none.csv"), "--target", "b"]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_divergence_is_status_1(weather, monkeypatch, capsys):
+    def diverge(*_, **__):
+        raise xprnn.NonFiniteError("the loss was not finite", epoch=1, name="loss", model=None)
+
+    monkeypatch.setattr("xprnn.__main__.fit", diverge)
+    assert main(["fit", str(weather), "--target", "wind"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "xprnn: the loss was not finite"
+
+
+def test_backends(capsys):
+    assert main(["backends"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0].split()[0] for line in lines] == [
+        "numpy", "cupy", "torch", "array_api_strict",
+    ]  # fmt: skip
+    assert lines[0] == f"numpy {np.__version__}: cpu"
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["fit"], ["backends"]])
+def test_help_has_an_example(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert "xprnn" in done.stdout
+    assert not command or "Example: xprnn" in done.stdout
+
+
+def test_no_command_is_an_error():
+    assert run().returncode == 2
+    assert run("dance").returncode == 2
+
+
+def test_demo(tmp_path, capsys):
+    """The whole demonstration; its figures are measured, so they are read back and compared."""
+    assert main(["demo", "--output", str(tmp_path / "new" / "folder"), "--seed", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    names = ["sine-fit.png", "sine-loss.png", "sine-states.png", "sunspots.png"]
+    assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == names
+    final = float(out.split("on the training data")[0].split()[-1])
+    assert final <= 0.008
+    for text in ("0.0400  the lecture's", "0.0050  of the noise alone", "seasonal naive", "naive"):
+        assert text in out
+
+
+def test_demo_without_pictures_and_with_a_bad_backend(capsys, monkeypatch):
+    monkeypatch.setattr("xprnn.demo.sine", lambda **settings: print(settings))
+    monkeypatch.setattr("xprnn.demo.sunspots", lambda **settings: print(settings))
+    assert main(["demo", "--no-plots", "--seed", "3", "--backend", "numpy"]) == 0
+    assert "'seed': 3" in capsys.readouterr().out
+    assert main(["demo", "--backend", "nampy"]) == 2
+    assert "did you mean 'numpy'" in capsys.readouterr().err
+
+
+def test_baselines():
+    series = np.tile([1.0, 5.0, 2.0], 6)
+    assert baselines.best_period(series) == 3
+    np.testing.assert_array_equal(baselines.seasonal_naive(series, 4, 3), [1, 5, 2, 1])
+    np.testing.assert_array_equal(baselines.naive(series, 2), [2, 2])
+
+
+def test_sunspots_are_the_published_ones():
+    """Of the series in the public domain: its length, ends, sum of tenths and highest year."""
+    years, numbers = datasets.sunspots()
+    assert (years == np.arange(1700, 2009)).all()
+    assert years[numbers.argmax()] == 1957
+    assert numbers.max() == 190.2
+    assert round(float(numbers.sum()), 1) == 15373.4

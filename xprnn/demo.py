@@ -1,0 +1,107 @@
+"""The demonstration: the lecture's sine, then the yearly sunspots."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xprnn import baselines, datasets, plotting
+from xprnn.model import Model
+from xprnn.training import fit
+
+__all__ = ["sine", "sunspots"]
+
+LECTURE_LOSS, NOISE_LOSS = 0.040, 0.005
+SUNSPOTS: dict[str, Any] = {"hidden_size": 16, "epochs": 300}
+"""Chosen on the years before 1921 by benchmarks/sunspots.py --select."""
+CYCLE = 11
+
+
+def _save(ax: Any, folder: Path | None, name: str) -> None:
+    """Write a picture and say so."""
+    path = Path(folder or ".") / name
+    ax.figure.savefig(path, dpi=120)
+    plotting.pyplot().close(ax.figure)
+    print(f"  picture: {path}")
+
+
+def sine(*, backend: str | None, seed: int, progress: bool | None, folder: Path | None) -> Model:
+    """Run the lecture's experiment: fit a noisy sine, apply the network to new inputs.
+
+    Parameters
+    ----------
+    backend : str or None
+    seed : int
+        Of the noise and of the training.
+    progress : bool or None
+    folder : path or None
+        Where the pictures go; None draws none.
+    """
+    x, y = datasets.noisy_sine(seed)
+    print("The lecture's sine: x = -10 … 10 in steps of 0.1, y = sin x + 0.1 N(0, 1)")
+    began = time.perf_counter()
+    model = fit(x, y, backend=backend, seed=seed, progress=progress)
+    seconds = time.perf_counter() - began
+    print(f"  {model}")
+    print(f"  trained in {seconds:.1f} s")
+    print("  half mean squared error (the lecture's MSSE)")
+    print(f"    {model.evaluate(x, y):.4f}  on the training data")
+    print(f"    {LECTURE_LOSS:.4f}  the lecture's, after 1,000 epochs of 800 hidden units")
+    print(f"    {NOISE_LOSS:.4f}  of the noise alone; less is noise learnt by heart")
+    print(f"    {model.evaluate(x, np.sin(x)):.4f}  against the sine without the noise")
+
+    new = np.arange(67) * 0.3
+    error = np.abs(model.predict(new) - np.sin(new))
+    print("  applied to x = 0 … 20 in steps of 0.3: mean absolute error")
+    print(f"    {error[new < 10].mean():.3f}  for x < 10, where there were data, in other steps")
+    print(f"    {error[new >= 10].mean():.3f}  for x ≥ 10, where there were none")
+    print("    (the network counts steps: another spacing is another series to it)")
+
+    if folder is not None:
+        size = {"figsize": (10, 4), "layout": "constrained", "sharey": True}
+        _, (left, right) = plotting.pyplot().subplots(1, 2, **size)
+        plotting.fit(model, x, y, ax=left).set_title("training data, step 0.1")
+        plotting.fit(model, new, np.sin(new), ax=right).set_title("new input, step 0.3")
+        right.axvline(10, color="0.8", linewidth=1, label="end of the training data")
+        right.legend()
+        _save(left, folder, "sine-fit.png")
+        _save(plotting.states(model, x), folder, "sine-states.png")
+        ax = plotting.loss(model.history)
+        ax.axhline(LECTURE_LOSS, color="0.5", linestyle="--", label="the lecture's last")
+        ax.axhline(NOISE_LOSS, color="0.5", linestyle=":", label="noise alone")
+        ax.legend()
+        _save(ax, folder, "sine-loss.png")
+    return model
+
+
+def sunspots(
+    *, backend: str | None, seed: int, progress: bool | None, folder: Path | None, cut: int = 1998
+) -> Model:
+    """Forecast one solar cycle from the years before `cut`; parameters as for `sine`."""
+    years, numbers = datasets.sunspots()
+    known = numbers[years < cut]
+    truth = numbers[years >= cut][:CYCLE]
+    print(
+        f"\nYearly sunspots: trained on {years[0]} … {cut - 1}, forecast {len(truth)} years ahead"
+    )
+    model = fit(known[:-1], known[1:], backend=backend, seed=seed, progress=progress, **SUNSPOTS)
+    period = baselines.best_period(known)
+    forecasts = {
+        "this network, closed loop": model.forecast(known, len(truth)),
+        f"seasonal naive, period {period}": baselines.seasonal_naive(known, len(truth), period),
+        "naive, the last value": baselines.naive(known, len(truth)),
+        "mean of the training years": np.full(len(truth), known.mean()),
+    }
+    print("  mean absolute error, sunspots")
+    for name, values in forecasts.items():
+        print(f"    {np.abs(values - truth).mean():6.1f}  {name}")
+    if folder is not None:
+        first, *others = forecasts.items()
+        ax = plotting.forecast(known[-66:], first[1], truth, start=int(cut) - 66)
+        ahead = np.arange(cut, cut + len(truth))
+        ax.plot(ahead, others[0][1], color="C0", linestyle="--", label=others[0][0])
+        ax.set(xlabel="year", ylabel="sunspots")
+        ax.legend()
+        _save(ax, folder, "sunspots.png")
+    return model
