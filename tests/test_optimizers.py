@@ -123,7 +123,7 @@ def test_get():
     assert optimizers.get(SGD(0.1, momentum=0.9), 0.2) == SGD(0.2, momentum=0.9)
     with pytest.raises(ValueError, match="did you mean 'adam'"):
         optimizers.get("adma")
-    with pytest.raises(TypeError, match="with init and update and rate"):
+    with pytest.raises(TypeError, match="an object with init, update, rate, got"):
         optimizers.get(SGD)
 
     class Fixed:

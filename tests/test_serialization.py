@@ -67,8 +67,12 @@ def test_damaged_files(model, tmp_path, ending):
 
 def test_foreign_and_newer_files(model, tmp_path, monkeypatch):
     path = tmp_path / "foreign.npz"
-    np.savez(path, a=np.ones(3))
-    with pytest.raises(xprnn.ModelFileError, match=r"foreign.npz holds no model of xprnn"):
+    for header in ({}, {"header": "{}"}, {"header": "[1]"}, {"header": "{"}):
+        np.savez(path, a=np.ones(3), **header)
+        with pytest.raises(xprnn.ModelFileError, match=r"foreign.npz holds no model of xprnn"):
+            xprnn.load(path)
+    np.savez(path, header='{"format": 1}')
+    with pytest.raises(xprnn.ModelFileError, match="does not hold what its header says: 'network'"):
         xprnn.load(path)
     monkeypatch.setattr(serialization, "FORMAT", 2)
     xprnn.save(model, path)
@@ -84,6 +88,9 @@ def test_a_file_without_an_array(model, tmp_path):
         arrays = {name: file[name] for name in file.files if name != "params.0.U"}
     np.savez(path, **arrays)
     with pytest.raises(xprnn.ModelFileError, match=r"missing \['0.U'\]"):
+        xprnn.load(path)
+    np.savez(path, **arrays, **{"params.0.U": np.ones((2, 2))})
+    with pytest.raises(xprnn.ModelFileError, match=r"0.U has shape \(2, 2\), expected \(3, 3\)"):
         xprnn.load(path)
 
 
@@ -116,6 +123,12 @@ def test_a_full_disk_leaves_the_old_file(model, tmp_path, monkeypatch):
         xprnn.save(model, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
+
+
+def test_a_file_has_the_permissions_of_any_other(model, tmp_path):
+    xprnn.save(model, tmp_path / "m.npz")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "m.npz").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_endings_and_missing_files(model, tmp_path, monkeypatch):

@@ -25,9 +25,9 @@ def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str,
         return table[value]
     lacking = [method for method in methods if not callable(getattr(value, method, None))]
     if lacking or isinstance(value, type):
-        names = f"a name ({', '.join(map(repr, sorted(table)))}) or " if table else ""
+        names = f"one of {', '.join(map(repr, sorted(table)))} or " if table else ""
         raise TypeError(
-            f"{argument} must be {names}an object with {' and '.join(methods)}, got {value!r}"
+            f"{argument} must be {names}an object with {', '.join(methods)}, got {value!r:.80}"
         )
     return value
 

@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
+from xprnn._validate import whole
 from xprnn.backend import dtype_name, generator, host, of, resolve
 from xprnn.layers import Layer
 from xprnn.losses import Loss
@@ -63,8 +64,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every row is ``"ok"``."""
-        return all(row.verdict == "ok" for row in self.rows)
+        """Whether every row is ``"ok"``, and there is one."""
+        return bool(self.rows) and all(row.verdict == "ok" for row in self.rows)
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -154,6 +155,7 @@ def compare(
     >>> gradients.compare(lambda p: p["x"] ** 3, {"x": x}, {"x": x}, xp=np).wrong
     ('x',)
     """
+    whole("directions", directions)
     flat, slopes = tree.flatten(point), tree.flatten(gradient)
     rng = generator(seed)
     rows = []

@@ -204,6 +204,8 @@ class Stack:
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
+        if not isinstance(self.layers, tuple | list):
+            raise TypeError(f"layers must be a tuple of layers, got {self.layers!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ValueError("layers must hold at least one layer, got none")

@@ -276,5 +276,5 @@ def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tr
     """
     limit = number("limit", limit, above=0)
     norm = global_norm(grads, xp=xp)
-    scale = limit / xp.clip(norm, min=limit)
+    scale = xp.full_like(norm, limit) / xp.clip(norm, min=limit)  # exactly 1 within the limit
     return tree.map(lambda g: g * scale[..., None, None], grads), norm

@@ -8,7 +8,6 @@ moved there when it is whole, so that an older one is never harmed.
 import dataclasses
 import json
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -100,8 +99,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> import tempfile
-    >>> import numpy as np
+    >>>     >>> import numpy as np
     >>> import xprnn
     >>> x = np.linspace(0, 1, 20)
     >>> model = xprnn.fit(x, x**2, hidden_size=4, epochs=2)
@@ -129,20 +127,19 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
             "history": {"ended": model.history.ended, **model.history.as_dict()},
         }
     )
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             if ending == ".npz":
-                np.savez(file, allow_pickle=False, header=np.asarray(header), **arrays)
+                np.savez(file, header=np.asarray(header), **arrays)
             else:
                 metadata = {"xprnn": header}
                 file.write(_safetensors().numpy.save(arrays, metadata=metadata))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        part.replace(path)
     finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+        part.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -164,10 +161,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except library.SafetensorError as error:
             raise ModelFileError(f"{path} is damaged or no .safetensors file: {error}") from error
-    if not text:
-        raise ModelFileError(f"{path} holds no model of xprnn")
-    header = json.loads(text)
-    if header["format"] > FORMAT:
+    try:
+        header = json.loads(text)
+        newer = header["format"] > FORMAT
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{path} holds no model of xprnn") from error
+    if newer:
         raise ModelFileError(
             f"{path} was written by xprnn {header['xprnn']} in format {header['format']}; this "
             f"xprnn {__version__} reads up to {FORMAT}: update xprnn"
@@ -199,19 +198,28 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     """
     place = resolve(backend)
     header, arrays = _read(Path(path))
+    try:
+        return _model(header, arrays, place)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path} does not hold what its header says: {error}") from error
+
+
+def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Model:
+    """Put a model together."""
     network = _build(header["network"])
-    shape_of, _ = network.init(np.random.default_rng(0), header["features"])
+    like, _ = network.init(np.random.default_rng(0), header["features"])
     groups: dict[str, dict[str, Any]] = {"params": {}, "x_scaler": {}, "y_scaler": {}}
     for name, array in arrays.items():
         group, _, rest = name.partition(".")
         groups[group][rest] = place.asarray(array, str(array.dtype))
+    weights = tree.unflatten(groups["params"], like=like)
+    for name, array in tree.flatten(like).items():
+        shape = tuple(groups["params"][name].shape)
+        if shape != array.shape:
+            raise ValueError(f"{name} has shape {shape}, expected {array.shape}")
     x_scaler, y_scaler = (
         Scaler(**groups[name]) if groups[name] else None for name in ("x_scaler", "y_scaler")
     )
-    try:
-        weights = tree.unflatten(groups["params"], like=shape_of)
-    except ValueError as error:
-        raise ModelFileError(f"{path} does not hold the network's arrays: {error}") from error
     return Model(
         network,
         weights,

@@ -274,7 +274,7 @@ def _train(
                     report(position.epoch, watch.look(position))
                 training = Training(position.epoch, epochs, history, partial(build, position))
                 answers = [callback(training) for callback in callbacks]
-                if True in answers:
+                if any(answer is True for answer in answers):
                     history.ended = "stopped"
         except KeyboardInterrupt:
             history.ended = "interrupted"

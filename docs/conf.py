@@ -1,0 +1,63 @@
+"""How Sphinx builds these pages: python -m sphinx -W --keep-going -b html docs docs/_build."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import xprnn
+
+project = "xprnn"
+author = "the xprnn developers"
+project_copyright = author
+release = version = xprnn.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+    "matplotlib.sphinxext.plot_directive",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+html_theme = "furo"
+html_title = f"xprnn {release}"
+
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+toc_object_entries_show_parents = "hide"
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+plot_formats = ["svg"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {"figure.figsize": (7.2, 3.2), "figure.constrained_layout.use": True}
+
+
+def _plain(app, what, name, obj, options, lines):
+    """Let docstrings be plain text: a field without one has none, and |z| is an absolute value."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+    literal = False
+    for i, line in enumerate(lines):
+        literal = literal and (not line or line.startswith(" "))
+        if not literal and ">>>" not in line:
+            lines[i] = line.replace("|", r"\|")
+        literal = literal or line.endswith("::")
+
+
+def _skip(app, what, name, obj, skip, options):
+    """Leave out what a module does not name in __all__."""
+    module = sys.modules.get(getattr(obj, "__module__", None))
+    return skip or (what == "module" and name not in getattr(module, "__all__", [name]))
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-docstring", _plain)
