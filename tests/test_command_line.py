@@ -146,8 +146,11 @@ def test_help_has_an_example(command):
 
 
 def test_no_command_is_an_error():
-    assert run().returncode == 2
-    assert run("dance").returncode == 2
+    for arguments in ([], ["dance"], ["fit"], ["fit", "a.csv", "--target", "b", "--epochs", "x"]):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stderr.rstrip().endswith("--help")
 
 
 def test_demo(tmp_path, capsys):

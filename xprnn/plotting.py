@@ -4,13 +4,14 @@ Every function takes ``ax=`` and returns the Axes that it drew on; without it, i
 draws on new ones. matplotlib is imported when the first picture is drawn.
 """
 
+from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
 
 from xprnn._validate import whole
 from xprnn.backend import to_host
-from xprnn.batches import sequences
+from xprnn.batches import check_pair, sequences
 from xprnn.callbacks import Training
 from xprnn.errors import MissingExtraError
 from xprnn.history import History
@@ -49,6 +50,12 @@ def _one(argument: str, value: object, sequence: int) -> Any:
     return to_host(array)[sequence]
 
 
+def _labels(name: str, columns: Any) -> Any:
+    """Return the label of one column, or the labels of several."""
+    count = columns.shape[1]
+    return name if count == 1 else [f"{name} {i}" for i in range(count)]
+
+
 def _time(x: Any) -> tuple[Any, str]:
     """Return what to draw along: x itself if it is one rising feature, else the step."""
     if x.shape[-1] == 1 and (np.diff(x[:, 0]) > 0).all():
@@ -85,19 +92,16 @@ def fit(model: Model, x: object, y: object | None = None, *, sequence: int = 0, 
     >>> plotting.fit(xprnn.fit(x, y, epochs=1), x, y).get_ylabel()
     'y'
     """
-    ax = _axes(ax)
     inputs = _one("x", x, sequence)
     along, label = _time(inputs)
     y_hat = np.reshape(to_host(model.predict(inputs)), (inputs.shape[0], -1))
-    if y is not None:
-        ax.plot(along, _one("y", y, sequence), ".", color="0.6", markersize=4, label="data")
-    ax.plot(
-        along,
-        y_hat,
-        label=[f"prediction {i}" for i in range(y_hat.shape[1])]
-        if y_hat.shape[1] > 1
-        else "prediction",
-    )
+    targets = None if y is None else _one("y", y, sequence)
+    if targets is not None:
+        check_pair(inputs[None], targets[None])
+    ax = _axes(ax)
+    if targets is not None:
+        ax.plot(along, targets, ".", color="0.6", markersize=4, label=_labels("data", targets))
+    ax.plot(along, y_hat, label=_labels("prediction", y_hat))
     ax.set(xlabel=label, ylabel="y")
     ax.legend()
     return ax
@@ -131,12 +135,12 @@ def states(model: Model, x: object, *, layer: int = 0, sequence: int = 0, ax: An
     >>> len(plotting.states(xprnn.fit(x, y, hidden_size=8, epochs=1), x).lines)
     8
     """
-    ax = _axes(ax)
     inputs = _one("x", x, sequence)
     along, label = _time(inputs)
     _, layers = model.predict(inputs, return_states=True)
     if not 0 <= layer < len(layers):
         raise ValueError(f"layer must be one of the {len(layers)} recurrent layers, got {layer}")
+    ax = _axes(ax)
     ax.plot(along, to_host(layers[layer]), linewidth=0.7, alpha=0.7)
     ax.set(xlabel=label, ylabel=f"hidden states of layer {layer}")
     return ax
@@ -219,7 +223,7 @@ class EveryEpochs:
         n.
     x, y : array
         What to draw, as for `fit`.
-    path : str, optional
+    path : str or Path, optional
         Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``.
         Without it, the picture on the screen is drawn anew.
 
@@ -234,7 +238,8 @@ class EveryEpochs:
     True
     """
 
-    def __init__(self, every: int, x: object, y: object, path: str | None = None):
+    def __init__(self, every: int, x: object, y: object, path: str | PathLike[str] | None = None):
+        pyplot()  # what is missing is missed before the training
         self.every = whole("every", every)
         self.x, self.y, self.path = x, y, path
         self.ax: Any = None
@@ -249,7 +254,7 @@ class EveryEpochs:
         self.ax.set_title(f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}")
         figure = self.ax.figure
         if self.path is not None:
-            figure.savefig(self.path.format(epoch=training.epoch))
+            figure.savefig(fspath(self.path).format(epoch=training.epoch))
         else:
             figure.canvas.draw_idle()
             figure.canvas.flush_events()

@@ -99,7 +99,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>>     >>> import numpy as np
+    >>> import tempfile
+    >>> import numpy as np
     >>> import xprnn
     >>> x = np.linspace(0, 1, 20)
     >>> model = xprnn.fit(x, x**2, hidden_size=4, epochs=2)
