@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="xprnn",
         description="Recurrent neural networks for NumPy and CuPy.",
         epilog="Exit status: 0 done, 1 the training diverged, 2 bad input.",

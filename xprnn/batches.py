@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xprnn._typing import Array, Namespace
-from xprnn.backend import Backend, admit, generator, host, to_host
+from xprnn.backend import Backend, admit, generator, host, of, to_host
 
 __all__ = [
     "Batch",
@@ -48,16 +48,18 @@ def sequences(argument: str, value: object) -> tuple[Array, int]:
 
 def check_finite(argument: str, array: Array) -> None:
     """Raise if an array of floats holds NaN or infinity; say where."""
+    place = of(array)
+    with place.active():
+        xp = place.xp
+        if not xp.isdtype(array.dtype, "real floating") or bool(xp.all(xp.isfinite(array))):
+            return
     on_host = to_host(array)
-    if on_host.dtype.kind != "f":
-        return
     bad = ~host.isfinite(on_host)
-    if bad.any():
-        where = tuple(int(axis[0]) for axis in host.nonzero(bad))
-        raise ValueError(
-            f"{argument} must be finite, got {on_host[where]} at index {where}"
-            f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
-        )
+    where = tuple(int(axis[0]) for axis in host.nonzero(bad))
+    raise ValueError(
+        f"{argument} must be finite, got {on_host[where]} at index {where}"
+        f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
+    )
 
 
 def check_pair(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) -> None:

@@ -23,10 +23,11 @@ class NonFiniteError(ArithmeticError):
     epoch : int
         The epoch in which it happened, counted from 1.
     name : str
-        What was no longer finite: ``"loss"``, ``"gradient of 0.U"`` or
-        ``"parameter 0.U"``.
+        What was no longer finite: ``"loss"``, ``"gradient of 0.U"``, ``"gradient norm"``
+        (its squares overflow before it does) or ``"parameter 0.U"``.
     model : Model
-        The model with the last parameters that gave finite numbers.
+        The model with the last parameters that gave finite numbers. Its history
+        goes on to the epochs that did not.
     """
 
     def __init__(self, message, *, epoch, name, model):

@@ -8,7 +8,7 @@ from xprnn.backend import to_host
 
 __all__ = ["History"]
 
-_CURVES = ("loss", "gradient_norm", "clipped", "val_loss")
+_CURVES = ("loss", "val_loss", "gradient_norm", "clipped", "learning_rate", "seconds")
 
 
 class History:
@@ -21,18 +21,13 @@ class History:
     ----------
     ended : str
         ``"completed"``, ``"interrupted"`` (Ctrl-C), ``"stopped"`` (by a
-        callback) or, during training, ``"running"``.
-    learning_rate : list of float
-        Of the last update of the epoch.
-    seconds : list of float
-        Wall-clock seconds of the epoch.
+        callback), ``"diverged"`` (the model is then on a NonFiniteError) or,
+        during training, ``"running"``.
     """
 
     def __init__(self) -> None:
         self.ended = "running"
-        self.learning_rate: list[float] = []
-        self.seconds: list[float] = []
-        self._pending: list[Array] = []
+        self._pending: list[tuple[Array, float, float]] = []
         self._rows: list[list[float]] = []
 
     @classmethod
@@ -40,8 +35,6 @@ class History:
         """Return the history of a run that ended, from ``{"ended": ..., **as_dict()}``."""
         history = cls()
         history.ended = curves["ended"]
-        history.learning_rate = list(curves["learning_rate"])
-        history.seconds = list(curves["seconds"])
         history._rows = [list(row) for row in zip(*(curves[n] for n in _CURVES), strict=True)]
         return history
 
@@ -57,12 +50,13 @@ class History:
         learning_rate, seconds : float
         xp : namespace
         """
-        self._pending.append(xp.stack(numbers))
-        self.learning_rate.append(learning_rate)
-        self.seconds.append(seconds)
+        self._pending.append((xp.stack(numbers), learning_rate, seconds))
 
     def _curve(self, name: str) -> list[float]:
-        self._rows += [[*map(float, to_host(row)), math.nan] for row in self._pending]
+        for numbers, learning_rate, seconds in self._pending:
+            loss, norm, clipped, *validation = map(float, to_host(numbers))
+            val_loss = validation[0] if validation else math.nan
+            self._rows.append([loss, val_loss, norm, clipped, learning_rate, seconds])
         self._pending = []
         index = _CURVES.index(name)
         return [row[index] for row in self._rows]
@@ -87,13 +81,22 @@ class History:
         """The share of the epoch's updates whose gradient was clipped, 0 to 1."""
         return self._curve("clipped")
 
+    @property
+    def learning_rate(self) -> list[float]:
+        """The learning rate of the last update of the epoch."""
+        return self._curve("learning_rate")
+
+    @property
+    def seconds(self) -> list[float]:
+        """The wall-clock seconds of the epoch."""
+        return self._curve("seconds")
+
     def as_dict(self) -> dict[str, list[float]]:
         """Return all curves by name."""
-        names = (*_CURVES, "learning_rate", "seconds")
-        return {name: list(getattr(self, name)) for name in names}
+        return {name: self._curve(name) for name in _CURVES}
 
     def __len__(self) -> int:
-        return len(self.seconds)
+        return len(self._rows) + len(self._pending)
 
     def __repr__(self) -> str:
         if not len(self):

@@ -122,10 +122,11 @@ class Run:
         while position.epoch < epochs:
             for batch in self.batches(position.epoch):
                 value, grads = self.gradient(position.params, batch)
-                after, _ = self.update(position, grads)
+                after, norm = self.update(position, grads)
                 for kind, arrays in (
                     ("loss", {"": value}),
                     ("gradient of ", grads),
+                    ("gradient norm", {"": norm}),
                     ("parameter ", after.params),
                 ):
                     name = self.unfinite(arrays)
@@ -133,7 +134,7 @@ class Run:
                         return position, kind + name
                 position = after
             position = position._replace(epoch=position.epoch + 1)
-        return position, "validation loss"
+        return position._replace(epoch=epochs - 1), "loss"
 
 
 class Watch:
@@ -156,6 +157,7 @@ class Watch:
         finite = all(map(math.isfinite, loss[since] + norm[since]))
         if not finite or self.run.unfinite(position.params) is not None:
             good, name = self.run.blame(self.good, position.epoch)
+            self.history.ended = "diverged"
             raise NonFiniteError(
                 f"the {name} was not finite any more in epoch {good.epoch + 1}; try a smaller "
                 "learning_rate, a smaller clip_norm or standardize=True (the model with the last "

@@ -28,9 +28,11 @@ class Scaler(NamedTuple):
     def of(cls, x: Array, *, xp: Namespace) -> "Scaler":
         """Measure the data x (T, B, F) over steps and batch."""
         over = (0, 1)
-        mean, scale = xp.mean(x, axis=over), xp.std(x, axis=over)
+        mean = xp.mean(x, axis=over)
         varies = xp.max(x, axis=over) > xp.min(x, axis=over)
-        return cls(mean, xp.where(varies, scale, xp.ones_like(scale)))
+        far = xp.where(varies, xp.max(xp.abs(x - mean), axis=over), xp.ones_like(mean))
+        scale = far * xp.std((x - mean) / far, axis=over)  # no square over- or underflows
+        return cls(mean, xp.where(varies, scale, xp.ones_like(mean)))
 
     def apply(self, x: Array) -> Array:
         """Return (x - mean) / scale for x (..., F)."""

@@ -1,7 +1,7 @@
 """The packaged training: `fit`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from xprnn import activations, losses, optimizers, tree
 from xprnn._typing import Array
 from xprnn._validate import chosen, number, unknown, whole
 from xprnn.activations import Activation
-from xprnn.backend import Backend, common, float_name, generator
+from xprnn.backend import Backend, common, float_name, generator, host
 from xprnn.batches import check_pair, sequences, time_major
 from xprnn.callbacks import Training, progress_bar
 from xprnn.cells import Elman
@@ -70,9 +70,10 @@ def _dtype(asked: str | None, arrays: dict[str, Array], backend: Backend) -> str
     """Return the dtype asked for, or the widest of the arrays'."""
     found = [float_name(name, array) for name, array in arrays.items()]
     if asked is not None:
-        if str(asked) not in ("float32", "float64"):
+        name = getattr(asked, "__name__", str(asked)).split(".")[-1]
+        if name not in ("float32", "float64"):
             raise unknown("dtype", asked, ("float32", "float64"))
-        return str(asked)
+        return name
     return max(name or backend.default_dtype for name in found)
 
 
@@ -118,7 +119,7 @@ def fit(
     seed: int = 0,
     backend: str | Backend | None = None,
     dtype: str | None = None,
-    callbacks: Sequence[Callable[[Training], Any]] = (),
+    callbacks: Iterable[Callable[[Training], Any]] = (),
     progress: bool | None = None,
 ) -> Model:
     """Train a recurrent network to give y at every step of x.
@@ -167,7 +168,7 @@ def fit(
         Left out, where the arrays are.
     dtype : {"float32", "float64"}, optional
         What to compute in; left out, the wider of the dtypes of x and y.
-    callbacks : sequence of callable
+    callbacks : iterable of callable
         Each gets the `Training` after every epoch; the run ends if one returns True.
     progress : bool, optional
         Whether to show a bar on standard error; left out, on a terminal.
@@ -208,9 +209,16 @@ def fit(
         whole("batch_size", batch_size)
     if clip_norm is not None:
         number("clip_norm", clip_norm, above=0)
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
+    callbacks = tuple(callbacks)
     for callback in callbacks:
         if not callable(callback):
             raise TypeError(f"callbacks must hold callables, got {callback!r}")
+    if not isinstance(standardize, bool):
+        raise TypeError(f"standardize must be True or False, got {standardize!r}")
+    if not isinstance(progress, bool | None):
+        raise TypeError(f"progress must be True, False or None, got {progress!r}")
 
     inputs, targets, y_rank = _pair(("x", "y"), (x, y))
     arrays = {"x": inputs, "y": targets, **_validation(validation_data, inputs, targets)}
@@ -255,7 +263,7 @@ def _train(
     run: Run,
     position: Position,
     epochs: int,
-    callbacks: Sequence[Callable[[Training], Any]],
+    callbacks: tuple[Callable[[Training], Any], ...],
     progress: bool | None,
     history: History,
     build: Callable[[Position], Model],
@@ -274,7 +282,7 @@ def _train(
                     report(position.epoch, watch.look(position))
                 training = Training(position.epoch, epochs, history, partial(build, position))
                 answers = [callback(training) for callback in callbacks]
-                if any(answer is True for answer in answers):
+                if any(isinstance(answer, bool | host.bool) and answer for answer in answers):
                     history.ended = "stopped"
         except KeyboardInterrupt:
             history.ended = "interrupted"
