@@ -18,8 +18,8 @@ from xprnn.layers import Dense, Recurrent, Stack
 LECTURE = {
     "1: the derivative of the last step at every step": (
         recurrence,
-        "dp_t, dq_t, direct = cell.backward(valid, memo_t, xp=xp)",
-        "dp_t, dq_t, direct = cell.backward(valid, memo[-1], xp=xp)",
+        "dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)",
+        "dp_t, dq_t, direct = cell.backward(inside, memo[-1], xp=xp)",
     ),
     "2: the error of the last step alone reaches the hidden state": (
         recurrence,
@@ -57,7 +57,7 @@ PLANTED = {
     "the gradient of the initial state lacks its last product": (
         recurrence,
         "return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate",
-        "return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), valid",
+        "return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), inside",
     ),
     "gradients in reversed time": (
         recurrence,
@@ -71,13 +71,13 @@ PLANTED = {
     ),
     "gradient passes through padding into the step": (
         recurrence,
-        "valid = tuple(masking.valid(d, mask_t, xp=xp) for d in dstate)",
-        "valid = dstate",
+        "inside = masking.select(mask_t, dstate, zero, xp=xp)",
+        "inside = dstate",
     ),
     "padding swallows the gradient of the state": (
         recurrence,
-        "masking.select(mask_t, b, d, xp=xp) for b, d in zip(before, dstate, strict=True)",
-        "masking.valid(b, mask_t, xp=xp) for b, d in zip(before, dstate, strict=True)",
+        "dstate = masking.select(mask_t, before, dstate, xp=xp)",
+        "dstate = masking.select(mask_t, before, zero, xp=xp)",
     ),
     "the bias gets the mean in place of the sum": (
         affine,

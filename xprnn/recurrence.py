@@ -68,7 +68,7 @@ def unroll(
     masks = _steps(mask, p.shape[-3], xp)
     for p_t, mask_t in zip(xp.unstack(p, axis=-3), masks, strict=True):
         new, memo_t = cell.forward(p_t, state[0] @ U, state, xp=xp)
-        state = tuple(masking.select(mask_t, n, s, xp=xp) for n, s in zip(new, state, strict=True))
+        state = masking.select(mask_t, new, state, xp=xp)
         h.append(state[0])
         memo.append(memo_t)
     return xp.stack(h, axis=-3), state, memo
@@ -103,17 +103,16 @@ def unroll_backward(
     """
     dp, dq = [], []
     Ut = xp.matrix_transpose(U)
+    zero = tuple(xp.zeros_like(d) for d in dstate)
     masks = _steps(mask, dy.shape[-3], xp)
     for dy_t, memo_t, mask_t in zip(
         reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
     ):
         dstate = (dstate[0] + dy_t, *dstate[1:])
-        valid = tuple(masking.valid(d, mask_t, xp=xp) for d in dstate)
-        dp_t, dq_t, direct = cell.backward(valid, memo_t, xp=xp)
+        inside = masking.select(mask_t, dstate, zero, xp=xp)
+        dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)
         before = (direct[0] + dq_t @ Ut, *direct[1:])
-        dstate = tuple(
-            masking.select(mask_t, b, d, xp=xp) for b, d in zip(before, dstate, strict=True)
-        )
+        dstate = masking.select(mask_t, before, dstate, xp=xp)
         dp.append(dp_t)
         dq.append(dq_t)
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
