@@ -1,5 +1,7 @@
 """Sessions: ``nox`` alone runs what a pull request needs; ``nox -l`` lists all."""
 
+import shutil
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests-numpy", "tests-strict", "docs", "demo"]
@@ -37,9 +39,11 @@ def tests_torch(session):
 
 @nox.session(name="tests-cupy")
 def tests_cupy(session):
-    """The numerical tests on CuPy; skips with the reason where there is no GPU."""
-    extra = "cuda12" if "cuda12" in session.posargs else "cuda13"
-    session.posargs[:] = [argument for argument in session.posargs if argument != extra]
+    """The numerical tests on CuPy for CUDA 13, with -- cuda12 for CUDA 12."""
+    if shutil.which("nvidia-smi") is None:
+        session.skip("no NVIDIA driver is installed: there is no nvidia-smi")
+    chosen = session.posargs[:1] == ["cuda12"]
+    extra, *arguments = session.posargs if chosen else ["cuda13", *session.posargs]
     session.install("-e", f".[test,{extra}]")
     status = session.run(
         "python", "-W", "ignore", "-c", "from xprnn.backend import status; print(status('cupy'))",
@@ -48,7 +52,7 @@ def tests_cupy(session):
     session.log(status)
     if "cannot be used" in status:
         session.skip(status.strip())
-    session.run("python", "-m", "pytest", "--backend", "cupy", "tests", *session.posargs)
+    session.run("python", "-m", "pytest", "--backend", "cupy", "tests", *arguments)
 
 
 @nox.session

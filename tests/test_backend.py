@@ -16,7 +16,10 @@ import xprnn
 from xprnn import backend
 from xprnn.backend import Backend, resolve
 
-CUPY_LINE = 'pip install "xprnn[cuda12]" (CUDA 12) or pip install "xprnn[cuda13]" (CUDA 13)'
+CUPY_LINE = (
+    'pip install "cupy-cuda13x[ctk]" (driver for CUDA 13) or pip install "cupy-cuda12x[ctk]" '
+    "(CUDA 12)"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -60,11 +63,15 @@ class Device:
         Device.current = Device.current[:-1]
 
 
+def _no_nvrtc(*_):
+    raise RuntimeError("no libnvrtc.so.13")
+
+
 @pytest.fixture
 def cupy(monkeypatch):
     """Return a function that installs a fake CuPy on a machine as described."""
 
-    def install(*, driver=13000, devices=2, error=None):
+    def install(*, driver=13000, devices=2, error=None, works=True):
         def count():
             if error:
                 raise CUDARuntimeError(error)
@@ -80,6 +87,7 @@ def cupy(monkeypatch):
         )
         fake.cuda = types.SimpleNamespace(runtime=runtime, Device=Device)
         fake.ndarray = type("ndarray", (), {})
+        fake.arange = np.arange if works else _no_nvrtc
         monkeypatch.setitem(sys.modules, "cupy", fake)
         monkeypatch.setitem(sys.modules, "array_api_compat.cupy", namespace)
         return fake, namespace
@@ -143,7 +151,7 @@ NO_START = {"driver": 13000, "error": "cudaErrorSystemNotReady: system not yet i
         (
             OLD_DRIVER,
             "the CUDA driver (for CUDA 11.4) is older than this CuPy needs",
-            'update the driver, or take the CuPy that fits it: pip install "xprnn[cuda12]"',
+            'update the driver, or take the CuPy that fits it: pip install "cupy-cuda12x[ctk]"',
         ),
         (
             NO_DEVICE,
@@ -166,6 +174,15 @@ def test_cupy_is_installed_and_finds_no_gpu(cupy, machine, reason, hint):
     found = backend.status("cupy")
     assert (found.usable, found.version, found.devices) == (False, "14.2.0", ())
     assert found.reason == reason
+
+
+def test_cupy_with_a_gpu_and_without_cudas_libraries(cupy):
+    cupy(works=False)
+    refused(
+        "cupy",
+        "cupy: cannot be used: CuPy finds the GPU but cannot compute on it: no libnvrtc.so.13",
+        f"What helps: install CuPy with its CUDA libraries: {CUPY_LINE}",
+    )
 
 
 def test_cupy_with_two_devices(cupy):
@@ -196,7 +213,7 @@ def test_cupy_1_computes_on_device_1(cupy):
     namespace.asarray = asarray
     with pytest.raises(ReachedError):
         xprnn.fit([0.0, 1.0], [1.0, 2.0], epochs=1, dtype="float32", backend="cupy:1")
-    assert seen == [(1, 1, np.ndarray, "float32")]
+    assert seen == [(1, 1, np.ndarray, "float32")]  # the first to be moved is a parameter
     assert Device.current == (0,)
 
 
@@ -211,7 +228,7 @@ def test_an_array_of_cupy_says_its_device(cupy):
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("torch", 'pip install "xprnn[torch]"'), ("array_api_strict", "pip install array-api-strict")],
+    [("torch", "pip install torch"), ("array_api_strict", "pip install array-api-strict")],
 )
 def test_other_libraries_that_are_not_installed(hide, name, line):
     hide(name)

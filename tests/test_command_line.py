@@ -1,6 +1,7 @@
 """The command line as a user runs it."""
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -84,6 +85,10 @@ def test_safetensors_and_no_holdout(weather, tmp_path, capsys):
         (["--target", "wind", "--holdout", "1"], "--holdout must be at least 0 and below 1"),
         (["--target", "wind", "--backend", "cuppy"], "did you mean 'cupy'"),
         (["--target", "wind", "--save", "m.pkl"], "path must end in .npz or .safetensors"),
+        (["--target", "wind", "--features", "pressure,pressure"], "must name each column once"),
+        (["--target", "wind", "--save", "none/m.npz"], "there is no folder 'none'"),
+        (["--target", "wind", "--plot", "none/m.png"], "there is no folder 'none'"),
+        (["--target", "wind", "--plot", "m.pgn"], "did you mean '.png'"),
         (["--target", "wind", "--seed", "-1"], "seed must be at least 0"),
         (["--target", "wind", "--learning-rate", "0"], "learning_rate must be a finite number"),
     ],
@@ -105,6 +110,9 @@ def test_bad_input_is_one_line_and_status_2(weather, arguments, message):
         ("a,b\n1,2\n3\n", "line 3: expected 2 values as in the first line, got 1"),
         ("a,b\n1,2\n3,nan\n", "column 'b' cannot be used: line 3 holds 'nan'"),
         ("a,b\n1,2\n", "too few to train on"),
+        ("a,b,a\n1,2,3\n", "has more than one column named 'a'"),
+        ("a,b\n\n\n1,2\n3,x\n", "column 'b' cannot be used: line 5 holds 'x'"),
+        ("a,b\n1," + "2" * 200_000, "line 2: field larger than field limit"),
     ],
 )
 def test_bad_files(tmp_path, capsys, text, message):
@@ -143,6 +151,14 @@ def test_help_has_an_example(command):
     assert done.returncode == 0
     assert "xprnn" in done.stdout
     assert not command or "Example: xprnn" in done.stdout
+
+
+def test_a_code_page_that_lacks_our_signs():
+    done = subprocess.run(
+        [sys.executable, "-m", "xprnn", "demo", "--no-plots"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"}, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_command_is_an_error():

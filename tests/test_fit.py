@@ -1,11 +1,13 @@
 """`fit`: the same training on every backend, and the same as a loop by hand."""
 
+import contextlib
 import io
 import math
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from xprnn import activations, losses, run, tree, value_and_grad
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.batches import batches
 from xprnn.cells import Elman
+from xprnn.history import History
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.optimizers import SGD, Adam, global_norm
@@ -342,10 +345,11 @@ def test_curves_have_one_number_an_epoch():
 
 
 def test_seconds_add_up_to_the_time_that_passed():
+    """With all that callbacks do, but for what a callback does after the last epoch."""
     began = time.perf_counter()
-    history = fit(epochs=20).history
+    history = fit(epochs=20, callbacks=[lambda _: time.sleep(0.01)]).history
     passed = time.perf_counter() - began
-    assert 0.2 * passed < sum(history.seconds) < passed
+    assert 0.6 * passed < sum(history.seconds) < passed
 
 
 def test_the_learning_rate_is_that_of_the_last_update_of_the_epoch():
@@ -642,9 +646,102 @@ def test_a_norm_that_overflows_is_no_validation_loss(clip_norm):
 
 
 def test_the_history_tells_of_the_failure():
+    """It ends where the model stands: at the last epoch that went well."""
     with pytest.raises(xprnn.NonFiniteError) as caught:
-        fit(network=IDENTITY, optimizer=SGD(1e30), clip_norm=None)
-    assert not math.isfinite(caught.value.model.history.loss[-1])
+        fit(network=Dense(1), optimizer=SGD(1e30), clip_norm=None, epochs=30, batch_size=None)
+    history = caught.value.model.history
+    assert history.ended == "diverged"
+    assert len(history) == caught.value.epoch - 1 > 0
+    assert all(map(math.isfinite, history.loss))
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+def test_ctrl_c_while_the_history_is_read_leaves_it_whole(monkeypatch, nth):
+    """On a GPU that is where the host waits, and so where Ctrl-C arrives."""
+    done = History()
+    for loss in range(5):
+        done.append([np.asarray(float(loss))] * 3, 0.1, 1.0, xp=np)
+
+    fetched = []
+
+    def interrupted(array):
+        fetched.append(array)
+        if len(fetched) == nth:
+            raise KeyboardInterrupt
+        return array
+
+    monkeypatch.setattr("xprnn.history.to_host", interrupted)
+    with contextlib.suppress(KeyboardInterrupt):
+        _ = done.loss
+    monkeypatch.undo()
+    assert done.loss == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert len(done) == 5
+
+
+WAITING = {"all", "any", "clip", "isfinite", "nonzero", "unique_values"}
+"""Functions for which a GPU's host waits; array-api-compat's clip counts a mask's elements."""
+
+
+class NeverWaits:
+    """NumPy's namespace without them."""
+
+    def __getattr__(self, name):
+        assert name not in WAITING, f"xp.{name} makes a GPU wait"
+        return getattr(np, name)
+
+
+@pytest.mark.parametrize("loss", sorted(losses.TABLE))
+@pytest.mark.parametrize("optimizer", [SGD(0.1, momentum=0.9, nesterov=True), Adam(0.1)])
+def test_nothing_in_an_epoch_waits_for_the_device(loss, optimizer):
+    network, xp = Stack((Recurrent(3), Dense(1))), NeverWaits()
+    place = types.SimpleNamespace(xp=xp, asarray=lambda a, dtype: a.astype(dtype))
+    data = [np.ones((4, 3, 1)), np.zeros((4, 3, 1))]
+    params, _ = network.init(np.random.default_rng(0), 1)
+    task = run.Run(
+        network, losses.get(loss), optimizer, 0.1, *data, tuple(data), 2, 0, place
+    )  # fmt: skip
+    position, numbers = task.epoch(task.start(params))
+    assert (position.epoch, position.updates, len(numbers)) == (1, 2, 4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_of_numpy_as_hyperparameters_change_no_dtype(place, dtype, tmp_path):
+    network = Stack(
+        (
+            Recurrent(np.int64(3), recurrent_initializer=Normal(np.float64(0.2))),
+            Dense(np.int32(1)),
+        )
+    )
+    for optimizer in (SGD(np.float64(0.1), np.float64(0.5)), Adam(np.float32(0.1))):
+        model = fit(
+            network=network, optimizer=optimizer, loss=losses.Huber(np.float64(1)), dtype=dtype,
+            backend=str(place.backend),
+        )  # fmt: skip
+        assert model.dtype == dtype
+        xprnn.save(model, tmp_path / "m.npz")
+
+
+def test_data_far_from_zero_keep_their_digits_in_float32():
+    """Seconds since 1970, one a step, are all the same number in float32."""
+    seconds = 1_700_000_000 + np.arange(100)
+    y = np.sin(np.arange(100) / 10)
+    for x in (seconds, seconds.astype("float64")):
+        losses_ = [
+            xprnn.fit(x, y, hidden_size=8, epochs=100, dtype=dtype).evaluate(x, y)
+            for dtype in ("float32", "float64")
+        ]
+        assert losses_[0] == pytest.approx(losses_[1], rel=0.2)
+
+
+def test_numbers_too_large_for_the_dtype_asked_for():
+    with pytest.raises(ValueError, match="y in float32 must be finite, got inf at index"):
+        fit(X, 1e39 * Y, dtype="float32", standardize=False)
+
+
+def test_a_model_kept_by_a_callback_has_the_history_of_its_epoch():
+    kept = []
+    fit(epochs=4, callbacks=[lambda training: kept.append(training.model)])
+    assert [len(model.history) for model in kept] == [1, 2, 3, 4]
 
 
 def test_a_validation_loss_that_is_not_finite_does_not_stop_the_run():
@@ -703,9 +800,7 @@ def test_a_line_of_text_on_a_terminal_without_tqdm(monkeypatch, look_every):
 
 def test_a_bar_without_tqdm_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    with pytest.raises(
-        xprnn.MissingExtraError, match=r'needs tqdm: pip install "xprnn\[progress\]'
-    ):
+    with pytest.raises(xprnn.MissingExtraError, match="needs tqdm: pip install tqdm"):
         fit(progress=True)
 
 

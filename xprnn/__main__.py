@@ -124,6 +124,26 @@ def _demo(options: argparse.Namespace) -> None:
     demo.sunspots(**settings, folder=folder)
 
 
+def _columns(options: argparse.Namespace) -> tuple[list[str], Any, Any]:
+    """Return the names of the features, x (T, F) and y (T,)."""
+    table = tables.read_csv(options.file, options.delimiter)
+    target = table.column(options.target)
+    if options.features:
+        names = [name.strip() for name in options.features.split(",")]
+    else:
+        names = [name for name in table.columns if name != options.target] or [options.target]
+        for name, why in table.left_out.items():
+            print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
+    if len(set(names)) < len(names):
+        raise ValueError(f"--features must name each column once, got {options.features!r}")
+    columns = {name: table.column(name) for name in names}
+    if options.target not in names:
+        return names, np.stack([*columns.values()], axis=-1), target
+    # The target's own value is known one row before.
+    columns = {n: c[:-1] if n == options.target else c[1:] for n, c in columns.items()}
+    return names, np.stack([*columns.values()], axis=-1), target[1:]
+
+
 def _fit(options: argparse.Namespace) -> None:
     if not 0 <= options.holdout < 1:
         raise ValueError(f"--holdout must be at least 0 and below 1, got {options.holdout}")
@@ -131,20 +151,8 @@ def _fit(options: argparse.Namespace) -> None:
         serialization.check_path(options.save)
     if options.plot:
         plotting.pyplot().switch_backend("agg")
-    table = tables.read_csv(options.file, options.delimiter)
-    y = table.column(options.target)
-    if options.features:
-        names = [name.strip() for name in options.features.split(",")]
-    else:
-        names = [name for name in table.columns if name != options.target] or [options.target]
-        for name, why in table.left_out.items():
-            print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
-    x = np.stack([table.column(name) for name in names], axis=-1)
-    if options.target in names:
-        # The target's own value is known one row before.
-        own = names.index(options.target)
-        x = np.concatenate([x[1:, :own], x[:-1, own : own + 1], x[1:, own + 1 :]], axis=-1)
-        y = y[1:]
+        plotting.check_path(options.plot)
+    names, x, y = _columns(options)
     cut = len(y) - round(options.holdout * len(y))
     if cut < 2:
         raise ValueError(f"{options.file} has {len(y)} usable row(s), too few to train on")
@@ -184,6 +192,8 @@ def _fit(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit status."""
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a code page may lack a sign of ours
     try:
         options.run(options)
     except NonFiniteError as error:

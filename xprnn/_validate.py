@@ -71,3 +71,9 @@ def number(
         bounds = " and ".join(expected) or "finite"
         raise ValueError(f"{argument} must be a finite number {bounds}, got {given!r}")
     return value
+
+
+def settle(thing: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass, in its ``__post_init__``, to their checked values."""
+    for name, value in values.items():
+        object.__setattr__(thing, name, value)

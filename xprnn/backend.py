@@ -48,8 +48,9 @@ _NAMESPACES = {
 }
 
 _INSTALL = {
-    "cupy": 'pip install "xprnn[cuda12]" (CUDA 12) or pip install "xprnn[cuda13]" (CUDA 13)',
-    "torch": 'pip install "xprnn[torch]"',
+    "cupy": 'pip install "cupy-cuda13x[ctk]" (driver for CUDA 13) or pip install '
+    '"cupy-cuda12x[ctk]" (CUDA 12)',
+    "torch": "pip install torch",
     "array_api_strict": "pip install array-api-strict",
 }
 
@@ -150,7 +151,8 @@ def _device_name(device: Any) -> str:
 
 def _cupy_trouble() -> tuple[str, str] | None:
     """Return why CuPy, which is installed, finds no GPU, and what helps."""
-    runtime = importlib.import_module("cupy").cuda.runtime
+    cupy = importlib.import_module("cupy")
+    runtime = cupy.cuda.runtime
     driver = runtime.driverGetVersion()
     if driver == 0:
         return (
@@ -165,7 +167,7 @@ def _cupy_trouble() -> tuple[str, str] | None:
             return (
                 f"the CUDA driver (for CUDA {driver // 1000}.{driver % 1000 // 10}) is older than "
                 "this CuPy needs",
-                'update the driver, or take the CuPy that fits it: pip install "xprnn[cuda12]"',
+                'update the driver, or take the CuPy that fits it: pip install "cupy-cuda12x[ctk]"',
             )
         if "NoDevice" not in str(error):
             return f"CUDA does not start: {error}", "run nvidia-smi, which should list the GPU"
@@ -174,6 +176,13 @@ def _cupy_trouble() -> tuple[str, str] | None:
         return (
             "CuPy and a CUDA driver are installed, but CUDA sees no device",
             "check CUDA_VISIBLE_DEVICES and that nvidia-smi lists the GPU",
+        )
+    try:
+        int(cupy.arange(2).sum())
+    except Exception as error:  # what is missing shows in many ways
+        return (
+            f"CuPy finds the GPU but cannot compute on it: {error}",
+            "install CuPy with its CUDA libraries: " + _INSTALL["cupy"],
         )
     return None
 
@@ -261,8 +270,7 @@ def resolve(spec: "str | Backend") -> Backend:
     >>> resolve("numpy")
     Backend(name='numpy', device='cpu')
     """
-    if isinstance(spec, Backend):
-        return spec
+    spec = str(spec) if isinstance(spec, Backend) else spec
     if not isinstance(spec, str):
         raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {spec!r}")
     name, _, device = spec.partition(":")
@@ -376,6 +384,11 @@ def float_name(argument: str, array: Array) -> str | None:
 def dtype_name(array: Array) -> str:
     """Return the name of an array's dtype, such as ``"float32"``."""
     return _short(array.dtype)
+
+
+def wider(*names: str) -> str:
+    """Return "float64" if it is among the names, else "float32"."""
+    return "float64" if "float64" in names else "float32"
 
 
 def _short(dtype: Any) -> str:

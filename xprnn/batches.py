@@ -83,7 +83,8 @@ def check_pair(x: Array, y: Array, names: tuple[str, str] = ("x", "y")) -> None:
 def time_major(array: Array, *, xp: Namespace) -> Array:
     """Turn (B, T, F) into a (T, B, F) whose memory is in that order."""
     turned = xp.permute_dims(array, (1, 0, 2))
-    return xp.reshape(xp.reshape(turned, (-1,)), turned.shape)
+    flat = xp.reshape(turned, (-1,))  # which lays the memory out anew
+    return xp.reshape(flat, turned.shape)
 
 
 def from_time_major(array: Array, rank: int, *, xp: Namespace) -> Array:
@@ -123,7 +124,7 @@ def batches(
     if batch_size is None or batch_size >= count:
         yield Batch(x, y, 1.0)
         return
-    xp, order = backend.xp, generator(seed).permutation(count)
+    xp, order = backend.xp, backend.asarray(generator(seed).permutation(count), "int64")
     for start in range(0, count, batch_size):
-        chosen = backend.asarray(order[start : start + batch_size], "int64")
+        chosen = order[start : min(start + batch_size, count)]
         yield Batch(xp.take(x, chosen, axis=1), xp.take(y, chosen, axis=1), chosen.shape[0] / count)

@@ -75,9 +75,7 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
         from tqdm.auto import tqdm
     except ImportError as error:
         if progress:
-            raise MissingExtraError(
-                'progress=True needs tqdm: pip install "xprnn[progress]"'
-            ) from error
+            raise MissingExtraError("progress=True needs tqdm: pip install tqdm") from error
         try:
             yield lambda epoch, loss: _line(epoch, epochs, loss)
         finally:

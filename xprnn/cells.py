@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol
 
 from xprnn import activations
 from xprnn._typing import Array, Namespace
-from xprnn.activations import Activation
+from xprnn._validate import settle
 
 __all__ = ["Cell", "Elman"]
 
@@ -67,13 +67,13 @@ class Elman:
     array([[0. , 0.5]])
     """
 
-    activation: str | Activation = "tanh"
+    activation: Any = "tanh"
 
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
 
     def __post_init__(self):
-        object.__setattr__(self, "activation", activations.get(self.activation))
+        settle(self, activation=activations.get(self.activation))
 
     def forward(self, p, q, state, *, xp):
         """Return (h,) and (z, h)."""

@@ -26,8 +26,7 @@ class NonFiniteError(ArithmeticError):
         What was no longer finite: ``"loss"``, ``"gradient of 0.U"``, ``"gradient norm"``
         (its squares overflow before it does) or ``"parameter 0.U"``.
     model : Model
-        The model with the last parameters that gave finite numbers. Its history
-        goes on to the epochs that did not.
+        The model with the last parameters that gave finite numbers.
     """
 
     def __init__(self, message, *, epoch, name, model):

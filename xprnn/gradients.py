@@ -73,7 +73,7 @@ class Report:
         return tuple(dict.fromkeys(r.name for r in self.rows if r.verdict in ("wrong", "nan")))
 
     def __str__(self) -> str:
-        width = max(4, *(len(row.name) for row in self.rows))
+        width = max(len(name) for name in ("name", *(row.name for row in self.rows)))
         head = (
             f"{'name':<{width}} {'analytic':>23} {'numeric':>23} {'rel. error':>10} {'step':>8}"
             "  verdict"
@@ -268,7 +268,7 @@ def check(
         mask = None
         if masked:
             kept = rng.random((steps, batch, 1)) < 0.67
-            kept[0] = True
+            kept[0, 0] = True
             x, y = (host.where(kept, a, host.nan) for a in (x, y))
             mask = xp.asarray(move(kept), dtype=xp.bool)
         x, y = move(x), move(y)

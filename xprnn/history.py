@@ -1,14 +1,30 @@
 """What happened in training, epoch by epoch."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from xprnn._typing import Array, Namespace
-from xprnn.backend import to_host
+from xprnn.backend import of, to_host
 
 __all__ = ["History"]
 
 _CURVES = ("loss", "val_loss", "gradient_norm", "clipped", "learning_rate", "seconds")
+
+
+class _Waiting(NamedTuple):
+    """An epoch whose numbers are still on the device."""
+
+    numbers: Array
+    """Loss, gradient norm, share clipped and, if there is one, validation loss."""
+    learning_rate: float
+    seconds: float
+
+
+def _row(epoch: _Waiting, numbers: list[float]) -> list[float]:
+    """Return an epoch's numbers in the order of _CURVES."""
+    loss, norm, clipped, *validation = numbers
+    val_loss = validation[0] if validation else math.nan
+    return [loss, val_loss, norm, clipped, epoch.learning_rate, epoch.seconds]
 
 
 class History:
@@ -27,15 +43,14 @@ class History:
 
     def __init__(self) -> None:
         self.ended = "running"
-        self._pending: list[tuple[Array, float, float]] = []
-        self._rows: list[list[float]] = []
+        self._epochs: list[list[float] | _Waiting] = []
 
     @classmethod
     def of(cls, curves: dict[str, Any]) -> "History":
         """Return the history of a run that ended, from ``{"ended": ..., **as_dict()}``."""
         history = cls()
         history.ended = curves["ended"]
-        history._rows = [list(row) for row in zip(*(curves[n] for n in _CURVES), strict=True)]
+        history._epochs = [list(row) for row in zip(*(curves[n] for n in _CURVES), strict=True)]
         return history
 
     def append(
@@ -50,16 +65,29 @@ class History:
         learning_rate, seconds : float
         xp : namespace
         """
-        self._pending.append((xp.stack(numbers), learning_rate, seconds))
+        self._epochs.append(_Waiting(xp.stack(numbers), learning_rate, seconds))
+
+    def until(self, epoch: int) -> "History":
+        """Return the history of the first epochs."""
+        history = History()
+        history.ended = self.ended
+        history._epochs = self._epochs[:epoch]
+        return history
+
+    def _read(self) -> list[list[float]]:
+        """Fetch, in one piece, what is still on the device; return all epochs."""
+        waiting = [epoch.numbers for epoch in self._epochs if isinstance(epoch, _Waiting)]
+        fetched = iter(to_host(of(waiting[0]).xp.stack(waiting)).tolist() if waiting else ())
+        rows = [
+            _row(epoch, next(fetched)) if isinstance(epoch, _Waiting) else epoch
+            for epoch in self._epochs
+        ]
+        self._epochs = [*rows]  # one assignment, so that Ctrl-C finds all or nothing done
+        return rows
 
     def _curve(self, name: str) -> list[float]:
-        for numbers, learning_rate, seconds in self._pending:
-            loss, norm, clipped, *validation = map(float, to_host(numbers))
-            val_loss = validation[0] if validation else math.nan
-            self._rows.append([loss, val_loss, norm, clipped, learning_rate, seconds])
-        self._pending = []
         index = _CURVES.index(name)
-        return [row[index] for row in self._rows]
+        return [row[index] for row in self._read()]
 
     @property
     def loss(self) -> list[float]:
@@ -88,7 +116,7 @@ class History:
 
     @property
     def seconds(self) -> list[float]:
-        """The wall-clock seconds of the epoch."""
+        """The wall-clock seconds from the end of the epoch before to the end of this one."""
         return self._curve("seconds")
 
     def as_dict(self) -> dict[str, list[float]]:
@@ -96,7 +124,7 @@ class History:
         return {name: self._curve(name) for name in _CURVES}
 
     def __len__(self) -> int:
-        return len(self._rows) + len(self._pending)
+        return len(self._epochs)
 
     def __repr__(self) -> str:
         if not len(self):

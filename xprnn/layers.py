@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from xprnn import affine, cells, initializers, kernels, masking, recurrence
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import chosen, whole
+from xprnn._validate import chosen, settle, whole
 from xprnn.cells import Cell
 from xprnn.initializers import Initializer
 
@@ -51,10 +51,9 @@ class Layer(Protocol):
         """Return h(1) … h(T), (..., T, B, H), of each recurrent layer inside."""
 
 
-def _resolve(layer, *names):
-    for name in names:
-        value = chosen(name, getattr(layer, name), initializers.TABLE, ("__call__",))
-        object.__setattr__(layer, name, value)
+def _initializer(name: str, value: Any) -> Initializer:
+    found: Initializer = chosen(name, value, initializers.TABLE, ("__call__",))
+    return found
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,21 @@ class Recurrent:
 
     hidden_size: int
     cell: Cell = dataclasses.field(default_factory=cells.Elman)
-    kernel_initializer: str | Initializer = "lecun_normal"
-    recurrent_initializer: str | Initializer = "orthogonal"
-    bias_initializer: str | Initializer = "zeros"
+    kernel_initializer: Any = "lecun_normal"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
 
     def __post_init__(self):
-        whole("hidden_size", self.hidden_size)
         chosen("cell", self.cell, {}, ("forward", "backward"))
-        _resolve(self, "kernel_initializer", "recurrent_initializer", "bias_initializer")
+        for name in ("gates", "states"):
+            whole(f"cell.{name}", getattr(self.cell, name, None))
+        settle(
+            self,
+            hidden_size=whole("hidden_size", self.hidden_size),
+            kernel_initializer=_initializer("kernel_initializer", self.kernel_initializer),
+            recurrent_initializer=_initializer("recurrent_initializer", self.recurrent_initializer),
+            bias_initializer=_initializer("bias_initializer", self.bias_initializer),
+        )
 
     def init(self, rng, features):
         """Draw W, U and b."""
@@ -145,12 +151,16 @@ class Dense:
 
     output_size: int
     bias: bool = True
-    kernel_initializer: str | Initializer = "glorot_uniform"
-    bias_initializer: str | Initializer = "zeros"
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
 
     def __post_init__(self):
-        whole("output_size", self.output_size)
-        _resolve(self, "kernel_initializer", "bias_initializer")
+        settle(
+            self,
+            output_size=whole("output_size", self.output_size),
+            kernel_initializer=_initializer("kernel_initializer", self.kernel_initializer),
+            bias_initializer=_initializer("bias_initializer", self.bias_initializer),
+        )
 
     def init(self, rng, features):
         """Draw W and, if there is a bias, b."""
@@ -206,7 +216,7 @@ class Stack:
     def __post_init__(self):
         if not isinstance(self.layers, tuple | list):
             raise TypeError(f"layers must be a tuple of layers, got {self.layers!r}")
-        object.__setattr__(self, "layers", tuple(self.layers))
+        settle(self, layers=tuple(self.layers))
         if not self.layers:
             raise ValueError("layers must hold at least one layer, got none")
         for layer in self.layers:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from xprnn import masking
 from xprnn._typing import Array, Namespace
-from xprnn._validate import chosen, number
+from xprnn._validate import chosen, number, settle
 
 __all__ = ["MAE", "MSE", "HalfMSE", "Huber", "Loss", "get"]
 
@@ -80,19 +80,22 @@ class Huber:
     Parameters
     ----------
     delta : float
-        δ, in the units of y (of the standardised y where `fit` standardises).
+        δ, in the units of y. Where `fit` standardises, the gradient is that of the
+        standardised y, with δ in its units, and the loss that is reported that of
+        y in its own.
     """
 
     delta: float = 1.0
 
     def __post_init__(self):
-        number("delta", self.delta, above=0)
+        settle(self, delta=number("delta", self.delta, above=0))
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = _error(y_hat, y, mask, xp)
         count = steps * error.shape[-1]
-        bounded = xp.clip(error, -self.delta, self.delta)
-        return _total(bounded * (error - 0.5 * bounded), xp) / count, bounded / count
+        delta = xp.full_like(error, self.delta)
+        slope = xp.maximum(xp.minimum(error, delta), -delta)
+        return _total(slope * (error - 0.5 * slope), xp) / count, slope / count
 
 
 TABLE: dict[str, Loss] = {

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from xprnn import losses, tree
 from xprnn._typing import Array, Tree
 from xprnn._validate import whole
-from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host
+from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
 from xprnn.batches import check_finite, check_pair, from_time_major, sequences, time_major
 from xprnn.history import History
 from xprnn.layers import Layer
@@ -239,11 +239,15 @@ class Model:
                 f"training, got {given.shape[-1]}: {tuple(given.shape)} as (B, T, F)"
             )
         backend = common({argument: given}, self.backend)
-        dtype = max(self.dtype, float_name(argument, given) or self.dtype)
+        dtype = wider(self.dtype, float_name(argument, given) or self.dtype)
         with backend.active():
-            x = time_major(backend.asarray(given, dtype), xp=backend.xp)
+            x = time_major(backend.asarray(given, self._data_dtype(dtype)), xp=backend.xp)
             weights = tree.map(lambda a: backend.asarray(a, dtype), self.weights)
         return _Data(x, given, rank, backend, dtype, weights)
+
+    def _data_dtype(self, dtype: str) -> str:
+        """Return what x is scaled in: x far from zero has its digits there, and not after it."""
+        return dtype if self.x_scaler is None else wider(dtype, dtype_name(self.x_scaler.mean))
 
     def _start(self, data: "_Data", state: Tree | None) -> Tree:
         """Return the initial state of the network, the caller's or zero."""
@@ -272,9 +276,10 @@ class Model:
 
     def _forward(self, data: "_Data", x: Array, state: Tree) -> tuple[Array, Tree, Any]:
         """Run the network from and to the units of the data."""
-        xp = data.backend.xp
+        backend = data.backend
         x = x if self.x_scaler is None else self.x_scaler.apply(x)
-        y, state, cache = self.network.forward(data.weights, x, state, None, xp=xp)
+        x = backend.asarray(x, data.dtype)
+        y, state, cache = self.network.forward(data.weights, x, state, None, xp=backend.xp)
         return (y if self.y_scaler is None else self.y_scaler.invert(y)), state, cache
 
 
@@ -295,5 +300,6 @@ class _Data(NamedTuple):
 
         For one sequence it gets `rank` axes, two at the most.
         """
+        y = self.backend.asarray(y, self.dtype)
         y = from_time_major(y, 3 if self.rank == 3 else min(rank, 2), xp=self.backend.xp)
         return to_host(y) if of(self.given).name == "numpy" else y

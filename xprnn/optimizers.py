@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import chosen, number
+from xprnn._validate import chosen, number, settle
 
 __all__ = ["SGD", "Adam", "Optimizer", "clip_by_global_norm", "clip_by_value", "get", "global_norm"]
 
@@ -88,10 +88,13 @@ class SGD:
     weight_decay: float = 0.0
 
     def __post_init__(self):
-        number("learning_rate", self.learning_rate, above=0)
-        number("momentum", self.momentum, least=0, below=1)
-        number("decay", self.decay, least=0)
-        number("weight_decay", self.weight_decay, least=0)
+        settle(
+            self,
+            learning_rate=number("learning_rate", self.learning_rate, above=0),
+            momentum=number("momentum", self.momentum, least=0, below=1),
+            decay=number("decay", self.decay, least=0),
+            weight_decay=number("weight_decay", self.weight_decay, least=0),
+        )
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs momentum above 0, got momentum=0.0")
 
@@ -148,11 +151,14 @@ class Adam:
     weight_decay: float = 0.0
 
     def __post_init__(self):
-        number("learning_rate", self.learning_rate, above=0)
-        number("beta1", self.beta1, least=0, below=1)
-        number("beta2", self.beta2, least=0, below=1)
-        number("eps", self.eps, above=0)
-        number("weight_decay", self.weight_decay, least=0)
+        settle(
+            self,
+            learning_rate=number("learning_rate", self.learning_rate, above=0),
+            beta1=number("beta1", self.beta1, least=0, below=1),
+            beta2=number("beta2", self.beta2, least=0, below=1),
+            eps=number("eps", self.eps, above=0),
+            weight_decay=number("weight_decay", self.weight_decay, least=0),
+        )
 
     def rate(self, i):
         """Return η."""
@@ -232,7 +238,12 @@ def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
     {'W': array([[ 1. , -0.5]])}
     """
     limit = number("limit", limit, above=0)
-    return tree.map(lambda g: xp.clip(g, -limit, limit), grads)
+
+    def bounded(g):
+        bound = xp.full_like(g, limit)
+        return xp.maximum(xp.minimum(g, bound), -bound)
+
+    return tree.map(bounded, grads)
 
 
 def global_norm(grads: Tree, *, xp: Namespace) -> Array:
@@ -276,5 +287,6 @@ def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tr
     """
     limit = number("limit", limit, above=0)
     norm = global_norm(grads, xp=xp)
-    scale = xp.full_like(norm, limit) / xp.clip(norm, min=limit)  # exactly 1 within the limit
+    bound = xp.full_like(norm, limit)
+    scale = bound / xp.maximum(norm, bound)  # exactly 1 within the limit
     return tree.map(lambda g: g * scale[..., None, None], grads), norm

@@ -5,11 +5,12 @@ draws on new ones. matplotlib is imported when the first picture is drawn.
 """
 
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xprnn._validate import whole
+from xprnn._validate import unknown, whole
 from xprnn.backend import to_host
 from xprnn.batches import check_pair, sequences
 from xprnn.callbacks import Training
@@ -31,8 +32,29 @@ def pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise MissingExtraError('plotting needs matplotlib: pip install "xprnn[plot]"') from error
+        raise MissingExtraError("plotting needs matplotlib: pip install matplotlib") from error
     return plt
+
+
+def check_path(path: str) -> None:
+    """Raise unless a picture can be written to a path.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    ValueError
+        If matplotlib writes no files of that ending.
+    FileNotFoundError
+        If its folder does not exist.
+    """
+    figure = pyplot().figure()
+    endings = figure.canvas.get_supported_filetypes()
+    pyplot().close(figure)
+    if Path(path).suffix.removeprefix(".") not in endings:
+        raise unknown("the ending of a picture", Path(path).suffix, (f".{e}" for e in endings))
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(Path(path).parent)!r}")
 
 
 def _axes(ax: Any) -> Any:
@@ -225,7 +247,7 @@ class EveryEpochs:
         What to draw, as for `fit`.
     path : str or Path, optional
         Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``.
-        Without it, the picture on the screen is drawn anew.
+        Without it, the picture is shown in a window, where there is a screen.
 
     Examples
     --------
@@ -255,6 +277,7 @@ class EveryEpochs:
         figure = self.ax.figure
         if self.path is not None:
             figure.savefig(fspath(self.path).format(epoch=training.epoch))
-        else:
+        elif figure.canvas.required_interactive_framework:
+            pyplot().show(block=False)
             figure.canvas.draw_idle()
             figure.canvas.flush_events()

@@ -1,8 +1,9 @@
 """A training run: batches, gradients, updates, and the watch over their numbers.
 
-Nothing here waits for the device. The watch looks at the numbers ten times a
-second; if something stopped being finite, the run is repeated from the last
-position known to be finite, step by step, to find out what and when.
+Nothing in an epoch waits for the device. Between epochs, ten times a second at the
+most, the watch looks at the numbers; if something stopped being finite, the run is
+repeated from the last position known to be finite, step by step, to find out what
+and when.
 """
 
 import math

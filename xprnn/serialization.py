@@ -64,7 +64,7 @@ def _safetensors() -> Any:
         import safetensors.numpy
     except ImportError as error:
         raise MissingExtraError(
-            '.safetensors files need safetensors: pip install "xprnn[safetensors]"'
+            ".safetensors files need safetensors: pip install safetensors"
         ) from error
     return safetensors
 
@@ -74,6 +74,8 @@ def check_path(path: str | os.PathLike[str]) -> str:
     path = Path(path)
     if path.suffix == ".safetensors":
         _safetensors()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
     if path.suffix not in (".npz", ".safetensors"):
         raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
     return path.suffix
@@ -201,12 +203,14 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     header, arrays = _read(Path(path))
     try:
         return _model(header, arrays, place)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} does not hold what its header says: {error}") from error
 
 
 def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Model:
     """Put a model together."""
+    if header["y_rank"] not in (1, 2, 3):
+        raise ValueError(f"y_rank must be 1, 2 or 3, got {header['y_rank']}")
     network = _build(header["network"])
     like, _ = network.init(np.random.default_rng(0), header["features"])
     groups: dict[str, dict[str, Any]] = {"params": {}, "x_scaler": {}, "y_scaler": {}}

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,16 +47,25 @@ def read_csv(path: str, delimiter: str = ",") -> Table:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is empty, has no rows, or rows of different lengths.
+        If it is empty, has no rows, rows of different lengths, or two columns of one
+        name.
     """
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
-    if len(rows) < 2:
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            lines = [(reader.line_num, row) for row in reader if row]
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    if len(lines) < 2:
         raise ValueError(
-            f"{path} must hold a line of column names and rows, got {len(rows)} line(s)"
+            f"{path} must hold a line of column names and rows, got {len(lines)} line(s)"
         )
-    names = [name.strip() for name in rows[0]]
-    for number, row in enumerate(rows[1:], start=2):
+    (_, first), *rows = lines
+    names = [name.strip() for name in first]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path} has more than one column named {twice[0]!r}")
+    for number, row in rows:
         if len(row) != len(names):
             raise ValueError(
                 f"{path}, line {number}: expected {len(names)} values as in the first line, "
@@ -64,20 +74,17 @@ def read_csv(path: str, delimiter: str = ",") -> Table:
     columns, left_out = {}, {}
     for i, name in enumerate(names):
         try:
-            columns[name] = np.asarray(_numbers([row[i] for row in rows[1:]]))
+            columns[name] = np.asarray([_number(line, row[i]) for line, row in rows])
         except ValueError as error:
             left_out[name] = str(error)
     return Table(columns, left_out)
 
 
-def _numbers(texts: list[str]) -> list[float]:
-    numbers = []
-    for line, text in enumerate(texts, start=2):
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise ValueError(f"line {line} holds {text!r}, which is not a finite number")
-        numbers.append(number)
-    return numbers
+def _number(line: int, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"line {line} holds {text!r}, which is not a finite number")
+    return number

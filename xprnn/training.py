@@ -1,5 +1,6 @@
 """The packaged training: `fit`."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from xprnn import activations, losses, optimizers, tree
 from xprnn._typing import Array
 from xprnn._validate import chosen, number, unknown, whole
 from xprnn.activations import Activation
-from xprnn.backend import Backend, common, float_name, generator, host
-from xprnn.batches import check_pair, sequences, time_major
+from xprnn.backend import Backend, common, float_name, generator, host, wider
+from xprnn.batches import check_finite, check_pair, sequences, time_major
 from xprnn.callbacks import Training, progress_bar
 from xprnn.cells import Elman
 from xprnn.history import History
@@ -66,7 +67,7 @@ def _validation(data: object, x: Array, y: Array) -> dict[str, Array]:
     return dict(zip(names, pair, strict=True))
 
 
-def _dtype(asked: str | None, arrays: dict[str, Array], backend: Backend) -> str:
+def _dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
     """Return the dtype asked for, or the widest of the arrays'."""
     found = [float_name(name, array) for name, array in arrays.items()]
     if asked is not None:
@@ -74,7 +75,7 @@ def _dtype(asked: str | None, arrays: dict[str, Array], backend: Backend) -> str
         if name not in ("float32", "float64"):
             raise unknown("dtype", asked, ("float32", "float64"))
         return name
-    return max(name or backend.default_dtype for name in found)
+    return wider(*(name or backend.default_dtype for name in found))
 
 
 def _network(
@@ -143,10 +144,11 @@ def fit(
         ``"softplus"``, ``"elu"``, or an object with `forward` and `backward`.
     loss : str or Loss
         ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or a callable
-        ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``.
+        ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``. With `standardize`, the
+        gradient is that of the loss of the standardised y.
     optimizer : str or Optimizer, optional
-        ``"sgd"``, ``"adam"``, or an object of `xprnn.optimizers`; left out, Adam with
-        a learning rate of 0.003.
+        An object of `xprnn.optimizers`, or ``"sgd"`` or ``"adam"`` with the defaults
+        of those classes, which are torch's for Adam; left out, ``Adam(0.003)``.
     learning_rate : float, optional
         Takes the place of the optimizer's.
     epochs : int
@@ -159,7 +161,7 @@ def fit(
         The largest global norm of a gradient; a larger one is scaled down to it.
     standardize : bool
         Train on x and y brought to mean 0 and standard deviation 1. The model
-        takes and gives the units of x and y, in which its losses are, too.
+        takes and gives the units of x and y, and its losses are reported in them.
     seed : int
         Of the initial weights and the batches, the same on every backend.
     backend : str or Backend, optional
@@ -232,26 +234,34 @@ def fit(
 
     with place.active():
         params = tree.map(lambda a: place.asarray(a, dtype), drawn)
-        data = [time_major(place.asarray(a, dtype), xp=xp) for a in arrays.values()]
+        # Scaled in the dtype that they came in: data far from zero have their digits there.
+        came = wider(*(float_name(name, a) or "float64" for name, a in arrays.items()))
+        data = {name: time_major(place.asarray(a, came), xp=xp) for name, a in arrays.items()}
         scalers: tuple[Scaler | None, Scaler | None] = (None, None)
         if standardize:
-            scalers = (Scaler.of(data[0], xp=xp), Scaler.of(data[1], xp=xp))
-            data = [s.apply(a) for s, a in zip(scalers * 2, data, strict=False)]
-            loss = _InUnitsOf(scalers[1], loss)
+            scalers = (Scaler.of(data["x"], xp=xp), Scaler.of(data["y"], xp=xp))
+            both = itertools.cycle(scalers)
+            data = {name: next(both).apply(a) for name, a in data.items()}
+            loss = _InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
+        data = {name: place.asarray(a, dtype) for name, a in data.items()}
+        if dtype != came:
+            for name, array in data.items():
+                check_finite(f"{name} in {dtype}", array)
         history = History()
 
         def build(position: Position) -> Model:
-            return Model(network, position.params, features, outputs, *scalers, y_rank, history)
+            so_far = history.until(position.epoch)
+            return Model(network, position.params, features, outputs, *scalers, y_rank, so_far)
 
-        validation = (data[2], data[3]) if validation_data is not None else None
+        train_x, train_y, *validation = data.values()
         run = Run(
             network,
             loss,
             optimizer,
             clip_norm,
-            data[0],
-            data[1],
-            validation,
+            train_x,
+            train_y,
+            tuple(validation) or None,
             batch_size,
             seed,
             place,
@@ -269,14 +279,14 @@ def _train(
     build: Callable[[Position], Model],
 ) -> Position:
     """Go through the epochs; return where the run ended."""
-    watch = Watch(run, position, history, build)
+    watch, now = Watch(run, position, history, build), time.perf_counter()
     with progress_bar(progress, epochs) as report:
         try:
             while position.epoch < epochs and history.ended == "running":
-                began = time.perf_counter()
                 after, numbers = run.epoch(position)
                 rate = run.optimizer.rate(after.updates - 1)
-                history.append(numbers, rate, time.perf_counter() - began, xp=run.backend.xp)
+                began, now = now, time.perf_counter()
+                history.append(numbers, rate, now - began, xp=run.backend.xp)
                 position = after
                 if watch.due():
                     report(position.epoch, watch.look(position))
