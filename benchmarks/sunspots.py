@@ -15,9 +15,10 @@ the mean absolute error in sunspots, beside
 - the mean of the years before the origin.
 
 The network's settings, those of `xprnn demo`, were chosen on years before 1921 alone,
-which is where the test begins: ``--select`` ranks a grid of them by the same measure on the 8 origins 1833,
-1844, …, 1910. Of several seeds, the median error decides and is shown. There the best
-settings are close to one another, within what the seeds make of it.
+which is where the test begins: ``--select`` ranks a grid of them by the same measure
+on the 8 origins 1833, 1844, …, 1910. Of several seeds, the median error decides and is
+shown. There the best settings are close to one another, within what the seeds make of
+it.
 """
 
 import itertools
