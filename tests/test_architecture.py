@@ -35,16 +35,24 @@ OPTIONAL = set(LIBRARIES) - {"numpy"}
 
 
 def modules():
-    """Return the path of every module by its name in ORDER."""
-    paths = [p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py"]
+    """Return the files of every module, a file or a folder, by its name in ORDER."""
     found = {}
-    for path in paths:
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[parts[0]] = path
+    for path in ROOT.rglob("*.py"):
+        if path != ROOT / "__init__.py":
+            name = path.relative_to(ROOT).with_suffix("").parts[0]
+            found.setdefault(name, []).append(path)
     return found
 
 
-def imports(path):
+def imports(name):
+    """Yield the imports of all files of a module."""
+    for path in modules()[name]:
+        for library, inner, early in _imports(path):
+            if (library, inner) != ("xprnn", name):  # a folder's files import one another
+                yield library, inner, early
+
+
+def _imports(path):
     """Yield the library, the module of xprnn or None, and whether at module level, of imports."""
     module = ast.parse(path.read_text())
     top = set(ast.walk(ast.Module([n for n in module.body if not _for_types(n)], [])))
@@ -77,14 +85,14 @@ def test_the_list_of_modules():
 @pytest.mark.parametrize("name", ORDER)
 def test_imports_go_one_way(name):
     before = ORDER[: ORDER.index(name)]
-    for library, inner, early in imports(modules()[name]):
+    for library, inner, early in imports(name):
         if library == "xprnn" and early:
             assert inner in before, f"{name} imports xprnn.{inner}, which stands after it"
 
 
 @pytest.mark.parametrize("name", ORDER)
 def test_libraries_are_named_where_they_may_be(name):
-    for library, _, early in imports(modules()[name]):
+    for library, _, early in imports(name):
         if library in LIBRARIES:
             assert name in LIBRARIES[library], f"{name} names {library}"
         if library in OPTIONAL:
@@ -94,7 +102,7 @@ def test_libraries_are_named_where_they_may_be(name):
 @pytest.mark.parametrize("name", ORDER)
 def test_only_known_libraries_are_imported(name):
     known = {*sys.stdlib_module_names, *LIBRARIES, "xprnn", "array_api_compat"}
-    assert {library for library, _, _ in imports(modules()[name])} <= known
+    assert {library for library, _, _ in imports(name)} <= known
 
 
 def test_import_brings_no_optional_library():

@@ -1,6 +1,5 @@
 """The packaged training: `fit`."""
 
-import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -76,6 +75,28 @@ def _dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
             raise unknown("dtype", asked, ("float32", "float64"))
         return name
     return wider(*(name or backend.default_dtype for name in found))
+
+
+def _data(
+    arrays: dict[str, Array], standardize: bool, dtype: str, place: Backend
+) -> tuple[list[Array], tuple[Scaler | None, Scaler | None]]:
+    """Return x, y and the validation x and y as (T, B, F) in `dtype`, and the scalers of x and y.
+
+    They are scaled in the dtype that they came in: data far from zero have their
+    digits there.
+    """
+    xp = place.xp
+    came = wider(*(float_name(name, array) or "float64" for name, array in arrays.items()))
+    data = [time_major(place.asarray(array, came), xp=xp) for array in arrays.values()]
+    x_scaler = y_scaler = None
+    if standardize:
+        both = x_scaler, y_scaler = Scaler.of(data[0], xp=xp), Scaler.of(data[1], xp=xp)
+        data = [both[i % 2].apply(array) for i, array in enumerate(data)]
+    data = [place.asarray(array, dtype) for array in data]
+    if dtype != came:
+        for name, array in zip(arrays, data, strict=True):
+            check_finite(f"{name} in {dtype}", array)
+    return data, (x_scaler, y_scaler)
 
 
 def _network(
@@ -225,7 +246,7 @@ def fit(
     inputs, targets, y_rank = _pair(("x", "y"), (x, y))
     arrays = {"x": inputs, "y": targets, **_validation(validation_data, inputs, targets)}
     place = common(arrays, backend)
-    xp, dtype = place.xp, _dtype(dtype, arrays, place)
+    dtype = _dtype(dtype, arrays, place)
     features, outputs = inputs.shape[-1], targets.shape[-1]
     network = _network(network, hidden_size, num_layers, activation, outputs)
     drawn, produced = network.init(generator(seed), features)
@@ -234,26 +255,15 @@ def fit(
 
     with place.active():
         params = tree.map(lambda a: place.asarray(a, dtype), drawn)
-        # Scaled in the dtype that they came in: data far from zero have their digits there.
-        came = wider(*(float_name(name, a) or "float64" for name, a in arrays.items()))
-        data = {name: time_major(place.asarray(a, came), xp=xp) for name, a in arrays.items()}
-        scalers: tuple[Scaler | None, Scaler | None] = (None, None)
-        if standardize:
-            scalers = (Scaler.of(data["x"], xp=xp), Scaler.of(data["y"], xp=xp))
-            both = itertools.cycle(scalers)
-            data = {name: next(both).apply(a) for name, a in data.items()}
+        (train_x, train_y, *validation), scalers = _data(arrays, standardize, dtype, place)
+        if scalers[1] is not None:
             loss = _InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
-        data = {name: place.asarray(a, dtype) for name, a in data.items()}
-        if dtype != came:
-            for name, array in data.items():
-                check_finite(f"{name} in {dtype}", array)
         history = History()
 
         def build(position: Position) -> Model:
             so_far = history.until(position.epoch)
             return Model(network, position.params, features, outputs, *scalers, y_rank, so_far)
 
-        train_x, train_y, *validation = data.values()
         run = Run(
             network,
             loss,
@@ -261,7 +271,7 @@ def fit(
             clip_norm,
             train_x,
             train_y,
-            tuple(validation) or None,
+            (validation[0], validation[1]) if validation else None,
             batch_size,
             seed,
             place,

@@ -1,0 +1,28 @@
+"""Backends: which array library computes, on which device, and how arrays get there.
+
+This is the one module of the core that names a library. Everything else is
+handed a namespace `xp`. Optional libraries are imported when they are asked
+for, and recognised without importing them.
+"""
+
+from xprnn.backend.arguments import admit, common, dtype_name, float_name, wider
+from xprnn.backend.availability import NAMES, Status, backends, status
+from xprnn.backend.place import Backend, generator, host, of, resolve, to_host
+
+__all__ = [
+    "NAMES",
+    "Backend",
+    "Status",
+    "admit",
+    "backends",
+    "common",
+    "dtype_name",
+    "float_name",
+    "generator",
+    "host",
+    "of",
+    "resolve",
+    "status",
+    "to_host",
+    "wider",
+]

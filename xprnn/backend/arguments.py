@@ -1,0 +1,126 @@
+"""The caller's arrays: which are taken, of what dtype, and where they are."""
+
+import numbers
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from xprnn._typing import Array
+from xprnn.backend.availability import NAMES
+from xprnn.backend.place import Backend, of, resolve, short_name
+
+__all__ = ["admit", "common", "dtype_name", "float_name", "wider"]
+
+
+def admit(argument: str, value: Any) -> Array:
+    """Return an argument as an array of floats or integers of one of the known libraries.
+
+    Lists of numbers and tables that NumPy can read become NumPy arrays, and NumPy
+    arrays in the other byte order get this machine's.
+
+    Raises
+    ------
+    TypeError
+        If it is no array of such numbers, or an array of an unknown library.
+    ValueError
+        If it is a ragged list or a masked array.
+    """
+    if isinstance(value, str | bytes) or value is None:
+        raise TypeError(f"{argument} must be an array of numbers, got {value!r}")
+    if of(value) is None:
+        if hasattr(value, "__array_namespace__") or array_api_compat.is_array_api_obj(value):
+            raise TypeError(
+                f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, which is of "
+                f"none of the known libraries ({', '.join(NAMES)}); convert it to a NumPy array"
+            )
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(
+                f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
+                "different lengths do not fit into one array"
+            ) from error
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
+    if getattr(value, "requires_grad", False):
+        raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
+    if array_api_compat.is_numpy_array(value):
+        value = np.asarray(value)  # not a subclass, whose arithmetic may be another
+        if value.dtype.kind == "O":
+            raise TypeError(
+                f"{argument} has dtype object: expected float32, float64 or integers, "
+                f"got {_odd(value)}"
+            )
+        value = value.astype(value.dtype.newbyteorder("="), copy=False)
+    float_name(argument, value)
+    return value
+
+
+def _odd(array: Any) -> str:
+    """Return the first object that is no number, or the first if all are."""
+    objects = array.ravel().tolist()
+    odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
+    return f"for example {odd[0]!r:.60}" if odd else "nothing"
+
+
+def float_name(argument: str, array: Array) -> str | None:
+    """Return "float32" or "float64"; None for integers, which become the default float.
+
+    Raises
+    ------
+    TypeError
+        For every other dtype, which it names.
+    """
+    name = dtype_name(array)
+    if name in ("float32", "float64"):
+        return name
+    if name.lstrip("u").startswith("int"):
+        return None
+    raise TypeError(f"{argument} has dtype {name}: expected float32, float64 or integers")
+
+
+def dtype_name(array: Array) -> str:
+    """Return the name of an array's dtype, such as ``"float32"``."""
+    return short_name(array.dtype)
+
+
+def wider(*names: str) -> str:
+    """Return "float64" if it is among the names, else "float32"."""
+    return "float64" if "float64" in names else "float32"
+
+
+def common(arrays: dict[str, Array], spec: "str | Backend | None") -> Backend:
+    """Return where to compute: where the arrays are, or the backend asked for.
+
+    Parameters
+    ----------
+    arrays : dict
+        The arrays of one call by the names of their arguments.
+    spec : str, Backend or None
+        Only NumPy arrays are moved, and only to a backend asked for by name.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are of two libraries, on two devices, or elsewhere than `spec`.
+    BackendUnavailableError
+        If the backend asked for can't be used.
+    """
+    places = {argument: of(array) for argument, array in arrays.items()}
+    (first, place), *rest = places.items()
+    for argument, other in rest:
+        if other != place:
+            raise ValueError(
+                f"{first} is on {place} and {argument} on {other}: expected both on one device "
+                "of one library"
+            )
+    if spec is None or spec == place.name:
+        return place
+    wanted = resolve(spec)
+    if place not in (wanted, Backend("numpy", "cpu")):
+        raise ValueError(
+            f"{first} is on {place}, but the computation is to run on {wanted}: move the array, "
+            "or pass a NumPy array, which is moved"
+        )
+    return wanted

@@ -1,0 +1,161 @@
+"""A backend: an array library on one of its devices, and how arrays get there and back."""
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from xprnn._typing import Array, Namespace
+from xprnn._validate import unknown
+from xprnn.backend.availability import NAMESPACES, device_name, status
+from xprnn.errors import BackendUnavailableError
+
+__all__ = ["Backend", "generator", "host", "of", "resolve", "short_name", "to_host"]
+
+host: Namespace = np
+"""The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
+
+
+def short_name(dtype: Any) -> str:
+    """Return "float32" for NumPy's ``float32`` and for ``torch.float32``."""
+    return str(dtype).split(".")[-1]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library and one of its devices.
+
+    Attributes
+    ----------
+    name : str
+        ``"numpy"``, ``"cupy"``, ``"torch"`` or ``"array_api_strict"``.
+    device : str
+        The device as it is written after the colon, as in ``"cupy:1"``.
+    """
+
+    name: str
+    device: str
+
+    def __str__(self) -> str:
+        return self.name if self.name == "numpy" else f"{self.name}:{self.device}"
+
+    @property
+    def xp(self) -> Namespace:
+        """The library's standard namespace."""
+        return importlib.import_module(NAMESPACES[self.name])
+
+    @property
+    def default_dtype(self) -> str:
+        """The name of the library's default float."""
+        if self.name == "torch":
+            return str(self.xp.get_default_dtype()).removeprefix("torch.")
+        with self.active():
+            info = self.xp.__array_namespace_info__()
+            return short_name(info.default_dtypes()["real floating"])
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Compute on this device; overflow shows in the numbers and not as a warning."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
+            if self.name == "cupy":
+                stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
+            yield
+
+    def asarray(self, array: Array, dtype: str) -> Array:
+        """Return a host array or an array of this backend with `dtype`, on this device."""
+        xp = self.xp
+        if not array_api_compat.is_numpy_array(array):
+            return xp.astype(array, getattr(xp, dtype), copy=False)
+        array = array.astype(dtype, copy=False)
+        if self.name == "numpy":
+            return array
+        with self.active():
+            # A copy that the library may own: torch takes neither read-only nor reversed memory.
+            return xp.asarray(array.copy(order="C"), device=_native(self.name, self.device))
+
+
+def generator(seed: Any) -> "np.random.Generator":
+    """Return the host's generator of random numbers for `seed`."""
+    return np.random.default_rng(seed)
+
+
+def _native(name: str, device: str) -> Any:
+    """Return the library's own object for a device."""
+    if name == "cupy":
+        return importlib.import_module("cupy").cuda.Device(int(device))
+    if name == "array_api_strict":
+        strict = importlib.import_module("array_api_strict")
+        known = {device_name(d): d for d in strict.__array_namespace_info__().devices()}
+        return known[device]
+    return device
+
+
+def resolve(spec: "str | Backend") -> Backend:
+    """Return the backend that `spec` names.
+
+    Parameters
+    ----------
+    spec : str or Backend
+        A name, with a device if it is not the first: ``"numpy"``, ``"cupy"``,
+        ``"cupy:1"``, ``"torch"``, ``"torch:cuda"``, ``"array_api_strict:device1"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend or no device of that name.
+    BackendUnavailableError
+        If it can't be used on this machine; says why and what helps.
+
+    Examples
+    --------
+    >>> from xprnn.backend import resolve
+    >>> resolve("numpy")
+    Backend(name='numpy', device='cpu')
+    """
+    spec = str(spec) if isinstance(spec, Backend) else spec
+    if not isinstance(spec, str):
+        raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {spec!r}")
+    name, _, device = spec.partition(":")
+    found = status(name)
+    if not found.usable:
+        raise BackendUnavailableError(str(found))
+    if name == "torch" and device.startswith("cuda") and len(found.devices) == 1:
+        raise BackendUnavailableError(
+            f"torch {found.version} sees no CUDA device. What helps: a CUDA build of torch and "
+            "NVIDIA's driver; torch.cuda.is_available() should say True"
+        )
+    device = {"": found.devices[0], "cuda": "cuda:0"}.get(device, device)
+    if device not in found.devices:
+        raise unknown(f"the device of backend {name!r}", device, found.devices)
+    return Backend(name, device)
+
+
+def of(array: Array) -> Any:
+    """Return the Backend that an array belongs to; None if it is of no known library."""
+    if array_api_compat.is_numpy_array(array):
+        return Backend("numpy", "cpu")
+    if array_api_compat.is_cupy_array(array):
+        return Backend("cupy", device_name(array.device))
+    if array_api_compat.is_torch_array(array):
+        return Backend("torch", device_name(array.device))
+    if type(array).__module__.startswith("array_api_strict"):
+        return Backend("array_api_strict", device_name(array.device))
+    return None
+
+
+def to_host(array: Array) -> Any:
+    """Return an array of any backend as a NumPy array."""
+    backend = of(array)
+    if backend is None or backend.name == "numpy":
+        return np.asarray(array)
+    if backend.name == "cupy":
+        return array.get()
+    if backend.name == "torch":
+        return array.detach().cpu().numpy()
+    strict = importlib.import_module("array_api_strict")
+    return np.asarray(array_api_compat.to_device(array, strict.Device("CPU_DEVICE")))
