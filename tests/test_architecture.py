@@ -106,8 +106,10 @@ def test_only_known_libraries_are_imported(name):
 
 
 def test_import_brings_no_optional_library():
+    """And all that is public can be reached from it, such as ``xprnn.plotting.fit``."""
     code = (
         "import sys; before = set(sys.modules); import xprnn; "
+        "[getattr(xprnn, name) for name in xprnn.__all__]; xprnn.plotting.fit; "
         "print(*{m.split('.')[0] for m in set(sys.modules) - before})"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

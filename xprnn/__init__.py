@@ -12,6 +12,18 @@ on a CPU and on CuPy on a CUDA GPU.
 (34,)
 """
 
+from xprnn import (
+    activations,
+    baselines,
+    cells,
+    datasets,
+    gradients,
+    initializers,
+    layers,
+    losses,
+    optimizers,
+    plotting,
+)
 from xprnn._version import __version__
 from xprnn.backend import backends
 from xprnn.errors import (
@@ -34,9 +46,19 @@ __all__ = [
     "ModelFileError",
     "NonFiniteError",
     "__version__",
+    "activations",
     "backends",
+    "baselines",
+    "cells",
+    "datasets",
     "fit",
+    "gradients",
+    "initializers",
+    "layers",
     "load",
+    "losses",
+    "optimizers",
+    "plotting",
     "save",
     "value_and_grad",
 ]
