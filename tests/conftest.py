@@ -1,4 +1,4 @@
-"""The fixture `place` runs a test on every backend; hypothesis's profiles."""
+"""The fixture `place` runs a test on every backend; hypothesis's profiles; the count of proofs."""
 
 import os
 
@@ -81,3 +81,43 @@ def place(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
+
+
+PROVEN = pytest.StashKey[dict[str, int]]()
+
+
+@pytest.fixture(scope="session")
+def prove(request):
+    """Assert that a gradient check passed, and count it."""
+
+    def proven(report):
+        assert report.ok, f"\n{report}"
+        _count(request.config, {"checks": 1, "rows": len(report.rows)})
+
+    return proven
+
+
+def _count(config, more):
+    """Add to what is printed at the end."""
+    counts = config.stash.setdefault(PROVEN, {"checks": 0, "rows": 0})
+    for name, number in more.items():
+        counts[name] += number
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # in a worker of pytest-xdist
+        session.config.workeroutput["proven"] = session.config.stash.get(PROVEN, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    _count(node.config, getattr(node, "workeroutput", {}).get("proven", {}))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    counts = config.stash.get(PROVEN, {"checks": 0})
+    if counts["checks"]:
+        terminalreporter.write_line(
+            f"gradients: {counts['checks']} checks passed, {counts['rows']} comparisons along a "
+            "direction"
+        )

@@ -13,17 +13,19 @@ ROOT = Path(xprnn.__file__).parent
 
 ORDER = [
     "_version", "_typing", "tree", "errors", "_validate",
-    "backend",
-    "activations", "initializers", "masking", "losses", "optimizers",
-    "cells", "affine", "recurrence", "kernels", "layers", "objective", "gradients",
-    "scaling", "history", "batches", "model", "callbacks", "run", "training",
-    "serialization", "plotting", "datasets", "baselines", "tables", "demo", "__main__",
+    "backend", "noise",
+    "activations", "initializers", "masking", "losses", "schedules", "optimizers",
+    "penalties",
+    "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
+    "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
+    "serialization", "interop", "callbacks", "run", "builder", "training",
+    "plotting", "datasets", "baselines", "tables", "demo", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""
 
 EDGES = ORDER[ORDER.index("training") + 1 :]
 LIBRARIES = {
-    "numpy": {"backend", *EDGES},
+    "numpy": {"backend", "serialization", "interop", *EDGES},
     "cupy": {"backend", "kernels"},
     "torch": {"backend"},
     "array_api_strict": {"backend"},

@@ -9,17 +9,48 @@ import inspect
 import sys
 import types
 
+import numpy as np
 import pytest
 
-from xprnn import activations, affine, cells, gradients, layers, losses, masking, recurrence
-from xprnn.cells import Elman
-from xprnn.layers import Dense, Recurrent, Stack
+from xprnn import (
+    activations,
+    affine,
+    gradients,
+    kernels,
+    losses,
+    masking,
+    objective,
+    product,
+    recurrence,
+)
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, elman, gru, lstm
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    LayerNorm,
+    Pool,
+    Recurrent,
+    Stack,
+    bidirectional,
+    decoder,
+    dropout,
+    norm,
+    pool,
+    stack,
+)
+from xprnn.layers import recurrent as recurrent_layer
+from xprnn.losses import regression
+from xprnn.noise import Noise
 
 LECTURE = {
     "1: the derivative of the last step at every step": (
         recurrence,
         "dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)",
-        "dp_t, dq_t, direct = cell.backward(inside, memo[-1], xp=xp)",
+        "dp_t, dq_t, direct = cell.backward(inside, memo[-1][0], xp=xp)",
     ),
     "2: the error of the last step alone reaches the hidden state": (
         recurrence,
@@ -27,22 +58,22 @@ LECTURE = {
         "dstate = (dstate[0] + (0 if dp else 1) * dy_t, *dstate[1:])",
     ),
     "3: U in place of its transpose": (
-        recurrence,
-        "Ut = xp.matrix_transpose(U)",
-        "Ut = U",
+        product,
+        "return dp, dq, dq @ xp.matrix_transpose(U)",
+        "return dp, dq, dq @ U",
     ),
     "4: the transpose of dU": (
-        recurrence,
-        'grads["U"] = affine.weight_gradient(h[..., :-1, :, :], dq, U, xp=xp)',
-        'grads["U"] = xp.matrix_transpose(affine.weight_gradient(h[..., :-1, :, :], dq, U, xp=xp))',
+        product,
+        "return affine.weight_gradient(h, dq, U, xp=xp)",
+        "return xp.matrix_transpose(affine.weight_gradient(h, dq, U, xp=xp))",
     ),
 }
 
 PLANTED = {
     "dU with h(t) in place of h(t-1)": (
         recurrence,
-        "affine.weight_gradient(h[..., :-1, :, :], dq, U",
-        "affine.weight_gradient(h[..., 1:, :, :], dq, U",
+        "seen = h[..., :-1, :, :]",
+        "seen = h[..., 1:, :, :]",
     ),
     "no gradient from the state after the last step": (
         recurrence,
@@ -51,8 +82,8 @@ PLANTED = {
     ),
     "truncated after one step": (
         recurrence,
-        "before = (direct[0] + dq_t @ Ut, *direct[1:])",
-        "before = (direct[0] + 0 * (dq_t @ Ut), *direct[1:])",
+        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
+        "before = (direct[0] + 0 * _kept(dh, keep), *direct[1:])",
     ),
     "the gradient of the initial state lacks its last product": (
         recurrence,
@@ -102,22 +133,22 @@ PLANTED = {
     "tanh without the square": (activations, "dy * (1 - y * y)", "dy * (1 - y)"),
     "tanh's derivative of z, not of y": (activations, "dy * (1 - y * y)", "dy * (1 - z * z)"),
     "a cell that forgets the activation": (
-        cells,
+        elman,
         "dz = self.activation.backward(dh, z, h, xp=xp)",
         "dz = dh",
     ),
     "a cell with a direct path that is not there": (
-        cells,
+        elman,
         "return dz, dz, (0.0,)",
         "return dz, dz, (dz,)",
     ),
     "a loss without its factor": (
-        losses,
-        "return _total(error * error, xp) / (2 * steps), error / steps",
-        "return _total(error * error, xp) / (2 * steps), error",
+        regression,
+        "return total(error * error, xp) / (2 * steps), error / steps",
+        "return total(error * error, xp) / (2 * steps), error",
     ),
     "a stack that hands on the wrong gradient": (
-        layers,
+        stack,
         "g, dy, d = layer.backward(p, dy, d, c, xp=xp)",
         "g, _, d = layer.backward(p, dy, d, c, xp=xp)",
     ),
@@ -127,6 +158,270 @@ PLANTED = {
         "return a",
     ),
 }
+
+IN_LSTM = {
+    "the forget gate's gradient with c(t) in place of c(t-1)": (
+        "σ.backward(dc * old, z_f,",
+        "σ.backward(dc * c, z_f,",
+    ),
+    "the input gate's gradient with i in place of g": (
+        "σ.backward(dc * g, z_i,",
+        "σ.backward(dc * i, z_i,",
+    ),
+    "the derivative of the output's tanh is missing": (
+        "dc = dc + f.backward(dh * o, c, out, xp=xp)",
+        "dc = dc + dh * o",
+    ),
+    "the output gate sees c in place of tanh c": (
+        "σ.backward(dh * out, z_o,",
+        "σ.backward(dh * c, z_o,",
+    ),
+    "no gradient through the memory": ("dc = dc * forget", "dc = 0 * dc"),
+    "the memory's gradient does not decay": ("dc = dc * forget", "dc = dc * 1"),
+    "the peephole of o is forgotten in dc": ("dc = dc + dz_o * v[2]", "dc = dc + 0 * dz_o"),
+    "the peepholes of i and f are forgotten in dc": (
+        "dc = dc + dz_i * v[0] + dz_f * v[1]",
+        "dc = dc + 0 * dz_i",
+    ),
+    "the peephole of i learns from c(t)": ("dv[0] + dz_i * old", "dv[0] + dz_i * c"),
+    "the peephole of o learns from c(t-1)": ("dv[2] + dz_o * c", "dv[2] + dz_o * old"),
+    "a peephole learns from the first step alone": ("dv[1] + dz_f * old", "dz_f * old"),
+    "gates in another order": (
+        "dz = xp.concat([dz_i, dz_f, dz_g, dz_o]",
+        "dz = xp.concat([dz_f, dz_i, dz_g, dz_o]",
+    ),
+}
+
+IN_GRU = {
+    "dq of the candidate without r": ("dq_n = dz_n * r", "dq_n = dz_n"),
+    "dp of the candidate with r": ("[dz_r, dz_z, dz_n], axis", "[dz_r, dz_z, dq_n], axis"),
+    "dv is forgotten": ("(dh * z, dv + dq_n)", "(dh * z, dv)"),
+    "dv without r": ("(dh * z, dv + dq_n)", "(dh * z, dv + dz_n)"),
+    "h(t-1) does not get its direct part": ("(dh * z, dv + dq_n)", "(0.0, dv + dq_n)"),
+    "h(t-1) gets the candidate's part": ("(dh * z, dv + dq_n)", "(dh * (1 - z), dv + dq_n)"),
+    "the reset gate's gradient with h in place of q + v": (
+        "dz_r = σ.backward(dz_n * u, z_r,",
+        "dz_r = σ.backward(dz_n * h, z_r,",
+    ),
+    "the reset gate is not differentiated": (
+        "dz_r = σ.backward(dz_n * u, z_r, r, xp=xp)",
+        "dz_r = dz_n * u",
+    ),
+    "the update gate's sign": (
+        "dz_z = σ.backward(dh * (h - n), z_z, z, xp=xp)\n        dz_n = f.backward(dh * (1 - z), "
+        "z_n, n, xp=xp)\n        dz_r",
+        "dz_z = σ.backward(dh * (n - h), z_z, z, xp=xp)\n        dz_n = f.backward(dh * (1 - z), "
+        "z_n, n, xp=xp)\n        dz_r",
+    ),
+}
+
+IN_RESET = {
+    "h(t-1) gets nothing through the reset": (gru, "return dz, dz, da * r", "return dz, dz, 0 * da"),
+    "the reset gate is not multiplied with h(t-1)": (
+        gru,
+        "self.activation.backward(da * h, z_r, r, xp=xp)",
+        "self.activation.backward(da, z_r, r, xp=xp)",
+    ),
+    "h(t-1) does not get its direct part": (gru, "(dh * z,)", "(0.0,)"),
+    "the candidate's dU with h in place of r h": (product, "zip((h, a), ", "zip((h, h), "),
+    "the gates' dU with r h in place of h": (product, "zip((h, a), ", "zip((a, a), "),
+    "W and b of the reset gate get nothing": (
+        product,
+        "dp1, dq1 = dp1 + more_p, dq1 + more_q",
+        "dp1, dq1 = dp1, dq1 + more_q",
+    ),
+    "U of the reset gate gets nothing": (
+        product,
+        "dp1, dq1 = dp1 + more_p, dq1 + more_q",
+        "dp1, dq1 = dp1 + more_p, dq1",
+    ),
+    "h(t-1) gets nothing through the gates": (
+        product,
+        "dh = dh + dq1 @ xp.matrix_transpose(U1)",
+        "dh = dh + 0 * dq1 @ xp.matrix_transpose(U1)",
+    ),
+    "U2 in place of its transpose": (product, "dq2 @ xp.matrix_transpose(U2)", "dq2 @ U2"),
+}
+
+IN_RECURRENT = {
+    "dropout is forgotten in dU": (
+        recurrence,
+        "seen = keep[..., None, :, :] * seen",
+        "seen = 1 * seen",
+    ),
+    "dropout is forgotten in dh": (
+        recurrence,
+        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
+        "before = (direct[0] + dh, *direct[1:])",
+    ),
+    "dropout hides the state's direct part too": (
+        recurrence,
+        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
+        "before = (_kept(direct[0] + dh, keep), *direct[1:])",
+    ),
+    "a learnt initial state gets nothing": (
+        recurrent_layer,
+        "affine.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s)",
+        "xp.zeros_like(s)",
+    ),
+    "a learnt initial state gets the mean over the batch": (
+        recurrent_layer,
+        "affine.sum_to(d, s.shape, xp=xp) if begins",
+        "affine.sum_to(d, s.shape, xp=xp) / 2 if begins",
+    ),
+}
+
+IN_DROPOUT = {
+    "dropout is forgotten in dx": (
+        "(dy if keep is None else keep * dy)",
+        "dy",
+    ),
+}
+
+IN_NORM = {
+    "the mean is a constant": ("(dn - xp.mean(dn, axis=-1, keepdims=True) -", "(dn -"),
+    "the variance is a constant": (" - n * along) / s", " + 0 * along) / s"),
+    "dx without g": ("dn = dy * params", "dn = dy + 0 * params"),
+    "dg of x in place of n": ("total(dy * n, params", "total(dy * n * s, params"),
+    "db of dg": ("total(dy, params", "total(dy * n, params"),
+}
+
+IN_POOL = {
+    "mean": {
+        "every step gets the whole": ("dxs = w * dy", "dxs = 0 * w + dy"),
+        "what came before gets nothing": ("dy = dy + dvalue[..., None, :, :]", "dy = dy + 0"),
+        "the number of steps before gets nothing": (
+            "dcount = dcount + xp.sum(dy * slope / divisor, axis=-1, keepdims=True)",
+            "dcount = dcount * 1",
+        ),
+    },
+    "max": {
+        "every step gets the gradient of the largest": ("dxs = w * dy", "dxs = 0 * w + dy"),
+        "another step is the largest": ("dxs = w * dy", "dxs = xp.flip(w, axis=-3) * dy"),
+    },
+    "last": {
+        "the last step, valid or not": (
+            "dx = masking.valid(dxs[..., 1:, :, :]",
+            "dx = masking.valid(xp.roll(dxs, 1, axis=-3)[..., 1:, :, :]",
+        ),
+    },
+}
+
+IN_BIDIRECTIONAL = {
+    "concat": {
+        "the backward one's gradient is not reversed": (
+            "params[1], xp.flip(dw, axis=-3), dstate[1]",
+            "params[1], dw, dstate[1]",
+        ),
+        "the backward one's dx is not reversed": (
+            "dx + xp.flip(reverse, axis=-3)",
+            "dx + reverse",
+        ),
+        "the mask is not reversed": ("xp.flip(mask, axis=-3)", "mask"),
+        "the halves are swapped": (
+            "dy[..., :size], dy[..., size:]",
+            "dy[..., size:], dy[..., :size]",
+        ),
+        "the states are swapped": (
+            "(ahead, back), dx + xp.flip(reverse, axis=-3), (dahead, dback)",
+            "(ahead, back), dx + xp.flip(reverse, axis=-3), (dback, dahead)",
+        ),
+    },
+    "product": {"each with its own": ("dy * w, dy * u", "dy * u, dy * w")},
+    "mean": {
+        "the sum in place of the mean": (
+            'dy if self.merge == "sum" else dy / 2',
+            "dy",
+        )
+    },
+}
+
+IN_DECODER = {
+    "the next step's input gets nothing": (
+        "dy_t = dy[..., t : t + 1, :, :] + dx",
+        "dy_t = dy[..., t : t + 1, :, :]",
+    ),
+    "the weights learn from the first step alone": (
+        "grads = tree.map(lambda a, b: a + b, grads, g)",
+        "grads = g",
+    ),
+    "every step's state is the last": ("dy_t, dstate, caches[t]", "dy_t, dstate, caches[-1]"),
+    "the window's last step gets nothing": ("decoder}, dx + more, dstate", "decoder}, dx, dstate"),
+    "the encoder gets nothing": (
+        "dend = tree.map(lambda a, b: a + b, dend, dstate)",
+        "dend = dstate",
+    ),
+    "the encoder's own state gets nothing": (
+        "dend = tree.map(lambda a, b: a + b, dend, dstate)",
+        "dend = tree.map(lambda a, b: a + 0 * b, dend, dstate)",
+    ),
+}
+
+IN_EXTEND = {
+    "x gets the gradient of the last step": (
+        "first = dy[..., :1, :, :]",
+        "first = dy[..., -1:, :, :]",
+    ),
+}
+
+IN_CHUNKS = {
+    "the state's gradient is not handed back": ("more, _, dstate = ", "more, _, _ = "),
+    "the first chunk's gradient alone": (
+        "grads = tree.map(lambda a, b: a + b, grads, more)",
+        "grads = more",
+    ),
+    "every chunk starts from the last state": (
+        "network.forward(params, part.x, start, part.mask,",
+        "network.forward(params, part.x, state, part.mask,",
+    ),
+    "the noise begins anew": ("noise.after(t)", "noise"),
+    "the mask begins anew": ("mask[part, ...]", "mask[: x[..., part, :, :].shape[-3], ...]"),
+    "every chunk gets the gradient of the first": (
+        "slopes = [part.y for part in chunks(size, x, dy, None, None)]",
+        "slopes = [next(chunks(size, x, dy, None, None)).y for _ in parts]",
+    ),
+}
+
+SQUARE = Stack((Recurrent(3, Elman("tanh")), Recurrent(3, Elman("tanh")), Dense(3)))
+"""A square network, in which no wrong transpose fails for its shape."""
+
+LSTMS = Stack((Recurrent(3, LSTM(peepholes=True)), Recurrent(3, LSTM()), Dense(3)))
+DROPPED = (
+    Dropout(0.4),
+    Recurrent(3, GRU(), recurrent_dropout=0.5, learn_initial_state=True),
+    Dropout(0.3),
+)
+READ_AND_WRITE = EncoderDecoder(
+    Stack((Recurrent(3), Recurrent(3))),
+    Stack((Feedback(Stack((Recurrent(3), Recurrent(3), Dense(3))), 3), Dense(2))),
+)
+
+
+def cases():
+    """Yield the name, the module, what is right, what is wrong, and the network of each mistake."""
+    groups = {
+        "": (None, SQUARE, LECTURE | PLANTED),
+        "LSTM": (lstm, LSTMS, IN_LSTM),
+        "GRU": (gru, Stack((Recurrent(3, GRU()), Dense(3))), IN_GRU),
+        "GRU, reset before": (None, Stack((Recurrent(3, GRUResetBefore()), Dense(3))), IN_RESET),
+        "recurrent": (None, Stack((*DROPPED, Dense(3))), IN_RECURRENT),
+        "dropout": (dropout, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
+        "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
+        "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
+        "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
+    }
+    for how, planted in IN_POOL.items():
+        groups[f"pool, {how}"] = pool, Stack((Recurrent(3), Pool(how))), planted
+    for merge, planted in IN_BIDIRECTIONAL.items():
+        network = Stack((Bidirectional(Recurrent(3), merge), Dense(3)))
+        groups[f"bidirectional, {merge}"] = bidirectional, network, planted
+    for group, (module, network, planted) in groups.items():
+        for name, change in planted.items():
+            full = change if module is None else (module, *change)
+            yield f"{group}: {name}" if group else name, full, network
+
+
+CASES = {name: (change, network) for name, change, network in cases()}
 
 
 def plant(monkeypatch, module, right, wrong):
@@ -147,24 +442,54 @@ def plant(monkeypatch, module, right, wrong):
                     monkeypatch.setattr(old, method, vars(new)[method])
     if module is recurrence:
         unroll = recurrence.Unroll(mutant.unroll, mutant.unroll_backward)
-        monkeypatch.setattr(layers.kernels, "lookup", lambda *_: unroll)
+        monkeypatch.setattr(kernels, "lookup", lambda *_: unroll)
 
 
-def report():
-    """Check a square network, in which no wrong transpose fails for its shape."""
-    square = Stack((Recurrent(3, Elman("tanh")), Recurrent(3, Elman("tanh")), Dense(3)))
-    return gradients.check(square, features=3, masked=True, directions=1)
+def report(network=SQUARE):
+    """Check a network from a state that is given, and from its own."""
+    masked = {"features": 3, "masked": True, "directions": 1}
+    given, own = (gradients.check(network, own_state=own, **masked) for own in (False, True))
+    return gradients.Report(given.rows + own.rows)
 
 
-def test_without_a_mistake_the_check_passes():
-    assert report().ok
+def report_of_chunks():
+    """Compare the gradient in chunks of two steps with the loss in one piece."""
+    network, loss = Stack((*DROPPED, Recurrent(3, LSTM()), Dense(2))), losses.HalfMSE()
+    rng = np.random.default_rng(0)
+    params, _ = network.init(rng, 3)
+    kept = np.arange(5)[:, None, None] < np.array([5, 3])[:, None]
+    x, y = (np.where(kept, rng.standard_normal((5, 2, n)), np.nan) for n in (3, 2))
+
+    def run(params, **more):
+        noise = Noise((0,))
+        return objective.value_and_grad(
+            network, loss, params, x, y, None, kept, noise=noise, xp=np, **more
+        )
+
+    _, grads, _ = run(params, checkpoint_every=2)
+    return gradients.compare(lambda p: run(p)[0], params, grads, directions=1, xp=np)
 
 
-@pytest.mark.parametrize("name", [*LECTURE, *PLANTED])
+@pytest.mark.parametrize("network", dict.fromkeys(network for _, network in CASES.values()))
+def test_without_a_mistake_the_check_passes(network):
+    found = report(network)
+    assert found.ok, f"\n{found}"
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_the_check_reports_the_mistake(name, monkeypatch):
-    plant(monkeypatch, *{**LECTURE, **PLANTED}[name])
-    found = report()
+    change, network = CASES[name]
+    plant(monkeypatch, *change)
+    found = report(network)
     assert found.wrong, f"\n{found}"
+
+
+@pytest.mark.parametrize("name", [None, *IN_CHUNKS])
+def test_a_mistake_in_the_chunks_is_reported(name, monkeypatch):
+    if name:
+        plant(monkeypatch, objective, *IN_CHUNKS[name])
+    found = report_of_chunks()
+    assert bool(found.wrong) == bool(name), f"\n{found}"
 
 
 def test_the_lectures_mistakes_are_reported_where_they_act(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xprnn import activations, losses, optimizers, tree, value_and_grad
+from xprnn import activations, losses, optimizers, schedules, tree, value_and_grad
 from xprnn.cells import Elman
 from xprnn.layers import Dense, Recurrent, Stack
 
@@ -116,6 +116,79 @@ def test_losses_of_torch(ours, theirs, seed):
     close(dy_hat, t.grad)
 
 
+def agrees(ours, theirs, y_hat, y, mask=None):
+    """Assert that a loss and its gradient are those of `theirs`, a function of a tensor."""
+    t = torch.tensor(y_hat, requires_grad=True)
+    loss = theirs(t)
+    loss.backward()
+    value, dy_hat = ours(y_hat, y, mask, xp=np)
+    np.testing.assert_allclose(float(value), loss.item(), rtol=1e-13, atol=1e-15)
+    close(dy_hat, t.grad)
+
+
+@given(
+    classes=st.integers(2, 5),
+    weighted=st.booleans(),
+    smoothing=st.sampled_from([0.0, 0.1, 0.7]),
+    scale=st.sampled_from([0.1, 3.0, 100.0]),
+    masked=st.booleans(),
+    seed=SEEDS,
+)
+def test_cross_entropy_of_torch(classes, weighted, smoothing, scale, masked, seed):
+    """Of labels and of the one-hot vectors that encode them; torch is given the valid steps."""
+    rng = np.random.default_rng(seed)
+    weights = tuple(rng.uniform(0.2, 3, classes)) if weighted else None
+    y_hat = scale * rng.standard_normal((4, 3, classes))
+    labels = rng.integers(classes, size=(4, 3, 1))
+    mask = rng.random((4, 3, 1)) < 0.6 if masked else np.ones((4, 3, 1), dtype=bool)
+    mask[0] = True
+    entropy = torch.nn.CrossEntropyLoss(
+        torch.tensor(weights, dtype=torch.float64) if weighted else None, label_smoothing=smoothing
+    )
+    valid, truth = torch.tensor(mask[..., 0]), torch.tensor(labels[mask])
+
+    for y in (labels, labels.astype("float64"), np.eye(classes)[labels[..., 0]]):
+        ours = losses.CrossEntropy(weights, smoothing)
+        agrees(ours, lambda t: entropy(t[valid], truth), y_hat, y, mask if masked else None)
+
+
+@given(smoothing=st.sampled_from([0.0, 0.2]), seed=SEEDS)
+@pytest.mark.parametrize("weights", [None, (0.5, 2.0, 1.0)])
+def test_cross_entropy_of_probabilities_of_torch(weights, smoothing, seed):
+    """With weights, torch takes the mean over the steps, and xprnn over the steps' weights."""
+    rng = np.random.default_rng(seed)
+    y_hat, y = 2 * rng.standard_normal((4, 3, 3)), rng.dirichlet(np.ones(3), (4, 3))
+    entropy = torch.nn.CrossEntropyLoss(
+        torch.tensor(weights, dtype=torch.float64) if weights else None, label_smoothing=smoothing
+    )
+    factor = 12 / (y @ np.array(weights)).sum() if weights else 1.0
+    ours = losses.CrossEntropy(weights, smoothing)
+    truth = torch.tensor(y.reshape(-1, 3))
+    agrees(ours, lambda t: factor * entropy(t.reshape(-1, 3), truth), y_hat, y)
+
+
+@given(scale=st.sampled_from([0.1, 3.0, 100.0]), labels=st.booleans(), seed=SEEDS)
+def test_binary_cross_entropy_of_torch(scale, labels, seed):
+    rng = np.random.default_rng(seed)
+    y_hat, y = scale * rng.standard_normal((4, 3, 2)), rng.random((4, 3, 2))
+    y = y.round() if labels else y
+    entropy = torch.nn.BCEWithLogitsLoss()
+    agrees(losses.BinaryCrossEntropy(), lambda t: entropy(t, torch.tensor(y)), y_hat, y)
+
+
+@given(seed=SEEDS)
+def test_gaussian_nll_of_torch(seed):
+    rng = np.random.default_rng(seed)
+    y_hat, y = 2 * rng.standard_normal((4, 3, 4)), 2 * rng.standard_normal((4, 3, 2))
+    nll = torch.nn.GaussianNLLLoss(eps=1e-6)
+    agrees(
+        losses.GaussianNLL(),
+        lambda t: nll(t[..., :2], torch.tensor(y), torch.exp(t[..., 2:])),
+        y_hat,
+        y,
+    )
+
+
 @given(
     momentum=st.sampled_from([0.0, 0.5, 0.95]),
     nesterov=st.booleans(),
@@ -137,15 +210,89 @@ def test_sgd_of_torch(momentum, nesterov, decay, weight_decay, seed):
     compare_steps(ours, theirs, seed)
 
 
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
 @given(weight_decay=st.sampled_from([0.0, 0.01]), eps=st.sampled_from([1e-8, 1e-3]), seed=SEEDS)
-def test_adam_of_torch(weight_decay, eps, seed):
-    ours = optimizers.Adam(0.01, 0.8, 0.99, eps, weight_decay)
+def test_adam_of_torch(name, weight_decay, eps, seed):
+    ours = getattr(optimizers, name)(0.01, 0.8, 0.99, eps, weight_decay)
 
     def theirs(parameters):
-        adam = torch.optim.Adam(parameters, 0.01, (0.8, 0.99), eps, weight_decay)
-        return adam, torch.optim.lr_scheduler.LambdaLR(adam, lambda i: 1.0)
+        adam = getattr(torch.optim, name)(parameters, 0.01, (0.8, 0.99), eps, weight_decay)
+        return adam, constant(adam)
 
     compare_steps(ours, theirs, seed)
+
+
+@given(
+    beta1=st.sampled_from([0.0, 0.8]),
+    weight_decay=st.sampled_from([0.0, 0.01]),
+    momentum_decay=st.sampled_from([0.0, 0.004, 1.0]),
+    seed=SEEDS,
+)
+def test_nadam_of_torch(double, beta1, weight_decay, momentum_decay, seed):
+    """With the product of all μ, which torch keeps in its default dtype."""
+    ours = optimizers.NAdam(0.01, beta1, 0.99, 1e-6, weight_decay, momentum_decay)
+
+    def theirs(parameters):
+        nadam = torch.optim.NAdam(
+            parameters, 0.01, (beta1, 0.99), 1e-6, weight_decay, momentum_decay
+        )
+        return nadam, constant(nadam)
+
+    compare_steps(ours, theirs, seed)
+
+
+@given(
+    alpha=st.sampled_from([0.5, 0.99]),
+    momentum=st.sampled_from([0.0, 0.9]),
+    centered=st.booleans(),
+    weight_decay=st.sampled_from([0.0, 0.01]),
+    seed=SEEDS,
+)
+def test_rmsprop_of_torch(alpha, momentum, centered, weight_decay, seed):
+    ours = optimizers.RMSprop(0.01, alpha, 1e-6, momentum, centered, weight_decay)
+
+    def theirs(parameters):
+        rmsprop = torch.optim.RMSprop(
+            parameters, 0.01, alpha, 1e-6, weight_decay, momentum, centered
+        )
+        return rmsprop, constant(rmsprop)
+
+    compare_steps(ours, theirs, seed)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RMSprop"])
+def test_defaults_of_torch(double, name):
+    def theirs(parameters):
+        optimizer = getattr(torch.optim, name)(parameters)
+        return optimizer, constant(optimizer)
+
+    compare_steps(optimizers.get(name.lower()), theirs, seed=0)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RMSprop", "SGD"])
+def test_schedules_in_optimizers_of_torch(double, name):
+    """Every optimizer steps at the rate of its schedule."""
+    schedule = schedules.OneCycle(0.1, steps=8)
+    ours = getattr(optimizers, name)(schedule)
+
+    def theirs(parameters):
+        optimizer = getattr(torch.optim, name)(parameters, lr=1.0)
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+
+    compare_steps(ours, theirs, seed=0)
+
+
+@pytest.fixture
+def double():
+    """torch with float64 as its default."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+def constant(optimizer):
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: 1.0)
 
 
 def compare_steps(ours, theirs, seed, steps=10):
@@ -164,6 +311,67 @@ def compare_steps(ours, theirs, seed, steps=10):
         params, state = ours.update(grads, state, params, xp=np)
         for name, tensor in tensors.items():
             close(params[name], tensor)
+
+
+lrs = torch.optim.lr_scheduler
+
+
+def warm_cosine(sgd, warmup, steps, final):
+    """A linear warm-up, then half a cosine."""
+    warm = lrs.LinearLR(sgd, start_factor=1 / (warmup + 1), total_iters=warmup)
+    cosine = lrs.CosineAnnealingLR(sgd, steps, final)
+    return lrs.SequentialLR(sgd, [warm, cosine], milestones=[warmup])
+
+
+def cycle(steps, rise, anneal, div, final):
+    return (
+        schedules.OneCycle(0.3, steps, rise, anneal, div, final),
+        lambda sgd: lrs.OneCycleLR(
+            sgd,
+            0.3,
+            total_steps=steps,
+            pct_start=rise,
+            anneal_strategy=anneal,
+            cycle_momentum=False,
+            div_factor=div,
+            final_div_factor=final,
+        ),
+        steps,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "updates"),
+    [
+        (schedules.Constant(0.3), constant, 5),
+        (
+            schedules.InverseTime(0.3, 0.2),
+            lambda sgd: lrs.LambdaLR(sgd, lambda i: 1 / (1 + 0.2 * i)),
+            20,
+        ),
+        (schedules.Step(0.3, 3), lambda sgd: lrs.StepLR(sgd, 3), 20),
+        (schedules.Step(0.3, 1, 0.7), lambda sgd: lrs.StepLR(sgd, 1, 0.7), 20),
+        (schedules.Exponential(0.3, 0.9), lambda sgd: lrs.ExponentialLR(sgd, 0.9), 20),
+        (schedules.Cosine(0.3, 12), lambda sgd: lrs.CosineAnnealingLR(sgd, 12), 13),
+        (schedules.Cosine(0.3, 7, 0, 0.01), lambda sgd: lrs.CosineAnnealingLR(sgd, 7, 0.01), 8),
+        (schedules.Cosine(0.3, 12, 1, 0.01), lambda sgd: warm_cosine(sgd, 1, 12, 0.01), 14),
+        (schedules.Cosine(0.3, 7, 5), lambda sgd: warm_cosine(sgd, 5, 7, 0), 13),
+        cycle(20, 0.3, "cos", 25.0, 1e4),
+        cycle(20, 0.3, "linear", 25.0, 1e4),
+        cycle(13, 0.25, "cos", 4.0, 10.0),
+        cycle(13, 0.25, "linear", 4.0, 10.0),
+        cycle(1, 0.3, "cos", 25.0, 1e4),
+        cycle(3, 0.1, "linear", 25.0, 1e4),
+    ],
+)
+def test_schedules_of_torch(ours, theirs, updates):
+    sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.3)
+    schedule = theirs(sgd)
+    for i in range(updates):
+        assert ours(i) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12, abs=1e-15)
+        sgd.step()
+        if i + 1 < updates:
+            schedule.step()
 
 
 @given(limit=st.floats(0.01, 100), seed=SEEDS)

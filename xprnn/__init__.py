@@ -15,14 +15,18 @@ on a CPU and on CuPy on a CUDA GPU.
 from xprnn import (
     activations,
     baselines,
+    callbacks,
     cells,
     datasets,
     gradients,
     initializers,
     layers,
     losses,
+    metrics,
     optimizers,
+    penalties,
     plotting,
+    schedules,
 )
 from xprnn._version import __version__
 from xprnn.backend import backends
@@ -49,6 +53,7 @@ __all__ = [
     "activations",
     "backends",
     "baselines",
+    "callbacks",
     "cells",
     "datasets",
     "fit",
@@ -57,8 +62,11 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "metrics",
     "optimizers",
+    "penalties",
     "plotting",
     "save",
+    "schedules",
     "value_and_grad",
 ]

@@ -131,8 +131,14 @@ TABLE: dict[str, Initializer] = {
 }
 
 
-def get(initializer: str | Initializer) -> Initializer:
+def get(initializer: str | Initializer, argument: str = "initializer") -> Initializer:
     """Return the initializer of that name, or the object itself.
+
+    Parameters
+    ----------
+    initializer : str or Initializer
+    argument : str
+        What an error calls it.
 
     Raises
     ------
@@ -149,7 +155,7 @@ def get(initializer: str | Initializer) -> Initializer:
     >>> bool(np.allclose(U.T @ U, np.eye(3)))
     True
     """
-    return chosen("initializer", initializer, TABLE, ("__call__",))
+    return chosen(argument, initializer, TABLE, ("__call__",))
 
 
 def gates(initializer: Initializer, rng, rows: int, hidden_size: int, count: int) -> Array:

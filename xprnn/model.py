@@ -4,15 +4,16 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from xprnn import losses, tree
+from xprnn import losses, masking, modes, tree
 from xprnn._typing import Array, Tree
 from xprnn._validate import whole
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
-from xprnn.batches import check_finite, check_pair, from_time_major, sequences, time_major
+from xprnn.batches import time_major
 from xprnn.history import History
-from xprnn.layers import Layer
-from xprnn.losses import Loss
+from xprnn.layers import Layer, Pool
+from xprnn.losses import HalfMSE, Loss
 from xprnn.scaling import Scaler
+from xprnn.sequences import Sequences, check_finite, sequences
 
 __all__ = ["Model"]
 
@@ -31,8 +32,14 @@ class Model:
         F and O, the features of x and of y.
     x_scaler, y_scaler : Scaler or None
         The standardisation of x and y, measured on the training data.
+    loss : Loss or None
+        What it was trained on; None if it comes from a file and was a loss of one's own.
+    mode : str
+        ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` or
+        ``"encoder_decoder"``.
     y_rank : int
-        How many axes the y of the training had: 1, 2 or 3.
+        The axes of its y for several sequences: 3, (B, T, O), or less if the y of the
+        training had no axis of steps or of features.
     history : History
         The curves of the training.
     """
@@ -43,6 +50,8 @@ class Model:
     outputs: int
     x_scaler: Scaler | None = None
     y_scaler: Scaler | None = None
+    loss: Loss | None = field(default_factory=HalfMSE)
+    mode: str = "many_to_many"
     y_rank: int = 3
     history: History = field(default_factory=History)
 
@@ -61,29 +70,48 @@ class Model:
         """``"float32"`` or ``"float64"``."""
         return dtype_name(tree.leaves(self.weights)[0])
 
-    def predict(self, x: object, *, state: Tree | None = None, return_states: bool = False) -> Any:
+    def predict(
+        self,
+        x: object,
+        *,
+        lengths: object = None,
+        mask: object = None,
+        state: tuple[object, ...] | None = None,
+        return_state: bool = False,
+        return_states: bool = False,
+    ) -> Any:
         """Apply the network to sequences of any length.
 
         Parameters
         ----------
-        x : array, (B, T, F), (T, F) or (T,)
+        x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
             In the units of the training data; a NumPy array, or one that is where
-            the model is.
+            the model is. For a one-to-many model (B, F) too.
+        lengths : array of int, (B,), optional
+            The valid steps at the front of each sequence of a padded x.
+        mask : array of bool, (B, T), optional
+            True at valid steps; the state passes the others by unchanged.
         state : tuple of arrays, (B, H), optional
-            The initial state of every recurrent layer, (H,) for one sequence; zero
-            if left out.
+            The state to start from, as `return_state` gave it, (H,) for one sequence;
+            left out, the network's own.
+        return_state : bool
+            Return the state after the last valid step too.
         return_states : bool
-            Return the hidden states too.
+            Return the hidden states of all steps too.
 
         Returns
         -------
-        y : array
-            Of the library of x. (B, T, O) if x has three axes; else (T, O), or (T,)
-            if the y of the training was (T,).
+        y : array or list of arrays
+            Of the library of x, with the axes of the y of the training: (B, T, O) or
+            (B, T) for an output at every step, (B, O) or (B,) for many to one; without
+            the axis B for one sequence, and a list for a list. Zero at padding. For a
+            classification these are scores, see `predict_proba`.
+        state : tuple of arrays
+            Only with `return_state`: the arrays of each recurrent layer's state, h for
+            Elman and GRU, h and c for LSTM, (B, H) or (H,).
         states : tuple of arrays
             Only with `return_states`: h(1) … h(T) of every recurrent layer,
-            (B, T, H) or (T, H). What stands at the last step is the `state` from
-            which the rest of a sequence continues.
+            (B, T, H) or (T, H).
 
         Raises
         ------
@@ -102,33 +130,79 @@ class Model:
         >>> import numpy as np
         >>> import xprnn
         >>> wave = np.sin(np.arange(0, 10, 0.1))
-        >>> model = xprnn.fit(wave[:-1], wave[1:], epochs=2)
+        >>> model = xprnn.fit(wave[:-1], wave[1:], cell="lstm", epochs=2)
         >>> y, (h,) = model.predict(wave, return_states=True)
         >>> y.shape, h.shape
         ((100,), (100, 64))
-        >>> rest = model.predict(wave[60:], state=(h[59],))
+        >>> _, state = model.predict(wave[:60], return_state=True)
+        >>> rest = model.predict(wave[60:], state=state)
         >>> bool(np.allclose(rest, y[60:]))
         True
         """
-        data = self._data("x", x)
+        data = self._data("x", x, lengths, mask)
         with data.backend.active():
-            y, _, cache = self._forward(data, data.x, self._start(data, state))
-            y = data.restore(y, self.y_rank)
-            if not return_states:
-                return y
-            return y, tuple(data.restore(h, 2) for h in self.network.states(cache))
+            y, end, cache = self._forward(data, data.x, self._start(data, state), data.mask)
+            parts = [data.restore(y, self)]
+            if return_state:
+                parts.append(tuple(data.restore_state(s) for s in tree.leaves(end)))
+            if return_states:
+                hidden = self.network.states(cache, xp=data.backend.xp)
+                parts.append(tuple(data.restore_steps(h) for h in hidden))
+            return parts[0] if len(parts) == 1 else tuple(parts)
 
-    def forecast(self, x: object, steps: int) -> Any:
+    def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
+        """Return the probabilities of the classes, for a model trained to classify.
+
+        Parameters
+        ----------
+        x, lengths, mask
+            As for `predict`.
+
+        Returns
+        -------
+        array or list of arrays
+            As `predict`: for ``"cross_entropy"`` the probabilities of all classes on
+            the last axis, which sum to 1; for ``"binary_cross_entropy"`` one of each
+            output.
+
+        Raises
+        ------
+        ValueError
+            If the model's loss has no probabilities, and as `predict`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xprnn
+        >>> x = np.random.default_rng(0).standard_normal((20, 5, 1))
+        >>> model = xprnn.fit(x, (x[:, 0, 0] > 0).astype(int), loss="cross_entropy", epochs=2)
+        >>> model.predict_proba(x).shape
+        (20, 2)
+        """
+        probabilities = getattr(self.loss, "probabilities", None)
+        if probabilities is None:
+            raise ValueError(
+                "predict_proba needs a model trained with loss='cross_entropy' or "
+                f"'binary_cross_entropy'; this one has {self.loss!r}"
+            )
+        data = self._data("x", x, lengths, mask)
+        with data.backend.active():
+            y, _, _ = self._forward(data, data.x, None, data.mask)
+            return data.restore(probabilities(y, xp=data.backend.xp), self)
+
+    def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
         """Continue sequences: every output is the next input (closed loop).
 
         Meant for a network trained to give the next step, ``fit(s[:-1], s[1:])``.
 
         Parameters
         ----------
-        x : array, (B, T, F), (T, F) or (T,)
+        x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
             The past, to its last known step.
         steps : int
             How many steps to go beyond it.
+        lengths : array of int, (B,), optional
+            The valid steps at the front of each sequence of a padded x.
 
         Returns
         -------
@@ -138,8 +212,8 @@ class Model:
         Raises
         ------
         ValueError
-            If the network's outputs are not as many as its features, and as
-            `predict`.
+            If the network's outputs are not as many as its features, if it can't run
+            step by step, and as `predict`.
 
         Examples
         --------
@@ -152,28 +226,48 @@ class Model:
         True
         """
         whole("steps", steps)
+        if self.network.time == "whole" or not self.network.keeps_steps:
+            raise ValueError(
+                "forecast runs the network step by step, each output the next input; this one "
+                "sees sequences whole (bidirectional, one to many, encoder and decoder) or gives "
+                "one output for many steps"
+            )
         if self.features != self.outputs:
             raise ValueError(
                 "forecast feeds the outputs back as inputs, so there must be as many: the network "
                 f"has {self.features} feature(s) and {self.outputs} output(s)"
             )
-        data = self._data("x", x)
+        data = self._data("x", x, lengths, None)
         with data.backend.active():
-            y, state, _ = self._forward(data, data.x, self._start(data, None))
-            future = [y[-1:, :, :]]
+            y, state, _ = self._forward(data, data.x, None, data.mask)
+            last, _, _ = Pool("last").forward((), y, (), data.mask, xp=data.backend.xp)
+            future = [last]
             while len(future) < steps:
-                y, state, _ = self._forward(data, future[-1], state)
+                y, state, _ = self._forward(data, future[-1], state, None)
                 future.append(y)
-            return data.restore(data.backend.xp.concat(future, axis=0), self.y_rank)
+            together = data.backend.xp.concat(future, axis=0)
+            return data._replace(mask=None, sizes=None).restore(together, self)
 
-    def evaluate(self, x: object, y: object, loss: str | Loss = "half_mse") -> float:
+    def evaluate(
+        self,
+        x: object,
+        y: object,
+        loss: str | Loss | None = None,
+        *,
+        lengths: object = None,
+        mask: object = None,
+    ) -> float:
         """Return the loss of the predictions for x against y, in the units of y.
 
         Parameters
         ----------
-        x : array, (B, T, F), (T, F) or (T,)
-        y : array, (B, T, O), (T, O) or (T,)
-        loss : str or Loss
+        x, lengths, mask
+            As for `predict`.
+        y : array or list of arrays
+            As for `fit`.
+        loss : str or Loss, optional
+            Left out, the loss of the training. For accuracy and the like see
+            `xprnn.metrics`.
 
         Raises
         ------
@@ -189,18 +283,27 @@ class Model:
         >>> model.evaluate(wave[:-1], wave[1:], loss="mae") < 0.1
         True
         """
-        loss = losses.get(loss)
-        data = self._data("x", x)
-        target, _ = sequences("y", y)
-        check_pair(data.given, target)
-        if target.shape[-1] != self.outputs:
-            raise ValueError(f"y must have {self.outputs} output(s), got {target.shape[-1]}")
-        backend = common({"x": data.given, "y": target}, self.backend)
-        dtype = float_name("y", target) or self.dtype
+        loss = self.loss if loss is None else losses.get(loss)
+        if loss is None:
+            raise ValueError("loss must be given: the model was trained on one that no file holds")
+        pair = modes.pair(x, y, mode=self.mode, lengths=lengths, mask=mask)
+        data = self._brought("x", pair.x)
+        backend = common({"x": pair.x.array, "y": pair.y}, self.backend)
+        dtype = float_name("y", pair.y) or self.dtype
+        xp = backend.xp
         with backend.active():
-            y_hat, _, _ = self._forward(data, data.x, self._start(data, None))
-            truth = time_major(backend.asarray(target, dtype), xp=backend.xp)
-            return float(loss(y_hat, truth, None, xp=backend.xp)[0])
+            truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
+            kept = data.mask if self.network.keeps_steps else None
+            wanted = losses.outputs(loss, truth, kept, xp=xp)
+            if wanted > self.outputs or (truth.shape[-1] > 1 and wanted != self.outputs):
+                raise ValueError(f"y must have {self.outputs} output(s), got {wanted}")
+            y_hat, _, _ = self._forward(data, data.x, None, data.mask)
+            if y_hat.shape[0] != truth.shape[0]:
+                raise ValueError(
+                    f"y must have {y_hat.shape[0]} step(s), as the network gives, "
+                    f"got {truth.shape[0]}"
+                )
+            return float(loss(y_hat, truth, kept, xp=xp)[0])
 
     def summary(self) -> str:
         """Return a table of the parameters with their shapes and numbers.
@@ -230,32 +333,44 @@ class Model:
             f"{self.dtype} on {self.backend}, {self.history!r})"
         )
 
-    def _data(self, argument: str, value: object) -> "_Data":
+    def _data(self, argument: str, value: object, lengths: Any, mask: Any) -> "_Data":
         """Return an argument of the caller's, checked and brought to where the model is."""
-        given, rank = sequences(argument, value)
-        if given.shape[-1] != self.features:
+        one_step = self.mode == "one_to_many"
+        return self._brought(
+            argument, sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
+        )
+
+    def _brought(self, argument: str, given: Sequences) -> "_Data":
+        """Return sequences brought to where the model is."""
+        array = given.array
+        if array.shape[-1] != self.features:
             raise ValueError(
                 f"{argument} must have {self.features} feature(s) on its last axis, as in "
-                f"training, got {given.shape[-1]}: {tuple(given.shape)} as (B, T, F)"
+                f"training, got {array.shape[-1]}: {tuple(array.shape)} as (B, T, F)"
             )
-        backend = common({argument: given}, self.backend)
-        dtype = wider(self.dtype, float_name(argument, given) or self.dtype)
+        backend = common({argument: array}, self.backend)
+        dtype = wider(self.dtype, float_name(argument, array) or self.dtype)
         with backend.active():
-            x = time_major(backend.asarray(given, self._data_dtype(dtype)), xp=backend.xp)
+            x = time_major(backend.asarray(array, self._data_dtype(dtype)), xp=backend.xp)
             weights = tree.map(lambda a: backend.asarray(a, dtype), self.weights)
-        return _Data(x, given, rank, backend, dtype, weights)
+            mask = None
+            if given.valid is not None:
+                mask = backend.asarray(given.valid.T[:, :, None], "bool")
+        on_host = of(array).name == "numpy"
+        single = given.rank < 3
+        return _Data(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
 
     def _data_dtype(self, dtype: str) -> str:
         """Return what x is scaled in: x far from zero has its digits there, and not after it."""
         return dtype if self.x_scaler is None else wider(dtype, dtype_name(self.x_scaler.mean))
 
-    def _start(self, data: "_Data", state: Tree | None) -> Tree:
-        """Return the initial state of the network, the caller's or zero."""
-        batch = data.x.shape[1]
-        zero = self.network.initial_state(data.weights, batch, xp=data.backend.xp)
+    def _start(self, data: "_Data", state: Any) -> Tree | None:
+        """Return the caller's state as the network takes it, None for its own."""
         if state is None:
-            return zero
-        slots = tree.flatten(zero)
+            return None
+        first = None if data.mask is None else data.mask[:1, ...]
+        _, like, _ = self._forward(data, data.x[:1, ...], None, first)
+        slots = tree.flatten(like)
         if not isinstance(state, tuple | list) or len(state) != len(slots):
             raise ValueError(
                 f"state must be a tuple of {len(slots)} array(s), one for each state of the "
@@ -267,20 +382,24 @@ class Model:
             array = admit(f"state[{i}]", given)
             common({"x": data.given, f"state[{i}]": array}, self.backend)
             shape = tuple(slots[name].shape)
-            if tuple(array.shape) not in (shape, shape[1:] if batch == 1 else shape):
+            if tuple(array.shape) not in (shape, shape[1:] if shape[0] == 1 else shape):
                 raise ValueError(f"state[{i}] must have shape {shape}, got {tuple(array.shape)}")
             check_finite(f"state[{i}]", array)
             moved = data.backend.asarray(array, data.dtype)
             filled[name] = data.backend.xp.reshape(moved, shape)
-        return tree.unflatten(filled, like=zero)
+        return tree.unflatten(filled, like=like)
 
-    def _forward(self, data: "_Data", x: Array, state: Tree) -> tuple[Array, Tree, Any]:
+    def _forward(
+        self, data: "_Data", x: Array, state: Tree | None, mask: Array | None
+    ) -> tuple[Array, Tree, Any]:
         """Run the network from and to the units of the data."""
         backend = data.backend
         x = x if self.x_scaler is None else self.x_scaler.apply(x)
         x = backend.asarray(x, data.dtype)
-        y, state, cache = self.network.forward(data.weights, x, state, None, xp=backend.xp)
-        return (y if self.y_scaler is None else self.y_scaler.invert(y)), state, cache
+        y, state, cache = self.network.forward(data.weights, x, state, mask, xp=backend.xp)
+        if self.y_scaler is not None:
+            y = losses.unscale(self.loss, y, self.y_scaler, xp=backend.xp)
+        return y, state, cache
 
 
 class _Data(NamedTuple):
@@ -288,18 +407,46 @@ class _Data(NamedTuple):
 
     x: Array
     """(T, B, F)"""
+    mask: Array | None
     given: Array
     """(B, T, F), as the caller gave it."""
-    rank: int
+    sizes: tuple[int, ...] | None
+    single: bool
+    """Whether it is one sequence, without the axis B."""
+    on_host: bool
     backend: Backend
     dtype: str
     weights: Tree
 
-    def restore(self, y: Array, rank: int) -> Array:
-        """Return a (T, B, O) as the caller's kind of array, batch-first.
+    def restore(self, y: Array, model: Model) -> Any:
+        """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
+        if model.network.keeps_steps:
+            y = masking.valid(y, self.mask, xp=self.backend.xp)
+        plain = y.shape[-1] == 1
+        if model.mode == "many_to_one" and model.y_rank < 3:
+            y = y[0, ...]
+            return self._one_or_all(y[:, 0] if plain and model.y_rank == 1 else y)
+        flat = plain and model.y_rank == 2
+        return self._steps(y, flat, listed=model.network.keeps_steps)
 
-        For one sequence it gets `rank` axes, two at the most.
-        """
+    def restore_steps(self, h: Array) -> Any:
+        """Return hidden states (T, B, H) batch-first."""
+        return self._steps(h, False, listed=h.shape[0] == self.x.shape[0])
+
+    def restore_state(self, s: Array) -> Any:
+        """Return a state (B, H), or (H,) for one sequence."""
+        return self._one_or_all(s)
+
+    def _steps(self, y: Array, flat: bool, listed: bool) -> Any:
+        y = self.backend.xp.permute_dims(y, (1, 0, 2))
+        y = y[:, :, 0] if flat else y
+        if self.sizes is not None and listed:
+            return [self._out(y[i, :size, ...]) for i, size in enumerate(self.sizes)]
+        return self._one_or_all(y)
+
+    def _one_or_all(self, y: Array) -> Any:
+        return self._out(y[0, ...] if self.single else y)
+
+    def _out(self, y: Array) -> Any:
         y = self.backend.asarray(y, self.dtype)
-        y = from_time_major(y, 3 if self.rank == 3 else min(rank, 2), xp=self.backend.xp)
-        return to_host(y) if of(self.given).name == "numpy" else y
+        return to_host(y) if self.on_host else y

@@ -12,11 +12,11 @@ import numpy as np
 
 from xprnn._validate import unknown, whole
 from xprnn.backend import to_host
-from xprnn.batches import check_pair, sequences
 from xprnn.callbacks import Training
 from xprnn.errors import MissingExtraError
 from xprnn.history import History
 from xprnn.model import Model
+from xprnn.sequences import sequences
 
 __all__ = ["EveryEpochs", "fit", "forecast", "loss", "states"]
 
@@ -64,7 +64,7 @@ def _axes(ax: Any) -> Any:
 
 def _one(argument: str, value: object, sequence: int) -> Any:
     """Return one sequence of an argument as a host array (T, F)."""
-    array, _ = sequences(argument, value)
+    array = sequences(argument, value).array
     if not 0 <= sequence < array.shape[0]:
         raise ValueError(
             f"sequence must be one of the {array.shape[0]} of {argument}, got {sequence}"
@@ -119,7 +119,10 @@ def fit(model: Model, x: object, y: object | None = None, *, sequence: int = 0, 
     y_hat = np.reshape(to_host(model.predict(inputs)), (inputs.shape[0], -1))
     targets = None if y is None else _one("y", y, sequence)
     if targets is not None:
-        check_pair(inputs[None], targets[None])
+        if len(targets) != len(inputs):
+            raise ValueError(
+                f"x and y must have the same lengths: x has {len(inputs)} step(s), y {len(targets)}"
+            )
     ax = _axes(ax)
     if targets is not None:
         ax.plot(along, targets, ".", color="0.6", markersize=4, label=_labels("data", targets))

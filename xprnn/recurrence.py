@@ -17,13 +17,17 @@ At a step where the mask is False, the state stays as it is and y(t) = 0; x(t)
 is never looked at, and no gradient comes in or goes through but that of the
 state itself. What padding holds, NaN too, makes no difference.
 
+With dropout on the recurrent state, q(t) = (k h(t-1)) U, where k (..., B, H) is
+0 or 1 / (1 - rate) and the same at every step (Gal and Ghahramani, "A
+theoretically grounded application of dropout in recurrent neural networks", 2016).
+
 Leading axes of x, the weights and the state are models side by side; the
 gradient of what several models share is the sum over them.
 """
 
 from typing import Any, NamedTuple
 
-from xprnn import affine, masking
+from xprnn import affine, masking, product
 from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
 
@@ -35,15 +39,21 @@ def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
     return (None,) * count if a is None else xp.unstack(a, axis=-3)
 
 
+def _kept(h: Array, keep: Array | None) -> Array:
+    """Return k h."""
+    return h if keep is None else keep * h
+
+
 def unroll(
     cell: Cell,
     U: Array,
     p: Array,
     state: tuple[Array, ...],
     mask: Array | None,
+    keep: Array | None,
     *,
     xp: Namespace,
-) -> tuple[Array, tuple[Array, ...], Any]:
+) -> tuple[Array, Array | None, tuple[Array, ...], Any]:
     """Run the sequential part forward.
 
     Parameters
@@ -54,24 +64,31 @@ def unroll(
     state : tuple of arrays, (..., B, H)
         state(0), with all the leading axes.
     mask : array of bool, (T, B, 1), or None
+    keep : array, (..., B, H), or None
+        k, the dropout on the recurrent state.
 
     Returns
     -------
     h : array, (..., T + 1, B, H)
         h(0), …, h(T).
+    a : array, (..., T, B, H), or None
+        What an inner part of the cell put in the place of h.
     state : tuple of arrays, (..., B, H)
         state(T).
     memo
         What `unroll_backward` needs.
     """
-    h, memo = [state[0]], []
+    h, a, memo = [state[0]], [], []
     masks = _steps(mask, p.shape[-3], xp)
     for p_t, mask_t in zip(xp.unstack(p, axis=-3), masks, strict=True):
-        new, memo_t = cell.forward(p_t, state[0] @ U, state, xp=xp)
+        q_t, a_t, inner_t = product.forward(cell, U, p_t, _kept(state[0], keep), xp=xp)
+        new, memo_t = cell.forward(p_t, q_t, state, xp=xp)
         state = masking.select(mask_t, new, state, xp=xp)
         h.append(state[0])
-        memo.append(memo_t)
-    return xp.stack(h, axis=-3), state, memo
+        a.append(a_t)
+        memo.append((memo_t, inner_t))
+    inner = None if a[0] is None else xp.stack(a, axis=-3)
+    return xp.stack(h, axis=-3), inner, state, memo
 
 
 def unroll_backward(
@@ -81,6 +98,7 @@ def unroll_backward(
     dstate: tuple[Array, ...],
     memo: Any,
     mask: Array | None,
+    keep: Array | None,
     *,
     xp: Namespace,
 ) -> tuple[Array, Array, tuple[Array, ...]]:
@@ -88,7 +106,7 @@ def unroll_backward(
 
     Parameters
     ----------
-    cell, U, memo, mask
+    cell, U, memo, mask, keep
         As for and from `unroll`.
     dy : array, (..., T, B, H)
         ∂L/∂y(t), zero at padding.
@@ -102,16 +120,16 @@ def unroll_backward(
         ∂L/∂state(0).
     """
     dp, dq = [], []
-    Ut = xp.matrix_transpose(U)
     zero = tuple(xp.zeros_like(d) for d in dstate)
     masks = _steps(mask, dy.shape[-3], xp)
-    for dy_t, memo_t, mask_t in zip(
+    for dy_t, (memo_t, inner_t), mask_t in zip(
         reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
     ):
         dstate = (dstate[0] + dy_t, *dstate[1:])
         inside = masking.select(mask_t, dstate, zero, xp=xp)
         dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)
-        before = (direct[0] + dq_t @ Ut, *direct[1:])
+        dp_t, dq_t, dh = product.backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
+        before = (direct[0] + _kept(dh, keep), *direct[1:])
         dstate = masking.select(mask_t, before, dstate, xp=xp)
         dp.append(dp_t)
         dq.append(dq_t)
@@ -135,8 +153,10 @@ class Cache(NamedTuple):
     """(..., T, B, F), zero at padding."""
     h: Array
     """(..., T + 1, B, H): h(0), …, h(T)."""
+    a: Array | None
     memo: Any
     mask: Array | None
+    keep: Array | None
     state_shapes: tuple[tuple[int, ...], ...]
     unroll: Unroll
 
@@ -148,6 +168,7 @@ def forward(
     state: tuple[Array, ...],
     mask: Array | None,
     *,
+    keep: Array | None = None,
     unroll: Unroll = REFERENCE,
     xp: Namespace,
 ) -> tuple[Array, tuple[Array, ...], Cache]:
@@ -160,9 +181,11 @@ def forward(
         W (..., F, G·H), U (..., H, G·H), b (..., 1, G·H).
     x : array, (..., T, B, F)
     state : tuple of arrays, (..., B, H)
-        state(0).
+        state(0); after it the cell's own weights, (..., 1, H), if it has any.
     mask : array of bool, (T, B, 1), or None
         True at valid steps; None where all are.
+    keep : array, (..., B, H), or None
+        Dropout on the recurrent state: 0 or 1 / (1 - rate).
     unroll : Unroll
         The loop to run, the reference's or a faster twin.
 
@@ -189,11 +212,13 @@ def forward(
     """
     x = masking.valid(x, mask, xp=xp)
     p = affine.forward(params, x, xp=xp)
-    lead = xp.broadcast_shapes(p.shape[:-3], params["U"].shape[:-2], state[0].shape[:-2])
+    U = params["U"]
+    leads = [p.shape[:-3], U.shape[:-2], *(s.shape[:-2] for s in state)]
+    lead = xp.broadcast_shapes(*leads)
     start = tuple(xp.broadcast_to(s, (*lead, *s.shape[-2:])) for s in state)
-    h, end, memo = unroll.forward(cell, params["U"], p, start, mask, xp=xp)
+    h, a, end, memo = unroll.forward(cell, U, p, start, mask, keep, xp=xp)
     y = masking.valid(h[..., 1:, :, :], mask, xp=xp)
-    return y, end, Cache(x, h, memo, mask, tuple(s.shape for s in state), unroll)
+    return y, end, Cache(x, h, a, memo, mask, keep, tuple(s.shape for s in state), unroll)
 
 
 def backward(
@@ -221,19 +246,20 @@ def backward(
     Returns
     -------
     grads : dict
-        Shaped like `params`.
+        Of W, U and b, shaped like them.
     dx : array, (..., T, B, F)
         Zero at padding.
     dstate : tuple of arrays, (..., B, H)
-        ∂L/∂state(0).
+        ∂L/∂state(0); after it the gradients of the cell's own weights.
     """
-    x, h, memo, mask, state_shapes, unroll = cache
+    x, h, a, memo, mask, keep, shapes, unroll = cache
     U = params["U"]
     dy = masking.valid(dy, mask, xp=xp)
-    dp, dq, dstate = unroll.backward(cell, U, dy, dstate, memo, mask, xp=xp)
+    dp, dq, dstate = unroll.backward(cell, U, dy, dstate, memo, mask, keep, xp=xp)
     grads, dx = affine.backward(params, dp, x, xp=xp)
-    grads["U"] = affine.weight_gradient(h[..., :-1, :, :], dq, U, xp=xp)
-    dstate = tuple(
-        affine.sum_to(d, shape, xp=xp) for d, shape in zip(dstate, state_shapes, strict=True)
-    )
+    seen = h[..., :-1, :, :]
+    if keep is not None:
+        seen = keep[..., None, :, :] * seen
+    grads["U"] = product.weight_gradient(cell, U, seen, a, dq, xp=xp)
+    dstate = tuple(affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True))
     return grads, dx, dstate

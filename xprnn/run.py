@@ -15,16 +15,18 @@ from typing import NamedTuple
 from xprnn import optimizers, tree
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend
-from xprnn.batches import Batch, batches
+from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
 from xprnn.history import History
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.objective import value_and_grad
+from xprnn.noise import Noise
+from xprnn.objective import Chunk, chunks, value_and_grad
 from xprnn.optimizers import Optimizer
+from xprnn.penalties import Penalty
 
-__all__ = ["Position", "Run", "Watch"]
+__all__ = ["Position", "Run", "Update", "Watch"]
 
 LOOK_EVERY = 0.1
 """Seconds between two looks."""
@@ -38,6 +40,21 @@ class Position(NamedTuple):
     params: Tree
     memory: Tree
     """What the optimizer remembers."""
+    factor: float = 1.0
+    """By which callbacks have multiplied the learning rate."""
+
+
+class Update(NamedTuple):
+    """One update of the parameters."""
+
+    before: Position
+    after: Position
+    value: Array
+    """The loss before."""
+    share: float
+    """Its part in the epoch's loss."""
+    grads: Tree
+    norm: Array
 
 
 @dataclass(frozen=True)
@@ -47,13 +64,13 @@ class Run:
     network: Layer
     loss: Loss
     optimizer: Optimizer
+    penalty: Penalty | None
     clip_norm: float | None
-    x: Array
-    """(T, B, F)"""
-    y: Array
-    """(T, B, O)"""
-    validation: tuple[Array, Array] | None
+    data: Data
+    validation: Data | None
     batch_size: int | None
+    tbptt: int | None
+    checkpoint_every: int | None
     seed: int
     backend: Backend
 
@@ -61,51 +78,89 @@ class Run:
         """Return the position before the first epoch."""
         return Position(0, 0, params, self.optimizer.init(params, xp=self.backend.xp))
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch, the same ones whenever it is asked."""
-        return batches(self.x, self.y, self.batch_size, (self.seed, epoch), self.backend)
+    def updates(self, position: Position) -> Iterator[Update]:
+        """Yield the updates of an epoch, the same ones whenever it is asked."""
+        per_step, seed = self.network.keeps_steps, (self.seed, position.epoch)
+        for number, batch in enumerate(
+            batches(self.data, self.batch_size, seed, per_step, self.backend)
+        ):
+            state, noise = None, Noise((*seed, number, 1))
+            for part, share in self.parts(batch, noise):
+                value, grads, state = self.gradient(position.params, part, state)
+                after, norm = self.update(position, grads)
+                yield Update(position, after, value, share, grads, norm)
+                position = after
 
-    def gradient(self, params: Tree, batch: Batch) -> tuple[Array, Tree]:
-        """Return the loss of a batch and its gradient."""
+    def parts(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
+        """Yield the chunks of a batch, or the whole, with their part in the epoch's loss."""
+        x, y, valid = batch.data
+        mask, size = batch.data.mask(self.backend), self.tbptt or x.shape[0]
+        for i, part in enumerate(chunks(size, x, y, mask, noise)):
+            if valid is None:
+                share = part.x.shape[0] / x.shape[0]
+            else:
+                share = float(valid[i * size : (i + 1) * size].sum() / valid.sum())
+            if share:  # else there is nothing to learn from
+                yield part, batch.share * share
+
+    def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Tree]:
+        """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
         xp = self.backend.xp
-        state = self.network.initial_state(params, batch.x.shape[1], xp=xp)
-        value, grads, _ = value_and_grad(
-            self.network, self.loss, params, batch.x, batch.y, state, None, xp=xp
+        value, grads, state = value_and_grad(
+            self.network,
+            self.loss,
+            params,
+            part.x,
+            part.y,
+            state,
+            part.mask,
+            noise=part.noise,
+            checkpoint_every=self.checkpoint_every,
+            xp=xp,
         )
-        return value, grads
+        if self.penalty is not None:
+            grads = tree.map(lambda g, p: g + p, grads, self.penalty.gradient(params, xp=xp))
+        return value, grads, state
 
     def update(self, position: Position, grads: Tree) -> tuple[Position, Array]:
         """Clip and step; also return the norm of the gradient before."""
-        xp = self.backend.xp
+        xp, factor = self.backend.xp, position.factor
         if self.clip_norm is None:
             norm = optimizers.global_norm(grads, xp=xp)
         else:
             grads, norm = optimizers.clip_by_global_norm(grads, self.clip_norm, xp=xp)
         params, memory = self.optimizer.update(grads, position.memory, position.params, xp=xp)
-        return Position(position.epoch, position.updates + 1, params, memory), norm
+        if factor != 1:
+            params = tree.map(lambda a, b: a + factor * (b - a), position.params, params)
+        if self.penalty is not None:
+            params = self.penalty.constrain(params, xp=xp)
+        after = position._replace(updates=position.updates + 1, params=params, memory=memory)
+        return after, norm
+
+    def rate(self, position: Position) -> float:
+        """Return the learning rate of the last update."""
+        return self.optimizer.rate(position.updates - 1) * position.factor
 
     def epoch(self, position: Position) -> tuple[Position, list[Array]]:
         """Go through the data once; also return loss, norm, share clipped, validation loss."""
         xp, losses, norms = self.backend.xp, [], []
-        for batch in self.batches(position.epoch):
-            value, grads = self.gradient(position.params, batch)
-            position, norm = self.update(position, grads)
-            losses.append(value * batch.share)
-            norms.append(norm)
+        for update in self.updates(position):
+            losses.append(update.value * update.share)
+            norms.append(update.norm)
+            position = update.after
         norm = xp.stack(norms)
         limit = math.inf if self.clip_norm is None else self.clip_norm
         clipped = xp.mean(xp.astype(norm > limit, norm.dtype))
         numbers = [xp.sum(xp.stack(losses)), xp.mean(norm), clipped]
         if self.validation is not None:
-            numbers.append(self.validate(position.params, *self.validation))
+            numbers.append(self.validate(position.params, self.validation))
         return position._replace(epoch=position.epoch + 1), numbers
 
-    def validate(self, params: Tree, x: Array, y: Array) -> Array:
+    def validate(self, params: Tree, data: Data) -> Array:
         """Return the loss on other data."""
-        xp = self.backend.xp
-        state = self.network.initial_state(params, x.shape[1], xp=xp)
-        y_hat, _, _ = self.network.forward(params, x, state, None, xp=xp)
-        return self.loss(y_hat, y, None, xp=xp)[0]
+        xp, mask = self.backend.xp, data.mask(self.backend)
+        y_hat, _, _ = self.network.forward(params, data.x, None, mask, xp=xp)
+        return self.loss(y_hat, data.y, mask if self.network.keeps_steps else None, xp=xp)[0]
 
     def unfinite(self, named: Tree) -> str | None:
         """Return the name of the first array that is not finite throughout."""
@@ -121,19 +176,17 @@ class Run:
         Returns the last finite position, and what was no longer finite after it.
         """
         while position.epoch < epochs:
-            for batch in self.batches(position.epoch):
-                value, grads = self.gradient(position.params, batch)
-                after, norm = self.update(position, grads)
+            for update in self.updates(position):
                 for kind, arrays in (
-                    ("loss", {"": value}),
-                    ("gradient of ", grads),
-                    ("gradient norm", {"": norm}),
-                    ("parameter ", after.params),
+                    ("loss", {"": update.value}),
+                    ("gradient of ", update.grads),
+                    ("gradient norm", {"": update.norm}),
+                    ("parameter ", update.after.params),
                 ):
                     name = self.unfinite(arrays)
                     if name is not None:
-                        return position, kind + name
-                position = after
+                        return update.before, kind + name
+                position = update.after
             position = position._replace(epoch=position.epoch + 1)
         return position._replace(epoch=epochs - 1), "loss"
 

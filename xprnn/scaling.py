@@ -14,7 +14,7 @@ class Scaler(NamedTuple):
     --------
     >>> import numpy as np
     >>> from xprnn.scaling import Scaler
-    >>> scaler = Scaler.of(np.array([[[1.0]], [[3.0]]]), xp=np)
+    >>> scaler = Scaler.of(np.array([[1.0], [3.0]]), xp=np)
     >>> scaler.apply(np.array([2.0, 4.0])).tolist()
     [0.0, 2.0]
     """
@@ -26,12 +26,11 @@ class Scaler(NamedTuple):
 
     @classmethod
     def of(cls, x: Array, *, xp: Namespace) -> "Scaler":
-        """Measure the data x (T, B, F) over steps and batch."""
-        over = (0, 1)
-        mean = xp.mean(x, axis=over)
-        varies = xp.max(x, axis=over) > xp.min(x, axis=over)
-        far = xp.where(varies, xp.max(xp.abs(x - mean), axis=over), xp.ones_like(mean))
-        scale = far * xp.std((x - mean) / far, axis=over)  # no square over- or underflows
+        """Measure the data x (N, F)."""
+        mean = xp.mean(x, axis=0)
+        varies = xp.max(x, axis=0) > xp.min(x, axis=0)
+        far = xp.where(varies, xp.max(xp.abs(x - mean), axis=0), xp.ones_like(mean))
+        scale = far * xp.std((x - mean) / far, axis=0)  # no square over- or underflows
         return cls(mean, xp.where(varies, scale, xp.ones_like(mean)))
 
     def apply(self, x: Array) -> Array:

@@ -14,22 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import activations, cells, initializers, layers, tree
+from xprnn import activations, cells, initializers, layers, losses, tree
 from xprnn._version import __version__
 from xprnn.backend import Backend, resolve, to_host
 from xprnn.errors import MissingExtraError, ModelFileError
 from xprnn.history import History
 from xprnn.model import Model
+from xprnn.modes import MODES
 from xprnn.scaling import Scaler
 
 __all__ = ["load", "save"]
 
-FORMAT = 1
+FORMAT = 2
 """Of the files written; a file of a newer format is refused."""
 
 _CLASSES = {
     name: getattr(module, name)
-    for module in (layers, cells, activations, initializers)
+    for module in (layers, cells, activations, initializers, losses)
     for name in module.__all__
     if dataclasses.is_dataclass(getattr(module, name))
 }
@@ -56,6 +57,15 @@ def _build(described: Any) -> Any:
         fields = {name: _build(value) for name, value in described.items()}
         return _CLASSES[fields.pop("class")](**fields)
     return described
+
+
+def _loss(loss: Any) -> Any:
+    """Return a loss as JSON; null for one of one's own, which predictions do not need."""
+    if loss is None or _CLASSES.get(type(loss).__name__) is type(loss):
+        return _describe(loss)
+    if hasattr(loss, "unscale") or hasattr(loss, "probabilities"):
+        return _describe(loss)  # which refuses it by name
+    return None
 
 
 def _safetensors() -> Any:
@@ -126,6 +136,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
             "network": _describe(model.network),
             "features": model.features,
             "outputs": model.outputs,
+            "loss": _loss(model.loss),
+            "mode": model.mode,
             "y_rank": model.y_rank,
             "history": {"ended": model.history.ended, **model.history.as_dict()},
         }
@@ -169,6 +181,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         newer = header["format"] > FORMAT
     except (ValueError, TypeError, KeyError) as error:
         raise ModelFileError(f"{path} holds no model of xprnn") from error
+    if header["format"] < FORMAT:
+        raise ModelFileError(
+            f"{path} was written by xprnn {header['xprnn']} in format {header['format']}, which "
+            f"this xprnn {__version__} no longer reads"
+        )
     if newer:
         raise ModelFileError(
             f"{path} was written by xprnn {header['xprnn']} in format {header['format']}; this "
@@ -211,6 +228,8 @@ def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Mo
     """Put a model together."""
     if header["y_rank"] not in (1, 2, 3):
         raise ValueError(f"y_rank must be 1, 2 or 3, got {header['y_rank']}")
+    if header["mode"] not in MODES:
+        raise ValueError(f"there is no mode {header['mode']!r}")
     network = _build(header["network"])
     like, _ = network.init(np.random.default_rng(0), header["features"])
     groups: dict[str, dict[str, Any]] = {"params": {}, "x_scaler": {}, "y_scaler": {}}
@@ -232,6 +251,8 @@ def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Mo
         header["outputs"],
         x_scaler,
         y_scaler,
+        _build(header["loss"]),
+        header["mode"],
         header["y_rank"],
         History.of(header["history"]),
     )

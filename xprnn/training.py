@@ -6,21 +6,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from xprnn import activations, losses, optimizers, tree
-from xprnn._typing import Array
+from xprnn import builder, losses, masking, modes, optimizers, tree
+from xprnn._typing import Array, Namespace
 from xprnn._validate import chosen, number, unknown, whole
 from xprnn.activations import Activation
-from xprnn.backend import Backend, common, float_name, generator, host, wider
-from xprnn.batches import check_finite, check_pair, sequences, time_major
+from xprnn.backend import Backend, common, float_name, generator, host, of, wider
+from xprnn.batches import Data, time_major
+from xprnn.builder import Recipe
 from xprnn.callbacks import Training, progress_bar
-from xprnn.cells import Elman
+from xprnn.cells import Cell
 from xprnn.history import History
-from xprnn.layers import Dense, Layer, Recurrent, Stack
+from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
+from xprnn.modes import Pair
+from xprnn.objective import check_cuttable
 from xprnn.optimizers import Adam, Optimizer
+from xprnn.penalties import Penalty
 from xprnn.run import Position, Run, Watch
 from xprnn.scaling import Scaler
+from xprnn.schedules import Schedule
+from xprnn.sequences import check_finite
 
 __all__ = ["fit"]
 
@@ -36,34 +42,30 @@ class _InUnitsOf:
     loss: Loss
 
     def __call__(self, y_hat, y, mask, *, xp):
-        value, _ = self.loss(self.scaler.invert(y_hat), self.scaler.invert(y), mask, xp=xp)
+        own = losses.unscale(self.loss, y_hat, self.scaler, xp=xp)
+        value, _ = self.loss(own, self.scaler.invert(y), mask, xp=xp)
         _, dy_hat = self.loss(y_hat, y, mask, xp=xp)
         return value, dy_hat
 
 
-def _pair(names: tuple[str, str], values: tuple[object, object]) -> tuple[Array, Array, int]:
-    """Return x and y as (B, T, F) and (B, T, O), and how many axes y had."""
-    x, _ = sequences(names[0], values[0])
-    y, rank = sequences(names[1], values[1])
-    check_pair(x, y, names)
-    return x, y, rank
-
-
-def _validation(data: object, x: Array, y: Array) -> dict[str, Array]:
-    """Return the validation data under the names of their arguments."""
+def _validation(data: object, pair: Pair) -> Pair | None:
+    """Return the validation data as a pair like that of the training."""
     if data is None:
-        return {}
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError("validation_data must be a pair (x, y)")
+        return None
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise TypeError("validation_data must be (x, y), or (x, y, mask) with a padded x")
     names = ("validation_data[0]", "validation_data[1]")
-    pair = _pair(names, (data[0], data[1]))[:2]
-    for name, like, array in zip(names, (x, y), pair, strict=True):
+    x, y, *mask = data
+    found = modes.pair(x, y, mode=pair.mode, mask=mask[0] if mask else None, names=names)
+    for name, like, array in zip(
+        names, (pair.x.array, pair.y), (found.x.array, found.y), strict=True
+    ):
         if array.shape[-1] != like.shape[-1]:
             raise ValueError(
                 f"{name} must have {like.shape[-1]} feature(s) as in training, "
                 f"got {array.shape[-1]}"
             )
-    return dict(zip(names, pair, strict=True))
+    return found
 
 
 def _dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
@@ -77,65 +79,120 @@ def _dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
     return wider(*(name or backend.default_dtype for name in found))
 
 
+def _scaler(array: Array, valid: Any, xp: Namespace) -> Scaler:
+    """Measure (T, B, F) at its valid steps."""
+    rows = xp.reshape(array, (-1, array.shape[-1]))
+    if valid is not None:
+        (kept,) = host.nonzero(valid.reshape(-1))
+        rows = xp.take(rows, of(array).asarray(kept, "int64"), axis=0)
+    return Scaler.of(rows, xp=xp)
+
+
 def _data(
-    arrays: dict[str, Array], standardize: bool, dtype: str, place: Backend
-) -> tuple[list[Array], tuple[Scaler | None, Scaler | None]]:
-    """Return x, y and the validation x and y as (T, B, F) in `dtype`, and the scalers of x and y.
+    pairs: list[Pair], standardize: tuple[bool, bool], dtype: str, place: Backend
+) -> tuple[list[Data], tuple[Scaler | None, ...]]:
+    """Return the pairs as data in `dtype`, and the scalers of x and y of the first.
 
     They are scaled in the dtype that they came in: data far from zero have their
     digits there.
     """
     xp = place.xp
-    came = wider(*(float_name(name, array) or "float64" for name, array in arrays.items()))
-    data = [time_major(place.asarray(array, came), xp=xp) for array in arrays.values()]
-    x_scaler = y_scaler = None
-    if standardize:
-        both = x_scaler, y_scaler = Scaler.of(data[0], xp=xp), Scaler.of(data[1], xp=xp)
-        data = [both[i % 2].apply(array) for i, array in enumerate(data)]
-    data = [place.asarray(array, dtype) for array in data]
-    if dtype != came:
-        for name, array in zip(arrays, data, strict=True):
-            check_finite(f"{name} in {dtype}", array)
-    return data, (x_scaler, y_scaler)
+    scalers: list[Scaler | None] = [None, None]
+    found = []
+    for pair in pairs:
+        valid = None if pair.x.valid is None else pair.x.valid.T
+        per_step = valid if pair.mode == "many_to_many" else None
+        moved = []
+        for i, (array, kept) in enumerate(((pair.x.array, valid), (pair.y, per_step))):
+            came = float_name("xy"[i], array) or "float64"
+            array = time_major(place.asarray(array, came), xp=xp)
+            if standardize[i]:
+                scalers[i] = scaler = scalers[i] or _scaler(array, kept, xp)
+                array = masking.valid(scaler.apply(array), _mask(kept, place), xp=xp)
+            array = place.asarray(array, dtype)
+            if dtype != came:
+                check_finite(f"{'xy'[i]} in {dtype}", array)
+            moved.append(array)
+        found.append(Data(*moved, valid))
+    return found, tuple(scalers)
 
 
-def _network(
-    network: Layer | None,
-    hidden_size: int,
-    num_layers: int,
-    activation: str | Activation,
-    outputs: int,
-) -> Layer:
-    """Return the network asked for, or recurrent layers with a dense one on top."""
-    asked = (hidden_size, num_layers, activation)
-    if network is None:
-        whole("num_layers", num_layers)
-        cell = Elman(activations.get(activation))
-        hidden = [Recurrent(whole("hidden_size", hidden_size), cell) for _ in range(num_layers)]
-        return Stack((*hidden, Dense(outputs)))
-    if asked != (64, 1, "tanh"):
-        raise ValueError(
-            "hidden_size, num_layers and activation describe the network that fit builds; with "
-            "network= give them to its layers"
-        )
-    methods = ("init", "initial_state", "forward", "backward", "states")
-    return chosen("network", network, {}, methods)
+def _mask(valid: Any, place: Backend) -> Array | None:
+    """Return valid steps (T, B) as a mask (T, B, 1) on the backend."""
+    return None if valid is None else place.asarray(valid[:, :, None], "bool")
+
+
+def _train(
+    run: Run,
+    position: Position,
+    epochs: int,
+    callbacks: tuple[Callable[[Training], Any], ...],
+    progress: bool | None,
+    history: History,
+    build: Callable[[Position], Model],
+) -> Position:
+    """Go through the epochs; return where the run ended."""
+    watch, now = Watch(run, position, history, build), time.perf_counter()
+    with progress_bar(progress, epochs) as report:
+        try:
+            while position.epoch < epochs and history.ended == "running":
+                after, numbers = run.epoch(position)
+                began, now = now, time.perf_counter()
+                history.append(numbers, run.rate(after), now - began, xp=run.backend.xp)
+                position = after
+                if watch.due():
+                    report(position.epoch, watch.look(position))
+                training = Training(position.epoch, epochs, history, partial(build, position))
+                answers = [callback(training) for callback in callbacks]
+                if training.factor != 1:
+                    watch.look(position)  # what is repeated begins after the change
+                    position = position._replace(factor=position.factor * training.factor)
+                    watch.good = position
+                if any(map(_ends, answers)) and position.epoch < epochs:
+                    history.ended = "stopped"
+                chosen = [answer for answer in answers if isinstance(answer, Model)]
+                if chosen:
+                    position = position._replace(params=chosen[0].weights)
+        except KeyboardInterrupt:
+            history.ended = "interrupted"
+        if history.ended == "running":
+            history.ended = "completed"
+        if len(history):
+            report(position.epoch, watch.look(position))
+    return position
+
+
+def _ends(answer: Any) -> bool:
+    """Whether a callback's answer ends the run."""
+    return isinstance(answer, Model) or (isinstance(answer, bool | host.bool) and bool(answer))
 
 
 def fit(
     x: object,
     y: object,
     *,
+    mode: str | None = None,
+    lengths: object = None,
+    mask: object = None,
     network: Layer | None = None,
+    cell: str | Cell = "elman",
     hidden_size: int = 64,
     num_layers: int = 1,
     activation: str | Activation = "tanh",
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    pool: str | None = None,
+    feedback: bool = False,
     loss: str | Loss = "half_mse",
     optimizer: str | Optimizer | None = None,
-    learning_rate: float | None = None,
+    learning_rate: float | Schedule | None = None,
+    penalty: Penalty | None = None,
     epochs: int = 300,
     batch_size: int | None = None,
-    validation_data: tuple[object, object] | None = None,
+    tbptt: int | None = None,
+    checkpoint_every: int | None = None,
+    validation_data: tuple[object, ...] | None = None,
     clip_norm: float | None = 1.0,
     standardize: bool = True,
     seed: int = 0,
@@ -144,39 +201,77 @@ def fit(
     callbacks: Iterable[Callable[[Training], Any]] = (),
     progress: bool | None = None,
 ) -> Model:
-    """Train a recurrent network to give y at every step of x.
+    """Train a recurrent network to give y for x.
 
     Parameters
     ----------
-    x : array, (B, T, F), (T, F) or (T,)
-        B sequences of T steps of F features, one sequence, or one sequence of one
-        feature. float32, float64 or integers, which become the backend's default
-        float.
-    y : array, (B, T, O), (T, O) or (T,)
-        What the network is to give at every step.
+    x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
+        B sequences of T steps of F features, one sequence, one sequence of one feature,
+        or sequences of any lengths in any order. float32, float64 or integers, which
+        become the backend's default float.
+    y : array or list of arrays
+        What the network is to give. At every step: (B, T, O), (T, O) or (T,), or a list
+        like x. At the end (many to one): (B, O) or (B,). More steps than x: see `mode`.
+        Class labels are integers from 0.
+    mode : str, optional
+        ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` (x is (B, F), y
+        (B, k, O)) or ``"encoder_decoder"`` (y (B, k, O) follows on x). Left out, what
+        the shapes leave; the last one is always asked for.
+    lengths : array of int, (B,), optional
+        The valid steps at the front of each sequence of a padded x.
+    mask : array of bool, (B, T), optional
+        True at valid steps; the others, such as gaps, are skipped: they change neither
+        state nor loss, and may hold NaN.
     network : Layer, optional
-        The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. Left out,
-        `num_layers` layers ``Recurrent(hidden_size, Elman(activation))`` and a
-        ``Dense`` on top.
+        The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. Left out, one
+        is built from the arguments that follow.
+    cell : str or Cell
+        ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object.
     hidden_size, num_layers : int
         Units of a recurrent layer, and how many layers.
     activation : str or Activation
-        ``"tanh"``, ``"relu"``, ``"sigmoid"``, ``"identity"``, ``"softsign"``,
-        ``"softplus"``, ``"elu"``, or an object with `forward` and `backward`.
+        Of the cell: ``"tanh"``, ``"relu"``, ``"sigmoid"``, ``"identity"``,
+        ``"softsign"``, ``"softplus"``, ``"elu"``, or an object with `forward` and
+        `backward`.
+    bidirectional : bool
+        Whether every recurrent layer also runs from the end, and both are put together.
+    dropout : float
+        The probability with which a number is dropped between two recurrent layers.
+    recurrent_dropout : float
+        The same on the recurrent state, the same units for a whole sequence.
+    pool : {"last", "mean", "max"}, optional
+        How many to one makes one step of many. Left out, the last valid step; with
+        `bidirectional` the mean, as at the last step the backward one has read only one.
+    feedback : bool
+        Whether one to many, and a decoder, read their own last output at every step but
+        the first; else they read zeros.
     loss : str or Loss
-        ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or a callable
+        ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, ``"pinball"``,
+        ``"gaussian_nll"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, or a callable
         ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``. With `standardize`, the
         gradient is that of the loss of the standardised y.
     optimizer : str or Optimizer, optional
-        An object of `xprnn.optimizers`, or ``"sgd"`` or ``"adam"`` with the defaults
-        of those classes, which are torch's for Adam; left out, ``Adam(0.003)``.
-    learning_rate : float, optional
-        Takes the place of the optimizer's.
+        An object of `xprnn.optimizers`, or ``"sgd"``, ``"adam"``, ``"adamw"``,
+        ``"nadam"`` or ``"rmsprop"`` with the defaults of those classes, which are
+        torch's; left out, ``Adam(0.003)``.
+    learning_rate : float or schedule, optional
+        Takes the place of the optimizer's; see `xprnn.schedules`.
+    penalty : Penalty, optional
+        L1, L2 and bounds on the norm for input, recurrent and bias weights. The
+        history's loss is without it.
     epochs : int
         How many times to go through the data.
     batch_size : int, optional
-        Sequences in a batch, drawn anew in every epoch; left out, all of them.
-    validation_data : pair (x, y), optional
+        Sequences in a batch, drawn anew in every epoch and of similar lengths; left
+        out, all of them.
+    tbptt : int, optional
+        Truncated back-propagation: cut sequences into chunks of so many steps, hand the
+        state on from chunk to chunk, and update after each. The gradient is exact within
+        a chunk.
+    checkpoint_every : int, optional
+        Keep the state of every k-th step only, and compute the steps between once more:
+        the full gradient, with less memory in more time.
+    validation_data : (x, y) or (x, y, mask), optional
         Other data, whose loss is measured after every epoch.
     clip_norm : float or None
         The largest global norm of a gradient; a larger one is scaled down to it.
@@ -192,7 +287,8 @@ def fit(
     dtype : {"float32", "float64"}, optional
         What to compute in; left out, the wider of the dtypes of x and y.
     callbacks : iterable of callable
-        Each gets the `Training` after every epoch; the run ends if one returns True.
+        Each gets the `Training` after every epoch; the run ends if one returns True, or
+        a `Model`, whose parameters it then ends with. See `xprnn.callbacks`.
     progress : bool, optional
         Whether to show a bar on standard error; left out, on a terminal.
 
@@ -243,71 +339,107 @@ def fit(
     if not isinstance(progress, bool | None):
         raise TypeError(f"progress must be True, False or None, got {progress!r}")
 
-    inputs, targets, y_rank = _pair(("x", "y"), (x, y))
-    arrays = {"x": inputs, "y": targets, **_validation(validation_data, inputs, targets)}
+    if penalty is not None:
+        chosen("penalty", penalty, {}, ("gradient", "constrain"))
+    pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
+    validation = _validation(validation_data, pair)
+    pairs = [pair] if validation is None else [pair, validation]
+    arrays = {"x": pair.x.array, "y": pair.y}
+    if validation is not None:
+        arrays |= {"validation_data[0]": validation.x.array, "validation_data[1]": validation.y}
     place = common(arrays, backend)
-    dtype = _dtype(dtype, arrays, place)
-    features, outputs = inputs.shape[-1], targets.shape[-1]
-    network = _network(network, hidden_size, num_layers, activation, outputs)
+    quantities = losses.standardizes(loss)
+    measured = {n: a for n, a in arrays.items() if quantities or n in ("x", "validation_data[0]")}
+    dtype = _dtype(dtype, measured, place)
+    features = pair.x.array.shape[-1]
+    outputs = _outputs(loss, pairs, place)
+    network = builder.build(
+        network,
+        pair.mode,
+        outputs,
+        pair.y.shape[1],
+        Recipe(
+            cell,
+            hidden_size,
+            num_layers,
+            activation,
+            bidirectional,
+            dropout,
+            recurrent_dropout,
+            pool,
+            feedback,
+        ),
+    )
+    _check_cuts(network, tbptt, checkpoint_every)
     drawn, produced = network.init(generator(seed), features)
     if produced != outputs:
-        raise ValueError(f"the network gives {produced} output(s), but y has {outputs}")
+        raise ValueError(f"the network gives {produced} output(s), but y needs {outputs}")
 
     with place.active():
         params = tree.map(lambda a: place.asarray(a, dtype), drawn)
-        (train_x, train_y, *validation), scalers = _data(arrays, standardize, dtype, place)
+        data, scalers = _data(pairs, (standardize, standardize and quantities), dtype, place)
+        trained_on = loss
         if scalers[1] is not None:
             loss = _InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
         history = History()
 
         def build(position: Position) -> Model:
-            so_far = history.until(position.epoch)
-            return Model(network, position.params, features, outputs, *scalers, y_rank, so_far)
+            return Model(
+                network,
+                position.params,
+                features,
+                outputs,
+                *scalers,
+                trained_on,
+                pair.mode,
+                pair.y_rank,
+                history.until(position.epoch),
+            )
 
         run = Run(
             network,
             loss,
             optimizer,
+            penalty,
             clip_norm,
-            train_x,
-            train_y,
-            (validation[0], validation[1]) if validation else None,
+            data[0],
+            data[1] if validation is not None else None,
             batch_size,
+            tbptt,
+            checkpoint_every,
             seed,
             place,
         )
         return build(_train(run, run.start(params), epochs, callbacks, progress, history, build))
 
 
-def _train(
-    run: Run,
-    position: Position,
-    epochs: int,
-    callbacks: tuple[Callable[[Training], Any], ...],
-    progress: bool | None,
-    history: History,
-    build: Callable[[Position], Model],
-) -> Position:
-    """Go through the epochs; return where the run ended."""
-    watch, now = Watch(run, position, history, build), time.perf_counter()
-    with progress_bar(progress, epochs) as report:
-        try:
-            while position.epoch < epochs and history.ended == "running":
-                after, numbers = run.epoch(position)
-                rate = run.optimizer.rate(after.updates - 1)
-                began, now = now, time.perf_counter()
-                history.append(numbers, rate, now - began, xp=run.backend.xp)
-                position = after
-                if watch.due():
-                    report(position.epoch, watch.look(position))
-                training = Training(position.epoch, epochs, history, partial(build, position))
-                answers = [callback(training) for callback in callbacks]
-                if any(isinstance(answer, bool | host.bool) and answer for answer in answers):
-                    history.ended = "stopped"
-        except KeyboardInterrupt:
-            history.ended = "interrupted"
-        if history.ended == "running":
-            history.ended = "completed"
-        if len(history):
-            report(position.epoch, watch.look(position))
-    return position
+def _outputs(loss: Loss, pairs: list[Pair], place: Backend) -> int:
+    """Return how many outputs the loss needs for these targets, and check them."""
+    found = []
+    for pair in pairs:
+        array = pair.y
+        own = of(array)
+        kept = None
+        if pair.mode == "many_to_many" and pair.x.valid is not None:
+            kept = own.asarray(pair.x.valid[:, :, None], "bool")
+        with own.active():
+            found.append(losses.outputs(loss, array, kept, xp=own.xp))
+    if max(found) > found[0]:
+        raise ValueError(
+            f"validation_data[1] needs {max(found)} outputs, but y has {found[0]}: it holds "
+            "labels that y lacks; give the loss num_classes"
+        )
+    return found[0]
+
+
+def _check_cuts(network: Layer, tbptt: int | None, checkpoint_every: int | None) -> None:
+    """Raise unless the network can be cut in time as asked."""
+    for argument, size in (("tbptt", tbptt), ("checkpoint_every", checkpoint_every)):
+        if size is not None:
+            whole(argument, size)
+            check_cuttable(network, argument)
+    if tbptt is not None and not network.keeps_steps:
+        raise ValueError(
+            "tbptt updates after every chunk and so needs outputs at every step; this network "
+            "gives one output for many steps"
+        )

@@ -20,9 +20,10 @@ difference quotient across a kink (of relu, of an absolute value) means anything
 So D(s) counts only if D(s), D(s/2) and D(s/4) agree to the tolerance, and if the
 quotients to the right and to the left differ in proportion to the step, as they
 do where there is a derivative. Otherwise s is divided by 8, so that it no longer
-reaches the kink, and after six steps another direction is tried. If four
-directions fail, the verdict is "kink", which is not a pass: the function has no
-gradient at that point.
+reaches the kink. If six steps fail, they are tried once more with what L changes by
+when θ moves by its own rounding, in the place of eps Σ|L_i|, for it may be more where
+large numbers cancel; then another direction is tried. If four directions fail, the
+verdict is "kink", which is not a pass: the function has no gradient at that point.
 """
 
 import math
@@ -37,6 +38,7 @@ from xprnn._validate import whole
 from xprnn.backend import dtype_name, generator, host, of, resolve
 from xprnn.layers import Layer
 from xprnn.losses import Loss
+from xprnn.noise import Noise
 
 __all__ = ["Report", "Row", "check", "compare"]
 
@@ -96,15 +98,24 @@ class _Quotient(NamedTuple):
 
 def _numeric(along: Callable[[float], tuple[float, float]], eps: float) -> _Quotient | None:
     """Differentiate `along`, which gives L and Σ|L_i|, at 0; None if a kink is always in reach."""
-    step = eps**0.2
     centre, size = along(0.0)
+    found = _first(along, eps, centre, eps * size)
+    if found is None:
+        shaken = (abs(along(k * eps)[0] - centre) for k in (-4, -3, -2, -1, 1, 2, 3, 4))
+        found = _first(along, eps, centre, max(shaken))
+    return found
+
+
+def _first(along, eps, centre, noise) -> _Quotient | None:
+    """Return D at the first step that counts, where L is rounded by `noise` at least."""
+    step = eps**0.2
     for _ in range(6):
         probes = [(k, along(step / k), along(-step / k)) for k in (1, 2, 4, 8)]
         central = [(right - left) * k / (2 * step) for k, (right, _), (left, _) in probes]
         bend = [(right + left - 2 * centre) * k / step for k, (right, _), (left, _) in probes]
         better = [(4 * narrow - wide) / 3 for wide, narrow in pairwise(central)]
-        largest = max(size, *(n for _, *two in probes for _, n in two))
-        rounding = 64 * eps * largest / step
+        noise = max(noise, *(eps * n for _, *two in probes for _, n in two))
+        rounding = 64 * noise / step
         tolerance = eps ** (2 / 3) * max(map(abs, better)) + rounding
         if max(better) - min(better) <= tolerance and abs(bend[0] - 4 * bend[2]) <= tolerance:
             return _Quotient(better[1], rounding, step)
@@ -206,6 +217,8 @@ def check(
     batch: int = 2,
     models: tuple[int, ...] = (),
     masked: bool = False,
+    training: bool = True,
+    own_state: bool = False,
     loss: str | Loss = "half_mse",
     backend: str = "numpy",
     directions: int = 2,
@@ -214,7 +227,8 @@ def check(
     """Check every gradient of a network at a random point, in float64.
 
     What is differentiated is L = loss(ŷ, y) + ½ Σ state(T)², for every
-    parameter, for x and for the initial state.
+    parameter, for x and for the initial state. A cell's own weights v and a learnt
+    initial state are parameters.
 
     Parameters
     ----------
@@ -226,6 +240,11 @@ def check(
         Leading axes: so many models side by side, each with its own parameters.
     masked : bool
         Make about a third of the steps padding that holds NaN.
+    training : bool
+        Whether dropout drops, always the same numbers.
+    own_state : bool
+        Start from the network's own initial state, which may be learnt, and not from a
+        random one that is checked as well.
     loss : str or Loss
     backend : str
         Where to compute, as for `fit`.
@@ -257,34 +276,35 @@ def check(
         return place.asarray(a, "float64")
 
     with place.active():
-        drawn, outputs = network.init(rng, features)
+        drawn, _ = network.init(rng, features)
         params = tree.map(lambda a: move(a + 0.3 * rng.standard_normal((*models, *a.shape))), drawn)
-        state = tree.map(
-            lambda s: move(0.5 * rng.standard_normal(s.shape)),
-            network.initial_state(params, batch, xp=xp),
-        )
         x = rng.standard_normal((*models, steps, batch, features))
-        y = rng.standard_normal((*models, steps, batch, outputs))
         mask = None
         if masked:
             kept = rng.random((steps, batch, 1)) < 0.67
             kept[0, 0] = True
-            x, y = (host.where(kept, a, host.nan) for a in (x, y))
+            x = host.where(kept, x, host.nan)
             mask = xp.asarray(move(kept), dtype=xp.bool)
-        x, y = move(x), move(y)
+        x = move(x)
+        own = {"noise": Noise((seed,)) if training else None, "xp": xp}
+        y_hat, end, _ = network.forward(params, x, None, mask, **own)
+        loss_mask = mask if network.keeps_steps else None
+        y = rng.standard_normal(y_hat.shape)
+        y = move(y if loss_mask is None else host.where(kept, y, host.nan))
+        state = tree.map(lambda s: move(0.5 * rng.standard_normal(s.shape)), end)
 
         def objective(point):
             y_hat, end, cache = network.forward(
-                point["params"], point["x"], point["state"], mask, xp=xp
+                point["params"], point["x"], point.get("state"), mask, **own
             )
-            value, dy = loss(y_hat, y, mask, xp=xp)
+            value, dy = loss(y_hat, y, loss_mask, xp=xp)
             value = xp.sum(value) + sum(xp.sum(s * s) for s in tree.leaves(end)) / 2
             return value, dy, end, cache
 
-        point = {"params": params, "x": x, "state": state}
+        point = {"params": params, "x": x} | ({} if own_state else {"state": state})
         _, dy, end, cache = objective(point)
         dparams, dx, dstate = network.backward(params, dy, end, cache, xp=xp)
-        gradient = {"params": dparams, "x": dx, "state": dstate}
+        gradient = {"params": dparams, "x": dx} | ({} if own_state else {"state": dstate})
         return compare(
             lambda p: objective(p)[0], point, gradient, directions=directions, seed=seed, xp=xp
         )

@@ -1,44 +1,12 @@
-"""Cells: what happens at one step, pointwise.
-
-A cell knows no matrix and no time. It gets the pre-activations of its G gates,
-p from the input and q from the last hidden state, and its state, a tuple whose
-first array is the hidden state h::
-
-    forward(p, q, state, *, xp)        -> state, memo
-    backward(dstate, memo, *, xp)      -> dp, dq, dstate
-
-p, q are (..., B, G·H), every state is (..., B, H). `memo` is whatever
-`backward` needs again. The returned `dstate` is what reaches the previous state
-directly, not by way of q; a part that is zero may be given as 0.0.
-"""
+"""The simple recurrent cell."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._typing import Array, Namespace
 from xprnn._validate import settle
 
-__all__ = ["Cell", "Elman"]
-
-
-class Cell(Protocol):
-    """What a cell must have."""
-
-    gates: ClassVar[int]
-    """G, the number of pre-activations for each hidden unit."""
-    states: ClassVar[int]
-    """The number of arrays in a state."""
-
-    def forward(
-        self, p: Array, q: Array, state: tuple[Array, ...], *, xp: Namespace
-    ) -> tuple[tuple[Array, ...], Any]:
-        """Return the next state and what `backward` needs."""
-
-    def backward(
-        self, dstate: tuple[Array, ...], memo: Any, *, xp: Namespace
-    ) -> tuple[Array, Array, tuple[Any, ...]]:
-        """Return the gradients of p, of q, and of the previous state directly."""
+__all__ = ["Elman"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""Cells: what happens at one step, pointwise.
+
+A cell knows no matrix and no time. It gets the pre-activations of its G gates,
+p from the input and q from the last hidden state, and its state, a tuple whose
+first array is the hidden state h::
+
+    forward(p, q, state, *, xp)        -> state, memo
+    backward(dstate, memo, *, xp)      -> dp, dq, dstate
+
+p, q are (..., B, G·H), every state is (..., B, H). `memo` is whatever
+`backward` needs again. The returned `dstate` is what reaches the previous state
+directly, not by way of q; a part that is zero may be given as 0.0.
+
+These are all that a cell of one's own needs, beside the numbers ``gates`` and
+``states``. It may have three more members:
+
+``biases``
+    A number for each gate, added to the b that is drawn; LSTM's forget gate has 1.
+``weights``
+    How many vectors (..., 1, H) of its own it has, one number for each hidden unit.
+    `forward` gets them after its states and returns them as they are; so a weight
+    is a state that never changes, and BPTT gives its gradient as that of a state.
+``inner``
+    An object with ``gates``, ``forward`` and ``backward``, where q is not one
+    product h U: gates that act on h first, such as `GRUResetBefore`'s reset.
+"""
+
+from typing import Any
+
+from xprnn._validate import chosen
+from xprnn.cells.elman import Elman
+from xprnn.cells.gru import GRU, GRUResetBefore
+from xprnn.cells.lstm import LSTM
+from xprnn.cells.protocol import Cell, Inner, blocks, inner_gates
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Cell",
+    "Elman",
+    "GRUResetBefore",
+    "Inner",
+    "blocks",
+    "get",
+    "inner_gates",
+]
+
+TABLE: dict[str, type] = {
+    "elman": Elman,
+    "gru": GRU,
+    "gru_reset_before": GRUResetBefore,
+    "lstm": LSTM,
+}
+
+
+def get(cell: str | Cell) -> Cell:
+    """Return a cell of that name, or the object itself.
+
+    Parameters
+    ----------
+    cell : str or Cell
+        ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object with
+        `forward` and `backward`.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell of that name.
+    TypeError
+        If the object lacks a method.
+
+    Examples
+    --------
+    >>> from xprnn import cells
+    >>> cells.get("gru").gates
+    3
+    """
+    found: Any = chosen("cell", cell, TABLE, ("forward", "backward"))
+    made: Cell = found() if isinstance(found, type) else found
+    return made

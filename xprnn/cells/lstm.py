@@ -1,0 +1,114 @@
+"""Long short-term memory."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xprnn import activations
+from xprnn._validate import number, settle
+from xprnn.cells.protocol import blocks
+
+__all__ = ["LSTM"]
+
+
+@dataclass(frozen=True)
+class LSTM:
+    """Long short-term memory, gates in the order i, f, g, o.
+
+    With σ the gates' activation and f that of the candidate and the output::
+
+        i(t) = σ(p_i + q_i + v_i c(t-1))        dc   += dh o f'(c) + dz_o v_o
+        f(t) = σ(p_f + q_f + v_f c(t-1))        dz_o  = dh f(c) σ'
+        g(t) = f(p_g + q_g)                     dz_g  = dc i f'
+        c(t) = f(t) c(t-1) + i(t) g(t)          dz_f  = dc c(t-1) σ'
+        o(t) = σ(p_o + q_o + v_o c(t))          dz_i  = dc g σ'
+        h(t) = o(t) f(c(t))                     dc(t-1) = dc f(t) + dz_i v_i + dz_f v_f
+
+    dp = dq = dz. The peephole weights v are there with ``peepholes=True`` only.
+
+    Hochreiter and Schmidhuber, "Long short-term memory", 1997; the forget gate and
+    its bias: Gers, Schmidhuber and Cummins, "Learning to forget", 2000; peepholes:
+    Gers, Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent
+    networks", 2002.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        Of the candidate g and of the output.
+    gate_activation : str or Activation
+        Of the gates i, f and o.
+    peepholes : bool
+        Whether the gates see the memory c.
+    forget_bias : float
+        Added to the forget gate's first bias: a memory that starts open.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.cells import LSTM
+    >>> p, q, h, c = np.zeros((1, 8)), np.zeros((1, 8)), np.zeros((1, 2)), np.ones((1, 2))
+    >>> (h, c), memo = LSTM().forward(p, q, (h, c), xp=np)
+    >>> c
+    array([[0.5, 0.5]])
+    """
+
+    activation: Any = "tanh"
+    gate_activation: Any = "sigmoid"
+    peepholes: bool = False
+    forget_bias: float = 1.0
+
+    gates: ClassVar[int] = 4
+    states: ClassVar[int] = 2
+
+    def __post_init__(self):
+        if not isinstance(self.peepholes, bool):
+            raise TypeError(f"peepholes must be True or False, got {self.peepholes!r}")
+        settle(
+            self,
+            activation=activations.get(self.activation),
+            gate_activation=activations.get(self.gate_activation),
+            forget_bias=number("forget_bias", self.forget_bias),
+        )
+
+    @property
+    def biases(self) -> tuple[float, ...]:
+        """What is added to each gate's first bias."""
+        return (0.0, self.forget_bias, 0.0, 0.0)
+
+    @property
+    def weights(self) -> int:
+        """3 with peepholes (v_i, v_f, v_o), else 0."""
+        return 3 if self.peepholes else 0
+
+    def forward(self, p, q, state, *, xp):
+        """Return (h, c) and what `backward` needs."""
+        f, σ = self.activation, self.gate_activation
+        _, old, *v = state
+        z_i, z_f, z_g, z_o = blocks(p + q, 4)
+        if v:
+            z_i, z_f = z_i + v[0] * old, z_f + v[1] * old
+        i, forget, g = σ.forward(z_i, xp=xp), σ.forward(z_f, xp=xp), f.forward(z_g, xp=xp)
+        c = forget * old + i * g
+        if v:
+            z_o = z_o + v[2] * c
+        o, out = σ.forward(z_o, xp=xp), f.forward(c, xp=xp)
+        z = (z_i, z_f, z_g, z_o)
+        return (o * out, c, *v), (z, (i, forget, g, o), old, c, out, v)
+
+    def backward(self, dstate, memo, *, xp):
+        """Return dz, dz and (0.0, dc(t-1))."""
+        f, σ = self.activation, self.gate_activation
+        (z_i, z_f, z_g, z_o), (i, forget, g, o), old, c, out, v = memo
+        dh, dc, *dv = dstate
+        dz_o = σ.backward(dh * out, z_o, o, xp=xp)
+        dc = dc + f.backward(dh * o, c, out, xp=xp)
+        if v:
+            dc = dc + dz_o * v[2]
+        dz_i = σ.backward(dc * g, z_i, i, xp=xp)
+        dz_f = σ.backward(dc * old, z_f, forget, xp=xp)
+        dz_g = f.backward(dc * i, z_g, g, xp=xp)
+        dc = dc * forget
+        if v:
+            dc = dc + dz_i * v[0] + dz_f * v[1]
+            dv = (dv[0] + dz_i * old, dv[1] + dz_f * old, dv[2] + dz_o * c)
+        dz = xp.concat([dz_i, dz_f, dz_g, dz_o], axis=-1)
+        return dz, dz, (0.0, dc, *dv)

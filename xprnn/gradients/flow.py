@@ -1,0 +1,82 @@
+"""How much of the loss reaches the state at each step: vanishing and exploding gradients."""
+
+from xprnn import tree
+from xprnn._typing import Array, Namespace, Tree
+from xprnn.layers import Layer
+from xprnn.losses import Loss
+from xprnn.objective import check_cuttable, chunks
+
+__all__ = ["through_time"]
+
+
+def through_time(
+    network: Layer,
+    loss: Loss,
+    params: Tree,
+    x: Array,
+    y: Array,
+    mask: Array | None = None,
+    *,
+    xp: Namespace,
+) -> tuple[Array, ...]:
+    """Return ‖∂L/∂state(t)‖ for t = 0 … T - 1: what the later steps make of a state.
+
+    Where it falls towards the first steps the gradient vanishes: what happened then
+    can hardly be learnt. Hochreiter, "Untersuchungen zu dynamischen neuronalen
+    Netzen", 1991; Bengio, Simard and Frasconi, "Learning long-term dependencies with
+    gradient descent is difficult", 1994.
+
+    Parameters
+    ----------
+    network : Layer
+        One that can be cut in time.
+    loss : Loss
+    params : tree
+    x : array, (..., T, B, F)
+    y : array, (..., T, B, O), or (..., 1, B, O) for one output
+    mask : array of bool, (T, B, 1), or None
+    xp : namespace
+
+    Returns
+    -------
+    tuple of arrays, (T, ..., B)
+        One for each array of the network's state, in the order of ``initial_state``:
+        the norm over the units, of each sequence.
+
+    Examples
+    --------
+    The sum of all inputs feels every state alike, half of it each time half as much:
+
+    >>> import numpy as np
+    >>> from xprnn import gradients, losses
+    >>> from xprnn.cells import Elman
+    >>> from xprnn.layers import Pool, Recurrent, Stack
+    >>> network = Stack((Recurrent(1, Elman("identity")), Pool("last")))
+    >>> x, y = np.ones((4, 1, 1)), np.zeros((1, 1, 1))
+    >>> for u in (1.0, 0.5):
+    ...     params = ({"W": np.ones((1, 1)), "U": np.full((1, 1), u), "b": np.zeros((1, 1))}, ())
+    ...     (norms,) = gradients.through_time(network, losses.HalfMSE(), params, x, y, xp=np)
+    ...     print(norms.ravel() / norms[-1, 0])
+    [1. 1. 1. 1.]
+    [0.125 0.25  0.5   1.   ]
+    """
+    check_cuttable(network, "through_time")
+    state, outputs, caches = None, [], []
+    for step in chunks(1, x, x, mask, None):
+        y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
+        outputs.append(y_hat)
+        caches.append(cache)
+    if network.keeps_steps:
+        _, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
+        slopes = [step.y for step in chunks(1, x, dy, None, None)]
+    else:
+        _, dy = loss(outputs[-1], y, None, xp=xp)
+        slopes = [xp.zeros_like(dy)] * (len(caches) - 1) + [dy]
+    dstate = tree.map(xp.zeros_like, state)
+    first = network.initial_state(params, x.shape[-2], xp=xp)
+    names, norms = tree.flatten(first).keys(), []
+    for slope, cache in reversed(list(zip(slopes, caches, strict=True))):
+        _, _, dstate = network.backward(params, slope, dstate, cache, xp=xp)
+        flat = tree.flatten(dstate)
+        norms.append([xp.sqrt(xp.sum(flat[name] * flat[name], axis=-1)) for name in names])
+    return tuple(xp.stack(list(n), axis=0) for n in zip(*reversed(norms), strict=True))

@@ -1,0 +1,386 @@
+"""Weights in and out of torch's and Keras's layouts, as plain NumPy arrays.
+
+Neither library is imported: what is read are attributes, what is given are arrays.
+In and out, x stays what it is, W and U are transposed or reordered, and biases that
+are added to one another become one b:
+
+=========  =================================  ==========================================
+xprnn      torch                              Keras
+=========  =================================  ==========================================
+W          ``weight_ih_l0`` transposed        ``kernel``
+U          ``weight_hh_l0`` transposed        ``recurrent_kernel``
+b          ``bias_ih_l0`` + ``bias_hh_l0``    ``bias``, of GRU the sum of its rows
+v of GRU   candidate's part of ``bias_hh``    candidate's part of the second row
+LSTM       i, f, g, o                         i, f, c, o: the same
+GRU        r, z, n                            z, r, h
+=========  =================================  ==========================================
+
+Dropout is no weight. It is looked at where it can be said in both, and left out
+otherwise, for it changes nothing in a network that is applied.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from xprnn import activations, tree
+from xprnn._typing import Tree
+from xprnn.activations import Activation
+from xprnn.backend import to_host
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
+from xprnn.layers import Bidirectional, Dropout, Layer, Pool, Recurrent, Stack
+
+__all__ = ["from_keras", "from_torch", "to_keras", "to_torch"]
+
+_TORCH_CELLS = {
+    "RNN_TANH": Elman("tanh"),
+    "RNN_RELU": Elman("relu"),
+    "LSTM": LSTM(),
+    "GRU": GRU(),
+}
+_MERGES = {"concat": "concat", "sum": "sum", "ave": "mean", "mul": "product"}
+
+
+def _array(a: Any) -> Any:
+    """Return a tensor or an array as a NumPy array of its own."""
+    return np.array(a.detach().cpu().numpy() if hasattr(a, "detach") else a)
+
+
+def _parts(a: Any, count: int) -> list[Any]:
+    """Cut the columns in as many equal parts."""
+    return np.split(a, count, axis=-1)
+
+
+def _swapped(a: Any) -> Any:
+    """Swap the first two of three gates: r, z, n is z, r, h in Keras."""
+    one, other, candidate = _parts(a, 3)
+    return np.concatenate([other, one, candidate], axis=-1)
+
+
+def _recurrent_weights(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
+    """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
+    if not biases:
+        biases = [np.zeros_like(W[0])]
+    b = [bias[None, :] for bias in biases]
+    if not isinstance(cell, GRU):
+        return {"W": W, "U": U, "b": sum(b[1:], b[0])}
+    own = b[1] if len(b) > 1 else np.zeros_like(b[0])
+    *gates, v = _parts(own, 3)
+    return {"W": W, "U": U, "b": b[0] + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
+
+
+def from_torch(module: Any) -> tuple[Stack, Tree]:
+    """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
+
+    ``batch_first`` says how x is handed to torch and is not looked at. ``dropout``
+    between the layers becomes `Dropout` layers.
+
+    Parameters
+    ----------
+    module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
+        Anything with their attributes will do.
+
+    Returns
+    -------
+    network : Stack
+    params : tree of NumPy arrays
+        In the dtype of the module.
+
+    Raises
+    ------
+    TypeError
+        If it is none of the three.
+    ValueError
+        If it has what no network of xprnn has, ``proj_size``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from xprnn import interop
+    >>> module = SimpleNamespace(
+    ...     mode="RNN_TANH", hidden_size=2, num_layers=1, bias=True, bidirectional=False,
+    ...     weight_ih_l0=np.ones((2, 3)), weight_hh_l0=np.array([[0.0, 0.5], [0.0, 0.0]]),
+    ...     bias_ih_l0=np.array([1.0, 2.0]), bias_hh_l0=np.array([0.0, 1.0]))
+    >>> network, params = interop.from_torch(module)
+    >>> network.layers[0].hidden_size, params[0]["W"].shape, params[0]["b"].tolist()
+    (2, (3, 2), [[1.0, 3.0]])
+    """
+    cell = _TORCH_CELLS.get(getattr(module, "mode", ""))
+    if cell is None:
+        raise TypeError(
+            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {module!r:.80}"
+        )
+    if getattr(module, "proj_size", 0):
+        raise ValueError(f"proj_size must be 0, got {module.proj_size}: no layer here projects h")
+    rate = float(getattr(module, "dropout", 0.0))
+    layer: Layer = Recurrent(module.hidden_size, cell)
+    layer = Bidirectional(layer) if module.bidirectional else layer
+
+    def weights(end):
+        W, U = (_array(getattr(module, f"weight_{name}_{end}")).T for name in ("ih", "hh"))
+        biases = ("bias_ih", "bias_hh") if module.bias else ()
+        return _recurrent_weights(
+            cell, W, U, [_array(getattr(module, f"{name}_{end}")) for name in biases]
+        )
+
+    layers, params = [], []
+    for k in range(module.num_layers):
+        if k and rate:
+            layers.append(Dropout(rate))
+            params.append(())
+        layers.append(layer)
+        both = (f"l{k}", f"l{k}_reverse") if module.bidirectional else (f"l{k}",)
+        drawn = tuple(weights(end) for end in both)
+        params.append(drawn if module.bidirectional else drawn[0])
+    return Stack(tuple(layers)), tuple(params)
+
+
+def _flat(network: Layer, params: Tree, library: str) -> list[tuple[Layer, Tree]]:
+    """Return the layers with weights, and those; raise for what the library can't express."""
+    params = tree.map(to_host, params)
+    if any(a.ndim != 2 for a in tree.leaves(params)):
+        raise ValueError(
+            f"params hold several models side by side, which {library} can't express; "
+            "hand in those of one"
+        )
+    layers = network.layers if isinstance(network, Stack) else (network,)
+    pairs = zip(layers, params if isinstance(network, Stack) else (params,), strict=True)
+    found = [(layer, p) for layer, p in pairs if not isinstance(layer, Dropout | Pool)]
+    for layer, _ in found:
+        inner = layer.layer if isinstance(layer, Bidirectional) else layer
+        if not isinstance(inner, Recurrent):
+            raise ValueError(
+                f"{type(inner).__name__} is no recurrent layer; hand in the layers before or "
+                f"after it, with their parameters: Stack(network.layers[:n]), params[:n]"
+            )
+        if inner.learn_initial_state:
+            raise ValueError(f"learn_initial_state=True is nothing that {library} can express")
+        if getattr(inner.cell, "peepholes", False):
+            raise ValueError(f"peepholes=True is nothing that {library} can express")
+    if not found:
+        raise ValueError("network has no recurrent layer")
+    return found
+
+
+def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
+    """Return a network's weights under torch's names.
+
+    They are to be loaded into a module of the same sizes, with biases::
+
+        state = {name: torch.tensor(a) for name, a in interop.to_torch(network, params).items()}
+        module.load_state_dict(state)
+
+    b is given to ``bias_ih``, GRU's v to the candidate's part of ``bias_hh``, and
+    zeros to the rest of that.
+
+    Parameters
+    ----------
+    network : Layer
+        Recurrent layers of one cell and size, or the `Bidirectional` of such with
+        ``merge="concat"``. `Dropout` and `Pool` have no weights and are not looked at.
+    params : tree of arrays
+
+    Returns
+    -------
+    dict of NumPy arrays
+        ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, …; those of
+        the backward layers end in ``_reverse``.
+
+    Raises
+    ------
+    ValueError
+        If torch's modules can't express the network; says what it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import interop
+    >>> from xprnn.layers import Recurrent, Stack
+    >>> network = Stack((Recurrent(4, "lstm"), Recurrent(4, "lstm")))
+    >>> params, _ = network.init(np.random.default_rng(0), features=3)
+    >>> {name: a.shape for name, a in interop.to_torch(network, params).items()
+    ...  if name.startswith("weight")}
+    {'weight_ih_l0': (16, 3), 'weight_hh_l0': (16, 4),
+     'weight_ih_l1': (16, 4), 'weight_hh_l1': (16, 4)}
+    """
+    arrays, kinds = {}, set()
+    for k, (layer, p) in enumerate(_flat(network, params, "torch")):
+        both = isinstance(layer, Bidirectional)
+        if both and layer.merge != "concat":
+            raise ValueError(f"merge={layer.merge!r} is nothing that torch can express")
+        inner = layer.layer if both else layer
+        kinds.add((_mode(inner.cell), inner.hidden_size, "both directions" if both else "one"))
+        for end, w in zip((f"l{k}", f"l{k}_reverse"), p if both else (p,), strict=False):
+            arrays[f"weight_ih_{end}"] = w["W"].T.copy()
+            arrays[f"weight_hh_{end}"] = w["U"].T.copy()
+            arrays[f"bias_ih_{end}"] = w["b"][0].copy()
+            arrays[f"bias_hh_{end}"] = _recurrent_bias(w)[0]
+    if len(kinds) > 1:
+        raise ValueError(
+            f"all layers of a module of torch have one cell, size and direction, got {kinds}"
+        )
+    return arrays
+
+
+def _recurrent_bias(w: dict[str, Any]) -> Any:
+    """Return (1, G·H) with v in the candidate's part, and zeros."""
+    bias = np.zeros_like(w["b"])
+    if "v" in w:
+        bias[:, -w["v"].shape[-1] :] = w["v"]
+    return bias
+
+
+def _mode(cell: Any) -> str:
+    """Return what torch calls a cell; raise if it has no such cell."""
+    plain = LSTM(cell.activation, cell.gate_activation) if isinstance(cell, LSTM) else cell
+    for mode, known in _TORCH_CELLS.items():
+        if plain == known:
+            return mode
+    raise ValueError(
+        f"{cell!r} is nothing that torch can express: it has Elman with tanh or relu, and LSTM "
+        "and GRU with tanh and sigmoid"
+    )
+
+
+def _activation(name: str, given: Any) -> Activation:
+    """Return the activation of that name in Keras."""
+    found = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
+    found = "identity" if found == "linear" else found
+    if found not in activations.TABLE:
+        raise ValueError(f"{name}={found!r} is none of xprnn's: {', '.join(activations.TABLE)}")
+    return activations.TABLE[found]
+
+
+def _of_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
+    """Return one direction."""
+    kind = type(layer).__name__
+    if kind not in ("SimpleRNN", "LSTM", "GRU"):
+        raise TypeError(
+            f"layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, got {layer!r:.80}"
+        )
+    activation = _activation("activation", layer.activation)
+    cell: Any = Elman(activation)
+    if kind != "SimpleRNN":
+        gates = _activation("recurrent_activation", layer.recurrent_activation)
+        after = kind == "GRU" and layer.reset_after
+        cell = (LSTM if kind == "LSTM" else GRU if after else GRUResetBefore)(activation, gates)
+    W, U, *bias = (_array(a) for a in layer.get_weights())
+    biases = [row for b in bias for row in np.atleast_2d(b)]
+    if kind == "GRU":
+        W, U, biases = _swapped(W), _swapped(U), [_swapped(b) for b in biases]
+    rate = float(getattr(layer, "recurrent_dropout", 0.0))
+    made = Recurrent(int(layer.units), cell, recurrent_dropout=rate)
+    return made, _recurrent_weights(cell, W, U, biases)
+
+
+def from_keras(layer: Any) -> tuple[Stack, Tree]:
+    """Return the network and the parameters of a recurrent layer of Keras.
+
+    With ``return_sequences=False`` a ``Pool("last")`` stands after it. Keras's
+    ``dropout`` on x, the same at every step, is left out.
+
+    Parameters
+    ----------
+    layer : keras.layers.SimpleRNN, LSTM, GRU or Bidirectional
+        One that has its weights. A class of one of these names with their attributes
+        and ``get_weights`` will do.
+
+    Returns
+    -------
+    network : Stack
+    params : tree of NumPy arrays
+        In the dtype of the layer.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these layers.
+    ValueError
+        If it has what no network of xprnn has, such as ``go_backwards``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import interop
+    >>> class SimpleRNN:
+    ...     units, activation, go_backwards, return_sequences = 2, "linear", False, True
+    ...     def get_weights(self):
+    ...         return [np.ones((3, 2)), np.eye(2), np.array([1.0, 2.0])]
+    >>> network, params = interop.from_keras(SimpleRNN())
+    >>> network.layers[0].cell, params[0]["b"].shape
+    (Elman(activation=Identity()), (1, 2))
+    """
+    several = getattr(layer, "return_sequences", False)
+    made: Layer
+    params: Tree
+    if type(layer).__name__ == "Bidirectional":
+        if layer.merge_mode not in _MERGES:
+            raise ValueError(f"merge_mode must be one of {list(_MERGES)}, got {layer.merge_mode!r}")
+        if not several:
+            raise ValueError(
+                "Bidirectional with return_sequences=False gives the last step of one direction "
+                "and the first of the other; use return_sequences=True"
+            )
+        if layer.forward_layer.go_backwards or not layer.backward_layer.go_backwards:
+            raise ValueError("forward_layer must go forwards and backward_layer backwards")
+        (ahead, w), (back, u) = _of_keras(layer.forward_layer), _of_keras(layer.backward_layer)
+        if ahead != back:
+            raise ValueError(f"both directions must be of one kind, got {ahead!r} and {back!r}")
+        made, params = Bidirectional(ahead, _MERGES[layer.merge_mode]), (w, u)  # type: ignore[arg-type]
+    else:
+        made, params = _of_keras(layer)
+        if layer.go_backwards:
+            raise ValueError("go_backwards=True: reverse x in time, or use Bidirectional")
+    if several:
+        return Stack((made,)), (params,)
+    return Stack((made, Pool("last"))), (params, ())
+
+
+def to_keras(network: Layer, params: Tree) -> list[Any]:
+    """Return a network's weights in the order of Keras's ``set_weights``.
+
+    They are to be set in layers of the same sizes, with biases: those of one layer by
+    ``layer.set_weights``, those of several by ``model.set_weights``.
+
+    Parameters
+    ----------
+    network : Layer
+        Recurrent layers with any cell but those with peepholes, or the `Bidirectional`
+        of such. `Dropout` and `Pool` have no weights and are not looked at.
+    params : tree of arrays
+
+    Returns
+    -------
+    list of NumPy arrays
+        Kernel, recurrent kernel and bias of each layer, `Bidirectional` forward first.
+
+    Raises
+    ------
+    ValueError
+        If Keras can't express the network; says what it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import interop
+    >>> from xprnn.layers import Recurrent
+    >>> params, _ = Recurrent(4, "gru").init(np.random.default_rng(0), features=3)
+    >>> [a.shape for a in interop.to_keras(Recurrent(4, "gru"), params)]
+    [(3, 12), (4, 12), (2, 12)]
+    """
+    arrays = []
+    for layer, p in _flat(network, params, "Keras"):
+        both = isinstance(layer, Bidirectional)
+        inner: Any = layer.layer if both else layer
+        if not isinstance(inner.cell, Elman | LSTM | GRU | GRUResetBefore):
+            raise ValueError(f"{inner.cell!r} is nothing that Keras has")
+        for w in p if both else (p,):
+            weights = [w["W"], w["U"], w["b"]]
+            if isinstance(inner.cell, GRU):
+                weights[2] = np.concatenate([w["b"], _recurrent_bias(w)], axis=0)
+            if isinstance(inner.cell, GRU | GRUResetBefore):
+                weights = [_swapped(a) for a in weights]
+            bias = weights[2] if isinstance(inner.cell, GRU) else weights[2][0]
+            arrays += [weights[0].copy(), weights[1].copy(), bias.copy()]
+    return arrays

@@ -1,0 +1,48 @@
+"""Layers: hyper-parameters with pure methods; parameters and states are handed in.
+
+Every layer, a stack of layers too, has these methods::
+
+    init(rng, features)                             -> params, features of the output
+    initial_state(params, batch, *, xp)             -> state
+    forward(params, x, state, mask, *, noise, xp)   -> y, state, cache
+    backward(params, dy, dstate, cache, *, xp)      -> grads, dx, dstate
+
+    states(cache, *, xp)                             -> h(1) … h(T) of each recurrent layer
+
+x is (..., T, B, F), y is (..., T, B, O), mask is (T, B, 1) or None. At padding y
+is zero, and what x and dy hold there is never looked at. `init` draws NumPy
+arrays; whoever calls it moves them. A state is a tuple of arrays (..., B, H),
+empty for a layer without memory. Given None for the state, a layer starts from its
+own initial state, and a learnt one gets its gradient. Given None for the noise, it
+drops nothing: that is how a trained network is applied.
+
+Two properties say what can be done with a layer along time: `time` is
+``"pointwise"``, ``"causal"`` or ``"whole"``, and `keeps_steps` says whether the
+output has the steps of the input.
+"""
+
+from xprnn.layers.bidirectional import Bidirectional
+from xprnn.layers.decoder import EncoderDecoder, Extend, Feedback
+from xprnn.layers.dense import Dense
+from xprnn.layers.dropout import Dropout
+from xprnn.layers.norm import LayerNorm
+from xprnn.layers.pool import Pool
+from xprnn.layers.protocol import METHODS, Layer, checked
+from xprnn.layers.recurrent import Recurrent
+from xprnn.layers.stack import Stack
+
+__all__ = [
+    "METHODS",
+    "Bidirectional",
+    "Dense",
+    "Dropout",
+    "EncoderDecoder",
+    "Extend",
+    "Feedback",
+    "Layer",
+    "LayerNorm",
+    "Pool",
+    "Recurrent",
+    "Stack",
+    "checked",
+]

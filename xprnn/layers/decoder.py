@@ -1,0 +1,228 @@
+"""More steps out than in: one to many, and encoder and decoder."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xprnn import masking, tree
+from xprnn._validate import settle, whole
+from xprnn.layers.pool import Pool
+from xprnn.layers.protocol import Layer, Time, checked
+
+__all__ = ["EncoderDecoder", "Extend", "Feedback"]
+
+
+@dataclass(frozen=True)
+class Extend:
+    """The first step, and zeros after it: (..., T, B, F) to (..., steps, B, F).
+
+    What follows in the stack then makes many steps out of one.
+
+    Parameters
+    ----------
+    steps : int
+        How many steps the output has.
+    """
+
+    steps: int
+
+    time: ClassVar[Time] = "whole"
+    keeps_steps: ClassVar[bool] = False
+
+    def __post_init__(self):
+        settle(self, steps=whole("steps", self.steps))
+
+    def init(self, rng, features):
+        """Return no parameters."""
+        return (), features
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the empty state."""
+        return ()
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Return x(1), 0, …, 0."""
+        first = masking.valid(x, mask, xp=xp)[..., :1, :, :]
+        zero = xp.zeros_like(first)
+        return xp.concat([first] + [zero] * (self.steps - 1), axis=-3), (), (x.shape, mask)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Return dy(1), 0, …, 0."""
+        shape, mask = cache
+        first = dy[..., :1, :, :]
+        dx = xp.concat([first] + [xp.zeros_like(first)] * (shape[-3] - 1), axis=-3)
+        return (), masking.valid(dx, mask, xp=xp), ()
+
+    def states(self, cache, *, xp):
+        """Return (), no hidden state."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """A network whose output is its next input: (..., T, B, F) to (..., steps, B, F).
+
+    ::
+
+        y(1) = network(x(1)),  y(t) = network(y(t-1))      dy(t-1) += dx(t)
+
+    Parameters
+    ----------
+    network : Layer
+        With as many outputs as features.
+    steps : int
+        How many steps the output has.
+    """
+
+    network: Layer
+    steps: int
+
+    time: ClassVar[Time] = "whole"
+    keeps_steps: ClassVar[bool] = False
+
+    def __post_init__(self):
+        checked("network", self.network)
+        if self.network.time == "whole" or not self.network.keeps_steps:
+            raise ValueError(f"network must run step by step, got {self.network!r}")
+        settle(self, steps=whole("steps", self.steps))
+
+    def init(self, rng, features):
+        """Draw the network's parameters."""
+        params, outputs = self.network.init(rng, features)
+        if outputs != features:
+            raise ValueError(
+                f"Feedback needs as many outputs as features, got {outputs} output(s) for "
+                f"{features} feature(s)"
+            )
+        return params, outputs
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the network's initial state."""
+        return self.network.initial_state(params, batch, xp=xp)
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run the network step by step."""
+        y, cache = [masking.valid(x, mask, xp=xp)[..., :1, :, :]], []
+        for t in range(self.steps):
+            own = None if noise is None else noise.after(t)
+            y_t, state, c = self.network.forward(params, y[-1], state, None, noise=own, xp=xp)
+            y.append(y_t)
+            cache.append(c)
+        return xp.concat(y[1:], axis=-3), state, (cache, x.shape[-3], mask)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Run back through the steps, each one's input gradient on the output before."""
+        caches, steps, mask = cache
+        grads = tree.map(xp.zeros_like, params)
+        dx = xp.zeros_like(dy[..., :1, :, :])
+        for t in reversed(range(self.steps)):
+            dy_t = dy[..., t : t + 1, :, :] + dx
+            g, dx, dstate = self.network.backward(params, dy_t, dstate, caches[t], xp=xp)
+            grads = tree.map(lambda a, b: a + b, grads, g)
+        dx = xp.concat([dx] + [xp.zeros_like(dx)] * (steps - 1), axis=-3)
+        return grads, masking.valid(dx, mask, xp=xp), dstate
+
+    def states(self, cache, *, xp):
+        """Return the hidden states of the network's layers, over the steps of the output."""
+        steps = [self.network.states(c, xp=xp) for c in cache[0]]
+        return tuple(xp.concat(list(h), axis=-3) for h in zip(*steps, strict=True))
+
+
+@dataclass(frozen=True)
+class EncoderDecoder:
+    """Reads a window and writes the steps that follow: (..., T, B, F) to (..., k, B, O).
+
+    The encoder's last states are the decoder's first ones, and the window's last valid
+    step is its input. What the encoder puts out is not used.
+
+    Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014.
+
+    Parameters
+    ----------
+    encoder : Layer
+        Recurrent layers, such as ``Stack((Recurrent(64, "gru"),))``.
+    decoder : Layer
+        What makes many steps out of one and has recurrent layers of the same sizes,
+        such as ``Stack((Extend(12), Recurrent(64, "gru"), Dense(1)))``, or
+        ``Feedback(Stack((Recurrent(64, "gru"), Dense(1))), 12)``, which reads what it
+        wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Dense, EncoderDecoder, Extend, Recurrent, Stack
+    >>> network = EncoderDecoder(Recurrent(8), Stack((Extend(3), Recurrent(8), Dense(1))))
+    >>> params, _ = network.init(np.random.default_rng(0), features=1)
+    >>> network.forward(params, np.ones((20, 5, 1)), None, None, xp=np)[0].shape
+    (3, 5, 1)
+    """
+
+    encoder: Layer
+    decoder: Layer
+
+    time: ClassVar[Time] = "whole"
+    keeps_steps: ClassVar[bool] = False
+
+    def __post_init__(self):
+        checked("encoder", self.encoder)
+        checked("decoder", self.decoder)
+        if not self.encoder.keeps_steps:
+            raise ValueError(f"encoder must read every step, got {self.encoder!r}")
+        if self.decoder.keeps_steps:
+            raise ValueError(
+                f"decoder must make steps of its own, with Extend or Feedback, got {self.decoder!r}"
+            )
+
+    def init(self, rng, features):
+        """Draw the parameters of both."""
+        encoder, _ = self.encoder.init(rng, features)
+        decoder, outputs = self.decoder.init(rng, features)
+        one, other = (_sizes(p) for p in (encoder, decoder))
+        if one != other:
+            raise ValueError(
+                "encoder and decoder must have recurrent layers of the same sizes, for one's "
+                f"state is handed to the other: got {one} and {other}"
+            )
+        return {"encoder": encoder, "decoder": decoder}, outputs
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the encoder's initial state."""
+        return self.encoder.initial_state(params["encoder"], batch, xp=xp)
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Read, then write; the state is the one between the two."""
+        noises = [None if noise is None else noise.layer(i) for i in range(2)]
+        unused, end, read = self.encoder.forward(
+            params["encoder"], x, state, mask, noise=noises[0], xp=xp
+        )
+        last, seen, picked = _LAST.forward((), x, (), mask, xp=xp)
+        like = self.decoder.initial_state(params["decoder"], x.shape[-2], xp=xp)
+        start = tree.unflatten(dict(zip(tree.flatten(like), tree.leaves(end), strict=True)), like)
+        y, final, wrote = self.decoder.forward(
+            params["decoder"], last, start, None, noise=noises[1], xp=xp
+        )
+        return y, end, (unused.shape, end, seen, final, read, picked, wrote)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Back through the writing, then through the reading."""
+        shape, end, seen, final, read, picked, wrote = cache
+        nothing = tree.map(xp.zeros_like, final)
+        decoder, dlast, dstart = self.decoder.backward(params["decoder"], dy, nothing, wrote, xp=xp)
+        dend = tree.unflatten(dict(zip(tree.flatten(end), tree.leaves(dstart), strict=True)), end)
+        dend = tree.map(lambda a, b: a + b, dend, dstate)
+        dy = xp.zeros(shape, dtype=dy.dtype, device=dy.device)
+        encoder, dx, dstate = self.encoder.backward(params["encoder"], dy, dend, read, xp=xp)
+        _, more, _ = _LAST.backward((), dlast, tree.map(xp.zeros_like, seen), picked, xp=xp)
+        return {"encoder": encoder, "decoder": decoder}, dx + more, dstate
+
+    def states(self, cache, *, xp):
+        """Return the hidden states of the encoder, then of the decoder."""
+        _, _, _, _, read, _, wrote = cache
+        return (*self.encoder.states(read, xp=xp), *self.decoder.states(wrote, xp=xp))
+
+
+_LAST = Pool("last")
+
+
+def _sizes(params):
+    """Return H of every recurrent matrix inside."""
+    return [a.shape[-2] for name, a in tree.flatten(params).items() if name.split(".")[-1] == "U"]

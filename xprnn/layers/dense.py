@@ -1,0 +1,77 @@
+"""An affine map at every step."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xprnn import affine, initializers, masking
+from xprnn._validate import settle, whole
+from xprnn.layers.protocol import Time
+
+__all__ = ["Dense"]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """y(t) = x(t) W + b at every step.
+
+    Parameters
+    ----------
+    output_size : int
+        O, the number of outputs.
+    bias : bool
+        Whether there is a b; the lecture's output has none.
+    kernel_initializer, bias_initializer : str or Initializer
+        How W (F, O) and b (1, O) are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Dense
+    >>> params, features = Dense(2).init(np.random.default_rng(0), features=3)
+    >>> {name: array.shape for name, array in params.items()}, features
+    ({'W': (3, 2), 'b': (1, 2)}, 2)
+    """
+
+    output_size: int
+    bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+
+    time: ClassVar[Time] = "pointwise"
+    keeps_steps: ClassVar[bool] = True
+
+    def __post_init__(self):
+        settle(
+            self,
+            output_size=whole("output_size", self.output_size),
+            kernel_initializer=initializers.get(self.kernel_initializer, "kernel_initializer"),
+            bias_initializer=initializers.get(self.bias_initializer, "bias_initializer"),
+        )
+
+    def init(self, rng, features):
+        """Draw W and, if there is a bias, b."""
+        params = {"W": self.kernel_initializer(rng, (features, self.output_size), features)}
+        if self.bias:
+            params["b"] = self.bias_initializer(rng, (1, self.output_size), features)
+        return params, self.output_size
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the empty state."""
+        return ()
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Map x at every step."""
+        x = masking.valid(x, mask, xp=xp)
+        y = masking.valid(affine.forward(params, x, xp=xp), mask, xp=xp)
+        return y, (), (x, mask)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Transpose `forward`."""
+        x, mask = cache
+        dy = masking.valid(dy, mask, xp=xp)
+        grads, dx = affine.backward(params, dy, x, xp=xp)
+        return grads, dx, ()
+
+    def states(self, cache, *, xp):
+        """Return (), no hidden state."""
+        return ()

@@ -1,0 +1,83 @@
+"""Normalisation over the features."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xprnn import affine, initializers, masking
+from xprnn._validate import number, settle
+from xprnn.layers.protocol import Time
+
+__all__ = ["LayerNorm"]
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """Every step normalised over its features, then scaled and shifted.
+
+    With mean and variance over the F features::
+
+        n = (x - mean) / s,  s = √(variance + ε)    dn = dy g
+        y = g n + b                                 dx = (dn - mean(dn) - n mean(dn n)) / s
+                                                    dg = Σ dy n      db = Σ dy
+
+    Ba, Kiros and Hinton, "Layer normalization", 2016.
+
+    Parameters
+    ----------
+    eps : float
+        ε, above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import LayerNorm
+    >>> params, _ = LayerNorm().init(np.random.default_rng(0), features=2)
+    >>> y, _, _ = LayerNorm().forward(params, np.array([[[5.0, 9.0]]]), (), None, xp=np)
+    >>> y.round(4).ravel().tolist()
+    [-1.0, 1.0]
+    """
+
+    eps: float = 1e-5
+
+    time: ClassVar[Time] = "pointwise"
+    keeps_steps: ClassVar[bool] = True
+
+    def __post_init__(self):
+        settle(self, eps=number("eps", self.eps, above=0))
+
+    def init(self, rng, features):
+        """Return g of ones and b of zeros, (1, F)."""
+        zeros = initializers.Zeros()(rng, (1, features), features)
+        return {"g": 1 + zeros, "b": zeros}, features
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the empty state."""
+        return ()
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Normalise x."""
+        x = masking.valid(x, mask, xp=xp)
+        e = x - xp.mean(x, axis=-1, keepdims=True)
+        s = xp.sqrt(xp.mean(e * e, axis=-1, keepdims=True) + self.eps)
+        n = e / s
+        y = params["g"][..., None, :, :] * n + params["b"][..., None, :, :]
+        return masking.valid(y, mask, xp=xp), (), (x.shape, n, s, mask)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Transpose `forward`."""
+        shape, n, s, mask = cache
+        dy = masking.valid(dy, mask, xp=xp)
+
+        def total(a, param):
+            over = xp.sum(affine.rows(a, xp=xp), axis=-2, keepdims=True)
+            return affine.sum_to(over, param.shape, xp=xp)
+
+        grads = {"g": total(dy * n, params["g"]), "b": total(dy, params["b"])}
+        dn = dy * params["g"][..., None, :, :]
+        along = xp.mean(dn * n, axis=-1, keepdims=True)
+        dx = (dn - xp.mean(dn, axis=-1, keepdims=True) - n * along) / s
+        return grads, affine.sum_to(dx, shape, xp=xp), ()
+
+    def states(self, cache, *, xp):
+        """Return (), no hidden state."""
+        return ()

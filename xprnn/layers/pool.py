@@ -1,0 +1,109 @@
+"""One step out of many: the last valid one, the mean or the largest."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from xprnn import masking
+from xprnn._validate import unknown
+from xprnn.layers.protocol import Time
+
+__all__ = ["Pool"]
+
+
+def _last(xs, counts, xp):
+    """Return 1 at the last step that counts, 0 elsewhere."""
+    valid = xp.astype(counts > 0, counts.dtype)
+    later = xp.flip(xp.cumulative_sum(xp.flip(valid, axis=-3), axis=-3), axis=-3)
+    return xp.astype((valid > 0) & (later == 1), counts.dtype)
+
+
+def _mean(xs, counts, xp):
+    """Return the share of each step in all that count."""
+    total = xp.sum(counts, axis=-3, keepdims=True)
+    return counts / xp.maximum(total, xp.ones_like(total))
+
+
+def _max(xs, counts, xp):
+    """Return 1 at the largest number that counts, or equal parts if there are several."""
+    low = xp.full_like(xs, -float("inf"))
+    candidates = xp.where(counts > 0, xs, low)
+    hit = (counts > 0) & (xs == xp.max(candidates, axis=-3, keepdims=True))
+    hit = xp.astype(hit, xs.dtype)
+    hits = xp.sum(hit, axis=-3, keepdims=True)
+    return hit / xp.maximum(hits, xp.ones_like(hits))
+
+
+_POOLS = {"last": _last, "mean": _mean, "max": _max}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One step out of the valid steps of a sequence: (..., T, B, F) to (..., 1, B, F).
+
+    Each is a sum over the steps, y = Σ w(t) x(t), with weights w of its own. What it
+    gave so far, and for how many steps, is its state, which enters the sum as one
+    step more: a sequence may come in chunks, and the last chunk's output is that of
+    the whole.
+
+    Parameters
+    ----------
+    how : {"last", "mean", "max"}
+        The last valid step, the mean over the valid ones, or the largest number of
+        each feature. Where several are the largest, they share the gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Pool
+    >>> x = np.array([3.0, 1.0, 2.0]).reshape(3, 1, 1)
+    >>> [Pool(how).forward((), x, None, None, xp=np)[0].item() for how in ("last", "mean", "max")]
+    [2.0, 2.0, 3.0]
+    """
+
+    how: Literal["last", "mean", "max"] = "last"
+
+    time: ClassVar[Time] = "causal"
+    keeps_steps: ClassVar[bool] = False
+
+    def __post_init__(self):
+        if self.how not in _POOLS:
+            raise unknown("how", self.how, _POOLS)
+
+    def init(self, rng, features):
+        """Return no parameters."""
+        return (), features
+
+    def initial_state(self, params, batch, *, xp):
+        """Return (): nothing was seen."""
+        return ()
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Return the pooled step; the state is (value so far, number of steps)."""
+        x = masking.valid(x, mask, xp=xp)
+        one = xp.ones_like(x[..., :1])
+        steps = one if mask is None else xp.where(mask, one, xp.zeros_like(one))
+        value, count = state or (xp.zeros_like(x[..., 0, :, :]), xp.zeros_like(one[..., 0, :, :]))
+        xs = xp.concat([value[..., None, :, :], x], axis=-3)
+        counts = xp.concat([count[..., None, :, :], steps], axis=-3)
+        w = _POOLS[self.how](xs, counts, xp)
+        y = xp.sum(w * xs, axis=-3, keepdims=True)
+        total = xp.sum(counts, axis=-3)
+        return y, (y[..., 0, :, :], total), (w, value, y, total, mask)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Transpose `forward`."""
+        w, value, y, total, mask = cache
+        dvalue, dcount = dstate
+        dy = dy + dvalue[..., None, :, :]
+        dxs = w * dy
+        if self.how == "mean":
+            y, dy, one = y[..., 0, :, :], dy[..., 0, :, :], xp.ones_like(total)
+            divisor = xp.maximum(total, one)
+            slope = value - xp.where(total > one, y, xp.zeros_like(y))
+            dcount = dcount + xp.sum(dy * slope / divisor, axis=-1, keepdims=True)
+        dx = masking.valid(dxs[..., 1:, :, :], mask, xp=xp)
+        return (), dx, (dxs[..., 0, :, :], dcount)
+
+    def states(self, cache, *, xp):
+        """Return (), no hidden state."""
+        return ()

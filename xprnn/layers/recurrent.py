@@ -1,0 +1,141 @@
+"""A cell run over time."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xprnn import affine, cells, initializers, kernels, recurrence, tree
+from xprnn._validate import number, settle, whole
+from xprnn.cells import Cell
+from xprnn.layers.protocol import Time
+
+__all__ = ["Recurrent"]
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """A cell run over time; gives h(t) at every step.
+
+    Parameters
+    ----------
+    hidden_size : int
+        H, the number of hidden units.
+    cell : str or Cell
+        What happens at one step: ``"elman"``, ``"lstm"``, ``"gru"``,
+        ``"gru_reset_before"``, or an object such as ``LSTM(peepholes=True)``.
+    kernel_initializer, recurrent_initializer, bias_initializer : str or Initializer
+        How W (F, G·H), U (H, G·H) and b (1, G·H) are drawn, each gate by itself. The
+        cell's ``biases`` are added to b; its own weights v start from zero.
+    recurrent_dropout : float
+        The probability, below 1, with which a unit of h is hidden from the recurrent
+        product in training, the same units for a whole sequence.
+    learn_initial_state : bool
+        Whether the state before the first step is learnt, as the parameters
+        ``state``, one row for the whole batch; else it is zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Recurrent
+    >>> params, features = Recurrent(8, "lstm").init(np.random.default_rng(0), features=3)
+    >>> {name: array.shape for name, array in params.items()}, features
+    ({'W': (3, 32), 'U': (8, 32), 'b': (1, 32)}, 8)
+    """
+
+    hidden_size: int
+    cell: Any = dataclasses.field(default_factory=cells.Elman)
+    kernel_initializer: Any = "lecun_normal"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    recurrent_dropout: float = 0.0
+    learn_initial_state: bool = False
+
+    time: ClassVar[Time] = "causal"
+    keeps_steps: ClassVar[bool] = True
+
+    def __post_init__(self):
+        cell: Cell = cells.get(self.cell)
+        for name in ("gates", "states"):
+            whole(f"cell.{name}", getattr(cell, name, None))
+        if not isinstance(self.learn_initial_state, bool):
+            raise TypeError(
+                f"learn_initial_state must be True or False, got {self.learn_initial_state!r}"
+            )
+        drawn = {
+            name: initializers.get(getattr(self, name), name)
+            for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer")
+        }
+        settle(
+            self,
+            hidden_size=whole("hidden_size", self.hidden_size),
+            cell=cell,
+            recurrent_dropout=number("recurrent_dropout", self.recurrent_dropout, least=0, below=1),
+            **drawn,
+        )
+
+    @property
+    def _weights(self) -> int:
+        """How many vectors of its own the cell has."""
+        return getattr(self.cell, "weights", 0)
+
+    def init(self, rng, features):
+        """Draw W, U and b, and make v and the initial state where there are any."""
+        H, G = self.hidden_size, self.cell.gates
+        params: dict[str, Any] = {
+            "W": initializers.gates(self.kernel_initializer, rng, features, H, G),
+            "U": initializers.gates(self.recurrent_initializer, rng, H, H, G),
+            "b": initializers.gates(self.bias_initializer, rng, 1, H, G),
+        }
+        zeros = initializers.Zeros()
+        for k, bias in enumerate(getattr(self.cell, "biases", ())):
+            params["b"][:, k * H : (k + 1) * H] += bias
+        if self._weights:
+            params["v"] = initializers.gates(zeros, rng, 1, H, self._weights)
+        if self.learn_initial_state:
+            params["state"] = tuple(zeros(rng, (1, H), H) for _ in range(self.cell.states))
+        return params, H
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the learnt state, or zeros, (..., B, H) for each state of the cell."""
+        U = params["U"]
+        shape = (*U.shape[:-2], batch, self.hidden_size)
+        if self.learn_initial_state:
+            return tree.map(lambda s: xp.broadcast_to(s, shape), params["state"])
+        return (xp.zeros(shape, dtype=U.dtype, device=U.device),) * self.cell.states
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run the cell over x."""
+        begins = state is None
+        if begins:
+            state = self.initial_state(params, x.shape[-2], xp=xp)
+        keep = None
+        if noise is not None and self.recurrent_dropout:
+            keep = noise.once(state[0], self.recurrent_dropout)
+        own = cells.blocks(params["v"], self._weights) if self._weights else []
+        shapes = {"x": x.shape, "U": params["U"].shape}
+        unroll = kernels.lookup(self.cell, xp, shapes, x.dtype)
+        y, end, cache = recurrence.forward(
+            self.cell, params, x, (*state, *own), mask, keep=keep, unroll=unroll, xp=xp
+        )
+        return y, end[: self.cell.states], (cache, begins)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Back-propagate through time."""
+        cache, begins = cache
+        own = cells.blocks(params["v"], self._weights) if self._weights else []
+        dstate = (*dstate, *(xp.zeros_like(v) for v in own))
+        grads, dx, dstate = recurrence.backward(self.cell, params, dy, dstate, cache, xp=xp)
+        dstate, dv = dstate[: self.cell.states], dstate[self.cell.states :]
+        if own:
+            grads["v"] = xp.concat(list(dv), axis=-1)
+        if self.learn_initial_state:
+            grads["state"] = tree.map(
+                lambda d, s: affine.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s),
+                dstate,
+                params["state"],
+            )
+        return grads, dx, dstate
+
+    def states(self, cache, *, xp):
+        """Return (h,), h(1) … h(T)."""
+        return (cache[0].h[..., 1:, :, :],)

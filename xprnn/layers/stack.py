@@ -1,0 +1,97 @@
+"""Layers one after the other."""
+
+from dataclasses import dataclass
+
+from xprnn._validate import settle
+from xprnn.layers.protocol import Layer, Time, checked
+
+__all__ = ["Stack"]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Layers one after the other, each fed with the output of the one before.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        At least one. Parameters, states and caches are tuples in their order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import tree
+    >>> from xprnn.layers import Dense, Recurrent, Stack
+    >>> network = Stack((Recurrent(4), Dense(1)))
+    >>> params, features = network.init(np.random.default_rng(0), features=2)
+    >>> list(tree.flatten(params))
+    ['0.W', '0.U', '0.b', '1.W', '1.b']
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self):
+        if not isinstance(self.layers, tuple | list):
+            raise TypeError(f"layers must be a tuple of layers, got {self.layers!r}")
+        settle(self, layers=tuple(self.layers))
+        if not self.layers:
+            raise ValueError("layers must hold at least one layer, got none")
+        for layer in self.layers:
+            checked("layer", layer)
+
+    @property
+    def time(self) -> Time:
+        """``"whole"`` if a layer is, or if a state follows on a layer that changes the steps."""
+        kinds, one_step = set(), False
+        for layer in self.layers:
+            kinds.add("whole" if one_step and layer.time != "pointwise" else layer.time)
+            one_step = one_step or not layer.keeps_steps
+        return next(kind for kind in ("whole", "causal", "pointwise") if kind in kinds)
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether every layer does."""
+        return all(layer.keeps_steps for layer in self.layers)
+
+    def init(self, rng, features):
+        """Draw the parameters of every layer."""
+        params = []
+        for layer in self.layers:
+            drawn, features = layer.init(rng, features)
+            params.append(drawn)
+        return tuple(params), features
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the initial state of every layer."""
+        return tuple(
+            layer.initial_state(p, batch, xp=xp)
+            for layer, p in zip(self.layers, params, strict=True)
+        )
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run the layers first to last."""
+        end, cache = [], []
+        states = (None,) * len(self.layers) if state is None else state
+        for i, (layer, p, s) in enumerate(zip(self.layers, params, states, strict=True)):
+            own = None if noise is None else noise.layer(i)
+            x, s, c = layer.forward(p, x, s, mask, noise=own, xp=xp)
+            end.append(s)
+            cache.append(c)
+            if not layer.keeps_steps:
+                mask, noise = None, None if noise is None else noise.restarted()
+        return x, tuple(end), tuple(cache)
+
+    def backward(self, params, dy, dstate, cache, *, xp):
+        """Run the layers last to first."""
+        grads, start = [], []
+        for layer, p, d, c in reversed(list(zip(self.layers, params, dstate, cache, strict=True))):
+            g, dy, d = layer.backward(p, dy, d, c, xp=xp)
+            grads.append(g)
+            start.append(d)
+        return tuple(grads[::-1]), dy, tuple(start[::-1])
+
+    def states(self, cache, *, xp):
+        """Return the hidden states of all layers inside, first to last."""
+        return tuple(
+            h for layer, c in zip(self.layers, cache, strict=True) for h in layer.states(c, xp=xp)
+        )

@@ -1,0 +1,87 @@
+"""Losses with their gradients.
+
+A loss is any callable ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``. `y_hat`
+is (..., T, B, O') and `y` is (..., T, B, O); `mask` is (T, B, 1), True at valid
+steps, or None. `value` is (...), one number for each model on the leading axes;
+`dy_hat` has the shape of `y_hat` and is zero at padding. Every mean is over valid
+steps only, and what stands at padding, in `y_hat` or in `y`, changes nothing.
+
+That is all that a loss of one's own needs. It may have four more members:
+
+``outputs(y, mask, *, xp) -> int``
+    O', how many outputs the network must have for the targets y (T, B, O). Raises
+    ValueError if y holds what the loss cannot take. Without it O' = O.
+``standardize``
+    False if the targets are no quantities but labels, which keep their numbers where
+    `fit` standardises. Without it True.
+``unscale(y_hat, scaler, *, xp)``
+    Turns outputs for the standardised y into outputs for y in its own units. Without
+    it ``scaler.invert(y_hat)``.
+``probabilities(y_hat, *, xp)``
+    The probabilities of the classes, of a loss for classification.
+
+`outputs`, `standardizes` and `unscale` of this module ask a loss for the first
+three and know what holds without them.
+"""
+
+from xprnn._validate import chosen
+from xprnn.losses.classification import BinaryCrossEntropy, CrossEntropy
+from xprnn.losses.distribution import GaussianNLL, Pinball
+from xprnn.losses.protocol import Loss, outputs, standardizes, unscale
+from xprnn.losses.regression import MAE, MSE, HalfMSE, Huber
+
+__all__ = [
+    "MAE",
+    "MSE",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "GaussianNLL",
+    "HalfMSE",
+    "Huber",
+    "Loss",
+    "Pinball",
+    "get",
+    "outputs",
+    "standardizes",
+    "unscale",
+]
+
+TABLE: dict[str, Loss] = {
+    "binary_cross_entropy": BinaryCrossEntropy(),
+    "cross_entropy": CrossEntropy(),
+    "gaussian_nll": GaussianNLL(),
+    "half_mse": HalfMSE(),
+    "huber": Huber(),
+    "mae": MAE(),
+    "mse": MSE(),
+    "pinball": Pinball(),
+}
+
+
+def get(loss: str | Loss) -> Loss:
+    """Return the loss of that name, or the object itself.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, ``"pinball"``,
+        ``"gaussian_nll"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, or a callable
+        ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``.
+
+    Raises
+    ------
+    ValueError
+        If there is no loss of that name.
+    TypeError
+        If the object can't be called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> y_hat, y = np.array([[[1.0]], [[2.0]]]), np.zeros((2, 1, 1))
+    >>> value, dy_hat = losses.get("half_mse")(y_hat, y, None, xp=np)
+    >>> float(value), dy_hat.ravel().tolist()
+    (1.25, [0.5, 1.0])
+    """
+    return chosen("loss", loss, TABLE, ("__call__",))

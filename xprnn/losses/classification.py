@@ -1,0 +1,164 @@
+"""Losses for classes: the network gives logits, the targets are labels or probabilities."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xprnn import masking
+from xprnn._validate import number, settle, whole
+from xprnn.losses._common import check_outputs, check_targets, count, row, several, total
+
+__all__ = ["BinaryCrossEntropy", "CrossEntropy"]
+
+
+def _log_softmax(z, xp):
+    """Return log(exp z / Σ_c exp z_c); less the largest z, no exp overflows."""
+    z = z - xp.max(z, axis=-1, keepdims=True)
+    return z - xp.log(xp.sum(xp.exp(z), axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """L = -Σ_{t,b,c} w_c s_c log p_c / Σ_{t,b,c} w_c q_c with p = softmax ŷ, over C classes.
+
+    q is 1 for the class of the step and 0 for the others, or the given probabilities,
+    and s = (1 - ε) q + ε / C. With neither weights nor ε that is the mean over steps and
+    batch of -log p of the class.
+
+    The targets are (..., 1) with the labels 0 … C - 1 in any dtype of floats or
+    integers, or (..., C) with probabilities, of which one-hot labels are a case and
+    give the same numbers as the labels. ŷ is (..., C), before the softmax.
+
+    For labels all is as in ``torch.nn.CrossEntropyLoss``. For probabilities with
+    weights, torch divides by the number of steps, and this by the weights, as for
+    labels.
+
+    Label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer
+    vision", 2016.
+
+    Parameters
+    ----------
+    class_weights : tuple of float, optional
+        w, a number above 0 for each class; left out, 1.
+    label_smoothing : float
+        ε, from 0 to below 1.
+    num_classes : int, optional
+        C; left out, one for each of the weights, or as many as the labels need.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> logits = np.log([[[0.5, 0.25, 0.25]]])
+    >>> value, dlogits = losses.CrossEntropy()(logits, np.array([[[1]]]), None, xp=np)
+    >>> float(np.exp(-value)), dlogits.round(2).ravel().tolist()
+    (0.25, [0.5, -0.75, 0.25])
+    """
+
+    class_weights: tuple[float, ...] | None = None
+    label_smoothing: float = 0.0
+    num_classes: int | None = None
+
+    standardize: ClassVar[bool] = False
+
+    def __post_init__(self):
+        settle(
+            self, label_smoothing=number("label_smoothing", self.label_smoothing, least=0, below=1)
+        )
+        if self.num_classes is not None:
+            settle(self, num_classes=whole("num_classes", self.num_classes, least=2))
+        if self.class_weights is not None:
+            weights = several("class_weights", self.class_weights, least=2, above=0)
+            settle(self, class_weights=weights)
+            if self.num_classes not in (None, len(weights)):
+                raise ValueError(
+                    f"class_weights must hold {self.num_classes} numbers, as num_classes says, "
+                    f"got {len(weights)}"
+                )
+
+    @property
+    def _known(self):
+        """C if the parameters say it, else None."""
+        return self.num_classes if self.class_weights is None else len(self.class_weights)
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        classes, columns = y_hat.shape[-1], y.shape[-1]
+        needed = self._known or (max(2, classes) if columns == 1 else columns)
+        check_outputs(y_hat, needed, "one for each class")
+        y, y_hat = xp.astype(y, y_hat.dtype, copy=False), masking.valid(y_hat, mask, xp=xp)
+        if columns == 1:
+            labels = xp.arange(classes, dtype=y_hat.dtype, device=y_hat.device)
+            y = xp.astype(y == labels, y_hat.dtype)
+        q = masking.valid(y, mask, xp=xp)
+        w = row(self.class_weights or [1.0] * classes, y_hat, xp)
+        weight = xp.sum(w * q, axis=(-3, -2, -1), keepdims=True)
+        spread = self.label_smoothing / classes * xp.sum(q, axis=-1, keepdims=True)
+        goal = w * ((1 - self.label_smoothing) * q + spread) / weight
+        log_p = _log_softmax(y_hat, xp)
+        dy_hat = xp.exp(log_p) * xp.sum(goal, axis=-1, keepdims=True) - goal
+        return -total(goal * log_p, xp), dy_hat
+
+    def outputs(self, y, mask, *, xp):
+        """Return C; raise if y holds neither labels below C nor probabilities of C classes."""
+        columns, known = y.shape[-1], self._known
+        y = xp.astype(masking.valid(y, mask, xp=xp), xp.float64)
+        if columns == 1:
+            limit = math.inf if known is None else known
+            wrong = (y < 0) | (y >= limit) | (y != xp.floor(y))
+            which = "0, 1, 2, …" if known is None else f"0 to {known - 1}"
+            check_targets(wrong, y, f"class labels {which}", xp)
+            return known or max(2, int(xp.max(y)) + 1)
+        if known not in (None, columns):
+            raise ValueError(
+                f"y must hold labels in one column or probabilities of {known} classes, "
+                f"got {columns} columns"
+            )
+        sums = xp.sum(y, axis=-1, keepdims=True)
+        wrong = xp.any(y < 0, axis=-1, keepdims=True) | ~(xp.abs(sums - 1) <= 1e-3)
+        wrong = wrong if mask is None else wrong & mask
+        check_targets(wrong, y, "probabilities that sum to 1, or class labels in one column", xp)
+        return columns
+
+    def probabilities(self, y_hat, *, xp):
+        """Return softmax ŷ."""
+        return xp.exp(_log_softmax(y_hat, xp))
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """L = mean_{t,b,o} of -y log p - (1 - y) log(1 - p) with p = sigmoid ŷ.
+
+    Every output is a question of its own with the answer y from 0 to 1; ŷ is before
+    the sigmoid. -log p and -log(1 - p) are softplus(-ŷ) and softplus(ŷ), which
+    overflow nowhere. As ``torch.nn.BCEWithLogitsLoss``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> zero, one = np.zeros((1, 1, 1)), np.ones((1, 1, 1))
+    >>> value, dy_hat = losses.BinaryCrossEntropy()(zero, one, None, xp=np)
+    >>> float(np.exp(-value)), dy_hat.item()
+    (0.5, -0.5)
+    """
+
+    standardize: ClassVar[bool] = False
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        y, y_hat = xp.astype(y, y_hat.dtype, copy=False), masking.valid(y_hat, mask, xp=xp)
+        zero = xp.zeros_like(y_hat)
+        yes, no = xp.logaddexp(-y_hat, zero), xp.logaddexp(y_hat, zero)  # -log p, -log(1 - p)
+        value = masking.valid(y * yes + (1 - y) * no, mask, xp=xp)
+        slope = masking.valid((1 - y) * xp.exp(-yes) - y * xp.exp(-no), mask, xp=xp)
+        answers = count(y_hat, mask, xp) * y_hat.shape[-1]
+        return total(value, xp) / answers, slope / answers
+
+    def outputs(self, y, mask, *, xp):
+        """Return O; raise if y is not from 0 to 1."""
+        valid = masking.valid(y, mask, xp=xp)
+        check_targets(~((valid >= 0) & (valid <= 1)), y, "numbers from 0 to 1", xp)
+        return y.shape[-1]
+
+    def probabilities(self, y_hat, *, xp):
+        """Return sigmoid ŷ."""
+        return xp.exp(-xp.logaddexp(-y_hat, xp.zeros_like(y_hat)))

@@ -1,0 +1,118 @@
+"""Losses for more than a mean: quantiles, or a mean with a variance."""
+
+import math
+from dataclasses import dataclass
+
+from xprnn import masking
+from xprnn._validate import number, settle
+from xprnn.losses._common import check_outputs, count, difference, row, several, total
+
+__all__ = ["GaussianNLL", "Pinball"]
+
+
+@dataclass(frozen=True)
+class Pinball:
+    """L = mean_{t,b,q,o} of q (y - ŷ_q) where y > ŷ_q, else (1 - q) (ŷ_q - y).
+
+    Its minimum is at the quantiles of y. The network gives Q·O outputs: O for the
+    first of the Q quantiles, then O for the next. The gradient at the kink ŷ = y is 0.
+
+    Koenker and Bassett, "Regression quantiles", 1978; scikit-learn's
+    ``mean_pinball_loss``.
+
+    Parameters
+    ----------
+    quantiles : tuple of float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> y_hat, y = np.array([[[1.0, 4.0]]]), np.array([[[3.0]]])
+    >>> value, dy_hat = losses.Pinball((0.1, 0.9))(y_hat, y, None, xp=np)
+    >>> round(float(value), 3), dy_hat.round(3).ravel().tolist()
+    (0.15, [-0.05, 0.05])
+    """
+
+    quantiles: tuple[float, ...] = (0.5,)
+
+    def __post_init__(self):
+        settle(self, quantiles=several("quantiles", self.quantiles, least=1, above=0, below=1))
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        blocks, size = len(self.quantiles), y.shape[-1]
+        check_outputs(y_hat, blocks * size, f"{blocks} quantile(s) of {size}")
+        q = row([q for q in self.quantiles for _ in range(size)], y_hat, xp)
+        error, steps = difference(y_hat, xp.tile(y, (blocks,)), mask, xp)
+        slope = xp.where(error > 0, 1 - q, q) * xp.sign(error)
+        numbers = steps * error.shape[-1]
+        return total(slope * error, xp) / numbers, slope / numbers
+
+    def outputs(self, y, mask, *, xp):
+        """Return Q·O."""
+        return len(self.quantiles) * y.shape[-1]
+
+    def unscale(self, y_hat, scaler, *, xp):
+        """Return the quantiles of y in its own units."""
+        blocks = xp.reshape(y_hat, (*y_hat.shape[:-1], len(self.quantiles), -1))
+        return xp.reshape(scaler.invert(blocks), y_hat.shape)
+
+
+@dataclass(frozen=True)
+class GaussianNLL:
+    """L = mean_{t,b,o} of ½ (s + (y - μ)² exp(-s)) with s = max(log σ², log min_variance).
+
+    The negative log-likelihood of y from a normal distribution, less ½ log 2π. The
+    network gives 2·O outputs: O means μ, then O logarithms of the variance, log σ².
+    Where log σ² is below its bound, its gradient is 0.
+
+    Nix and Weigend, "Estimating the mean and variance of the target probability
+    distribution", 1994; ``torch.nn.GaussianNLLLoss``.
+
+    Parameters
+    ----------
+    min_variance : float
+        In units of y². Where `fit` standardises, the gradient is that of the
+        standardised y, with the bound in its units, and the loss that is reported that
+        of y in its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> y_hat, y = np.array([[[1.0, 0.0]]]), np.array([[[3.0]]])
+    >>> value, dy_hat = losses.GaussianNLL()(y_hat, y, None, xp=np)
+    >>> float(value), dy_hat.ravel().tolist()
+    (2.0, [-2.0, -1.5])
+    """
+
+    min_variance: float = 1e-6
+
+    def __post_init__(self):
+        settle(self, min_variance=number("min_variance", self.min_variance, above=0))
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        size = y.shape[-1]
+        check_outputs(y_hat, 2 * size, f"{size} mean(s) and {size} logarithm(s) of the variance")
+        mean, log_variance = y_hat[..., :size], y_hat[..., size:]
+        bound = xp.full_like(log_variance, math.log(self.min_variance))
+        s = xp.maximum(log_variance, bound)
+        narrow = xp.exp(-0.5 * s)
+        error = (mean - y) * narrow
+        surprise = error * error
+        free = xp.astype(log_variance > bound, s.dtype)
+        slope = xp.concat([error * narrow, 0.5 * free * (1 - surprise)], axis=-1)
+        numbers = count(s, mask, xp) * size
+        value = total(masking.valid(0.5 * (s + surprise), mask, xp=xp), xp)
+        return value / numbers, masking.valid(slope, mask, xp=xp) / numbers
+
+    def outputs(self, y, mask, *, xp):
+        """Return 2·O."""
+        return 2 * y.shape[-1]
+
+    def unscale(self, y_hat, scaler, *, xp):
+        """Return the means and the logarithms of the variance of y in its own units."""
+        size = y_hat.shape[-1] // 2
+        log_variance = y_hat[..., size:] + 2 * xp.log(scaler.scale)
+        return xp.concat([scaler.invert(y_hat[..., :size]), log_variance], axis=-1)

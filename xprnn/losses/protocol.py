@@ -1,0 +1,84 @@
+"""What a loss must be, and what holds where it does not say more."""
+
+from typing import Any, Protocol
+
+from xprnn._typing import Array, Namespace
+
+__all__ = ["Loss", "outputs", "standardizes", "unscale"]
+
+
+class Loss(Protocol):
+    """What a loss must be."""
+
+    def __call__(
+        self, y_hat: Array, y: Array, mask: Array | None, *, xp: Namespace
+    ) -> tuple[Array, Array]:
+        """Return the value (...) and its gradient, shaped like `y_hat`."""
+
+
+def outputs(loss: Loss, y: Array, mask: Array | None, *, xp: Namespace) -> int:
+    """Return how many outputs the network must have for this loss of the targets y.
+
+    Parameters
+    ----------
+    loss : Loss
+    y : array, (T, B, O)
+    mask : array of bool, (T, B, 1), or None
+        y at padding is not looked at.
+    xp : namespace
+
+    Raises
+    ------
+    ValueError
+        If y holds what the loss cannot take, such as a label of 1.5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> labels = np.array([0, 2, 1, 2]).reshape(4, 1, 1)
+    >>> losses.outputs(losses.CrossEntropy(), labels, None, xp=np)
+    3
+    >>> losses.outputs(losses.MSE(), labels, None, xp=np)
+    1
+    """
+    own: Any = getattr(loss, "outputs", None)
+    return own(y, mask, xp=xp) if own else y.shape[-1]
+
+
+def standardizes(loss: Loss) -> bool:
+    """Return whether the targets of a loss are quantities, and no labels.
+
+    Examples
+    --------
+    >>> from xprnn import losses
+    >>> losses.standardizes(losses.MSE()), losses.standardizes(losses.CrossEntropy())
+    (True, False)
+    """
+    return getattr(loss, "standardize", True)
+
+
+def unscale(loss: Loss, y_hat: Array, scaler: Any, *, xp: Namespace) -> Array:
+    """Turn outputs for the standardised y into outputs for y in its own units.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_hat : array, (..., O')
+    scaler : Scaler
+        Of y; with ``mean``, ``scale`` and ``invert``.
+    xp : namespace
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import losses
+    >>> from xprnn.scaling import Scaler
+    >>> y = Scaler(mean=np.array([100.0]), scale=np.array([10.0]))
+    >>> losses.unscale(losses.MSE(), np.array([0.0]), y, xp=np)
+    array([100.])
+    >>> losses.unscale(losses.Pinball((0.1, 0.9)), np.array([-1.0, 1.0]), y, xp=np)
+    array([ 90., 110.])
+    """
+    own: Any = getattr(loss, "unscale", None)
+    return own(y_hat, scaler, xp=xp) if own else scaler.invert(y_hat)

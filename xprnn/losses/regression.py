@@ -1,0 +1,68 @@
+"""Losses of an error ŷ - y: its square, its size, or both."""
+
+from dataclasses import dataclass
+
+from xprnn._validate import number, settle
+from xprnn.losses._common import difference, total
+
+__all__ = ["MAE", "MSE", "HalfMSE", "Huber"]
+
+
+@dataclass(frozen=True)
+class HalfMSE:
+    """L = ½ mean_{t,b} Σ_o (ŷ - y)², the lecture's MSSE.
+
+    Squares are summed over the outputs o, and their mean is taken over the
+    steps t and the batch b.
+    """
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        error, steps = difference(y_hat, y, mask, xp)
+        return total(error * error, xp) / (2 * steps), error / steps
+
+
+@dataclass(frozen=True)
+class MSE:
+    """L = mean_{t,b,o} (ŷ - y)², over steps, batch and outputs, as torch and Keras."""
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        error, steps = difference(y_hat, y, mask, xp)
+        count = steps * error.shape[-1]
+        return total(error * error, xp) / count, 2 * error / count
+
+
+@dataclass(frozen=True)
+class MAE:
+    """L = mean_{t,b,o} |ŷ - y|; the gradient at the kink ŷ = y is 0."""
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        error, steps = difference(y_hat, y, mask, xp)
+        count = steps * error.shape[-1]
+        return total(xp.abs(error), xp) / count, xp.sign(error) / count
+
+
+@dataclass(frozen=True)
+class Huber:
+    """L = mean_{t,b,o} of ½ e² where |e| ≤ δ, else δ (|e| - ½ δ); e = ŷ - y.
+
+    Huber, "Robust estimation of a location parameter", 1964.
+
+    Parameters
+    ----------
+    delta : float
+        δ, in the units of y. Where `fit` standardises, the gradient is that of the
+        standardised y, with δ in its units, and the loss that is reported that of
+        y in its own.
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self):
+        settle(self, delta=number("delta", self.delta, above=0))
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        error, steps = difference(y_hat, y, mask, xp)
+        count = steps * error.shape[-1]
+        delta = xp.full_like(error, self.delta)
+        slope = xp.maximum(xp.minimum(error, delta), -delta)
+        return total(slope * (error - 0.5 * slope), xp) / count, slope / count

@@ -1,0 +1,41 @@
+"""Metrics: how good predictions are, in numbers that people compare.
+
+A metric is a function ``metric(y, y_hat, *, mask=None, lengths=None)``, the true values
+first, as in scikit-learn. It takes arrays as `fit` does, batch-first, of any backend,
+and computes on the host in float64.
+
+**Padding.** `mask` (B, T) is True at valid steps; `lengths` (B,) says instead how many
+steps at the start of each sequence are valid. Only valid steps count, each as much as
+any other, and what stands elsewhere makes no difference. Sequences of different
+lengths may also come as lists of arrays.
+
+**Quantities** (`mae`, `rmse`, `r2`, `mase`, `smape`): y and `y_hat` have one shape,
+(B, T, O), (T, O) or (T,), or are lists of (T, O) or (T,).
+
+**Classes** (`accuracy`, `confusion_matrix`): y holds labels 0, 1, …, in any shape, such
+as (B,), (B, T) or (B, T, 1). `y_hat` holds
+
+- scores, of which the largest counts, if it has one axis more than y, or C ≥ 2
+  columns where y has one;
+- labels, if its shape is that of y.
+
+Both may also be (..., C), y one-hot and `y_hat` scores. That is so if every row of y is
+one-hot and `y_hat` is not whole. If all numbers are whole, they may as well be labels,
+and the call is refused: give y as labels, or labels as (..., 1).
+"""
+
+from collections.abc import Callable
+
+from xprnn.metrics.classification import accuracy, confusion_matrix
+from xprnn.metrics.regression import mae, mase, r2, rmse, smape
+
+__all__ = ["accuracy", "confusion_matrix", "mae", "mase", "r2", "rmse", "smape"]
+
+TABLE: dict[str, Callable[..., float]] = {
+    "accuracy": accuracy,
+    "mae": mae,
+    "r2": r2,
+    "rmse": rmse,
+    "smape": smape,
+}
+"""Those that need no more than y and y_hat."""

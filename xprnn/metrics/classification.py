@@ -1,0 +1,133 @@
+"""Metrics of classes."""
+
+from typing import Any
+
+from xprnn._typing import Array
+from xprnn._validate import whole
+from xprnn.backend import host, to_host
+from xprnn.metrics._common import check_valid, parts, refuse_mask, valid_steps
+
+__all__ = ["accuracy", "confusion_matrix"]
+
+
+def _cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Array]:
+    """Return y and y_hat at valid steps, which are their first axis if there is a mask."""
+    refuse_mask(y, mask, lengths)
+    trues, founds = parts("y", y), parts("y_hat", y_hat)
+    if [a.shape[:1] for a in trues] != [b.shape[:1] for b in founds]:
+        raise ValueError(
+            f"y_hat must have as many sequences and steps as y, {[a.shape for a in trues]}, "
+            f"got {[b.shape for b in founds]}"
+        )
+    true, found = host.concatenate(trues), host.concatenate(founds)
+    if mask is not None or lengths is not None:
+        axes = 2 if mask is None else host.ndim(to_host(mask))
+        valid = valid_steps(mask, lengths, true.shape[:axes])
+        if found.shape[: valid.ndim] != valid.shape:
+            raise ValueError(f"y_hat must have the steps {valid.shape} of y, got {found.shape}")
+        true, found = true[valid], found[valid]
+    return check_valid("y", true), check_valid("y_hat", found)
+
+
+def _whole(array: Array) -> bool:
+    return bool(((array >= 0) & (array == host.floor(array))).all())
+
+
+def _one_hot(array: Array) -> bool:
+    """Whether an array has C ≥ 2 columns, and a 1 and else zeros in every row."""
+    columns = array.ndim > 1 and array.shape[-1] > 1
+    return columns and bool(((array == 0) | (array == 1)).all() and (array.sum(axis=-1) == 1).all())
+
+
+def _labels(true: Array, found: Array) -> tuple[Array, Array, int | None]:
+    """Return the labels (N,) in y and y_hat, and how many columns of scores there are."""
+    rows = true.shape[:-1] if true.ndim > 1 and true.shape[-1] == 1 else true.shape
+    columns = None
+    if found.shape[:-1] in (rows, true.shape) and found.shape[-1] > 1:
+        columns, found = found.shape[-1], found.argmax(axis=-1)
+    elif found.shape != true.shape:
+        raise ValueError(
+            f"y_hat must hold labels of the shape of y, {true.shape}, or scores (..., C) of two "
+            f"or more classes for each, got {found.shape}"
+        )
+    elif _one_hot(true):
+        if _whole(found):
+            raise ValueError(
+                f"y and y_hat of shape {true.shape} can be labels, or one-hot and scores: give y "
+                "as labels for scores, or both with a last axis of 1 for labels"
+            )
+        columns, true, found = found.shape[-1], true.argmax(axis=-1), found.argmax(axis=-1)
+    for name, labels in (("y", true), ("y_hat", found)):
+        if not _whole(labels):
+            odd = labels[(labels < 0) | (labels != host.floor(labels))]
+            raise ValueError(
+                f"{name} must hold class labels 0, 1, …, got {odd[0]:g} (scores have a column for "
+                "each of two or more classes)"
+            )
+    if columns is not None and true.max() >= columns:
+        raise ValueError(
+            f"y must hold labels below {columns}, the columns of y_hat, got {true.max():g}"
+        )
+    return true.ravel().astype("int64"), found.ravel().astype("int64"), columns
+
+
+def accuracy(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
+    """Return the share of labels that are predicted rightly.
+
+    Parameters
+    ----------
+    y : array of labels, or list of arrays
+    y_hat : array of labels or of scores, or list of arrays
+        The module's page says how they are told apart.
+    mask, lengths : array, optional
+
+    Raises
+    ------
+    ValueError
+        If it can't be told whether labels or scores came, among others.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.accuracy([0, 1, 2, 1], [0, 1, 1, 1])
+    0.75
+    >>> metrics.accuracy([0, 1], [[0.9, 0.1], [0.7, 0.3]])
+    0.5
+    """
+    true, found, _ = _labels(*_cases(y, y_hat, mask, lengths))
+    return float((true == found).mean())
+
+
+def confusion_matrix(
+    y: Any, y_hat: Any, *, num_classes: int | None = None, mask: Any = None, lengths: Any = None
+) -> Array:
+    """Count how often class i (row) was predicted as class j (column).
+
+    Parameters
+    ----------
+    y : array of labels, or list of arrays
+    y_hat : array of labels or of scores, or list of arrays
+        The module's page says how they are told apart.
+    num_classes : int, optional
+        Left out, the columns of the scores, or as many as the labels need.
+    mask, lengths : array, optional
+
+    Returns
+    -------
+    NumPy array of int, (C, C)
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1])
+    array([[1, 1],
+           [0, 2]])
+    """
+    true, found, columns = _labels(*_cases(y, y_hat, mask, lengths))
+    most = int(max(true.max(), found.max()))
+    size = columns or most + 1
+    if num_classes is not None:
+        size = whole("num_classes", num_classes)
+        if most >= size:
+            raise ValueError(f"num_classes must be above the largest label {most}, got {size}")
+    return host.bincount(true * size + found, minlength=size * size).reshape(size, size)

@@ -1,0 +1,175 @@
+"""Metrics of quantities."""
+
+from typing import Any
+
+from xprnn._typing import Array
+from xprnn._validate import whole
+from xprnn.backend import host
+from xprnn.metrics._common import check_valid, is_list, parts, refuse_mask, valid_steps
+
+__all__ = ["mae", "mase", "r2", "rmse", "smape"]
+
+
+def _sequences(argument: str, value: Any) -> list[Array]:
+    """Return the sequences (T, O) of an argument (B, T, O), (T, O) or (T,) or of a list."""
+    found: list[Array] = []
+    for part in parts(argument, value):
+        if part.ndim > (2 if is_list(value) else 3):
+            raise ValueError(
+                f"{argument} must be (T,), (T, O) or (B, T, O), or a list of (T,) or (T, O), "
+                f"got {part.ndim} axes: {part.shape}"
+            )
+        found += list(part) if part.ndim == 3 else [part.reshape(part.shape[0], -1)]
+    return found
+
+
+def _pairs(y: Any, y_hat: Any, mask: Any, lengths: Any) -> list[tuple[Array, Array]]:
+    """Return y and y_hat (T, O) at the valid steps of each sequence."""
+    refuse_mask(y, mask, lengths)
+    true, found = _sequences("y", y), _sequences("y_hat", y_hat)
+    if len(found) != len(true):
+        raise ValueError(f"y_hat must have {len(true)} sequence(s) as y, got {len(found)}")
+    for i, (a, b) in enumerate(zip(true, found, strict=True)):
+        if a.shape != b.shape:
+            raise ValueError(
+                f"y_hat must be of the shape of y: (T, O) of sequence {i} is {a.shape} in y, "
+                f"{b.shape} in y_hat"
+            )
+    if is_list(y):
+        return list(zip(true, found, strict=True))
+    masks = valid_steps(mask, lengths, (len(true), len(true[0])))
+    return [(a[m], b[m]) for a, b, m in zip(true, found, masks, strict=True)]
+
+
+def _flat(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Return y and y_hat (N, O) at the N valid steps of all sequences, which are finite."""
+    true, found = zip(*pairs, strict=True)
+    return (
+        check_valid("y", host.concatenate(true)),
+        check_valid("y_hat", host.concatenate(found)),
+    )
+
+
+def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
+    """Return the mean of |ŷ - y| over steps, sequences and outputs.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.mae([1.0, 2.0, 3.0], [1.0, 2.0, 9.0])
+    2.0
+    >>> metrics.mae([1.0, 2.0, 3.0], [1.0, 2.0, 9.0], mask=[True, True, False])
+    0.0
+    """
+    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    return float(abs(found - true).mean())
+
+
+def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
+    """Return the root of the mean of (ŷ - y)² over steps, sequences and outputs.
+
+    The root is taken once; of several outputs, scikit-learn takes a root each.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.rmse([1.0, 2.0], [2.0, 9.0])
+    5.0
+    """
+    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    return float(((found - true) ** 2).mean() ** 0.5)
+
+
+def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
+    """Return R² = 1 - Σ (ŷ - y)² / Σ (y - mean y)², its mean over the outputs.
+
+    1 is perfect, 0 no better than the mean of y. An output whose y is constant has 1 if
+    ŷ is y, else 0. As scikit-learn's ``r2_score``.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two valid steps.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
+    0.5
+    """
+    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    if len(true) < 2:
+        raise ValueError("y must have at least two valid steps for r2, got 1")
+    left = ((found - true) ** 2).sum(axis=0)
+    spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
+    varies = (true.max(axis=0) > true.min(axis=0)) & (spread > 0)
+    constant = host.where(left == 0, 1.0, 0.0)
+    return float(host.where(varies, 1 - left / host.where(varies, spread, 1), constant).mean())
+
+
+def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
+    """Return the mean of 2 |ŷ - y| / (|y| + |ŷ|), from 0 to 2; where both are 0, it is 0.
+
+    Makridakis, "Accuracy measures", 1993. Some give a hundred times that, in per cent.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.smape([1.0, 0.0, 5.0], [3.0, 0.0, 0.0])
+    1.0
+    """
+    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    size = abs(true) + abs(found)
+    return float((2 * abs(found - true) / host.where(size == 0, 1, size)).mean())
+
+
+def mase(
+    y: Any, y_hat: Any, *, train: Any, season: int = 1, mask: Any = None, lengths: Any = None
+) -> float:
+    """Return the mean of |ŷ - y| / s, where s is the error of a forecast that needs no model.
+
+    s is the mean of |x(t) - x(t - m)| over the series `train` before y: what the naive
+    forecast (m = 1) or the seasonal one (m the season) has there. Each sequence and
+    output has an s of its own. Below 1 is better than that forecast. Hyndman and
+    Koehler, "Another look at measures of forecast accuracy", 2006.
+
+    Parameters
+    ----------
+    y, y_hat : array, (B, T, O), (T, O) or (T,), or list of arrays
+    train : array or list of arrays
+        The same sequences with the same outputs, of any lengths, without padding.
+    season : int
+        m, in steps.
+    mask, lengths : array, optional
+        Of y.
+
+    Raises
+    ------
+    ValueError
+        If `train` is not longer than the season, or repeats itself, so that s is 0.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.mase([6.0, 7.0], [5.0, 5.0], train=[1.0, 3.0, 2.0, 5.0])
+    0.75
+    """
+    whole("season", season)
+    past, pairs = _sequences("train", train), _pairs(y, y_hat, mask, lengths)
+    wanted = [true.shape[-1] for true, _ in pairs]
+    if [series.shape[-1] for series in past] != wanted:
+        raise ValueError(
+            f"train must have the {len(pairs)} sequence(s) of {wanted[0]} feature(s) that y has, "
+            f"got {len(past)} of {past[0].shape[-1]}"
+        )
+    _flat(pairs)  # y and y_hat are finite
+    errors = []
+    for series, (true, found) in zip(past, pairs, strict=True):
+        check_valid("train", series)
+        if len(series) <= season:
+            raise ValueError(f"train must be longer than the season {season}, got {len(series)}")
+        scale = abs(series[season:] - series[:-season]).mean(axis=0)
+        if not scale.all():
+            raise ValueError(f"train must not repeat itself exactly after {season} step(s)")
+        errors.append(abs(found - true) / scale)
+    return float(host.concatenate(errors).mean())

@@ -1,0 +1,183 @@
+"""What x and y are to one another, from their shapes.
+
+==================  =====================================  ============================
+mode                x                                      y
+==================  =====================================  ============================
+many_to_many        (B, T, F), (T, F), (T,), or a list     (B, T, O), (T, O), (T,)
+many_to_one         (B, T, F) or a list                    (B, O), (B,) or (B, 1, O)
+one_to_many         (B, F) or (B, 1, F)                    (B, k, O)
+encoder_decoder     (B, T, F) or a list                    (B, k, O), the steps after x
+==================  =====================================  ============================
+
+The first three are inferred where the shapes leave no doubt. The last is always
+asked for: a y of another length than x is more often a mistake.
+"""
+
+from typing import Any, NamedTuple
+
+from xprnn._typing import Array
+from xprnn._validate import unknown
+from xprnn.backend import admit
+from xprnn.sequences import Sequences, cleaned, is_list, padded, sequences
+
+__all__ = ["MODES", "Pair", "pair"]
+
+MODES = ("many_to_many", "many_to_one", "one_to_many", "encoder_decoder")
+
+
+class Pair(NamedTuple):
+    """x and y as they belong together."""
+
+    x: Sequences
+    y: Array
+    """(B, T', O)"""
+    mode: str
+    y_rank: int
+    """The axes of y for several sequences: 3, or less if it has no axis of steps or features."""
+
+
+def pair(
+    x: Any,
+    y: Any,
+    *,
+    mode: str | None = None,
+    lengths: Any = None,
+    mask: Any = None,
+    names: tuple[str, str] = ("x", "y"),
+) -> Pair:
+    """Return x and y as sequences and targets, and the mode.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they do not fit one another, or leave the mode open.
+    """
+    if mode is not None and mode not in MODES:
+        raise unknown("mode", mode, MODES)
+    listed = mode in (None, "many_to_many") and _is_listed(x, y)
+    raw = y if listed else admit(names[1], y)
+    one_step = mode == "one_to_many" or (mode is None and _is_one_step(x, raw))
+    given = sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
+    if listed:
+        return _listed(given, raw, names)
+    if 0 in raw.shape:
+        raise ValueError(f"{names[1]} is empty: {tuple(raw.shape)}")
+    mode = mode or _infer(given, raw, names)
+    array, y_rank = _shaped(given, raw, mode, names)
+    _check(given, array, mode, names)
+    valid = given.valid if mode == "many_to_many" else None
+    return Pair(given, cleaned(names[1], array, valid, len(raw.shape)), mode, y_rank)
+
+
+def _is_listed(x: Any, y: Any) -> bool:
+    """Whether both are lists of arrays, with an output for every step."""
+    if not (is_list(x) and isinstance(y, list | tuple) and len(y) > 0):
+        return False
+    steps = [getattr(a, "shape", ())[:1] for a in y]
+    return steps == [a.shape[:1] for a in x] or len(set(steps)) > 1
+
+
+def _is_one_step(x: Any, y: Any) -> bool:
+    """Whether x is (B, F) and y (B, k, O)."""
+    shape = getattr(x, "shape", ())
+    several = len(getattr(y, "shape", ())) == 3
+    return len(shape) == 2 and several and shape[0] == y.shape[0] > 1
+
+
+def _infer(x: Sequences, y: Array, names: tuple[str, str]) -> str:
+    """Return the mode that the shapes leave."""
+    if x.rank < 3:
+        return "many_to_many"
+    B, T = x.array.shape[:2]
+    rank = len(y.shape)
+    if rank == 1:
+        return "many_to_one"
+    if rank == 2:
+        if y.shape == (B, T) or T == 1:
+            raise ValueError(
+                f"{names[1]} {tuple(y.shape)} for {names[0]} {tuple(x.array.shape)} can be one "
+                "number at each step or several at the end: give mode='many_to_many' or "
+                f"mode='many_to_one', or {names[1]} as (B, T, O)"
+            )
+        return "many_to_one"
+    steps = y.shape[1]
+    if steps == T:
+        return "many_to_many"
+    if steps == 1:
+        return "many_to_one"
+    return "one_to_many" if T == 1 else "many_to_many"
+
+
+def _shaped(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[Array, int]:
+    """Return y as (B, T', O), and its axes for several sequences."""
+    rank, one = len(y.shape), x.rank < 3
+    if rank > 3 or (one and rank == 3 and y.shape[0] != 1):
+        axes = "(T, O) or (T,)" if one else "(B, T, O)"
+        raise ValueError(f"{names[1]} must be {axes}, got {tuple(y.shape)}")
+    if mode == "many_to_one":
+        if one:
+            raise ValueError(
+                f"mode='many_to_one' needs several sequences, {names[0]} as (B, T, F), got one"
+            )
+        return {
+            1: lambda: (y[:, None, None], 1),
+            2: lambda: (y[:, None, :], 2),
+            3: lambda: (y, 3),
+        }[rank]()
+    if rank == 3:
+        return y, 3
+    if one:
+        return (y[None, :, :], 3) if rank == 2 else (y[None, :, None], 2)
+    if rank == 2:
+        return y[:, :, None], 2
+    raise ValueError(f"{names[1]} must be (B, T, O) for mode={mode!r}, got {tuple(y.shape)}")
+
+
+def _check(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> None:
+    """Raise unless there are as many sequences, and as many steps as the mode says."""
+    (xb, xt), (yb, yt, outputs) = x.array.shape[:2], y.shape
+    fits = {
+        "many_to_many": xt == yt,
+        "many_to_one": yt == 1,
+        "one_to_many": xt == 1,
+        "encoder_decoder": True,
+    }[mode]
+    if xb == yb and fits:
+        return
+    got = f"{names[0]} has {xb} sequence(s) of {xt} step(s), {names[1]} {yb} of {yt}"
+    hint = ""
+    if mode == "many_to_many":
+        if (xb, xt) == (yt, yb):
+            hint = f"; {names[1]} looks as if its batch and time axes were swapped"
+        elif xb == yb == 1 and outputs == xt:
+            hint = f"; {names[1]} looks as if it were transposed: expected (T, O)"
+        elif yb == 1 < xb == yt:
+            hint = f"; {names[1]} of one number a step for several sequences is (B, T, 1)"
+        elif xb == 1 < yb == xt:
+            hint = f"; {names[0]} of one number a step for several sequences is (B, T, 1)"
+        elif xb == yb:
+            hint = f"; if {names[1]} is what follows on {names[0]}, give mode='encoder_decoder'"
+        raise ValueError(f"{names[0]} and {names[1]} must have the same lengths: {got}{hint}")
+    raise ValueError(f"{names[0]} and {names[1]} do not fit mode={mode!r}: {got}")
+
+
+def _listed(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
+    """Return the pair for a y that is a list of arrays, one for each of x."""
+    arrays = [admit(f"{names[1]}[{i}]", a) for i, a in enumerate(y)]
+    ranks = {len(a.shape) for a in arrays}
+    if len(ranks) != 1 or not ranks <= {1, 2}:
+        raise ValueError(f"{names[1]} must be a list of (T_i, O) or of (T_i,) arrays")
+    sizes = x.sizes or ()
+    if len(arrays) != len(sizes):
+        raise ValueError(f"{names[0]} has {len(sizes)} sequence(s), {names[1]} {len(arrays)}")
+    (rank,) = ranks
+    arrays = [a[:, None] if rank == 1 else a for a in arrays]
+    outputs = arrays[0].shape[1]
+    for i, (a, size) in enumerate(zip(arrays, sizes, strict=True)):
+        if a.shape != (size, outputs):
+            raise ValueError(
+                f"{names[1]}[{i}] must have {size} step(s), as {names[0]}[{i}], and {outputs} "
+                f"output(s), got {tuple(a.shape)}"
+            )
+    array, _ = padded(arrays)
+    return Pair(x, cleaned(names[1], array, x.valid, 3), "many_to_many", rank + 1)

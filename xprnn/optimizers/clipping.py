@@ -1,0 +1,79 @@
+"""Bounds on gradients."""
+
+from xprnn import tree
+from xprnn._typing import Array, Namespace, Tree
+from xprnn._validate import number
+
+__all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
+
+
+def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
+    """Bound every component of every gradient to ±limit.
+
+    Parameters
+    ----------
+    grads : tree
+        Gradients of any shapes.
+    limit : float
+        Above 0, in the units of the gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.optimizers import clip_by_value
+    >>> clip_by_value({"W": np.array([[3.0, -0.5]])}, 1.0, xp=np)
+    {'W': array([[ 1. , -0.5]])}
+    """
+    limit = number("limit", limit, above=0)
+
+    def bounded(g):
+        bound = xp.full_like(g, limit)
+        return xp.maximum(xp.minimum(g, bound), -bound)
+
+    return tree.map(bounded, grads)
+
+
+def global_norm(grads: Tree, *, xp: Namespace) -> Array:
+    """Return the Euclidean norm over all gradients together, (...) for each model.
+
+    Parameters
+    ----------
+    grads : tree
+        Gradients (..., rows, columns), all with the same leading axes.
+    """
+    return xp.sqrt(sum(xp.sum(g * g, axis=(-2, -1)) for g in tree.leaves(grads)))
+
+
+def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tree, Array]:
+    """Scale all gradients together so that their norm is at most `limit`.
+
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent
+    neural networks", 2013. Models on the leading axes are clipped each alone.
+
+    Parameters
+    ----------
+    grads : tree
+        Gradients (..., rows, columns), all with the same leading axes.
+    limit : float
+        Above 0, in the units of the gradient.
+
+    Returns
+    -------
+    grads : tree
+        Unchanged where the norm is within the limit.
+    norm : array, (...)
+        The norm before clipping.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.optimizers import clip_by_global_norm
+    >>> grads, norm = clip_by_global_norm({"W": np.array([[3.0, 4.0]])}, 1.0, xp=np)
+    >>> float(norm), bool(np.allclose(grads["W"], [[0.6, 0.8]]))
+    (5.0, True)
+    """
+    limit = number("limit", limit, above=0)
+    norm = global_norm(grads, xp=xp)
+    bound = xp.full_like(norm, limit)
+    scale = bound / xp.maximum(norm, bound)  # exactly 1 within the limit
+    return tree.map(lambda g: g * scale[..., None, None], grads), norm

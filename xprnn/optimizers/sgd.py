@@ -1,0 +1,86 @@
+"""Stochastic gradient descent."""
+
+from dataclasses import dataclass
+
+from xprnn import schedules, tree
+from xprnn._validate import number, settle
+from xprnn.optimizers.decay import decayed
+from xprnn.schedules import Schedule
+
+__all__ = ["SGD"]
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum and 1/t decay.
+
+    With the gradient g, weight decay λ, momentum μ and decay d, update i does::
+
+        g = g + λ θ
+        v = μ v + g                          v = g at the first update
+        θ = θ - η(i) v                       with Nesterov: θ - η(i) (g + μ v)
+        η(i) = learning_rate / (1 + d i)     of a schedule: learning_rate(i) / (1 + d i)
+
+    as in `torch.optim.SGD` (Sutskever et al., "On the importance of
+    initialization and momentum in deep learning", 2013).
+
+    Parameters
+    ----------
+    learning_rate : float or Schedule
+        η, before the decay d.
+    momentum : float
+        μ in [0, 1).
+    nesterov : bool
+        Look ahead along the velocity; needs momentum.
+    decay : float
+        d, at least 0.
+    weight_decay : float
+        λ, at least 0; acts on every parameter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.optimizers import SGD
+    >>> sgd, params = SGD(0.1, momentum=0.5), {"W": np.array([[1.0]])}
+    >>> state = sgd.init(params, xp=np)
+    >>> for _ in range(2):
+    ...     params, state = sgd.update({"W": np.array([[1.0]])}, state, params, xp=np)
+    >>> round(float(params["W"][0, 0]), 12)  # 1 - 0.1 - 0.15
+    0.75
+    """
+
+    learning_rate: float | Schedule = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    decay: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self):
+        settle(
+            self,
+            learning_rate=schedules.get(self.learning_rate),
+            momentum=number("momentum", self.momentum, least=0, below=1),
+            decay=number("decay", self.decay, least=0),
+            weight_decay=number("weight_decay", self.weight_decay, least=0),
+        )
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov=True needs momentum above 0, got momentum=0.0")
+
+    def rate(self, i):
+        """Return η(i)."""
+        return schedules.at(self.learning_rate, i) / (1 + self.decay * i)
+
+    def init(self, params, *, xp):
+        """Return the state {"i", "velocity"} with zero velocity."""
+        return {"i": 0, "velocity": tree.map(xp.zeros_like, params)}
+
+    def update(self, grads, state, params, *, xp):
+        """Return the parameters and the state after update i."""
+        i, mu, rate = state["i"], self.momentum, self.rate(state["i"])
+        grads = decayed(grads, params, self.weight_decay)
+        velocity = tree.map(lambda v, g: mu * v + g, state["velocity"], grads)
+        step = velocity
+        if self.nesterov:
+            step = tree.map(lambda g, v: g + mu * v, grads, velocity)
+        params = tree.map(lambda w, s: w - rate * s, params, step)
+        return params, {"i": i + 1, "velocity": velocity}

@@ -1,0 +1,60 @@
+"""Optimizers by name."""
+
+import dataclasses
+from typing import Any
+
+from xprnn._validate import chosen
+from xprnn.optimizers.adam import Adam, AdamW, NAdam
+from xprnn.optimizers.protocol import Optimizer
+from xprnn.optimizers.rmsprop import RMSprop
+from xprnn.optimizers.sgd import SGD
+from xprnn.schedules import Schedule
+
+__all__ = ["TABLE", "get"]
+
+TABLE: dict[str, type] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
+}
+"""The optimizers that `get` knows by name."""
+
+
+def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = None) -> Optimizer:
+    """Return the optimizer of that name, or the object itself.
+
+    Parameters
+    ----------
+    optimizer : str or Optimizer
+        ``"adam"``, ``"adamw"``, ``"nadam"``, ``"rmsprop"``, ``"sgd"``, or an object
+        with `init`, `update` and `rate`.
+    learning_rate : float or Schedule, optional
+        Takes the place of the optimizer's own.
+
+    Raises
+    ------
+    ValueError
+        If there is no optimizer of that name or the learning rate is not above 0.
+    TypeError
+        If the object lacks a method or has no `learning_rate` to replace, or if the
+        learning rate is neither a number nor a callable.
+
+    Examples
+    --------
+    >>> from xprnn import optimizers, schedules
+    >>> optimizers.get("sgd", learning_rate=0.5).rate(0)
+    0.5
+    >>> optimizers.get("adamw", schedules.Exponential(0.8, factor=0.5)).rate(3)
+    0.1
+    """
+    found: Any = chosen("optimizer", optimizer, TABLE, ("init", "update", "rate"))
+    if isinstance(found, type):
+        found = found()
+    if learning_rate is None:
+        return found
+    if not hasattr(found, "learning_rate"):
+        raise TypeError(f"learning_rate cannot be set on {found!r}; give it to the optimizer")
+    changed: Optimizer = dataclasses.replace(found, learning_rate=learning_rate)
+    return changed

@@ -1,0 +1,217 @@
+"""Sequences at the public edge: one, several of one length, or several of any lengths.
+
+Outside, arrays are batch-first: (B, T, F), or (T, F) for one sequence, or (T,) for
+one sequence of one feature. Sequences of different lengths come as a list of
+(T_i, F) arrays, or as a padded array with ``lengths`` or a ``mask``.
+"""
+
+from typing import Any, NamedTuple
+
+from xprnn._typing import Array
+from xprnn.backend import admit, common, dtype_name, host, of, to_host, wider
+
+__all__ = ["Sequences", "check_finite", "is_list", "padded", "sequences"]
+
+
+class Sequences(NamedTuple):
+    """Sequences of a caller's, as one array."""
+
+    array: Array
+    """(B, T, F), zero at padding."""
+    valid: Any
+    """NumPy array of bool (B, T), False at padding; None where every step is valid."""
+    rank: int
+    """The axes that the caller's array had; 3 for a list."""
+    sizes: tuple[int, ...] | None = None
+    """T_i of each array, if they came as a list."""
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value is a list of arrays with two axes."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(len(getattr(item, "shape", ())) == 2 for item in value)
+    )
+
+
+def sequences(
+    argument: str, value: Any, *, lengths: Any = None, mask: Any = None, one_step: bool = False
+) -> Sequences:
+    """Return an argument as sequences with finite numbers.
+
+    Parameters
+    ----------
+    argument : str
+        What errors call it.
+    value : array or list of arrays
+    lengths : array of int, (B,), optional
+        The valid steps at the front of each sequence of a padded array.
+    mask : array of bool, (B, T), optional
+        True at valid steps; (T,) for one sequence, a list of (T_i,) for a list.
+    one_step : bool
+        Read two axes as (B, F), B sequences of one step.
+
+    Raises
+    ------
+    TypeError
+        If it is no array of numbers, and no list of such.
+    ValueError
+        If it has no or more than three axes, is empty, or holds NaN or infinity at a
+        valid step; if lengths or mask do not fit; if a sequence has no valid step.
+    """
+    if is_list(value):
+        if lengths is not None:
+            raise ValueError(
+                f"lengths go with a padded array; {argument} is a list, which has them"
+            )
+        return _from_list(argument, value, mask)
+    array = admit(argument, value)
+    rank = len(array.shape)
+    if rank not in (1, 2, 3):
+        raise ValueError(
+            f"{argument} must be (T,), (T, F) for one sequence or (B, T, F) for several, "
+            f"got {rank} axes: {tuple(array.shape)}"
+        )
+    if 0 in array.shape:
+        raise ValueError(f"{argument} is empty: {tuple(array.shape)}")
+    if one_step and rank == 2:
+        array, rank = array[:, None, :], 3
+    elif rank < 3:
+        array = array[None, :, None] if rank == 1 else array[None, :, :]
+    valid = _valid(argument, array, rank, lengths, mask)
+    return Sequences(cleaned(argument, array, valid, rank), valid, rank)
+
+
+def _valid(argument: str, array: Array, rank: int, lengths: Any, mask: Any) -> Any:
+    """Return lengths or a mask as bool (B, T), or None where every step is valid."""
+    B, T = array.shape[:2]
+    if lengths is None and mask is None:
+        return None
+    if lengths is not None and mask is not None:
+        raise ValueError("lengths and mask say the same; give one of them")
+    if lengths is not None:
+        counts = host.asarray(to_host(lengths))
+        if counts.dtype.kind not in "iu":
+            raise TypeError(f"lengths must be integers, got {counts.dtype}")
+        if counts.shape != (B,):
+            raise ValueError(
+                f"lengths must have shape {(B,)}, one for each sequence of {argument}, "
+                f"got {counts.shape}"
+            )
+        wrong = host.flatnonzero((counts < 1) | (counts > T))
+        if wrong.size:
+            i = int(wrong[0])
+            raise ValueError(
+                f"lengths must be 1 to {T}, the steps of {argument}, "
+                f"got {counts[i]} for sequence {i}"
+            )
+        valid = host.arange(T)[None, :] < counts[:, None]
+    else:
+        valid = host.asarray(to_host(mask))
+        if valid.dtype != bool:
+            raise TypeError(f"mask must be of bool, True at valid steps, got {valid.dtype}")
+        expected = (B, T) if rank == 3 else (T,)
+        if valid.shape not in {expected, (B, T)}:
+            raise ValueError(
+                f"mask must have shape {expected}, the steps of {argument}, got {valid.shape}"
+            )
+        valid = valid.reshape(B, T)
+    return _some("mask", valid)
+
+
+def _some(argument: str, valid: Any) -> Any:
+    """Raise if a sequence has no valid step; return None where every step is valid."""
+    empty = host.flatnonzero(~valid.any(axis=1))
+    if empty.size:
+        raise ValueError(f"{argument} leaves no valid step in sequence {int(empty[0])}")
+    return None if valid.all() else valid
+
+
+def cleaned(argument: str, array: Array, valid: Any, rank: int) -> Array:
+    """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere."""
+    if valid is not None:
+        place = of(array)
+        with place.active():
+            xp, kept = place.xp, place.asarray(valid[:, :, None], "bool")
+            array = xp.where(kept, array, xp.zeros_like(array))
+    check_finite(argument, array, rank)
+    return array
+
+
+def check_finite(argument: str, array: Array, rank: int | None = None) -> None:
+    """Raise if an array of floats holds NaN or infinity; say where, in the caller's axes."""
+    place = of(array)
+    with place.active():
+        xp = place.xp
+        if not xp.isdtype(array.dtype, "real floating") or bool(xp.all(xp.isfinite(array))):
+            return
+    on_host = to_host(array)
+    bad = ~host.isfinite(on_host)
+    where = tuple(int(axis[0]) for axis in host.nonzero(bad))
+    index = {1: where[1:2], 2: where[1:]}.get(rank or 3, where)
+    raise ValueError(
+        f"{argument} must be finite, got {on_host[where]} at index {index}"
+        f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
+    )
+
+
+def padded(arrays: list[Array]) -> tuple[Array, Any]:
+    """Return arrays (T_i, F) of one library as one (B, T, F) with zeros, and what is valid."""
+    place, longest = of(arrays[0]), max(a.shape[0] for a in arrays)
+    lengths = host.asarray([a.shape[0] for a in arrays])
+    dtype = dtype_name(arrays[0])
+    if any(dtype_name(a) != dtype for a in arrays):
+        dtype = wider(*map(dtype_name, arrays)) if _floats(arrays) else "float64"
+    with place.active():
+        xp = place.xp
+        rows = []
+        for a in arrays:
+            a = place.asarray(a, dtype)
+            gap = longest - a.shape[0]
+            zeros = xp.broadcast_to(xp.zeros_like(a[:1, :]), (gap, a.shape[1]))
+            rows.append(xp.concat([a, zeros], axis=0) if gap else a)
+        array = xp.stack(rows, axis=0)
+    valid = host.arange(longest)[None, :] < lengths[:, None]
+    return array, None if valid.all() else valid
+
+
+def _floats(arrays: list[Array]) -> bool:
+    return all(dtype_name(a) in ("float32", "float64") for a in arrays)
+
+
+def _from_list(argument: str, value: Any, mask: Any) -> Sequences:
+    """Return a list of (T_i, F) arrays as sequences."""
+    arrays = [admit(f"{argument}[{i}]", a) for i, a in enumerate(value)]
+    common({f"{argument}[{i}]": a for i, a in enumerate(arrays)}, None)
+    features = arrays[0].shape[1]
+    for i, a in enumerate(arrays):
+        if 0 in a.shape:
+            raise ValueError(f"{argument}[{i}] is empty: {tuple(a.shape)}")
+        if a.shape[1] != features:
+            raise ValueError(
+                f"{argument}[{i}] must have {features} feature(s), as {argument}[0] has, "
+                f"got {a.shape[1]}"
+            )
+    array, valid = padded(arrays)
+    if mask is not None:
+        shapes = [(a.shape[0],) for a in arrays]
+        masks = [host.asarray(to_host(m)) for m in mask] if isinstance(mask, list | tuple) else []
+        if [m.shape for m in masks] != shapes or any(m.dtype != bool for m in masks):
+            raise ValueError(
+                f"mask must be a list of arrays of bool, (T_i,) for each of the {len(arrays)} "
+                f"sequences of {argument}"
+            )
+        valid = host.zeros(array.shape[:2], dtype=bool)
+        for row, m in zip(valid, masks, strict=True):
+            row[: m.shape[0]] = m
+        valid = _some("mask", valid)
+    lengths = [a.shape[0] for a in arrays]
+    try:
+        array = cleaned(argument, array, valid, 3)
+    except ValueError:
+        for i, a in enumerate(arrays):  # say in which one
+            kept = None if valid is None else valid[i : i + 1, : lengths[i]]
+            cleaned(f"{argument}[{i}]", a[None, :, :], kept, 2)
+        raise
+    return Sequences(array, valid, 3, tuple(lengths))
