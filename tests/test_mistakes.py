@@ -457,8 +457,8 @@ def report_of_chunks():
     network, loss = Stack((*DROPPED, Recurrent(3, LSTM()), Dense(2))), losses.HalfMSE()
     rng = np.random.default_rng(0)
     params, _ = network.init(rng, 3)
-    kept = np.arange(5)[:, None, None] < np.array([5, 3])[:, None]
-    x, y = (np.where(kept, rng.standard_normal((5, 2, n)), np.nan) for n in (3, 2))
+    kept = np.arange(6)[:, None, None] < np.array([6, 3])[:, None]
+    x, y = (np.where(kept, rng.standard_normal((6, 2, n)), np.nan) for n in (3, 2))
 
     def run(params, **more):
         noise = Noise((0,))

@@ -113,12 +113,21 @@ def test_layers_compare_and_print():
 def test_losses_by_their_formula(place, rng, name):
     """Which means are taken: over 4 steps and 3 sequences, and over the 2 outputs or their sum."""
     y_hat, y = 2 * rng.standard_normal((2, 4, 3, 2))
+    if name.endswith("cross_entropy"):
+        y = (y > 0).astype("float64")
+    if name in ("cross_entropy", "gaussian_nll"):  # two outputs for one target
+        y = y[..., :1]
     e = y_hat - y
+    chosen = np.where(y > 0, 1, -1) * (y_hat[..., 1:] - y_hat[..., :1])
     expected = {
         "half_mse": 0.5 * np.mean(np.sum(e**2, axis=-1)),
         "mse": np.mean(e**2),
         "mae": np.mean(np.abs(e)),
         "huber": np.mean(np.where(np.abs(e) <= 1, 0.5 * e**2, np.abs(e) - 0.5)),
+        "pinball": 0.5 * np.mean(np.abs(e)),
+        "gaussian_nll": 0.5 * np.mean(y_hat[..., 1:] + e[..., :1] ** 2 / np.exp(y_hat[..., 1:])),
+        "cross_entropy": np.mean(np.log1p(np.exp(-chosen))),
+        "binary_cross_entropy": np.mean(np.log1p(np.exp(np.where(y > 0, -1, 1) * y_hat))),
     }[name]
     loss = losses.get(name)
     value, _ = loss(place.array(y_hat), place.array(y), None, xp=place.xp)

@@ -134,6 +134,7 @@ class EarlyStopping:
         self._model: Model | None = None
 
     def __call__(self, training: Training) -> bool | Model:
+        """Return whether the run is over, or the best model if it is."""
         if self._monitor.better(training):
             self.best_epoch, self._model = training.epoch, training.model
         over = training.epoch - self.best_epoch >= self.patience
@@ -173,6 +174,7 @@ class ReduceOnPlateau:
         self._bad = 0
 
     def __call__(self, training: Training) -> None:
+        """Count the epochs that got no better, and reduce after too many."""
         better = self._monitor.better(training)
         self._bad = 0 if better or training.epoch == 1 else self._bad + 1
         if self._bad > self.patience:
@@ -214,6 +216,7 @@ class Checkpoint:
         return Path(os.fspath(path).replace("{epoch}", str(epoch)))
 
     def __call__(self, training: Training) -> None:
+        """Save the model if it is time."""
         if training.epoch % self.every and training.epoch != training.epochs:
             return
         if not self.best_only or self._monitor.better(training):
@@ -245,6 +248,7 @@ class Log:
         self.write = write
 
     def __call__(self, training: Training) -> None:
+        """Write a line if it is time."""
         if training.epoch % self.every and training.epoch != training.epochs:
             return
         history = training.history

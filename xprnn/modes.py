@@ -79,9 +79,8 @@ def _is_listed(x: Any, y: Any) -> bool:
 
 def _is_one_step(x: Any, y: Any) -> bool:
     """Whether x is (B, F) and y (B, k, O)."""
-    shape = getattr(x, "shape", ())
-    several = len(getattr(y, "shape", ())) == 3
-    return len(shape) == 2 and several and shape[0] == y.shape[0] > 1
+    inputs, targets = tuple(getattr(x, "shape", ())), tuple(getattr(y, "shape", ()))
+    return len(inputs) == 2 and len(targets) == 3 and inputs[0] == targets[0] > 1
 
 
 def _infer(x: Sequences, y: Array, names: tuple[str, str]) -> str:

@@ -7,7 +7,7 @@ piece.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xprnn._typing import Array
 from xprnn.backend import dtype_name, generator, host, of
@@ -54,7 +54,7 @@ class Noise(NamedTuple):
         rate : float
         """
         *lead, steps, batch, features = x.shape
-        rng = generator(self.seed)
+        rng: Any = generator(self.seed)
         rng.bit_generator.advance(self.start * math.prod((*lead, batch, features)))
         draw = rng.random((steps, *lead, batch, features))
         return _keep(host.moveaxis(draw, 0, -3), rate, x)

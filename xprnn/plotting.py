@@ -118,11 +118,10 @@ def fit(model: Model, x: object, y: object | None = None, *, sequence: int = 0, 
     along, label = _time(inputs)
     y_hat = np.reshape(to_host(model.predict(inputs)), (inputs.shape[0], -1))
     targets = None if y is None else _one("y", y, sequence)
-    if targets is not None:
-        if len(targets) != len(inputs):
-            raise ValueError(
-                f"x and y must have the same lengths: x has {len(inputs)} step(s), y {len(targets)}"
-            )
+    if targets is not None and len(targets) != len(inputs):
+        raise ValueError(
+            f"x and y must have the same lengths: x has {len(inputs)} step(s), y {len(targets)}"
+        )
     ax = _axes(ax)
     if targets is not None:
         ax.plot(along, targets, ".", color="0.6", markersize=4, label=_labels("data", targets))

@@ -113,7 +113,7 @@ def _data(
             if dtype != came:
                 check_finite(f"{'xy'[i]} in {dtype}", array)
             moved.append(array)
-        found.append(Data(*moved, valid))
+        found.append(Data(moved[0], moved[1], valid))
     return found, tuple(scalers)
 
 
@@ -389,7 +389,8 @@ def fit(
                 position.params,
                 features,
                 outputs,
-                *scalers,
+                scalers[0],
+                scalers[1],
                 trained_on,
                 pair.mode,
                 pair.y_rank,

@@ -58,7 +58,7 @@ def standardizes(loss: Loss) -> bool:
     return getattr(loss, "standardize", True)
 
 
-def unscale(loss: Loss, y_hat: Array, scaler: Any, *, xp: Namespace) -> Array:
+def unscale(loss: Loss | None, y_hat: Array, scaler: Any, *, xp: Namespace) -> Array:
     """Turn outputs for the standardised y into outputs for y in its own units.
 
     Parameters

@@ -2,18 +2,19 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from xprnn import losses, masking, modes, tree
+from xprnn import losses, modes, tree
 from xprnn._typing import Array, Tree
 from xprnn._validate import whole
-from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
+from xprnn.backend import Backend, common, dtype_name, float_name, of, wider
 from xprnn.batches import time_major
 from xprnn.history import History
 from xprnn.layers import Layer, Pool
 from xprnn.losses import HalfMSE, Loss
+from xprnn.model.inputs import Inputs
 from xprnn.scaling import Scaler
-from xprnn.sequences import Sequences, check_finite, sequences
+from xprnn.sequences import Sequences, sequences
 
 __all__ = ["Model"]
 
@@ -333,14 +334,14 @@ class Model:
             f"{self.dtype} on {self.backend}, {self.history!r})"
         )
 
-    def _data(self, argument: str, value: object, lengths: Any, mask: Any) -> "_Data":
+    def _data(self, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
         """Return an argument of the caller's, checked and brought to where the model is."""
         one_step = self.mode == "one_to_many"
         return self._brought(
             argument, sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
         )
 
-    def _brought(self, argument: str, given: Sequences) -> "_Data":
+    def _brought(self, argument: str, given: Sequences) -> Inputs:
         """Return sequences brought to where the model is."""
         array = given.array
         if array.shape[-1] != self.features:
@@ -358,39 +359,22 @@ class Model:
                 mask = backend.asarray(given.valid.T[:, :, None], "bool")
         on_host = of(array).name == "numpy"
         single = given.rank < 3
-        return _Data(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
+        return Inputs(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
 
     def _data_dtype(self, dtype: str) -> str:
         """Return what x is scaled in: x far from zero has its digits there, and not after it."""
         return dtype if self.x_scaler is None else wider(dtype, dtype_name(self.x_scaler.mean))
 
-    def _start(self, data: "_Data", state: Any) -> Tree | None:
+    def _start(self, data: Inputs, state: Any) -> Tree | None:
         """Return the caller's state as the network takes it, None for its own."""
         if state is None:
             return None
         first = None if data.mask is None else data.mask[:1, ...]
         _, like, _ = self._forward(data, data.x[:1, ...], None, first)
-        slots = tree.flatten(like)
-        if not isinstance(state, tuple | list) or len(state) != len(slots):
-            raise ValueError(
-                f"state must be a tuple of {len(slots)} array(s), one for each state of the "
-                f"recurrent layers, got {type(state).__name__}"
-                + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
-            )
-        filled = {}
-        for i, (name, given) in enumerate(zip(slots, state, strict=True)):
-            array = admit(f"state[{i}]", given)
-            common({"x": data.given, f"state[{i}]": array}, self.backend)
-            shape = tuple(slots[name].shape)
-            if tuple(array.shape) not in (shape, shape[1:] if shape[0] == 1 else shape):
-                raise ValueError(f"state[{i}] must have shape {shape}, got {tuple(array.shape)}")
-            check_finite(f"state[{i}]", array)
-            moved = data.backend.asarray(array, data.dtype)
-            filled[name] = data.backend.xp.reshape(moved, shape)
-        return tree.unflatten(filled, like=like)
+        return data.fill(like, state, self.backend)
 
     def _forward(
-        self, data: "_Data", x: Array, state: Tree | None, mask: Array | None
+        self, data: Inputs, x: Array, state: Tree | None, mask: Array | None
     ) -> tuple[Array, Tree, Any]:
         """Run the network from and to the units of the data."""
         backend = data.backend
@@ -400,53 +384,3 @@ class Model:
         if self.y_scaler is not None:
             y = losses.unscale(self.loss, y, self.y_scaler, xp=backend.xp)
         return y, state, cache
-
-
-class _Data(NamedTuple):
-    """Sequences of a caller's, where and as the model computes."""
-
-    x: Array
-    """(T, B, F)"""
-    mask: Array | None
-    given: Array
-    """(B, T, F), as the caller gave it."""
-    sizes: tuple[int, ...] | None
-    single: bool
-    """Whether it is one sequence, without the axis B."""
-    on_host: bool
-    backend: Backend
-    dtype: str
-    weights: Tree
-
-    def restore(self, y: Array, model: Model) -> Any:
-        """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
-        if model.network.keeps_steps:
-            y = masking.valid(y, self.mask, xp=self.backend.xp)
-        plain = y.shape[-1] == 1
-        if model.mode == "many_to_one" and model.y_rank < 3:
-            y = y[0, ...]
-            return self._one_or_all(y[:, 0] if plain and model.y_rank == 1 else y)
-        flat = plain and model.y_rank == 2
-        return self._steps(y, flat, listed=model.network.keeps_steps)
-
-    def restore_steps(self, h: Array) -> Any:
-        """Return hidden states (T, B, H) batch-first."""
-        return self._steps(h, False, listed=h.shape[0] == self.x.shape[0])
-
-    def restore_state(self, s: Array) -> Any:
-        """Return a state (B, H), or (H,) for one sequence."""
-        return self._one_or_all(s)
-
-    def _steps(self, y: Array, flat: bool, listed: bool) -> Any:
-        y = self.backend.xp.permute_dims(y, (1, 0, 2))
-        y = y[:, :, 0] if flat else y
-        if self.sizes is not None and listed:
-            return [self._out(y[i, :size, ...]) for i, size in enumerate(self.sizes)]
-        return self._one_or_all(y)
-
-    def _one_or_all(self, y: Array) -> Any:
-        return self._out(y[0, ...] if self.single else y)
-
-    def _out(self, y: Array) -> Any:
-        y = self.backend.asarray(y, self.dtype)
-        return to_host(y) if self.on_host else y
