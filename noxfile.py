@@ -9,6 +9,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.default_venv_backend = "venv"
 
 TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
+AEON = "aeon==1.6.0"  # carries the Japanese vowels
 
 
 def tests(session, *arguments):
@@ -82,6 +83,16 @@ def demo(session):
     """Run the demonstration as a user would."""
     session.install(".[plot,progress]")
     session.run("xprnn", "demo", *session.posargs)
+
+
+@nox.session
+def examples(session):
+    """Run the examples in full, half an hour; with -- --short as the tests do."""
+    session.install("-e", ".[plot,progress]", "scikit-learn")
+    session.install("--no-deps", AEON)  # for its data alone
+    output = session.create_tmp()
+    for name in ("japanese_vowels", "digits", "adding", "airline", "memory"):
+        session.run("python", f"docs/examples/{name}.py", "--output", output, *session.posargs)
 
 
 @nox.session

@@ -71,16 +71,36 @@ def test_foreign_and_newer_files(model, tmp_path, monkeypatch):
         np.savez(path, a=np.ones(3), **header)
         with pytest.raises(xprnn.ModelFileError, match=r"foreign.npz holds no model of xprnn"):
             xprnn.load(path)
-    np.savez(path, header='{"format": 1, "y_rank": 3, "network": "foo", "features": 1}')
-    with pytest.raises(xprnn.ModelFileError, match="does not hold what its header says: 'str'"):
+    for header in ('{"format": 2}', '{"xprnn": "1"}', '{"format": "2", "xprnn": "1"}'):
+        np.savez(path, header=header)
+        with pytest.raises(xprnn.ModelFileError, match=r"foreign.npz holds no model of xprnn"):
+            xprnn.load(path)
+    network = {"class": "Dropout", "rate": 0.5}
+    described = {"format": 2, "xprnn": "1", "y_rank": 3, "mode": "many_to_many"}
+    described |= {"network": network, "features": 1, "outputs": 1, "loss": None, "history": {}}
+    for changes, message in (
+        ({"network": "foo"}, "'str'"),
+        ({"network": {"class": "Transformer"}}, "'Transformer'"),
+        ({"y_rank": None}, "y_rank must be 1, 2 or 3, got None"),
+        ({"mode": "many_to_few"}, "there is no mode 'many_to_few'"),
+    ):
+        np.savez(path, header=json.dumps({**described, **changes}))
+        with pytest.raises(xprnn.ModelFileError, match=f"does not hold what .* says: .*{message}"):
+            xprnn.load(path)
+    for lacking in ("y_rank", "mode", "network", "features", "outputs", "loss"):
+        header = {name: value for name, value in described.items() if name != lacking}
+        np.savez(path, header=json.dumps(header))
+        with pytest.raises(xprnn.ModelFileError, match=f"does not hold what .* says: '{lacking}'"):
+            xprnn.load(path)
+    np.savez(path, header='{"format": 1, "xprnn": "0.1.0"}')
+    with pytest.raises(
+        xprnn.ModelFileError, match=r"by xprnn 0.1.0 in format 1, which this .* no longer reads"
+    ):
         xprnn.load(path)
-    np.savez(path, header='{"format": 1}')
-    with pytest.raises(xprnn.ModelFileError, match="does not hold what its header says: 'y_rank'"):
-        xprnn.load(path)
-    monkeypatch.setattr(serialization, "FORMAT", 2)
+    monkeypatch.setattr(serialization, "FORMAT", 3)
     xprnn.save(model, path)
     monkeypatch.undo()
-    with pytest.raises(xprnn.ModelFileError, match=r"in format 2; this xprnn .* reads up to 1"):
+    with pytest.raises(xprnn.ModelFileError, match=r"in format 3; this xprnn .* reads up to 2"):
         xprnn.load(path)
 
 

@@ -1,11 +1,11 @@
-"""The data of the demonstrations: the lecture's noisy sine, and yearly sunspots."""
+"""The data of the demonstrations: a noisy sine, yearly sunspots, monthly air passengers."""
 
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-__all__ = ["noisy_sine", "sunspots"]
+__all__ = ["airline", "noisy_sine", "sunspots"]
 
 
 def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
@@ -50,9 +50,33 @@ def sunspots() -> tuple[Any, Any]:
     >>> int(years[0]), int(years[-1]), float(numbers[-1])
     (1700, 2008, 2.9)
     """
-    lines = files("xprnn").joinpath("data/sunspots.csv").read_text().split()[1:]
-    rows = [line.split(",") for line in lines]
-    return (
-        np.asarray([int(year) for year, _ in rows]),
-        np.asarray([float(number) for _, number in rows]),
-    )
+    years, numbers = _columns("sunspots.csv")
+    return np.asarray([int(year) for year in years]), np.asarray([float(n) for n in numbers])
+
+
+def airline() -> tuple[Any, Any]:
+    """Return the passengers of international airlines, in thousands, 1949 to 1960 by month.
+
+    Source: Box and Jenkins, "Time Series Analysis: Forecasting and Control", 1976,
+    series G.
+
+    Returns
+    -------
+    months : NumPy array of datetime64[M], (144,)
+    passengers : NumPy array of float, (144,)
+
+    Examples
+    --------
+    >>> from xprnn import datasets
+    >>> months, passengers = datasets.airline()
+    >>> str(months[0]), str(months[-1]), float(passengers[-1])
+    ('1949-01', '1960-12', 432.0)
+    """
+    months, passengers = _columns("airline.csv")
+    return np.asarray(months, "datetime64[M]"), np.asarray([float(p) for p in passengers])
+
+
+def _columns(name: str) -> Any:
+    """Return the columns of a file as tuples of str."""
+    lines = files("xprnn").joinpath("data", name).read_text().split()[1:]
+    return zip(*(line.split(",") for line in lines), strict=True)

@@ -204,13 +204,14 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     {'weight_ih_l0': (16, 3), 'weight_hh_l0': (16, 4),
      'weight_ih_l1': (16, 4), 'weight_hh_l1': (16, 4)}
     """
-    arrays, kinds = {}, set()
+    arrays, kinds = {}, {}
     for k, (layer, p) in enumerate(_flat(network, params, "torch")):
         both = isinstance(layer, Bidirectional)
         if both and layer.merge != "concat":
             raise ValueError(f"merge={layer.merge!r} is nothing that torch can express")
         inner = layer.layer if both else layer
-        kinds.add((_mode(inner.cell), inner.hidden_size, "both directions" if both else "one"))
+        directions = "two directions" if both else "one direction"
+        kinds[f"{_mode(inner.cell)} of size {inner.hidden_size} in {directions}"] = None
         for end, w in zip((f"l{k}", f"l{k}_reverse"), p if both else (p,), strict=False):
             arrays[f"weight_ih_{end}"] = w["W"].T.copy()
             arrays[f"weight_hh_{end}"] = w["U"].T.copy()
@@ -218,7 +219,7 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
             arrays[f"bias_hh_{end}"] = _recurrent_bias(w)[0]
     if len(kinds) > 1:
         raise ValueError(
-            f"all layers of a module of torch have one cell, size and direction, got {kinds}"
+            f"torch's modules have layers of one kind, got {', '.join(kinds)}"
         )
     return arrays
 

@@ -178,19 +178,15 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             raise ModelFileError(f"{path} is damaged or no .safetensors file: {error}") from error
     try:
         header = json.loads(text)
-        newer = header["format"] > FORMAT
+        written, number = header["xprnn"], header["format"]
+        older, newer = number < FORMAT, number > FORMAT
     except (ValueError, TypeError, KeyError) as error:
         raise ModelFileError(f"{path} holds no model of xprnn") from error
-    if header["format"] < FORMAT:
-        raise ModelFileError(
-            f"{path} was written by xprnn {header['xprnn']} in format {header['format']}, which "
-            f"this xprnn {__version__} no longer reads"
-        )
+    found = f"{path} was written by xprnn {written} in format {number}"
+    if older:
+        raise ModelFileError(f"{found}, which this xprnn {__version__} no longer reads")
     if newer:
-        raise ModelFileError(
-            f"{path} was written by xprnn {header['xprnn']} in format {header['format']}; this "
-            f"xprnn {__version__} reads up to {FORMAT}: update xprnn"
-        )
+        raise ModelFileError(f"{found}; this xprnn {__version__} reads up to {FORMAT}: update xprnn")
     return header, arrays
 
 
