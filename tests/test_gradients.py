@@ -89,8 +89,9 @@ def encoder_decoder(draw, features):
     writers = [draw(recurrent(r.hidden_size, r.cell.states)) for r in readers]
     below = draw(pointwise())
     if draw(st.booleans()):
-        readers = [Bidirectional(readers[0], draw(MERGES))]
-        writers = [writers[0], draw(recurrent(readers[0].layer.hidden_size, writers[0].cell.states))]
+        first = readers[0]
+        readers = [Bidirectional(first, draw(MERGES))]
+        writers = [draw(recurrent(first.hidden_size, first.cell.states)) for _ in range(2)]
     encoder = Stack((*below, *readers, *draw(pointwise())))
     if draw(st.booleans()):
         return EncoderDecoder(encoder, draw(feedback(features, *writers)))

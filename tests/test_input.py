@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn.backend import of, to_host
-from xprnn.layers import Dense, Recurrent, Stack
+from xprnn.backend import of
+from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau
+from xprnn.layers import Dense, Extend, Pool, Recurrent, Stack
 
 X = np.random.default_rng(1).standard_normal((3, 5, 2))
 Y = np.random.default_rng(2).standard_normal((3, 5, 1))
@@ -79,7 +80,7 @@ NO_SEQUENCES = {
     "an empty list": ([], r"is empty: \(0,\)"),
     "no features": (np.zeros((5, 0)), r"is empty: \(5, 0\)"),
     "no steps": (np.zeros((3, 0, 2)), r"is empty: \(3, 0, 2\)"),
-    "a number": (3.0, r"must be \(T,\), \(T, F\) .* or \(B, T, F\) .*, got 0 axes: \(\)"),
+    "a number": (3.0, r"must be \(T,\), \(T, .\) .* or \(B, T, .\) .*, got 0 axes: \(\)"),
     "four axes": (np.zeros((1, 2, 3, 4)), r"must be \(T,\).*, got 4 axes: \(1, 2, 3, 4\)"),
     "ragged": ([[1, 2], [3]], r"must be an array, got a ragged list: .* different lengths"),
     "masked": (np.ma.array(WAVE, mask=WAVE > 0), r"is a masked array, and its mask would be lost"),
@@ -153,20 +154,11 @@ SWAPPED = "looks as if its batch and time axes were swapped"
         (X, np.swapaxes(Y, 0, 1), rf"x has 3 .* of 5 .*, y 5 of 3; y {SWAPPED}"),
         (np.swapaxes(X, 0, 1), Y, rf"x has 5 .* of 3 .*, y 3 of 5; y {SWAPPED}"),
         (X[0], Y[0].T, r"x has 1 .* of 5 .*, y 1 of 1; y looks as if it were transposed: .*\(T, O"),
-        (
-            X,
-            Y[:, 0, 0],
-            r".*, y 1 of 3; y of one number a step for several sequences is \(B, T, 1\)",
-        ),
-        (
-            X,
-            Y[:, :, 0],
-            r".*, y 1 of 3; y of one number a step for several sequences is \(B, T, 1\)",
-        ),
+        (X, Y[:, :4], r"x has 3 .* of 5 .*, y 3 of 4; if y is what follows on x, .*'encoder_dec"),
         (
             X[:, :, 0],
-            Y,
-            r".*, y 3 of 5; x of one number a step for several sequences is \(B, T, 1\)",
+            np.concatenate([Y, Y]),
+            r"x has 1 sequence\(s\) of 3 step\(s\), y 6 of 5$",
         ),
     ],
     ids=lambda value: str(getattr(value, "shape", "")),
@@ -198,10 +190,14 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
             r"activation must be one of 'elu', .* or an object with f",
         ),
         ({"loss": "mes"}, ValueError, r"loss must be one of .*, got 'mes'; did you mean 'mse'\?"),
-        ({"loss": "zzz"}, ValueError, r"loss must be one of 'half_mse', .*, 'mse', got 'zzz'$"),
+        (
+            {"loss": "zzz"},
+            ValueError,
+            r"loss must be one of 'binary_.*', .*, 'pinball', got 'zzz'$",
+        ),
         ({"loss": None}, TypeError, r"loss must be one of .* or an object with .*, got None"),
         ({"optimizer": "adma"}, ValueError, r"optimizer must be .*; did you mean 'adam'\?"),
-        ({"optimizer": 3}, TypeError, r"optimizer must be one of 'adam', 'sgd' or an object w"),
+        ({"optimizer": 3}, TypeError, r"optimizer must be one of 'adam', .*'sgd' or an object w"),
         ({"backend": "nunpy"}, ValueError, r"backend must be .*; did you mean 'numpy'\?"),
         ({"backend": ""}, ValueError, r"backend must be one of .*, got ''$"),
         ({"backend": 3}, TypeError, r"backend must be a name such as 'numpy' or 'cupy:1', got 3"),
@@ -223,7 +219,7 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
         ({"learning_rate": 0}, ValueError, r"learning_rate must be a finite number above 0, got 0"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate must be .* above 0, got -0.1"),
         ({"learning_rate": float("nan")}, ValueError, r"learning_rate must be a finite .*got nan"),
-        ({"learning_rate": "fast"}, TypeError, r"learning_rate must be a number, got 'fast'"),
+        ({"learning_rate": "fast"}, TypeError, r"learning_rate must be a number or .*, got 'fast'"),
         ({"clip_norm": 0.0}, ValueError, r"clip_norm must be a finite number above 0, got 0.0"),
         ({"clip_norm": float("inf")}, ValueError, r"clip_norm must be a finite .* got inf"),
         ({"clip_norm": "1"}, TypeError, r"clip_norm must be a number, got '1'"),
@@ -232,8 +228,9 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
         ({"callbacks": 3}, TypeError, r"callbacks must be a sequence of callables, got 3"),
         ({"standardize": "no"}, TypeError, r"standardize must be True or False, got 'no'"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, got 'yes'"),
-        ({"validation_data": WAVE}, TypeError, r"validation_data must be a pair \(x, y\)"),
-        ({"validation_data": (X,)}, TypeError, r"validation_data must be a pair \(x, y\)"),
+        ({"validation_data": WAVE}, TypeError, r"validation_data must be \(x, y\), or \(x, y, ma"),
+        ({"validation_data": (X,)}, TypeError, r"validation_data must be \(x, y\), or \(x, y, ma"),
+        ({"validation_data": (X, Y, 0, 0)}, TypeError, r"validation_data must be \(x, y\), or \("),
         (
             {"validation_data": (X, Y)},
             ValueError,
@@ -249,9 +246,27 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
             ValueError,
             r"validation_data\[1\] must have 1 feature\(s\) as in training, got 2",
         ),
-        ({"network": NETWORK}, ValueError, r"the network gives 2 output\(s\), but y has 1"),
-        ({"network": NETWORK, "hidden_size": 3}, ValueError, r"hidden_size, .* with network= give"),
-        ({"network": NETWORK, "activation": "relu"}, ValueError, r".* with network= give them to"),
+        ({"network": NETWORK}, ValueError, r"the network gives 2 output\(s\), but this loss .* 1$"),
+        (
+            {"network": NETWORK, "hidden_size": 3},
+            ValueError,
+            r"hidden_size describe\(s\) the network that fit builds; with network= give them to",
+        ),
+        (
+            {"network": NETWORK, "activation": "relu", "cell": "lstm", "num_layers": 2},
+            ValueError,
+            r"cell, num_layers, activation describe\(s\) .* with network= give them to its layers",
+        ),
+        (
+            {"network": NETWORK, "dropout": 0.1, "pool": "max", "bidirectional": True},
+            ValueError,
+            r"bidirectional, dropout, pool describe\(s\) .* with network= give them to its layers",
+        ),
+        (
+            {"network": NETWORK, "feedback": True, "recurrent_dropout": 0.1},
+            ValueError,
+            r"recurrent_dropout, feedback describe\(s\) .* with network= give them to its layers",
+        ),
         ({"network": "lstm"}, TypeError, r"network must be an object with init, .*, got 'lstm'"),
         ({"network": Recurrent}, TypeError, r"network must be an object with init, .*, got <cl"),
     ],
@@ -260,6 +275,378 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
 def test_options_of_fit(options, error, message):
     with pytest.raises(error, match=f"^{message}"):
         fit(**options)
+
+
+LAST = Y[:, -1]
+LIST, LISTED = [X[0], X[1, :2], X[2, :3]], [Y[0], Y[1, :2], Y[2, :3]]
+FEW = [np.arange(5) < size for size in (5, 0, 3)]
+LABELS = np.array([0, 1, 1])
+
+
+def odd(**options):
+    return {"x": X, "y": Y, **options}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        # Which steps are valid
+        (odd(lengths=[5, 6, 1]), ValueError, r"lengths must be 1 to 5, .* got 6 for sequence 1$"),
+        (odd(lengths=[5, 0, 1]), ValueError, r"lengths must be 1 to 5, .* got 0 for sequence 1$"),
+        (odd(lengths=[5, 2, -1]), ValueError, r"lengths must be .* got -1 for sequence 2$"),
+        (odd(lengths=[5, 1]), ValueError, r"lengths must have shape \(3,\), one .* got \(2,\)$"),
+        (odd(lengths=5), ValueError, r"lengths must have shape \(3,\), one for each .* got \(\)$"),
+        (odd(lengths=[[5, 1, 2]]), ValueError, r"lengths must have .* got \(1, 3\)$"),
+        (odd(lengths=[5.0, 1, 2]), TypeError, r"lengths must be integers, got float64$"),
+        (odd(lengths=[True, True, True]), TypeError, r"lengths must be integers, got bool$"),
+        (odd(lengths=[5, None, 3]), TypeError, r"lengths must be integers, got object$"),
+        (
+            odd(x=LIST, y=LISTED, lengths=[5, 2, 3]),
+            ValueError,
+            r"lengths go with a padded array; x is a list, which has them$",
+        ),
+        (
+            odd(mask=np.ones((3, 4), bool)),
+            ValueError,
+            r"mask must have shape \(3, 5\), the steps of x, got \(3, 4\)$",
+        ),
+        (odd(mask=np.ones((3, 5, 1), bool)), ValueError, r"mask must .* got \(3, 5, 1\)$"),
+        (odd(mask=np.ones((5, 3), bool)), ValueError, r"mask must .*, got \(5, 3\)$"),
+        (odd(mask=np.ones((3, 5))), TypeError, r"mask must be of bool, True at .*, got float64$"),
+        (odd(mask=np.ones((3, 5), int)), TypeError, r"mask must be of bool, .*, got int64$"),
+        (
+            odd(mask=np.ones((3, 5), bool), lengths=[5, 5, 5]),
+            ValueError,
+            r"lengths and mask say the same; give one of them$",
+        ),
+        (odd(mask=np.stack(FEW)), ValueError, r"mask leaves no valid step in sequence 1$"),
+        (
+            odd(x=LIST, y=LISTED, mask=[np.ones(5, bool), np.zeros(2, bool), np.ones(3, bool)]),
+            ValueError,
+            r"mask leaves no valid step in sequence 1$",
+        ),
+        (
+            odd(x=LIST, y=LISTED, mask=[np.ones(5, bool)] * 3),
+            ValueError,
+            r"mask must be a list of arrays of bool, \(T_i,\) for each of the 3 sequences of x$",
+        ),
+        (odd(x=LIST, y=LISTED, mask=np.ones((3, 5), bool)), ValueError, r"mask must be a list"),
+        (odd(x=LIST, y=LISTED, mask=[np.ones(5)] * 3), ValueError, r"mask must be a list"),
+        # Lists of sequences
+        (
+            odd(x=LIST, y=[Y[0], Y[1, :3], Y[2, :3]]),
+            ValueError,
+            r"y\[1\] must have 2 step\(s\), as x\[1\], and 1 output\(s\), got \(3, 1\)$",
+        ),
+        (odd(x=LIST, y=[Y[0], X[1, :2], Y[2, :3]]), ValueError, r"y\[1\] must .* got \(2, 2\)$"),
+        (odd(x=LIST, y=LISTED[:2]), ValueError, r"x has 3 sequence\(s\), y 2$"),
+        (odd(x=LIST, y=[Y[0], Y[1, :2, 0], Y[2, :3]]), ValueError, r"y must be a list of \(T_i, O"),
+        (
+            odd(x=LIST, y=LISTED, mode="many_to_one"),
+            ValueError,
+            r"y is a list of different lengths, which mode='many_to_one' .* \(B, O\) or \(B,\)$",
+        ),
+        (
+            odd(x=LIST, y=LISTED, mode="encoder_decoder"),
+            ValueError,
+            r"y is a list of .*\(B, k, O\)",
+        ),
+        (
+            odd(x=[X[0], X[1, :2, :1], X[2, :3]], y=LISTED),
+            ValueError,
+            r"x\[1\] must have 2 feature\(s\), as x\[0\] has, got 1$",
+        ),
+        (odd(x=[X[0], X[1, :0], X[2]], y=LAST), ValueError, r"x\[1\] is empty: \(0, 2\)$"),
+        (
+            odd(x=[X[0], with_value(X[1, :2], (1, 0), np.nan), X[2]], y=LAST),
+            ValueError,
+            r"x\[1\] must be finite, got nan at index \(1, 0\) \(1 of 4 values",
+        ),
+        (
+            odd(x=LIST, y=[Y[0], Y[1, :2], with_value(Y[2, :3], (2, 0), np.inf)]),
+            ValueError,
+            r"y\[2\] must be finite, got inf at index \(2, 0\) \(1 of 3 values",
+        ),
+        (
+            odd(x=[X[0, :, 0], X[1, :2, 0]], y=LAST[:2]),
+            ValueError,
+            r"x\[0\] must be \(T_i, F\), .*5,",
+        ),
+        (
+            odd(x=[X[0], X[1, :2, 0]], y=LAST[:2]),
+            ValueError,
+            r"x\[1\] must be \(T_i, F\), .* \(2,\)",
+        ),
+        (
+            odd(y=with_value(LAST, (2, 0), np.nan)),
+            ValueError,
+            r"y must be finite, .* \(2, 0\) \(1 o",
+        ),
+        (
+            odd(y=with_value(LAST[:, 0], 2, np.nan)),
+            ValueError,
+            r"y must be finite, .* \(2,\) \(1 of",
+        ),
+        (
+            odd(y=with_value(Y[:, :, 0], (1, 4), np.nan), mode="many_to_many", lengths=[5, 5, 2]),
+            ValueError,
+            r"y must be finite, got nan at index \(1, 4\)",
+        ),
+        # Modes
+        (odd(mode="many_to_ones"), ValueError, r"mode must .*; did you mean 'many_to_one'\?$"),
+        (odd(mode=3), ValueError, r"mode must be one of 'encoder_decoder', .*, got 3$"),
+        (
+            odd(y=Y[:, :, 0]),
+            ValueError,
+            r"y \(3, 5\) for x \(3, 5, 2\) can be one number at each step or several at the end: "
+            r"give mode='many_to_many' or mode='many_to_one', or y as \(B, T, O\)$",
+        ),
+        (odd(x=X[:, :1], y=LAST), ValueError, r"y .* give mode='many_to_many' or mode='many_to_on"),
+        (
+            odd(x=X[:, :1], y=X[:, 0]),
+            ValueError,
+            r"y .* give mode='one_to_many' or mode='many_to_on",
+        ),
+        (
+            odd(x=X[:, :, 0]),
+            ValueError,
+            r"x \(3, 5\) for y \(3, 5, 1\) can be one number at each step or the features of one "
+            r"step: give x as \(B, T, F\), or mode='one_to_many'$",
+        ),
+        (
+            odd(x=X[:, :, 0], mode="many_to_many"),
+            ValueError,
+            r".* y 3 of 5; x of one number a step for several sequences is \(B, T, 1\)$",
+        ),
+        (odd(y=Y[:, :3]), ValueError, r"x and y must .*; if y is what .* mode='encoder_decoder'$"),
+        (odd(x=LIST, y=Y[:, :3]), ValueError, r"x and y must have .* mode='encoder_decoder'$"),
+        (odd(mode="many_to_one"), ValueError, r"x and y do not fit mode='many_to_one': .* 3 of 5$"),
+        (
+            odd(mode="one_to_many"),
+            ValueError,
+            r"x and y do not fit mode='one_to_many': x has 3 .* 5",
+        ),
+        (
+            odd(x=X[0], y=Y[0], mode="many_to_one"),
+            ValueError,
+            r"mode='many_to_one' needs several s",
+        ),
+        # Networks
+        (odd(cell="lstmm"), ValueError, r"cell must be one of .*; did you mean 'lstm'\?$"),
+        (odd(cell=3), TypeError, r"cell must be one of 'elman', .* an object with forward, back"),
+        (
+            odd(cell=xprnn.cells.LSTM(), activation="relu"),
+            ValueError,
+            r"activation goes with a cell by name; give it to the cell itself$",
+        ),
+        (odd(dropout=1.0, num_layers=2), ValueError, r"dropout must be .* below 1, got 1.0$"),
+        (
+            odd(dropout=-0.1, num_layers=2),
+            ValueError,
+            r"dropout must be .* at least 0 .*, got -0.1$",
+        ),
+        (
+            odd(dropout=0.5),
+            ValueError,
+            r"dropout acts between recurrent layers and has no effect with num_layers=1; recurr",
+        ),
+        (odd(recurrent_dropout=1.0), ValueError, r"recurrent_dropout must be .*below 1, got 1.0$"),
+        (odd(recurrent_dropout="a"), TypeError, r"recurrent_dropout must be a number, got 'a'$"),
+        (odd(bidirectional="yes"), TypeError, r"bidirectional must be True or False, got 'yes'$"),
+        (odd(feedback=1), TypeError, r"feedback must be True or False, got 1$"),
+        (odd(pool="max"), ValueError, r"pool is for many_to_one, and x and y are many_to_many$"),
+        (odd(y=LAST, pool="maxi"), ValueError, r"pool must be one of .*; did you mean 'max'\?$"),
+        (odd(feedback=True), ValueError, r"feedback is for one_to_many and .* are many_to_many$"),
+        (odd(y=LAST, feedback=True), ValueError, r"feedback is for .* are many_to_one$"),
+        (
+            odd(x=X[:, 0], feedback=True),
+            ValueError,
+            r"Feedback needs as many outputs as features, got 1 output\(s\) for 2 feature\(s\)$",
+        ),
+        (
+            odd(y=Y[:, :3], mode="encoder_decoder", bidirectional=True),
+            ValueError,
+            r"bidirectional needs the whole sequence at once, which a network that writes",
+        ),
+        (
+            odd(x=X[:, 0], y=X, feedback=True, bidirectional=True),
+            ValueError,
+            r"bidirectional needs the whole sequence at once, which a network that writes",
+        ),
+        (
+            odd(network=Stack((Recurrent(2), Pool("last"), Dense(1)))),
+            ValueError,
+            r"the network gives other steps than x has, but x and y are many_to_many$",
+        ),
+        (
+            odd(y=LAST, network=Stack((Recurrent(2), Dense(1)))),
+            ValueError,
+            r"the network gives an output at every step, but x and y are many_to_one$",
+        ),
+        (
+            odd(x=X[:, 0], network=Stack((Extend(3), Recurrent(2), Dense(1)))),
+            ValueError,
+            r"y must have 3 step\(s\), as the network gives, got 5$",
+        ),
+        (
+            odd(y=LAST, network=Stack((Extend(3), Recurrent(2), Dense(1)))),
+            ValueError,
+            r"y must have 3 step\(s\), as the network gives, got 1$",
+        ),
+        # Time
+        (odd(bidirectional=True, tbptt=2), ValueError, r"tbptt cuts sequences in time, and this n"),
+        (odd(bidirectional=True, checkpoint_every=2), ValueError, r"checkpoint_every cuts sequenc"),
+        (odd(x=X[:, 0], tbptt=2), ValueError, r"tbptt cuts sequences in time, and this network mu"),
+        (
+            odd(y=Y[:, :3], mode="encoder_decoder", checkpoint_every=2),
+            ValueError,
+            r"checkpoint_every cuts sequences in time, and this network must see them whole",
+        ),
+        (odd(y=LAST, tbptt=2), ValueError, r"tbptt updates after every chunk and so needs outputs"),
+        (odd(tbptt=0), ValueError, r"tbptt must be at least 1, got 0$"),
+        (odd(tbptt=2.0), TypeError, r"tbptt must be an integer, got 2.0$"),
+        (odd(checkpoint_every=0), ValueError, r"checkpoint_every must be at least 1, got 0$"),
+        (odd(checkpoint_every=True), TypeError, r"checkpoint_every must be an integer, got True$"),
+        # Penalties and schedules
+        (
+            odd(penalty=0.1),
+            TypeError,
+            r"penalty must be an object with gradient, constrain, got 0.1",
+        ),
+        (
+            odd(learning_rate=xprnn.schedules.Step),
+            TypeError,
+            r"learning_rate must be a number or a",
+        ),
+        # Labels
+        (
+            odd(y=np.array([0, -1, 2]), loss="cross_entropy"),
+            ValueError,
+            r"y must hold class labels 0, 1, 2, …, got -1 at step 0 of sequence 1$",
+        ),
+        (
+            odd(y=with_value(Y * 0, (2, 4, 0), 0.5), loss="cross_entropy"),
+            ValueError,
+            r"y must hold class labels 0, 1, 2, …, got 0.5 at step 4 of sequence 2$",
+        ),
+        (
+            odd(y=np.array([0, 1, 3]), loss=xprnn.losses.CrossEntropy(num_classes=3)),
+            ValueError,
+            r"y must hold class labels 0 to 2, got 3 at step 0 of sequence 2$",
+        ),
+        (
+            odd(y=np.array([[0, 1], [0.5, 0.6], [1, 0]]), loss="cross_entropy"),
+            ValueError,
+            r"y must hold probabilities that sum to 1, or class .*, got 0.5, 0.6 .* sequence 1$",
+        ),
+        (
+            odd(y=np.array([0, 1, 3]), loss="binary_cross_entropy"),
+            ValueError,
+            r"y must hold numbers from 0 to 1, got 3 at step 0 of sequence 2$",
+        ),
+        (
+            odd(y=LABELS, loss="cross_entropy", validation_data=(X, np.array([0, 2, 1]))),
+            ValueError,
+            r"validation_data\[1\] needs 3 outputs, but y has 2: it holds labels that y lacks",
+        ),
+        (
+            odd(y=LABELS, loss="cross_entropy", validation_data=(X, np.array([0, 0.5, 1]))),
+            ValueError,
+            r"validation_data\[1\]: y must hold class labels .*, got 0.5 at step 0 of sequence 1$",
+        ),
+        # Validation data of another kind
+        (
+            odd(y=LAST, validation_data=(X, Y)),
+            ValueError,
+            r".*do not fit mode='many_to_one': valid",
+        ),
+        (odd(validation_data=(X, LAST)), ValueError, r"validation_data\[0\] and .* same lengths"),
+        (
+            odd(x=X[:, 0], validation_data=(X[:, 0], Y[:, :3])),
+            ValueError,
+            r"validation_data\[1\] must have 5 step\(s\), as the network gives, got 3$",
+        ),
+        (
+            odd(validation_data=(X, Y, np.ones((3, 4), bool))),
+            ValueError,
+            r"mask must have shape \(3, 5\), the steps of validation_data\[0\], got \(3, 4\)$",
+        ),
+        (
+            odd(validation_data=(X, Y, np.stack(FEW))),
+            ValueError,
+            r"mask leaves no valid step in sequence 1$",
+        ),
+    ],
+    ids=lambda value: ", ".join(k for k in value if k not in "xy") if type(value) is dict else "",
+)
+def test_what_does_not_go_together(options, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        fit(**options)
+
+
+def test_what_a_model_cannot_do():
+    """With sequences of a kind that its network does not take."""
+    both, last = fit(X, X, bidirectional=True), fit(X, LAST)
+    for model in (both, last, fit(X[:, 0], X), fit(X, X[:, :2], mode="encoder_decoder")):
+        with pytest.raises(ValueError, match=r"^forecast runs the network step by step, each outp"):
+            model.forecast(X, 2)
+    with pytest.raises(ValueError, match=r"^predict_proba needs .*; this one has HalfMSE\(\)$"):
+        last.predict_proba(X)
+    with pytest.raises(ValueError, match=r"^y must have 5 step\(s\), as the network gives, got 3$"):
+        fit(X[:, 0], X).evaluate(X[:, 0], X[:, :3])
+    with pytest.raises(ValueError, match=r"^mode='many_to_one' needs several sequences"):
+        last.evaluate(X[0], LAST[0])
+    for call in (last.predict, last.predict_proba, lambda x, **o: last.evaluate(x, LAST, **o)):
+        if call != last.predict_proba:
+            with pytest.raises(ValueError, match=r"^lengths must be 1 to 5, the steps of x, got 6"):
+                call(X, lengths=[5, 6, 5])
+            with pytest.raises(ValueError, match=r"^mask leaves no valid step in sequence 1$"):
+                call(X, mask=np.stack(FEW))
+    with pytest.raises(
+        ValueError, match=r"^x\[1\] must have 2 feature\(s\), as x\[0\] has, got 1$"
+    ):
+        last.predict([X[0], X[1, :, :1]])
+    with pytest.raises(ValueError, match=r"^state\[0\] must have shape \(3, 2\), got \(2, 2\)$"):
+        fit(X, Y).predict(X, state=(np.zeros((2, 2)),))
+    with pytest.raises(ValueError, match=r"^state must be a tuple of 3 array\(s\), .* of 1$"):
+        last.predict(X, state=(np.zeros((3, 2)),))  # the pool has a state as well
+    with pytest.raises(ValueError, match=r"^state must be a tuple of 2 array\(s\), .* of 1$"):
+        fit(X, Y, cell="lstm").predict(X, state=(np.zeros((3, 2)),))
+
+
+def test_callbacks_that_cannot_work(tmp_path):
+    for build, error, message in (
+        (lambda: EarlyStopping(0), ValueError, "patience must be at least 1, got 0"),
+        (lambda: EarlyStopping(monitor="acc"), ValueError, "monitor must be one of 'loss', 'val_l"),
+        (
+            lambda: EarlyStopping(min_delta=-1),
+            ValueError,
+            "min_delta must be .* at least 0, got -1",
+        ),
+        (
+            lambda: ReduceOnPlateau(1.0),
+            ValueError,
+            "factor must be .* above 0 and below 1, got 1.0",
+        ),
+        (lambda: ReduceOnPlateau(patience=-1), ValueError, "patience must be at least 0, got -1"),
+        (
+            lambda: Checkpoint("model.pkl"),
+            ValueError,
+            r"path must end in .npz or .safetensors, got",
+        ),
+        (lambda: Checkpoint(tmp_path / "no" / "m.npz"), FileNotFoundError, "there is no folder '"),
+        (lambda: Checkpoint("m.npz", every=0), ValueError, "every must be at least 1, got 0"),
+        (lambda: Log(write=3), TypeError, "write must be callable, got 3"),
+        (lambda: Log(2.5), TypeError, "every must be an integer, got 2.5"),
+    ):
+        with pytest.raises(error, match=f"^{message}"):
+            build()
+    for callback in (EarlyStopping(monitor="val_loss"), ReduceOnPlateau(monitor="val_loss")):
+        with pytest.raises(ValueError, match=r"^monitor='val_loss' needs validation_data$"):
+            fit(callbacks=[callback])
+    for factor, error in ((0, ValueError), ("half", TypeError), (float("inf"), ValueError)):
+        with pytest.raises(error, match=r"^factor must be a"):
+            fit(callbacks=[lambda training, by=factor: training.multiply_learning_rate(by)])
 
 
 @pytest.mark.parametrize(
@@ -289,9 +676,14 @@ def test_options_of_fit(options, error, message):
             r"recurrent_initializer must be one of 'glorot_normal', .* or an object with __call_",
         ),
         (
-            lambda: Recurrent(3, cell="elman"),
+            lambda: Recurrent(3, cell="elmann"),
+            ValueError,
+            r"cell must be one of .*, got 'elmann'; did you mean 'elman'\?",
+        ),
+        (
+            lambda: Recurrent(3, cell=3),
             TypeError,
-            r"cell must be an object with forward, back",
+            r"cell must be one of 'elman', .* or an object with forward, back",
         ),
         (lambda: Stack(()), ValueError, r"layers must hold at least one layer, got none"),
         (lambda: Stack((3,)), TypeError, r"layer must be an object with init, .*, got 3"),
@@ -316,7 +708,7 @@ def test_features_at_predict(model, x):
 
 
 def test_outputs_at_evaluate(model):
-    with pytest.raises(ValueError, match=r"^y must have 1 output\(s\), got 2"):
+    with pytest.raises(ValueError, match=r"^the network gives 1 output\(s\), but .* needs 2"):
         model.evaluate(X, X)
 
 
@@ -502,31 +894,47 @@ def axes(*lengths):
     return st.lists(st.integers(0, 3), min_size=0, max_size=4).map(tuple) | st.just(lengths)
 
 
+SAME, FIT = "x and y must have the same lengths", "x and y do not fit mode='{}'"
+
+
+def ruled(x, y):
+    """Return the shape of the prediction for shapes of x and y, or the beginning of the error."""
+    for name, shape in (("x", x), ("y", y)):
+        if len(shape) not in (1, 2, 3):
+            return f"{name} must be"
+        if 0 in shape:
+            return f"{name} is empty"
+    if len(x) == 2 and len(y) == 3 and x[0] == y[0] > 1:
+        return f"x {x} for y {y} can be one number" if x[1] == y[1] else y
+    if len(x) < 3:
+        own = y if len(y) < 3 else y[1:]
+        return own if (len(y) < 3 or y[0] == 1) and own[0] == x[0] else SAME
+    batch, steps, _ = x
+    if len(y) == 2 and (y == x[:2] or steps == 1):
+        return f"y {y} for x {x} can be one number"
+    mode = "many_to_many"
+    if len(y) < 3 or y[1] == 1 < steps:
+        mode = "many_to_one"
+    elif steps == 1 < y[1]:
+        mode = "one_to_many"
+    fits = y[0] == batch and (mode != "many_to_many" or y[1] == steps)
+    return y if fits else SAME if mode == "many_to_many" else FIT.format(mode)
+
+
 @given(
     shapes=st.tuples(axes(), axes())
     | st.tuples(*[st.integers(0, 3)] * 3).flatmap(
-        lambda n: st.tuples(axes(*n), st.sampled_from([n, (*n[:2], 1), n[1:], n[1:2]]))
+        lambda n: st.tuples(
+            axes(*n), st.sampled_from([n, (*n[:2], 1), n[:2], n[1:], n[1:2], n[:1]])
+        )
     )
 )
+@settings(max_examples=60)
 def test_any_shapes_work_or_are_refused_with_the_name_of_the_argument(shapes):
     x, y = (np.random.default_rng(0).random(shape) for shape in shapes)
-
-    def sizes(shape):
-        if len(shape) not in (1, 2, 3) or 0 in shape:
-            return None
-        return {1: (1, *shape), 2: (1, shape[0]), 3: shape[:2]}[len(shape)]
-
-    if sizes(x.shape) is None:
-        expected = "^x (must be|is empty)"
-    elif sizes(y.shape) is None:
-        expected = "^y (must be|is empty)"
-    elif sizes(x.shape) != sizes(y.shape):
-        expected = "^x and y must have the same lengths"
-    else:
-        predicted = fit(x, y).predict(x)
-        assert to_host(predicted).size == y.size
-        if x.ndim == y.ndim:
-            assert predicted.shape == y.shape
+    expected = ruled(*shapes)
+    if isinstance(expected, tuple):
+        assert fit(x, y).predict(x).shape == expected
         return
-    with pytest.raises(ValueError, match=expected):
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}"):
         fit(x, y)

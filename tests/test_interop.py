@@ -1,5 +1,6 @@
 """Weights of torch and Keras: there and back, and the same outputs as theirs."""
 
+import importlib
 import os
 from types import SimpleNamespace
 
@@ -37,12 +38,15 @@ def torch():
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = pytest.importorskip("keras", reason="the oracle is Keras, which is not installed")
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield keras
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
+    dtypes = importlib.import_module("keras.src.backend.common.dtypes")
+    with pytest.MonkeyPatch.context() as patch:  # on torch it would multiply in float32
+        patch.setitem(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+        floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+        keras.config.set_floatx("float64")
+        keras.config.set_dtype_policy("float64")
+        yield keras
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
 
 
 def draw(network, features, rng):
@@ -169,7 +173,10 @@ SMALL = Recurrent(2)
         (Bidirectional(SMALL, "sum"), "merge='sum'"),
         (Stack((SMALL, Dense(1))), r"Dense is no recurrent layer.*network.layers\[:n\]"),
         (Stack((SMALL, LayerNorm())), "LayerNorm is no recurrent layer"),
-        (Stack((SMALL, Recurrent(3))), "one kind, got RNN_TANH of size 2 in one direction, .* of size 3"),
+        (
+            Stack((SMALL, Recurrent(3))),
+            "one kind, got RNN_TANH of size 2 in one direction, .* of size 3",
+        ),
         (Stack((SMALL, Recurrent(2, "gru"))), "one kind, got .*GRU"),
         (Stack((SMALL, Recurrent(2, Elman("relu")))), "one kind, got .*RNN_RELU"),
         (Stack((SMALL, Bidirectional(SMALL))), "one kind, got .* in two directions"),

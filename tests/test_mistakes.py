@@ -216,7 +216,11 @@ IN_GRU = {
 }
 
 IN_RESET = {
-    "h(t-1) gets nothing through the reset": (gru, "return dz, dz, da * r", "return dz, dz, 0 * da"),
+    "h(t-1) gets nothing through the reset": (
+        gru,
+        "return dz, dz, da * r",
+        "return dz, dz, 0 * da",
+    ),
     "the reset gate is not multiplied with h(t-1)": (
         gru,
         "self.activation.backward(da * h, z_r, r, xp=xp)",

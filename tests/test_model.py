@@ -195,8 +195,10 @@ def test_evaluate(place, trained, dtype):
         "mse": (e**2).mean(),
         "mae": abs(e).mean(),
         "huber": np.where(abs(e) <= 1, e**2 / 2, abs(e) - 0.5).mean(),
+        "pinball": abs(e).mean() / 2,
     }
-    assert sorted(expected) == sorted(losses.TABLE)
+    elsewhere = ["binary_cross_entropy", "cross_entropy", "gaussian_nll"]
+    assert sorted([*expected, *elsewhere]) == sorted(losses.TABLE)
     rel = 1e-12 if dtype == "float64" else 1e-5
     for name, value in expected.items():
         got = model.evaluate(place.array(X, dtype), place.array(Y, dtype), loss=name)
@@ -206,6 +208,54 @@ def test_evaluate(place, trained, dtype):
     huber = losses.Huber(0.5)
     by_hand = np.where(abs(e) <= 0.5, e**2 / 2, 0.5 * (abs(e) - 0.25)).mean()
     assert model.evaluate(X, Y, loss=huber) == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_evaluate_by_the_loss_of_the_training(place, standardize):
+    """Of one mean and variance, of quantiles, of labels and of answers, written out."""
+    options = {"backend": str(place.backend), "standardize": standardize}
+    y = 10 * Y[:, :, :1] + 40
+    model = fit(y=y, loss="gaussian_nll", **options)
+    mean, log_variance = np.split(model.predict(X), 2, -1)
+    expected = 0.5 * (log_variance + (y - mean) ** 2 / np.exp(log_variance))
+    assert model.evaluate(X, y) == pytest.approx(expected.mean(), rel=1e-12)
+
+    model = fit(y=y, loss=losses.Pinball((0.1, 0.9)), **options)
+    e = y - model.predict(X)
+    expected = np.where(e > 0, [0.1, 0.9], [-0.9, -0.1]) * e
+    assert model.evaluate(X, y) == pytest.approx(expected.mean(), rel=1e-12)
+
+    labels = np.digitize(X[:, :, 0], [-0.5, 0.5])
+    for y in (labels[:, :, None], np.eye(3)[labels]):
+        model = fit(y=y, loss="cross_entropy", **options)
+        p = model.predict_proba(X)
+        np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-12)
+        scores = np.exp(model.predict(X))
+        np.testing.assert_allclose(p, scores / scores.sum(-1, keepdims=True), rtol=1e-10)
+        expected = -np.log(np.take_along_axis(p, labels[:, :, None], -1)).mean()
+        assert model.evaluate(X, y) == pytest.approx(expected, rel=1e-10)
+        few = np.minimum(labels, 1)  # fewer classes than there are outputs
+        expected = -np.log(np.take_along_axis(p, few[:, :, None], -1)).mean()
+        assert model.evaluate(X, few[:, :, None]) == pytest.approx(expected, rel=1e-10)
+
+    answers = (X > 0).astype("int64")
+    model = fit(y=answers, loss="binary_cross_entropy", **options)
+    p = model.predict_proba(X)
+    np.testing.assert_allclose(p, 1 / (1 + np.exp(-model.predict(X))), rtol=1e-10)
+    expected = -np.log(np.where(answers == 1, p, 1 - p)).mean()
+    assert model.evaluate(X, answers) == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_loss_that_does_not_fit_the_outputs_is_no_number():
+    """Not one of a broadcast."""
+    y = Y[:, :, :1]
+    for loss in ("gaussian_nll", losses.Pinball((0.1, 0.9))):
+        for other in ("mse", "half_mse", losses.Pinball((0.1, 0.5, 0.9))):
+            with pytest.raises(ValueError, match=r"^the network gives 2 output\(s\), but this lo"):
+                fit(y=y, loss=loss).evaluate(X, y, loss=other)
+    labels = np.digitize(X[:, :, :1], [-0.5, 0.5])
+    with pytest.raises(ValueError, match=r"^the network gives 3 output\(s\), but .* needs 1"):
+        fit(y=labels, loss="cross_entropy").evaluate(X, labels, loss="mse")
 
 
 def test_evaluate_takes_y_in_any_dtype(place, trained):

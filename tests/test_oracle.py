@@ -8,20 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xprnn import activations, losses, optimizers, schedules, tree, value_and_grad
-from xprnn.cells import Elman
-from xprnn.layers import Dense, Recurrent, Stack
+from xprnn import activations, interop, losses, optimizers, schedules, tree
+from xprnn.cells import LSTM, Elman, GRUResetBefore
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    LayerNorm,
+    Pool,
+    Recurrent,
+    Stack,
+)
+from xprnn.noise import Noise
 
 torch = pytest.importorskip("torch", reason="the oracle is torch, which is not installed")
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def close(ours, theirs):
-    """Assert equality to 1e-12 of the largest number."""
+def close(ours, theirs, largest=1e-300):
+    """Assert equality to 1e-12 of the largest number, of theirs or given."""
     theirs = theirs.detach().numpy()
     assert ours.shape == theirs.shape
-    scale = max(1e-300, np.abs(theirs).max())
+    scale = max(largest, np.abs(theirs).max())
     np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=1e-12)
 
 
@@ -74,6 +86,140 @@ def test_rnn_of_torch(activation, num_layers, sizes, steps, seed):
         close(grads[i]["b"][0], getattr(rnn, f"bias_ih_l{i}").grad)
     close(grads[-1]["W"].T, linear.weight.grad)
     close(grads[-1]["b"][0], linear.bias.grad)
+
+
+@given(
+    name=st.sampled_from(["LSTM", "GRU"]),
+    num_layers=st.integers(1, 3),
+    both=st.booleans(),
+    sizes=st.tuples(*[st.integers(1, 4)] * 2),
+    lengths=st.lists(st.integers(1, 7), min_size=1, max_size=4),
+    padding=st.integers(0, 2),
+    seed=SEEDS,
+)
+def test_lstm_and_gru_of_torch(name, num_layers, both, sizes, lengths, padding, seed):
+    """With the lengths of a packed sequence, in both directions: all values, all gradients."""
+    (features, hidden), batch, steps = sizes, len(lengths), max(lengths)
+    rng = np.random.default_rng(seed)
+    layer = Recurrent(hidden, name.lower())
+    network = Stack((Bidirectional(layer) if both else layer,) * num_layers)
+    params = tree.map(lambda a: rng.standard_normal(a.shape), network.init(rng, features)[0])
+    kept = np.arange(steps + padding)[:, None, None] < np.array(lengths)[:, None]
+    x = np.where(kept, rng.standard_normal((*kept.shape[:2], features)), np.nan)
+    y = rng.standard_normal((*kept.shape[:2], hidden * (2 if both else 1)))
+    state = tree.map(
+        lambda s: rng.standard_normal(s.shape), network.initial_state(params, batch, xp=np)
+    )
+    parts = [tree.leaves(state)[k :: layer.cell.states] for k in range(layer.cell.states)]
+
+    module = getattr(torch.nn, name)(
+        features, hidden, num_layers, bidirectional=both, dtype=torch.float64
+    )
+    loaded = interop.to_torch(network, params)
+    module.load_state_dict({n: torch.tensor(a) for n, a in loaded.items()})
+    tx = torch.tensor(x[:steps], requires_grad=True)
+    starts = [torch.tensor(np.stack(part), requires_grad=True) for part in parts]
+    packed = torch.nn.utils.rnn.pack_padded_sequence(tx, lengths, enforce_sorted=False)
+    out, ends = module(packed, tuple(starts) if name == "LSTM" else starts[0])
+    ends = ends if name == "LSTM" else (ends,)
+    ty, _ = torch.nn.utils.rnn.pad_packed_sequence(out, total_length=steps + padding)
+    error = torch.where(torch.tensor(kept), ty - torch.tensor(y), 0.0)
+    (0.5 * (error**2).sum() / sum(lengths) + sum((e**2).sum() for e in ends) / 2).backward()
+
+    mask = kept if padding or len(set(lengths)) > 1 else None
+    y_hat, end, cache = network.forward(params, x, state, mask, xp=np)
+    _, dy = losses.HalfMSE()(y_hat, y, mask, xp=np)
+    grads, dx, dstate = network.backward(params, dy, end, cache, xp=np)
+    largest = max(float(p.grad.abs().max()) for p in module.parameters())
+    close(y_hat, ty)
+    close(dx[:steps], torch.where(torch.tensor(kept[:steps]), tx.grad, 0.0), largest)
+    assert not dx[steps:].any()
+    for k in range(layer.cell.states):
+        close(np.stack(tree.leaves(end)[k :: layer.cell.states]), ends[k])
+        close(np.stack(tree.leaves(dstate)[k :: layer.cell.states]), starts[k].grad, largest)
+    for key, grad in interop.to_torch(network, grads).items():
+        theirs = getattr(module, key).grad
+        if key.startswith("bias_hh"):  # of which v is the candidate's part
+            if name == "LSTM":
+                continue
+            grad, theirs = grad[2 * hidden :], theirs[2 * hidden :]
+        close(grad, theirs, largest)
+
+
+def by_hand(cell, params, x, state, mask):
+    """A cell with weights of its own, or with two products, written as torch's tensors read it."""
+    W, U, b = params["W"], params["U"], params["b"]
+    H, outputs = U.shape[0], []
+    cut = lambda a: [a[:, k * H : (k + 1) * H] for k in range(cell.gates)]  # noqa: E731
+    h, *rest = state
+    for t in range(len(x)):
+        p, q = cut(x[t] @ W + b), cut(h @ U)
+        if isinstance(cell, LSTM):
+            (c,) = rest
+            v_i, v_f, v_o = params["v"][:, :H], params["v"][:, H : 2 * H], params["v"][:, 2 * H :]
+            i = torch.sigmoid(p[0] + q[0] + v_i * c)
+            f = torch.sigmoid(p[1] + q[1] + v_f * c)
+            new_c = f * c + i * torch.tanh(p[2] + q[2])
+            o = torch.sigmoid(p[3] + q[3] + v_o * new_c)
+            new, rest = o * torch.tanh(new_c), [torch.where(mask[t], new_c, c)]
+        else:
+            r, z = torch.sigmoid(p[0] + q[0]), torch.sigmoid(p[1] + q[1])
+            n = torch.tanh(p[2] + (r * h) @ U[:, 2 * H :])
+            new = (1 - z) * n + z * h
+        h = torch.where(mask[t], new, h)
+        outputs.append(torch.where(mask[t], h, 0.0))
+    return torch.stack(outputs), (h, *rest)
+
+
+@pytest.mark.parametrize("cell", [LSTM(peepholes=True), GRUResetBefore()])
+@given(sizes=st.tuples(*[st.integers(1, 4)] * 3), steps=st.integers(1, 7), seed=SEEDS)
+def test_peepholes_and_reset_before_by_hand(cell, sizes, steps, seed):
+    """torch's modules have neither."""
+    (features, hidden, batch), rng = sizes, np.random.default_rng(seed)
+    layer = Recurrent(hidden, cell)
+    params = tree.map(lambda a: rng.standard_normal(a.shape), layer.init(rng, features)[0])
+    x = rng.standard_normal((steps, batch, features))
+    mask = rng.random((steps, batch, 1)) < 0.7
+    state = tuple(rng.standard_normal((batch, hidden)) for _ in range(cell.states))
+    point = {"params": params, "x": x, "state": state}
+    tensors = tree.map(lambda a: torch.tensor(a, requires_grad=True), point)
+    ty, tend = by_hand(cell, tensors["params"], tensors["x"], tensors["state"], torch.tensor(mask))
+    sum((a**2).sum() / 2 for a in (ty, *tend)).backward()
+
+    y, end, cache = layer.forward(params, x, state, mask, xp=np)
+    grads, dx, dstate = layer.backward(params, y, end, cache, xp=np)
+    close(y, ty)
+    for ours, theirs in zip(end, tend, strict=True):
+        close(ours, theirs)
+    ours, theirs = tree.flatten({"params": grads, "x": dx, "state": dstate}), tree.flatten(tensors)
+    largest = max(float(t.grad.abs().max()) for t in theirs.values())
+    for key, grad in ours.items():
+        close(grad, theirs[key].grad, largest)
+
+
+@given(
+    features=st.integers(2, 6),
+    eps=st.sampled_from([1e-5, 1e-2]),
+    scale=st.sampled_from([0.1, 1.0, 100.0]),
+    seed=SEEDS,
+)
+def test_layer_norm_of_torch(features, eps, scale, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = scale * rng.standard_normal((4, 3, features)), rng.standard_normal((4, 3, features))
+    params = {"g": rng.standard_normal((1, features)), "b": rng.standard_normal((1, features))}
+    norm = torch.nn.LayerNorm(features, eps, dtype=torch.float64)
+    norm.load_state_dict(
+        {"weight": torch.tensor(params["g"][0]), "bias": torch.tensor(params["b"][0])}
+    )
+    tx = torch.tensor(x, requires_grad=True)
+    ty = norm(tx)
+    (ty * torch.tensor(dy)).sum().backward()
+    y, _, cache = LayerNorm(eps).forward(params, x, (), None, xp=np)
+    grads, dx, _ = LayerNorm(eps).backward(params, dy, (), cache, xp=np)
+    close(y, ty)
+    assert np.abs(dx - tx.grad.numpy()).max() <= 1e-12 * np.abs(dy).max() / np.sqrt(eps)
+    close(grads["g"][0], norm.weight.grad)
+    close(grads["b"][0], norm.bias.grad)
 
 
 @given(scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]), seed=SEEDS)
@@ -395,17 +541,49 @@ def test_clipping_of_torch(limit, seed):
         np.testing.assert_array_equal(a, tensor.grad.numpy())
 
 
-def test_autograd_through_the_same_code(rng):
+ALL = {
+    "Elman": (Recurrent(4, Elman("softplus")), Recurrent(3, Elman("elu")), Dense(2)),
+    "LSTM": (Recurrent(4, LSTM(peepholes=True), recurrent_dropout=0.4), Recurrent(2, "lstm")),
+    "GRU": (Recurrent(4, "gru", learn_initial_state=True), Recurrent(2, GRUResetBefore())),
+    "dropout": (Dropout(0.3), Recurrent(3, "gru", recurrent_dropout=0.4), Dropout(0.5), Dense(2)),
+    "layer norm": (LayerNorm(), Recurrent(3), LayerNorm(0.1), Dense(2)),
+    **{
+        merge: (Bidirectional(Recurrent(3, "lstm", learn_initial_state=True), merge), Dense(2))
+        for merge in ("concat", "sum", "mean", "product")
+    },
+    **{f"pool {how}": (Recurrent(3), Pool(how), Dense(2)) for how in ("last", "mean", "max")},
+    "extend": (Extend(4), Recurrent(3, "lstm"), Dense(2)),
+    "feedback": (Feedback(Stack((Recurrent(4, "gru"), Dropout(0.4), Dense(3))), 4), Dense(2)),
+    "encoder and decoder": (
+        EncoderDecoder(Recurrent(3, "lstm"), Stack((Extend(4), Recurrent(3, "lstm"), Dense(2)))),
+    ),
+    "encoder and decoder that feeds itself": (
+        EncoderDecoder(
+            Stack((Bidirectional(Recurrent(3, "gru")), LayerNorm())),
+            Feedback(Stack((Recurrent(3, "gru"), Recurrent(3, "gru"), Dense(3))), 4),
+        ),
+        Dense(2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_autograd_through_the_same_code(name, rng):
     """torch's autograd, run through xprnn's own forward, gives xprnn's own backward."""
     import array_api_compat.torch as xp
 
-    network = Stack((Recurrent(4, Elman("softplus")), Recurrent(3, Elman("elu")), Dense(2)))
+    network, noise = Stack(ALL[name]), Noise((1,))
     params = tree.map(lambda a: torch.tensor(a).requires_grad_(), network.init(rng, 3)[0])
-    x = torch.tensor(rng.standard_normal((6, 2, 3)))
-    y = torch.tensor(rng.standard_normal((6, 2, 2)))
+    x = torch.tensor(rng.standard_normal((6, 2, 3)), requires_grad=True)
     mask = torch.tensor(rng.random((6, 2, 1)) < 0.7)
-    state = network.initial_state(params, 2, xp=xp)
-    value, grads, _ = value_and_grad(network, losses.Huber(), params, x, y, state, mask, xp=xp)
-    value.backward()
-    for name, grad in tree.flatten(grads).items():
-        close(grad.detach().numpy(), tree.flatten(params)[name].grad)
+    mask[0] = True
+    y_hat, end, cache = network.forward(params, x, None, mask, noise=noise, xp=xp)
+    y = torch.tensor(rng.standard_normal(y_hat.shape))
+    value, dy = losses.Huber()(y_hat, y, mask if network.keeps_steps else None, xp=xp)
+    (value + sum((s**2).sum() for s in tree.leaves(end)) / 2).backward()
+    with torch.no_grad():
+        grads, dx, _ = network.backward(params, dy, end, cache, xp=xp)
+    close(dx.numpy(), x.grad)
+    for key, grad in tree.flatten(grads).items():
+        theirs = tree.flatten(params)[key].grad
+        close(grad.numpy(), torch.zeros_like(grad) if theirs is None else theirs)

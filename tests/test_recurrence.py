@@ -6,64 +6,118 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xprnn import kernels, losses, recurrence, tree, value_and_grad
-from xprnn.cells import Elman
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import Dense, Recurrent, Stack
 
 SEEDS = st.integers(0, 2**32 - 1)
 CELL = Elman()
+CELLS = st.sampled_from([Elman(), LSTM(), LSTM(peepholes=True), GRU(), GRUResetBefore()])
 
 
-def draw(place, seed, steps, *, lead=(), batch=3, features=2, hidden=4):
-    """Return params, x and a state for one recurrent layer."""
+def draw(place, seed, steps, *, cell=CELL, lead=(), batch=3, features=2, hidden=4):
+    """Return params, x and a state, with the cell's own weights, for one recurrent layer."""
     rng = np.random.default_rng(seed)
-    shapes = {"W": (features, hidden), "U": (hidden, hidden), "b": (1, hidden)}
+    columns = cell.gates * hidden
+    shapes = {"W": (features, columns), "U": (hidden, columns), "b": (1, columns)}
     params = {n: place.array(rng.standard_normal((*lead, *s))) for n, s in shapes.items()}
     x = place.array(rng.standard_normal((*lead, steps, batch, features)))
-    return params, x, (place.array(rng.standard_normal((*lead, batch, hidden))),)
+    rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
+    state = [place.array(rng.standard_normal((*lead, n, hidden))) for n in rows]
+    return params, x, tuple(state)
 
 
-@given(steps=st.integers(1, 6), seed=SEEDS)
-def test_it_is_the_equation(place, steps, seed):
-    """h(t) = tanh(x(t) W + b + h(t-1) U), step by step in NumPy."""
-    params, x, state = draw(place, seed, steps)
-    y, end, _ = recurrence.forward(CELL, params, x, state, None, xp=place.xp)
-    p, x, h = place.host(params), place.host(x), place.host(state)[0]
+def kept(place, seed, dropped, *shape):
+    """Return what dropout on the recurrent state multiplies with, or None."""
+    draws = np.random.default_rng(seed).random(shape)
+    return place.array((draws > 0.4) / 0.6) if dropped else None
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def step(cell, p, q, state, product):
+    """One step of a cell's equations, in NumPy; `product` multiplies h with the candidate's U."""
+    h, *rest = state
+    p, q = (np.split(a, cell.gates, axis=-1) for a in (p, q))
+    if isinstance(cell, Elman):
+        return (np.tanh(p[0] + q[0]),)
+    if isinstance(cell, LSTM):
+        c, *v = rest
+        v_i, v_f, v_o = v or (0, 0, 0)
+        i, f = sigmoid(p[0] + q[0] + v_i * c), sigmoid(p[1] + q[1] + v_f * c)
+        c = f * c + i * np.tanh(p[2] + q[2])
+        return sigmoid(p[3] + q[3] + v_o * c) * np.tanh(c), c, *v
+    r, z = sigmoid(p[0] + q[0]), sigmoid(p[1] + q[1])
+    if isinstance(cell, GRU):
+        n = np.tanh(p[2] + r * (q[2] + rest[0]))
+    else:
+        n = np.tanh(p[2] + product(r))
+    return (1 - z) * n + z * h, *rest
+
+
+@given(cell=CELLS, steps=st.integers(1, 6), dropped=st.booleans(), seed=SEEDS)
+def test_it_is_the_equation(place, cell, steps, dropped, seed):
+    """p(t) = x(t) W + b and q(t) = k h(t-1) U go into the cell, step by step in NumPy."""
+    params, x, state = draw(place, seed, steps, cell=cell)
+    keep = kept(place, seed, dropped, 3, 4)
+    y, end, _ = recurrence.forward(cell, params, x, state, None, keep=keep, xp=place.xp)
+    p, x, now = place.host(params), place.host(x), place.host(state)
+    k = 1 if keep is None else place.host(keep)
     for t in range(steps):
-        h = np.tanh(x[t] @ p["W"] + p["b"] + h @ p["U"])
-        np.testing.assert_allclose(place.host(y)[t], h, rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(place.host(end[0]), h, rtol=1e-12, atol=1e-15)
+        seen = k * now[0]
+        now = step(
+            cell,
+            x[t] @ p["W"] + p["b"],
+            seen @ p["U"],
+            now,
+            lambda r, seen=seen: (r * seen) @ p["U"][:, 8:],
+        )
+        np.testing.assert_allclose(place.host(y)[t], now[0], rtol=1e-11, atol=1e-13)
+    for ours, expected in zip(place.host(end), now, strict=True):
+        np.testing.assert_allclose(ours, np.broadcast_to(expected, ours.shape), rtol=1e-11)
 
 
-@given(steps=st.integers(2, 7), cut=st.integers(1, 6), masked=st.booleans(), seed=SEEDS)
-def test_in_pieces_it_is_the_whole(place, steps, cut, masked, seed):
+@given(
+    cell=CELLS,
+    steps=st.integers(2, 7),
+    cut=st.integers(1, 6),
+    masked=st.booleans(),
+    dropped=st.booleans(),
+    seed=SEEDS,
+)
+def test_in_pieces_it_is_the_whole(place, cell, steps, cut, masked, dropped, seed):
     """Values, and gradients when the state's gradient is handed back from piece to piece."""
     cut, xp = min(cut, steps - 1), place.xp
-    params, x, state = draw(place, seed, steps)
+    params, x, state = draw(place, seed, steps, cell=cell)
+    keep = kept(place, seed, dropped, 3, 4)
     mask = None
     if masked:
         mask = place.mask(np.random.default_rng(seed).random((steps, 3, 1)) < 0.7)
     parts = [slice(0, cut), slice(cut, steps)]
     masks = [None if mask is None else mask[part, ...] for part in parts]
 
-    y, end, cache = recurrence.forward(CELL, params, x, state, mask, xp=xp)
-    grads, dx, dstate = recurrence.backward(CELL, params, y, end, cache, xp=xp)
+    def run(x, state, mask):
+        return recurrence.forward(cell, params, x, state, mask, keep=keep, xp=xp)
 
-    first, middle, cache1 = recurrence.forward(
-        CELL, params, x[parts[0], ...], state, masks[0], xp=xp
-    )
-    second, last, cache2 = recurrence.forward(
-        CELL, params, x[parts[1], ...], middle, masks[1], xp=xp
-    )
-    grads2, dx2, dmiddle = recurrence.backward(CELL, params, second, last, cache2, xp=xp)
-    grads1, dx1, dstart = recurrence.backward(CELL, params, first, dmiddle, cache1, xp=xp)
+    def back(dy, dstate, cache):
+        return recurrence.backward(cell, params, dy, dstate, cache, xp=xp)
+
+    y, end, cache = run(x, state, mask)
+    grads, dx, dstate = back(y, end, cache)
+    first, middle, cache1 = run(x[parts[0], ...], state, masks[0])
+    second, last, cache2 = run(x[parts[1], ...], middle, masks[1])
+    grads2, dx2, dmiddle = back(second, last, cache2)
+    grads1, dx1, dstart = back(first, dmiddle, cache1)
 
     def same(a, b):
-        np.testing.assert_allclose(place.host(a), place.host(b), rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(place.host(a), place.host(b), rtol=1e-11, atol=1e-12)
 
     same(y, xp.concat([first, second], axis=0))
-    same(end[0], last[0])
     same(dx, xp.concat([dx1, dx2], axis=0))
-    same(dstate[0], dstart[0])
+    for k in range(len(state)):
+        same(end[k], last[k])
+        same(dstate[k], dstart[k])
     for name in grads:
         same(grads[name], grads1[name] + grads2[name])
 
@@ -182,28 +236,31 @@ def xprnn_backend_of(array):
 
 @pytest.mark.parametrize("twin", sorted(kernels.TWINS))
 @given(
+    cell=CELLS | st.sampled_from([Elman("relu"), Elman("sigmoid")]),
     lead=st.sampled_from([(), (2,)]),
     masked=st.booleans(),
-    activation=st.sampled_from(["tanh", "relu", "sigmoid"]),
+    dropped=st.booleans(),
     steps=st.integers(1, 6),
     batch=st.integers(1, 4),
     hidden=st.integers(1, 6),
     seed=SEEDS,
 )
 def test_every_twin_gives_the_references_values_and_gradients(
-    place, twin, lead, masked, activation, steps, batch, hidden, seed
+    place, twin, cell, lead, masked, dropped, steps, batch, hidden, seed
 ):
     supports, unroll = kernels.TWINS[twin]
-    xp, cell = place.xp, Elman(activation)
-    params, x, state = draw(place, seed, steps, lead=lead, batch=batch, hidden=hidden)
+    xp, more = place.xp, {"cell": cell, "lead": lead, "batch": batch, "hidden": hidden}
+    params, x, state = draw(place, seed, steps, **more)
     if not supports(cell, xp, {"x": x.shape, "U": params["U"].shape}, x.dtype):
         return
-    mask = None
+    keep, mask = kept(place, seed, dropped, *lead, batch, hidden), None
     if masked:
         mask = place.mask(np.random.default_rng(seed).random((steps, batch, 1)) < 0.7)
     results = []
     for loop in (unroll, recurrence.REFERENCE):
-        y, end, cache = recurrence.forward(cell, params, x, state, mask, unroll=loop, xp=xp)
+        y, end, cache = recurrence.forward(
+            cell, params, x, state, mask, keep=keep, unroll=loop, xp=xp
+        )
         assert cache.unroll is loop
         back = recurrence.backward(cell, params, y, end, cache, xp=xp)
         results.append(tree.flatten(place.host((y, end, *back))))

@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         help="share of the rows, at the end, kept for scoring (default 0.2)",
     )
     train.add_argument("--epochs", type=int, default=300)
+    train.add_argument("--cell", choices=("elman", "lstm", "gru"), default="elman")
     train.add_argument("--hidden-size", type=int, default=64)
     train.add_argument("--num-layers", type=int, default=1)
     train.add_argument("--learning-rate", type=float, metavar="RATE")

@@ -33,15 +33,17 @@ class Data(NamedTuple):
         """Return the mask (T, B, 1) where the arrays are."""
         return None if self.valid is None else backend.asarray(self.valid[:, :, None], "bool")
 
-    def take(self, chosen: Any, backend: Backend) -> "Data":
-        """Return some of the sequences, no longer than the longest of them."""
+    def take(self, chosen: Any, per_step: bool, backend: Backend) -> "Data":
+        """Return some of the sequences, no longer than the longest of them.
+
+        `per_step` says whether y has the steps of x.
+        """
         xp, order = backend.xp, backend.asarray(chosen, "int64")
         x, y = xp.take(self.x, order, axis=1), xp.take(self.y, order, axis=1)
         if self.valid is None:
             return Data(x, y)
         valid = self.valid[:, chosen]
         steps = int(lengths(valid).max())
-        per_step = y.shape[0] == x.shape[0]
         return Data(x[:steps, ...], y[:steps, ...] if per_step else y, some(valid[:steps]))
 
 
@@ -76,7 +78,8 @@ def batches(
     seed : tuple of int
         Of the shuffle, which is drawn on the host: the same on every backend.
     per_step : bool
-        Whether the loss is a mean over valid steps, and not over sequences.
+        Whether y has the steps of x and the loss is a mean over those that are valid, and
+        not over sequences.
     backend : Backend
         Where the arrays are.
     """
@@ -93,7 +96,7 @@ def batches(
             weight = data.valid.sum(axis=0)
     for start in range(0, count, batch_size):
         chosen = order[start : start + batch_size]
-        yield Batch(data.take(chosen, backend), float(weight[chosen].sum() / weight.sum()))
+        yield Batch(data.take(chosen, per_step, backend), float(weight[chosen].sum() / weight.sum()))
 
 
 def _by_length(order: Any, lengths: Any, batch_size: int, rng: Any) -> Any:

@@ -21,6 +21,8 @@ from xprnn.layers import (
 
 __all__ = ["Recipe", "build"]
 
+POOLS = ("last", "mean", "max")
+
 
 class Recipe(NamedTuple):
     """The arguments of `fit` that describe a network."""
@@ -70,6 +72,11 @@ def build(network: Layer | None, mode: str, outputs: int, steps: int, recipe: Re
             "dropout acts between recurrent layers and has no effect with num_layers=1; "
             "recurrent_dropout acts inside a layer"
         )
+    if recipe.pool not in (None, *POOLS):
+        raise unknown("pool", recipe.pool, POOLS)
+    for name in ("bidirectional", "feedback"):
+        if not isinstance(getattr(recipe, name), bool):
+            raise TypeError(f"{name} must be True or False, got {getattr(recipe, name)!r}")
     if recipe.pool is not None and mode != "many_to_one":
         raise ValueError(f"pool is for many_to_one, and x and y are {mode}")
     if recipe.feedback and mode not in ("one_to_many", "encoder_decoder"):
@@ -95,8 +102,6 @@ def build(network: Layer | None, mode: str, outputs: int, steps: int, recipe: Re
 
 def _hidden(recipe: Recipe, dropout: float) -> tuple[Layer, ...]:
     """Return the recurrent layers, with dropout between them."""
-    if not isinstance(recipe.bidirectional, bool):
-        raise TypeError(f"bidirectional must be True or False, got {recipe.bidirectional!r}")
     layers: list[Layer] = []
     for i in range(recipe.num_layers):
         layer: Layer = Recurrent(

@@ -115,7 +115,8 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
         raise ValueError(f"proj_size must be 0, got {module.proj_size}: no layer here projects h")
     rate = float(getattr(module, "dropout", 0.0))
     layer: Layer = Recurrent(module.hidden_size, cell)
-    layer = Bidirectional(layer) if module.bidirectional else layer
+    if module.bidirectional:
+        layer = Bidirectional(layer)
 
     def weights(end):
         W, U = (_array(getattr(module, f"weight_{name}_{end}")).T for name in ("ih", "hh"))
@@ -124,7 +125,8 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             cell, W, U, [_array(getattr(module, f"{name}_{end}")) for name in biases]
         )
 
-    layers, params = [], []
+    layers: list[Layer] = []
+    params: list[Tree] = []
     for k in range(module.num_layers):
         if k and rate:
             layers.append(Dropout(rate))
@@ -136,7 +138,7 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     return Stack(tuple(layers)), tuple(params)
 
 
-def _flat(network: Layer, params: Tree, library: str) -> list[tuple[Layer, Tree]]:
+def _flat(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
     """Return the layers with weights, and those; raise for what the library can't express."""
     params = tree.map(to_host, params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
@@ -204,7 +206,8 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     {'weight_ih_l0': (16, 3), 'weight_hh_l0': (16, 4),
      'weight_ih_l1': (16, 4), 'weight_hh_l1': (16, 4)}
     """
-    arrays, kinds = {}, {}
+    arrays: dict[str, Any] = {}
+    kinds: dict[str, None] = {}
     for k, (layer, p) in enumerate(_flat(network, params, "torch")):
         both = isinstance(layer, Bidirectional)
         if both and layer.merge != "concat":
@@ -218,9 +221,7 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
             arrays[f"bias_ih_{end}"] = w["b"][0].copy()
             arrays[f"bias_hh_{end}"] = _recurrent_bias(w)[0]
     if len(kinds) > 1:
-        raise ValueError(
-            f"torch's modules have layers of one kind, got {', '.join(kinds)}"
-        )
+        raise ValueError(f"torch's modules have layers of one kind, got {', '.join(kinds)}")
     return arrays
 
 
@@ -373,7 +374,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     arrays = []
     for layer, p in _flat(network, params, "Keras"):
         both = isinstance(layer, Bidirectional)
-        inner: Any = layer.layer if both else layer
+        inner = layer.layer if both else layer
         if not isinstance(inner.cell, Elman | LSTM | GRU | GRUResetBefore):
             raise ValueError(f"{inner.cell!r} is nothing that Keras has")
         for w in p if both else (p,):

@@ -18,7 +18,17 @@ from typing import Any, NamedTuple
 from xprnn._typing import Array
 from xprnn._validate import unknown
 from xprnn.backend import admit
-from xprnn.sequences import Sequences, cleaned, is_list, padded, sequences
+from xprnn.sequences import (
+    Sequences,
+    check_finite,
+    check_list,
+    cleaned,
+    cleaned_list,
+    is_list,
+    padded,
+    sequences,
+    stacked,
+)
 
 __all__ = ["MODES", "Pair", "pair"]
 
@@ -54,27 +64,52 @@ def pair(
     """
     if mode is not None and mode not in MODES:
         raise unknown("mode", mode, MODES)
-    listed = mode in (None, "many_to_many") and _is_listed(x, y)
-    raw = y if listed else admit(names[1], y)
+    check_list(names[0], x)
+    listed = _is_listed(x, y)
+    if listed and mode not in (None, "many_to_many"):
+        if len(set(_steps(y))) > 1:
+            raise ValueError(
+                f"{names[1]} is a list of different lengths, which mode={mode!r} has no use for: "
+                f"expected an array, {'(B, O) or (B,)' if mode == 'many_to_one' else '(B, k, O)'}"
+            )
+        listed = False
+    raw = y if listed else stacked(names[1], y)
     one_step = mode == "one_to_many" or (mode is None and _is_one_step(x, raw))
     given = sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
     if listed:
         return _listed(given, raw, names)
-    if 0 in raw.shape:
-        raise ValueError(f"{names[1]} is empty: {tuple(raw.shape)}")
+    shape = tuple(raw.shape)
+    if len(shape) not in (1, 2, 3):
+        raise ValueError(
+            f"{names[1]} must be (T,), (T, O) for one sequence or (B, T, O) for several, "
+            f"got {len(shape)} axes: {shape}"
+        )
+    if 0 in shape:
+        raise ValueError(f"{names[1]} is empty: {shape}")
+    if given.valid is None:
+        check_finite(names[1], raw)
+    if mode is None and one_step and tuple(x.shape) == shape[:2]:
+        raise ValueError(
+            f"{names[0]} {tuple(x.shape)} for {names[1]} {shape} can be one number at each step or "
+            f"the features of one step: give {names[0]} as (B, T, F), or mode='one_to_many'"
+        )
     mode = mode or _infer(given, raw, names)
     array, y_rank = _shaped(given, raw, mode, names)
     _check(given, array, mode, names)
     valid = given.valid if mode == "many_to_many" else None
-    return Pair(given, cleaned(names[1], array, valid, len(raw.shape)), mode, y_rank)
+    return Pair(given, cleaned(names[1], array, valid, shape), mode, y_rank)
 
 
 def _is_listed(x: Any, y: Any) -> bool:
     """Whether both are lists of arrays, with an output for every step."""
     if not (is_list(x) and isinstance(y, list | tuple) and len(y) > 0):
         return False
-    steps = [getattr(a, "shape", ())[:1] for a in y]
-    return steps == [a.shape[:1] for a in x] or len(set(steps)) > 1
+    return _steps(y) == _steps(x) or len(set(_steps(y))) > 1
+
+
+def _steps(arrays: Any) -> list[tuple[int, ...]]:
+    """Return the lengths of the arrays of a list, () for what has none."""
+    return [tuple(getattr(a, "shape", ())[:1]) for a in arrays]
 
 
 def _is_one_step(x: Any, y: Any) -> bool:
@@ -93,9 +128,10 @@ def _infer(x: Sequences, y: Array, names: tuple[str, str]) -> str:
         return "many_to_one"
     if rank == 2:
         if y.shape == (B, T) or T == 1:
+            other = "many_to_many" if y.shape == (B, T) else "one_to_many"
             raise ValueError(
                 f"{names[1]} {tuple(y.shape)} for {names[0]} {tuple(x.array.shape)} can be one "
-                "number at each step or several at the end: give mode='many_to_many' or "
+                f"number at each step or several at the end: give mode={other!r} or "
                 f"mode='many_to_one', or {names[1]} as (B, T, O)"
             )
         return "many_to_one"
@@ -110,9 +146,6 @@ def _infer(x: Sequences, y: Array, names: tuple[str, str]) -> str:
 def _shaped(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[Array, int]:
     """Return y as (B, T', O), and its axes for several sequences."""
     rank, one = len(y.shape), x.rank < 3
-    if rank > 3 or (one and rank == 3 and y.shape[0] != 1):
-        axes = "(T, O) or (T,)" if one else "(B, T, O)"
-        raise ValueError(f"{names[1]} must be {axes}, got {tuple(y.shape)}")
     if mode == "many_to_one":
         if one:
             raise ValueError(
@@ -150,11 +183,9 @@ def _check(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> None:
             hint = f"; {names[1]} looks as if its batch and time axes were swapped"
         elif xb == yb == 1 and outputs == xt:
             hint = f"; {names[1]} looks as if it were transposed: expected (T, O)"
-        elif yb == 1 < xb == yt:
-            hint = f"; {names[1]} of one number a step for several sequences is (B, T, 1)"
         elif xb == 1 < yb == xt:
             hint = f"; {names[0]} of one number a step for several sequences is (B, T, 1)"
-        elif xb == yb:
+        elif xb == yb and x.rank == 3:
             hint = f"; if {names[1]} is what follows on {names[0]}, give mode='encoder_decoder'"
         raise ValueError(f"{names[0]} and {names[1]} must have the same lengths: {got}{hint}")
     raise ValueError(f"{names[0]} and {names[1]} do not fit mode={mode!r}: {got}")
@@ -179,4 +210,5 @@ def _listed(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
                 f"output(s), got {tuple(a.shape)}"
             )
     array, _ = padded(arrays)
-    return Pair(x, cleaned(names[1], array, x.valid, 3), "many_to_many", rank + 1)
+    array = cleaned_list(names[1], arrays, array, x.valid)
+    return Pair(x, array, "many_to_many", rank + 1)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
+from xprnn._validate import whole
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.noise import Noise
@@ -36,7 +37,7 @@ def chunks(
     """
     per_step = y.shape[-3] == x.shape[-3]
     for t in range(0, x.shape[-3], size):
-        part = slice(t, t + size)
+        part = slice(t, min(t + size, x.shape[-3]))
         yield Chunk(
             x[..., part, :, :],
             y[..., part, :, :] if per_step else y,
@@ -111,6 +112,7 @@ def value_and_grad(
     (9.0, 6.0)
     """
     if checkpoint_every is not None:
+        whole("checkpoint_every", checkpoint_every)
         check_cuttable(network, "checkpoint_every")
         return _in_chunks(network, loss, params, x, y, state, mask, noise, checkpoint_every, xp=xp)
     y_hat, end, cache = network.forward(params, x, state, mask, noise=noise, xp=xp)

@@ -255,11 +255,15 @@ def backward(
     x, h, a, memo, mask, keep, shapes, unroll = cache
     U = params["U"]
     dy = masking.valid(dy, mask, xp=xp)
+    own = dstate[cell.states :]
+    dstate = (*dstate[: cell.states], *(xp.zeros_like(d) for d in own))
     dp, dq, dstate = unroll.backward(cell, U, dy, dstate, memo, mask, keep, xp=xp)
     grads, dx = affine.backward(params, dp, x, xp=xp)
     seen = h[..., :-1, :, :]
     if keep is not None:
         seen = keep[..., None, :, :] * seen
     grads["U"] = product.weight_gradient(cell, U, seen, a, dq, xp=xp)
-    dstate = tuple(affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True))
-    return grads, dx, dstate
+    dstate = [affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
+    for k, d in enumerate(own, start=cell.states):
+        dstate[k] = dstate[k] + affine.sum_to(d, shapes[k], xp=xp)
+    return grads, dx, tuple(dstate)

@@ -28,11 +28,23 @@ class Sequences(NamedTuple):
 
 def is_list(value: Any) -> bool:
     """Whether a value is a list of arrays with two axes."""
-    return (
-        isinstance(value, list | tuple)
-        and len(value) > 0
-        and all(len(getattr(item, "shape", ())) == 2 for item in value)
+    return _listed(value) and all(len(getattr(item, "shape", ())) == 2 for item in value)
+
+
+def check_list(argument: str, value: Any) -> None:
+    """Raise if a list holds arrays of different shapes, and not all with two axes."""
+    shapes = [getattr(item, "shape", None) for item in value] if _listed(value) else [None]
+    if None in shapes or is_list(value) or len(set(map(tuple, shapes))) == 1:
+        return
+    i = next(i for i, shape in enumerate(shapes) if len(shape) != 2)
+    raise ValueError(
+        f"{argument}[{i}] must be (T_i, F), as all arrays of a list of sequences, "
+        f"got {tuple(shapes[i])}"
     )
+
+
+def _listed(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0
 
 
 def sequences(
@@ -66,21 +78,22 @@ def sequences(
                 f"lengths go with a padded array; {argument} is a list, which has them"
             )
         return _from_list(argument, value, mask)
+    check_list(argument, value)
     array = admit(argument, value)
-    rank = len(array.shape)
+    shape, rank = tuple(array.shape), len(array.shape)
     if rank not in (1, 2, 3):
         raise ValueError(
             f"{argument} must be (T,), (T, F) for one sequence or (B, T, F) for several, "
-            f"got {rank} axes: {tuple(array.shape)}"
+            f"got {rank} axes: {shape}"
         )
-    if 0 in array.shape:
-        raise ValueError(f"{argument} is empty: {tuple(array.shape)}")
+    if 0 in shape:
+        raise ValueError(f"{argument} is empty: {shape}")
     if one_step and rank == 2:
         array, rank = array[:, None, :], 3
     elif rank < 3:
         array = array[None, :, None] if rank == 1 else array[None, :, :]
     valid = _valid(argument, array, rank, lengths, mask)
-    return Sequences(cleaned(argument, array, valid, rank), valid, rank)
+    return Sequences(cleaned(argument, array, valid, shape), valid, rank)
 
 
 def _valid(argument: str, array: Array, rank: int, lengths: Any, mask: Any) -> Any:
@@ -128,19 +141,34 @@ def _some(argument: str, valid: Any) -> Any:
     return None if valid.all() else valid
 
 
-def cleaned(argument: str, array: Array, valid: Any, rank: int) -> Array:
-    """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere."""
-    if valid is not None:
-        place = of(array)
-        with place.active():
-            xp, kept = place.xp, place.asarray(valid[:, :, None], "bool")
+def cleaned(argument: str, array: Array, valid: Any, shape: tuple[int, ...]) -> Array:
+    """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere.
+
+    `shape` is the one that the caller's array had, in which the error says where.
+    """
+    place = of(array)
+    with place.active():
+        xp = place.xp
+        if valid is not None:
+            kept = place.asarray(valid[:, :, None], "bool")
             array = xp.where(kept, array, xp.zeros_like(array))
-    check_finite(argument, array, rank)
+        check_finite(argument, xp.reshape(array, shape))
     return array
 
 
-def check_finite(argument: str, array: Array, rank: int | None = None) -> None:
-    """Raise if an array of floats holds NaN or infinity; say where, in the caller's axes."""
+def cleaned_list(argument: str, arrays: list[Array], array: Array, valid: Any) -> Array:
+    """Return `cleaned` of the padded arrays of a list; the error says in which of them."""
+    try:
+        return cleaned(argument, array, valid, tuple(array.shape))
+    except ValueError:
+        for i, a in enumerate(arrays):
+            kept = None if valid is None else valid[i : i + 1, : a.shape[0]]
+            cleaned(f"{argument}[{i}]", a[None, :, :], kept, tuple(a.shape))
+        raise
+
+
+def check_finite(argument: str, array: Array) -> None:
+    """Raise if an array of floats holds NaN or infinity; say where."""
     place = of(array)
     with place.active():
         xp = place.xp
@@ -149,9 +177,8 @@ def check_finite(argument: str, array: Array, rank: int | None = None) -> None:
     on_host = to_host(array)
     bad = ~host.isfinite(on_host)
     where = tuple(int(axis[0]) for axis in host.nonzero(bad))
-    index = {1: where[1:2], 2: where[1:]}.get(rank or 3, where)
     raise ValueError(
-        f"{argument} must be finite, got {on_host[where]} at index {index}"
+        f"{argument} must be finite, got {on_host[where]} at index {where}"
         f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
     )
 
@@ -160,14 +187,10 @@ def padded(arrays: list[Array]) -> tuple[Array, Any]:
     """Return arrays (T_i, F) of one library as one (B, T, F) with zeros, and what is valid."""
     place, longest = of(arrays[0]), max(a.shape[0] for a in arrays)
     lengths = host.asarray([a.shape[0] for a in arrays])
-    dtype = dtype_name(arrays[0])
-    if any(dtype_name(a) != dtype for a in arrays):
-        dtype = wider(*map(dtype_name, arrays)) if _floats(arrays) else "float64"
     with place.active():
         xp = place.xp
         rows = []
-        for a in arrays:
-            a = place.asarray(a, dtype)
+        for a in _of_one_dtype(arrays):
             gap = longest - a.shape[0]
             zeros = xp.broadcast_to(xp.zeros_like(a[:1, :]), (gap, a.shape[1]))
             rows.append(xp.concat([a, zeros], axis=0) if gap else a)
@@ -176,8 +199,26 @@ def padded(arrays: list[Array]) -> tuple[Array, Any]:
     return array, None if valid.all() else valid
 
 
-def _floats(arrays: list[Array]) -> bool:
-    return all(dtype_name(a) in ("float32", "float64") for a in arrays)
+def stacked(argument: str, value: Any) -> Array:
+    """Return an argument as one array; a list of arrays of one shape and library is stacked."""
+    if not _listed(value) or any(of(a) is None for a in value):
+        return admit(argument, value)
+    arrays = {f"{argument}[{i}]": admit(f"{argument}[{i}]", a) for i, a in enumerate(value)}
+    place = common(arrays, None)
+    if len({tuple(a.shape) for a in arrays.values()}) > 1:
+        return admit(argument, value)  # which refuses it
+    with place.active():
+        found: Array = place.xp.stack(_of_one_dtype(list(arrays.values())), axis=0)
+    return found
+
+
+def _of_one_dtype(arrays: list[Array]) -> list[Array]:
+    """Return arrays of one library in the dtype that they have, or in the widest."""
+    names = {dtype_name(a) for a in arrays}
+    if len(names) == 1:
+        return arrays
+    dtype = wider(*names) if names <= {"float32", "float64"} else "float64"
+    return [of(a).asarray(a, dtype) for a in arrays]
 
 
 def _from_list(argument: str, value: Any, mask: Any) -> Sequences:
@@ -206,12 +247,5 @@ def _from_list(argument: str, value: Any, mask: Any) -> Sequences:
         for row, m in zip(valid, masks, strict=True):
             row[: m.shape[0]] = m
         valid = _some("mask", valid)
-    lengths = [a.shape[0] for a in arrays]
-    try:
-        array = cleaned(argument, array, valid, 3)
-    except ValueError:
-        for i, a in enumerate(arrays):  # say in which one
-            kept = None if valid is None else valid[i : i + 1, : lengths[i]]
-            cleaned(f"{argument}[{i}]", a[None, :, :], kept, 2)
-        raise
-    return Sequences(array, valid, 3, tuple(lengths))
+    array = cleaned_list(argument, arrays, array, valid)
+    return Sequences(array, valid, 3, tuple(a.shape[0] for a in arrays))

@@ -186,7 +186,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if older:
         raise ModelFileError(f"{found}, which this xprnn {__version__} no longer reads")
     if newer:
-        raise ModelFileError(f"{found}; this xprnn {__version__} reads up to {FORMAT}: update xprnn")
+        raise ModelFileError(
+            f"{found}; this xprnn {__version__} reads up to {FORMAT}: update xprnn"
+        )
     return header, arrays
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from xprnn import builder, losses, masking, modes, optimizers, tree
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import chosen, number, unknown, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend, common, float_name, generator, host, of, wider
@@ -111,7 +111,7 @@ def _data(
                 array = masking.valid(scaler.apply(array), _mask(kept, place), xp=xp)
             array = place.asarray(array, dtype)
             if dtype != came:
-                check_finite(f"{'xy'[i]} in {dtype}", array)
+                check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
             moved.append(array)
         found.append(Data(moved[0], moved[1], valid))
     return found, tuple(scalers)
@@ -373,7 +373,10 @@ def fit(
     _check_cuts(network, tbptt, checkpoint_every)
     drawn, produced = network.init(generator(seed), features)
     if produced != outputs:
-        raise ValueError(f"the network gives {produced} output(s), but y needs {outputs}")
+        raise ValueError(
+            f"the network gives {produced} output(s), but this loss of y needs {outputs}"
+        )
+    _check_steps(network, drawn, features, pairs)
 
     with place.active():
         params = tree.map(lambda a: place.asarray(a, dtype), drawn)
@@ -418,19 +421,36 @@ def _outputs(loss: Loss, pairs: list[Pair], place: Backend) -> int:
     """Return how many outputs the loss needs for these targets, and check them."""
     found = []
     for pair in pairs:
-        array = pair.y
-        own = of(array)
-        kept = None
-        if pair.mode == "many_to_many" and pair.x.valid is not None:
-            kept = own.asarray(pair.x.valid[:, :, None], "bool")
+        own = of(pair.y)
+        valid = pair.x.valid if pair.mode == "many_to_many" else None
         with own.active():
-            found.append(losses.outputs(loss, array, kept, xp=own.xp))
+            kept = None if valid is None else _mask(valid.T, own)
+            array = own.xp.permute_dims(pair.y, (1, 0, 2))
+            try:
+                found.append(losses.outputs(loss, array, kept, xp=own.xp))
+            except ValueError as error:
+                if not found:
+                    raise
+                raise ValueError(f"validation_data[1]: {error}") from None
     if max(found) > found[0]:
         raise ValueError(
             f"validation_data[1] needs {max(found)} outputs, but y has {found[0]}: it holds "
             "labels that y lacks; give the loss num_classes"
         )
     return found[0]
+
+
+def _check_steps(network: Layer, drawn: Tree, features: int, pairs: list[Pair]) -> None:
+    """Raise unless a network that changes the number of steps gives as many as y has."""
+    if network.keeps_steps:
+        return
+    y_hat, _, _ = network.forward(drawn, host.zeros((1, 1, features)), None, None, xp=host)
+    for name, pair in zip(("y", "validation_data[1]"), pairs, strict=False):
+        if pair.y.shape[1] != y_hat.shape[0]:
+            raise ValueError(
+                f"{name} must have {y_hat.shape[0]} step(s), as the network gives, "
+                f"got {pair.y.shape[1]}"
+            )
 
 
 def _check_cuts(network: Layer, tbptt: int | None, checkpoint_every: int | None) -> None:

@@ -39,7 +39,7 @@ def admit(argument: str, value: Any) -> Array:
         except ValueError as error:
             raise ValueError(
                 f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
-                "different lengths do not fit into one array"
+                "different lengths do not fit into one array; they come as a list of arrays (T, F)"
             ) from error
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from xprnn import masking, tree
 from xprnn._validate import settle, whole
+from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Time, checked
 
@@ -176,11 +177,11 @@ class EncoderDecoder:
         """Draw the parameters of both."""
         encoder, _ = self.encoder.init(rng, features)
         decoder, outputs = self.decoder.init(rng, features)
-        one, other = (_sizes(p) for p in (encoder, decoder))
+        one, other = _sizes(self.encoder, encoder), _sizes(self.decoder, decoder)
         if one != other:
             raise ValueError(
-                "encoder and decoder must have recurrent layers of the same sizes, for one's "
-                f"state is handed to the other: got {one} and {other}"
+                "encoder and decoder must have states of the same sizes, for one's are handed "
+                f"to the other: got {one} and {other}"
             )
         return {"encoder": encoder, "decoder": decoder}, outputs
 
@@ -223,6 +224,6 @@ class EncoderDecoder:
 _LAST = Pool("last")
 
 
-def _sizes(params):
-    """Return H of every recurrent matrix inside."""
-    return [a.shape[-2] for name, a in tree.flatten(params).items() if name.split(".")[-1] == "U"]
+def _sizes(layer, params):
+    """Return the size of every state."""
+    return [s.shape[-1] for s in tree.leaves(layer.initial_state(params, 1, xp=host))]

@@ -64,8 +64,8 @@ class Inputs(NamedTuple):
         slots = tree.flatten(like)
         if not isinstance(state, tuple | list) or len(state) != len(slots):
             raise ValueError(
-                f"state must be a tuple of {len(slots)} array(s), one for each state of the "
-                f"recurrent layers, got {type(state).__name__}"
+                f"state must be a tuple of {len(slots)} array(s), as return_state gives them, "
+                f"got {type(state).__name__}"
                 + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
             )
         filled = {}

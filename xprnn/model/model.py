@@ -109,7 +109,8 @@ class Model:
             classification these are scores, see `predict_proba`.
         state : tuple of arrays
             Only with `return_state`: the arrays of each recurrent layer's state, h for
-            Elman and GRU, h and c for LSTM, (B, H) or (H,).
+            Elman and GRU, h and c for LSTM, (B, H) or (H,); for many to one also the
+            pool's, its output so far and the number of steps.
         states : tuple of arrays
             Only with `return_states`: h(1) … h(T) of every recurrent layer,
             (B, T, H) or (T, H).
@@ -296,8 +297,11 @@ class Model:
             truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
             kept = data.mask if self.network.keeps_steps else None
             wanted = losses.outputs(loss, truth, kept, xp=xp)
-            if wanted > self.outputs or (truth.shape[-1] > 1 and wanted != self.outputs):
-                raise ValueError(f"y must have {self.outputs} output(s), got {wanted}")
+            labels = truth.shape[-1] == 1 < wanted and not losses.standardizes(loss)
+            if wanted > self.outputs or (wanted < self.outputs and not labels):
+                raise ValueError(
+                    f"the network gives {self.outputs} output(s), but this loss of y needs {wanted}"
+                )
             y_hat, _, _ = self._forward(data, data.x, None, data.mask)
             if y_hat.shape[0] != truth.shape[0]:
                 raise ValueError(

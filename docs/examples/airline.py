@@ -1,0 +1,235 @@
+"""Three years of airline passengers, forecast from the nine years before.
+
+    python docs/examples/airline.py             5 networks and the pictures
+    python docs/examples/airline.py --short     the same with 1 small network, in seconds
+    python docs/examples/airline.py --select    how the settings below were found
+
+The data are the 144 months of Box and Jenkins ("Time Series Analysis: Forecasting and
+Control", 1976, series G), which come with the library: `xprnn.datasets.airline`. A
+network sees the first 108 of them, 1949 to 1957, and forecasts the 36 months from 1958
+to 1960. It is an encoder and a decoder: it reads the logarithms of a window of months
+and writes the 12 that follow. What it wrote is put behind what is known, and the next
+12 months are forecast from there.
+
+The error is the mean absolute percentage error (MAPE) over the 36 months, beside that of
+
+- seasonal naive: the last year again and again;
+- ridge AR(12): a linear regression on the 12 months before, fed its own forecasts.
+
+``--select`` ranks a grid of settings by forecasts inside the first 108 months: of 36
+months each, from the origins 60, 66 and 72. The last three years are not looked at.
+"""
+
+import argparse
+import itertools
+import json
+import platform
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+import xprnn
+from xprnn import baselines, datasets
+from xprnn.optimizers import Adam
+
+TRAIN, AHEAD, YEAR = 108, 36, 12
+ORIGINS = (60, 66, 72)
+"""Where the forecasts of --select begin."""
+SEEDS = (0, 1, 2, 3, 4)
+
+SETTINGS = {"relative_to": "year before", "window": 12, "cell": "gru", "epochs": 50}
+"""The first in the table that --select prints."""
+GRID = {
+    "relative_to": ("nothing", "window's mean", "year before"),
+    "window": (12, 24),
+    "cell": ("gru", "lstm"),
+    "epochs": (50, 100, 200),
+}
+FIXED = {"hidden_size": 16, "optimizer": Adam(0.01)}
+
+
+def prepare(window, relative_to):
+    """Return windows (B, T) as the network reads them, and what its 12 outputs are added to."""
+    level = window.mean(axis=1, keepdims=True)
+    if relative_to == "nothing":
+        return window, 0.0
+    if relative_to == "window's mean":
+        return window - level, level
+    return window - level, window[:, -YEAR:]
+
+
+def network_forecast(past, seed, relative_to, window, cell, epochs):
+    """Train on the past and nothing else; return the 36 months that follow."""
+    known = np.log(past)
+    both = np.lib.stride_tricks.sliding_window_view(known, window + YEAR)
+    x, base = prepare(both[:, :window], relative_to)
+    y = both[:, window:] - base
+    model = xprnn.fit(
+        x[:, :, None],
+        y[:, :, None],
+        mode="encoder_decoder",
+        cell=cell,
+        epochs=epochs,
+        seed=seed,
+        progress=False,
+        **FIXED,
+    )
+    while len(known) < len(past) + AHEAD:
+        x, base = prepare(known[None, -window:], relative_to)
+        coming = model.predict(x[:, :, None])[:, :, 0] + base
+        known = np.concatenate([known, coming[0]])
+    return np.exp(known[len(past) :])
+
+
+def ridge_forecast(past, penalty=1e-3):
+    """Fit passengers(t) to the 12 months before, and feed the fit its own forecasts."""
+    mean, std = past.mean(), past.std()
+    series = (past - mean) / std
+    rows = np.lib.stride_tricks.sliding_window_view(series, YEAR + 1)
+    lags = np.column_stack([rows[:, :-1], np.ones(len(rows))])
+    squares = lags.T @ lags + penalty * np.diag([1.0] * YEAR + [0.0])
+    weights = np.linalg.solve(squares, lags.T @ rows[:, -1])
+    for _ in range(AHEAD):
+        series = np.append(series, weights @ [*series[-YEAR:], 1.0])
+    return series[-AHEAD:] * std + mean
+
+
+RULES = {
+    "seasonal naive": lambda past: baselines.seasonal_naive(past, AHEAD, YEAR),
+    "ridge AR(12)": ridge_forecast,
+}
+
+
+def mape(forecast, truth):
+    """Return the mean absolute percentage error, as a fraction."""
+    return float(np.mean(np.abs(forecast - truth) / truth))
+
+
+def select(passengers, seeds):
+    """Rank the grid on the first 108 months."""
+    passengers = passengers[:TRAIN]
+    splits = [(passengers[:o], passengers[o : o + AHEAD]) for o in ORIGINS]
+    rows = []
+    for values in itertools.product(*GRID.values()):
+        settings = dict(zip(GRID, values, strict=True))
+        errors = [
+            statistics.mean(mape(network_forecast(p, seed, **settings), t) for p, t in splits)
+            for seed in seeds
+        ]
+        rows.append((statistics.median(errors), max(errors), values))
+    lines = [f"MAPE inside the first {TRAIN} months, {len(seeds)} seeds: median, largest"]
+    for median, largest, values in sorted(rows):
+        lines.append(f"{median:.4f}  {largest:.4f}  " + "  ".join(map(str, values)))
+    for name, rule in RULES.items():
+        lines.append(f"{statistics.mean(mape(rule(p), t) for p, t in splits):.4f}  {name}")
+    return "\n".join(lines)
+
+
+def test(passengers, seeds, settings):
+    """Return the forecasts of the last 36 months and their errors."""
+    past, truth = passengers[:TRAIN], passengers[TRAIN:]
+    forecasts = {name: rule(past) for name, rule in RULES.items()}
+    networks = [network_forecast(past, seed, **settings) for seed in seeds]
+    return {
+        "settings": {**settings, **{name: str(value) for name, value in FIXED.items()}},
+        "seeds": list(seeds),
+        "errors": {name: mape(f, truth) for name, f in forecasts.items()},
+        "errors_of_the_seeds": [mape(f, truth) for f in networks],
+        "forecasts": {name: f.tolist() for name, f in forecasts.items()},
+        "forecasts_of_the_seeds": [f.tolist() for f in networks],
+    }
+
+
+def median_seed(results):
+    """Return the position of the seed with the median error."""
+    errors = results["errors_of_the_seeds"]
+    return errors.index(statistics.median_low(errors))
+
+
+def report(results):
+    """Return the errors as text."""
+    errors = results["errors_of_the_seeds"]
+    lines = [f"MAPE over the {AHEAD} months from January 1958, known: the {TRAIN} before", ""]
+    lines.append(f"{statistics.median(errors):.4f}  encoder and decoder, median of the seeds")
+    for name, error in results["errors"].items():
+        lines.append(f"{error:.4f}  {name}")
+    for seed, error in zip(results["seeds"], errors, strict=True):
+        lines.append(f"        seed {seed}: {error:.4f}")
+    return "\n".join(lines) + "\n"
+
+
+def draw(results, months, passengers):
+    """Draw the data with the forecast of the median seed and those of the rules."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    median = median_seed(results)
+    ahead, errors = months[TRAIN:], results["errors"]
+    figure, axis = plt.subplots(figsize=(11, 4.4), layout="constrained")
+    axis.plot(months, passengers, color="0.15", linewidth=1.4, label="passengers")
+    for (name, forecast), color, style in zip(
+        results["forecasts"].items(), ("#92c5de", "#2166ac"), (":", "--"), strict=True
+    ):
+        label = f"{name}: {100 * errors[name]:.1f} %"
+        axis.plot(ahead, forecast, style, color=color, linewidth=1.5, label=label)
+    runs = np.asarray(results["forecasts_of_the_seeds"])
+    if len(runs) > 1:
+        axis.fill_between(ahead, runs.min(axis=0), runs.max(axis=0), color="#b2182b", alpha=0.18,
+                          linewidth=0, label="range of the seeds")  # fmt: skip
+    error = results["errors_of_the_seeds"][median]
+    axis.plot(ahead, runs[median], color="#b2182b", linewidth=1.7,
+              label=f"encoder and decoder, median seed: {100 * error:.1f} %")  # fmt: skip
+    axis.axvline(months[TRAIN], color="0.8", linewidth=1, zorder=0)
+    axis.set(xlim=(months[0], months[-1]), xlabel="", ylabel="passengers in thousands")
+    axis.set_title("Three years of air traffic, forecast from the nine before", loc="left")
+    axis.legend(frameon=False, loc="upper left", title="mean absolute percentage error")
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def save(folder, name, results, text, figure):
+    """Write the numbers as .json, the text as .txt and the picture as .png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "xprnn": xprnn.__version__,
+    }
+    (folder / f"{name}.json").write_text(json.dumps({**about, **results}) + "\n")
+    (folder / f"{name}.txt").write_text(text)
+    figure.savefig(folder / f"{name}.png", dpi=150)
+    print(f"{text}wrote {folder / name}.json, .txt and .png")
+
+
+def main():
+    """Run the test or the selection."""
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--short", action="store_true", help="1 network and few epochs")
+    arguments.add_argument("--select", action="store_true", help="rank settings instead")
+    arguments.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    options = arguments.parse_args()
+    months, passengers = datasets.airline()
+    if options.select:
+        print(select(passengers, SEEDS[:1] if options.short else SEEDS[:3]))
+        return
+
+    seeds, settings = SEEDS, SETTINGS
+    if options.short:
+        seeds, settings = SEEDS[:1], {**SETTINGS, "epochs": 20}
+    began = time.perf_counter()
+    results = test(passengers, seeds, settings)
+    results["seconds"] = time.perf_counter() - began
+    save(options.output, "airline", results, report(results), draw(results, months, passengers))
+
+
+if __name__ == "__main__":
+    main()
