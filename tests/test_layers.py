@@ -59,6 +59,9 @@ WHOLE = {
         Stack((Recurrent(3, "lstm"), Dropout(0.3), Recurrent(2))),
         Stack((Extend(4), Recurrent(3, "lstm"), Recurrent(2), Dense(2))),
     ),
+    "encoder and decoder that pools": EncoderDecoder(
+        Recurrent(3), Stack((Extend(4), Recurrent(3), Pool("mean")))
+    ),
     "encoder and decoder that feeds itself": EncoderDecoder(
         Bidirectional(Recurrent(3, "gru", learn_initial_state=True)),
         Feedback(Stack((Recurrent(3), Recurrent(3), Dense(FEATURES))), 4),

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
@@ -17,6 +17,9 @@ HERE = Backend("numpy", "cpu")
 EXACT = {"rtol": 0, "atol": 0}
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 CELLS = sorted(cells.TABLE)
+
+FEW = settings(max_examples=max(4, settings.default.max_examples // 3))
+"""For what trains several models, or comes in many kinds."""
 
 lengths_ = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 ragged_ = lengths_.filter(lambda sizes: len(set(sizes)) > 1)
@@ -104,6 +107,7 @@ KINDS = {
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("kind", KINDS)
 @given(sizes=lengths_, seed=st.integers(0, 99))
+@FEW
 def test_each_sequence_of_a_list_is_predicted_as_if_alone(place, cell, kind, sizes, seed):
     """In the caller's order, whatever stands beside it."""
     model = trained(place, cell, tuple(KINDS[kind].items()))
@@ -226,6 +230,7 @@ TARGETS = {
     cell=st.sampled_from(CELLS),
     batch_size=st.sampled_from([None, 2]),
 )
+@FEW
 def test_padding_is_never_looked_at(place, mode, sizes, value, cell, batch_size):
     """Lists, lengths and masks are one training, whatever stands in the padding."""
     options = {"mode": mode, "cell": cell, "batch_size": batch_size, "num_layers": 2}
@@ -256,6 +261,7 @@ def test_padding_is_never_looked_at(place, mode, sizes, value, cell, batch_size)
 
 
 @given(sizes=lengths_, more=st.integers(0, 3), cell=st.sampled_from(CELLS))
+@FEW
 def test_more_padding_changes_nothing(place, sizes, more, cell):
     x = draw(sizes)
     y, steps = running(x), max(sizes) + more
@@ -275,6 +281,7 @@ def gaps_(draw_):
 
 @pytest.mark.parametrize("mode", TARGETS)
 @given(shown=gaps_(), cell=st.sampled_from(CELLS), bidirectional=st.booleans())
+@FEW
 def test_gaps_are_as_if_the_steps_were_not_there(place, mode, shown, cell, bidirectional):
     """A mask with gaps anywhere, NaN in them, trains and predicts as the steps that are left."""
     full = np.random.default_rng(1).standard_normal((*shown.shape, 2))
@@ -352,6 +359,7 @@ def targets(loss, x):
 
 @pytest.mark.parametrize("loss", sorted(losses.TABLE))
 @given(sizes=ragged_)
+@FEW
 def test_losses_are_means_over_valid_steps(place, loss, sizes):
     """Each sequence weighs as many steps as it has; for one output a sequence, all the same."""
     x = draw(sizes)
@@ -690,6 +698,7 @@ def test_classification_is_learnt(cell):
 
 
 @given(sizes=ragged_)
+@FEW
 def test_validation_data_are_evaluated_like_any(place, sizes):
     """Lists, padded arrays with a mask, other lengths than in training."""
     x, new = draw((4, 1, 6), seed=1), draw(sizes, seed=2)

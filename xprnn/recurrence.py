@@ -263,7 +263,7 @@ def backward(
     if keep is not None:
         seen = keep[..., None, :, :] * seen
     grads["U"] = product.weight_gradient(cell, U, seen, a, dq, xp=xp)
-    dstate = [affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
+    first = [affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
     for k, d in enumerate(own, start=cell.states):
-        dstate[k] = dstate[k] + affine.sum_to(d, shapes[k], xp=xp)
-    return grads, dx, tuple(dstate)
+        first[k] = first[k] + affine.sum_to(d, shapes[k], xp=xp)
+    return grads, dx, tuple(first)

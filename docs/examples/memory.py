@@ -93,9 +93,10 @@ def report(rows, steps):
             f"{row['seconds']:7.2f}   {row['difference']:19.1e}"
         )
     best = min(rows, key=lambda row: row["mib"])
+    less, longer = rows[0]["mib"] / best["mib"], best["seconds"] / rows[0]["seconds"]
     lines.append(
-        f"\ncheckpoint_every={best['checkpoint_every']} needs 1/{rows[0]['mib'] / best['mib']:.0f} of "
-        f"the memory in {best['seconds'] / rows[0]['seconds']:.2f} times the time"
+        f"\ncheckpoint_every={best['checkpoint_every']} needs 1/{less:.0f} of the memory "
+        f"in {longer:.2f} times the time"
     )
     return "\n".join(lines) + "\n"
 
@@ -109,11 +110,12 @@ def draw(rows, steps):
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     names = [str(row["checkpoint_every"] or "none") for row in rows]
+    colors = ["0.55", *["#2166ac"] * (len(rows) - 1)]
     for axis, key, title, form in (
         (axes[0], "mib", "Peak memory in MiB", "{:.1f}"),
         (axes[1], "seconds", "Time in seconds", "{:.2f}"),
     ):
-        bars = axis.bar(names, [row[key] for row in rows], color=["0.55"] + ["#2166ac"] * len(names))
+        bars = axis.bar(names, [row[key] for row in rows], color=colors)
         axis.bar_label(bars, fmt=form, padding=2)
         axis.set_title(title, loc="left")
         axis.set_xlabel("checkpoint_every")

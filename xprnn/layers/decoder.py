@@ -201,14 +201,16 @@ class EncoderDecoder:
         y, final, wrote = self.decoder.forward(
             params["decoder"], last, start, None, noise=noises[1], xp=xp
         )
-        return y, end, (unused.shape, end, seen, final, read, picked, wrote)
+        return y, end, (unused.shape, start, end, seen, final, read, picked, wrote)
 
     def backward(self, params, dy, dstate, cache, *, xp):
         """Back through the writing, then through the reading."""
-        shape, end, seen, final, read, picked, wrote = cache
+        shape, start, end, seen, final, read, picked, wrote = cache
         nothing = tree.map(xp.zeros_like, final)
         decoder, dlast, dstart = self.decoder.backward(params["decoder"], dy, nothing, wrote, xp=xp)
-        dend = tree.unflatten(dict(zip(tree.flatten(end), tree.leaves(dstart), strict=True)), end)
+        given = tree.flatten(dstart)
+        handed = [given[name] for name in tree.flatten(start)]
+        dend = tree.unflatten(dict(zip(tree.flatten(end), handed, strict=True)), end)
         dend = tree.map(lambda a, b: a + b, dend, dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=dy.device)
         encoder, dx, dstate = self.encoder.backward(params["encoder"], dy, dend, read, xp=xp)
@@ -217,7 +219,7 @@ class EncoderDecoder:
 
     def states(self, cache, *, xp):
         """Return the hidden states of the encoder, then of the decoder."""
-        _, _, _, _, read, _, wrote = cache
+        *_, read, _, wrote = cache
         return (*self.encoder.states(read, xp=xp), *self.decoder.states(wrote, xp=xp))
 
 
