@@ -40,14 +40,24 @@ class Training:
         Epochs asked for.
     history : History
         The curves so far.
+    validates : bool
+        Whether there are validation data.
     factor : float
         By which callbacks have multiplied the learning rate in this epoch.
     """
 
-    def __init__(self, epoch: int, epochs: int, history: History, build: Callable[[], Model]):
+    def __init__(
+        self,
+        epoch: int,
+        epochs: int,
+        history: History,
+        build: Callable[[], Model],
+        validates: bool = False,
+    ):
         self.epoch = epoch
         self.epochs = epochs
         self.history = history
+        self.validates = validates
         self.factor = 1.0
         self._build = build
 
@@ -73,15 +83,12 @@ class _Monitor:
 
     def better(self, training: Training) -> bool:
         """Whether the last epoch is the best so far."""
-        history = training.history
         if training.epoch == 1:
             self.best = math.inf
-        curve = self.curve
-        if curve is None:
-            curve = "loss" if math.isnan(history.val_loss[-1]) else "val_loss"
-        value = getattr(history, curve)[-1]
-        if math.isnan(value):
-            raise ValueError(f"monitor={curve!r} needs validation_data")
+        curve = self.curve or ("val_loss" if training.validates else "loss")
+        if curve == "val_loss" and not training.validates:
+            raise ValueError("monitor='val_loss' needs validation_data")
+        value = getattr(training.history, curve)[-1]
         if value < self.best - self.min_delta:
             self.best = value
             return True
@@ -217,6 +224,8 @@ class Checkpoint:
 
     def __call__(self, training: Training) -> None:
         """Save the model if it is time."""
+        if training.epoch == 1:
+            self._monitor.best = math.inf
         if training.epoch % self.every and training.epoch != training.epochs:
             return
         if not self.best_only or self._monitor.better(training):

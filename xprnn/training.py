@@ -142,7 +142,13 @@ def _train(
                 position = after
                 if watch.due():
                     report(position.epoch, watch.look(position))
-                training = Training(position.epoch, epochs, history, partial(build, position))
+                training = Training(
+                    position.epoch,
+                    epochs,
+                    history,
+                    partial(build, position),
+                    run.validation is not None,
+                )
                 answers = [callback(training) for callback in callbacks]
                 if training.factor != 1:
                     watch.look(position)  # what is repeated begins after the change

@@ -10,24 +10,22 @@ gradient is that of the whole sequence all the same. Memory is needed for T/k st
 for k steps, so k near √T needs the least.
 
 One LSTM of 64 units reads one sequence of random numbers and has to give the sum of the
-last two. Each k runs in a process of its own, twice: once for the time, and once for the
-peak of what Python and NumPy allocate during the gradient (`tracemalloc`, which would
-slow the first). Nothing is downloaded.
+last two. Each k runs in two processes of its own: one for the time, the shortest of three,
+and one for the peak of what Python and NumPy allocate during the gradient
+(`tracemalloc`, which would slow the first). Nothing is downloaded.
 """
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
 import tracemalloc
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from _common import Report
 
-import xprnn
 from xprnn import losses, tree, value_and_grad
 from xprnn.layers import Dense, Recurrent, Stack
 
@@ -60,9 +58,12 @@ def measure(steps, every, what):
         grads = run()
         number = tracemalloc.get_traced_memory()[1] / 2**20
     else:
-        began = time.perf_counter()
-        grads = run()
-        number = time.perf_counter() - began
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            grads = run()
+            times.append(time.perf_counter() - began)
+        number = min(times)
     return {
         "number": number,
         "gradient": {name: array.tolist() for name, array in tree.flatten(grads).items()},
@@ -98,7 +99,7 @@ def report(rows, steps):
         f"\ncheckpoint_every={best['checkpoint_every']} needs 1/{less:.0f} of the memory "
         f"in {longer:.2f} times the time"
     )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def draw(rows, steps):
@@ -125,38 +126,23 @@ def draw(rows, steps):
     return figure
 
 
-def save(folder, name, results, text, figure):
-    """Write the numbers as .json, the text as .txt and the picture as .png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    about = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": platform.platform(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "xprnn": xprnn.__version__,
-    }
-    (folder / f"{name}.json").write_text(json.dumps({**about, **results}, indent=1) + "\n")
-    (folder / f"{name}.txt").write_text(text)
-    figure.savefig(folder / f"{name}.png", dpi=150)
-    print(f"{text}wrote {folder / name}.json, .txt and .png")
-
-
-def main():
+def main(arguments=None):
     """Measure every k."""
-    arguments = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("--short", action="store_true", help="1,000 steps instead of 10,000")
-    arguments.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--short", action="store_true", help="1,000 steps instead of 10,000")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write results there")
     for inner in ("--measure", "--steps", "--every"):  # how it calls itself
         kind = str if inner == "--measure" else int
-        arguments.add_argument(inner, type=kind, help=argparse.SUPPRESS)
-    options = arguments.parse_args()
+        parser.add_argument(inner, type=kind, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
     if options.measure:
         print(json.dumps(measure(options.steps, options.every, options.measure)))
-        return
+        return None
 
     steps = 1_000 if options.short else 10_000
+    log = Report()
     rows, exact = [], None
     for every in (None, 10, 100, 1000):
         memory = in_a_process(steps, every, "memory")
@@ -169,7 +155,9 @@ def main():
             "difference": difference(memory["gradient"], exact),
         })  # fmt: skip
     numbers = {"steps": steps, "hidden_size": HIDDEN, "rows": rows}
-    save(options.output, "memory", numbers, report(rows, steps), draw(rows, steps))
+    log.say(report(rows, steps))
+    log.write(options.output, "memory", numbers, draw(rows, steps))
+    return numbers
 
 
 if __name__ == "__main__":
