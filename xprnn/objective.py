@@ -81,7 +81,7 @@ def value_and_grad(
     checkpoint_every : int, optional
         Keep the state of every k-th step only and compute what lies between once more
         when its gradient is due: the same gradient, with memory for T/k states and for
-        what k steps need, in about 4/3 of the time.
+        what k steps need, at the price of a second forward pass.
     xp : namespace
         The array library's standard namespace.
 

@@ -33,14 +33,15 @@ def is_list(value: Any) -> bool:
 
 def check_list(argument: str, value: Any) -> None:
     """Raise if a list holds arrays of different shapes, and not all with two axes."""
-    shapes = [getattr(item, "shape", None) for item in value] if _listed(value) else [None]
-    if None in shapes or is_list(value) or len(set(map(tuple, shapes))) == 1:
+    if not _listed(value) or not all(hasattr(item, "shape") for item in value):
         return
-    i = next(i for i, shape in enumerate(shapes) if len(shape) != 2)
-    raise ValueError(
-        f"{argument}[{i}] must be (T_i, F), as all arrays of a list of sequences, "
-        f"got {tuple(shapes[i])}"
-    )
+    shapes = [tuple(item.shape) for item in value]
+    odd = [i for i, shape in enumerate(shapes) if len(shape) != 2]
+    if odd and len(set(shapes)) > 1:
+        raise ValueError(
+            f"{argument}[{odd[0]}] must be (T_i, F), as all arrays of a list of sequences, "
+            f"got {shapes[odd[0]]}"
+        )
 
 
 def _listed(value: Any) -> bool:

@@ -328,12 +328,11 @@ def fit(
     """
     loss = losses.get(loss)
     optimizer = optimizers.get(DEFAULT if optimizer is None else optimizer, learning_rate)
-    whole("epochs", epochs)
-    whole("seed", seed, least=0)
+    epochs, seed = whole("epochs", epochs), whole("seed", seed, least=0)
     if batch_size is not None:
-        whole("batch_size", batch_size)
+        batch_size = whole("batch_size", batch_size)
     if clip_norm is not None:
-        number("clip_norm", clip_norm, above=0)
+        clip_norm = number("clip_norm", clip_norm, above=0)
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
     callbacks = tuple(callbacks)

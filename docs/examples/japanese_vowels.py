@@ -38,9 +38,9 @@ GRID = {
     "recurrent_dropout": (0.0, 0.25, 0.5),
 }
 BEST = {
-    "elman": {"hidden_size": 64, "bidirectional": True, "recurrent_dropout": 0.5},
-    "lstm": {"hidden_size": 64, "bidirectional": True, "recurrent_dropout": 0.5},
-    "gru": {"hidden_size": 64, "bidirectional": True, "recurrent_dropout": 0.5},
+    "elman": {"hidden_size": 64, "bidirectional": True, "recurrent_dropout": 0.25},
+    "lstm": {"hidden_size": 64, "bidirectional": True, "recurrent_dropout": 0.25},
+    "gru": {"hidden_size": 32, "bidirectional": True, "recurrent_dropout": 0.25},
 }
 """The first setting of each cell in the table of --select."""
 CHOSEN = "lstm"
