@@ -594,6 +594,8 @@ def test_what_a_model_cannot_do():
         last.predict_proba(X)
     with pytest.raises(ValueError, match=r"^y must have 5 step\(s\), as the network gives, got 3$"):
         fit(X[:, 0], X).evaluate(X[:, 0], X[:, :3])
+    with pytest.raises(ValueError, match=r"^x must be \(B, F\) or \(B, 1, F\) for .* got 5 steps"):
+        fit(X[:, 0], X).predict(X)
     with pytest.raises(ValueError, match=r"^mode='many_to_one' needs several sequences"):
         last.evaluate(X[0], LAST[0])
     for call in (last.predict, last.predict_proba, lambda x, **o: last.evaluate(x, LAST, **o)):

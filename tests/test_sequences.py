@@ -661,6 +661,16 @@ def test_labels_and_one_hot_are_one_training(place):
         np.testing.assert_allclose(np.stack(list(listed)), p, **CLOSE)
 
 
+def test_labels_have_no_part_in_the_dtype(place):
+    x = [a.astype("float32") for a in draw((4, 1, 6))]
+    for labels in (np.array([0, 1, 0]), np.array([0.0, 1, 0])):
+        data = {"validation_data": (x, labels), "backend": str(place.backend)}
+        for loss in ("cross_entropy", "binary_cross_entropy"):
+            model = fit(x, labels, loss=loss, **data)
+            assert model.dtype == "float32"
+            assert {a.dtype for a in model.predict_proba(x)} == {np.dtype("float32")}
+
+
 def test_classification_of_ragged_sequences(place):
     x = draw((4, 1, 6, 2))
     every = [np.digitize(a[:, 0], [-0.5, 0.5]) for a in x]

@@ -1,14 +1,29 @@
 """Files: what is saved comes back, and a bad file says why it is bad."""
 
+import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import xprnn
-from xprnn import activations, initializers, serialization
-from xprnn.cells import Elman
-from xprnn.layers import Dense, Recurrent, Stack
+from xprnn import activations, cells, initializers, layers, losses, serialization
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    LayerNorm,
+    Pool,
+    Recurrent,
+    Stack,
+)
 
 ENDINGS = [".npz", ".safetensors"]
 
@@ -175,3 +190,214 @@ def test_the_header_is_json_that_names_every_hyperparameter(model, tmp_path):
     assert first["hidden_size"] == 3
     assert first["cell"] == {"class": "Elman", "activation": {"class": "ELU"}}
     assert first["recurrent_initializer"] == {"class": "Normal", "std": 0.2}
+
+
+# Every network, every loss
+
+activation = st.sampled_from(sorted(activations.TABLE))
+rate = st.floats(0, 0.9)
+initializer = st.sampled_from(
+    [
+        *sorted(initializers.TABLE),
+        initializers.Normal(0.3),
+        initializers.Uniform(),
+        initializers.Orthogonal(),
+    ]
+)
+cell = (
+    st.builds(Elman, activation)
+    | st.builds(GRU, activation, activation)
+    | st.builds(GRUResetBefore, activation, activation)
+    | st.builds(LSTM, activation, activation, peepholes=st.booleans(), forget_bias=st.floats(-1, 1))
+    | st.sampled_from(sorted(cells.TABLE))
+)
+recurrent = st.builds(
+    Recurrent,
+    st.integers(1, 3),
+    cell,
+    kernel_initializer=initializer,
+    recurrent_initializer=initializer,
+    recurrent_dropout=rate,
+    learn_initial_state=st.booleans(),
+)
+dense = st.builds(Dense, st.integers(1, 3), st.booleans(), kernel_initializer=initializer)
+causal = recurrent | dense | st.builds(Dropout, rate) | st.builds(LayerNorm)
+both = st.builds(
+    Bidirectional, recurrent, merge=st.sampled_from(["concat", "sum", "mean", "product"])
+)
+inside = st.lists(causal | both, min_size=1, max_size=3)
+pool = st.builds(Pool, st.sampled_from(["last", "mean", "max"]))
+
+
+def stack(*parts, outputs=1):
+    """Return a stack of lists of layers with a dense one on top."""
+    return Stack((*(layer for part in parts for layer in part), Dense(outputs)))
+
+
+def writer(parts, feedback):
+    """Return what makes three steps out of one, with two outputs."""
+    if feedback:
+        return Feedback(stack(parts, outputs=2), 3)
+    return stack([Extend(3)], parts, outputs=2)
+
+
+def reader(parts, feedback):
+    return EncoderDecoder(Stack(tuple(parts)), writer(parts, feedback))
+
+
+steps_ = st.lists(causal, min_size=1, max_size=2)
+NETWORKS = {
+    "many_to_many": st.builds(stack, inside),
+    "many_to_one": st.builds(lambda a, p, b: stack(a, [p], b), inside, pool, st.just([])),
+    "one_to_many": st.builds(writer, steps_, st.booleans()),
+    "encoder_decoder": st.builds(
+        reader, st.lists(recurrent, min_size=1, max_size=2), st.booleans()
+    ),
+}
+TARGETS = {
+    "many_to_many": (4, 5, 1),
+    "many_to_one": (4, 1),
+    "one_to_many": (4, 3, 2),
+    "encoder_decoder": (4, 3, 2),
+}
+
+
+def assert_same_model(model, again):
+    """Raise unless everything that a model has is the same, and what it gives."""
+    for field in dataclasses.fields(model):
+        mine, its = getattr(model, field.name), getattr(again, field.name)
+        if field.name == "history":
+            np.testing.assert_equal(its.as_dict(), mine.as_dict())
+            assert its.ended == mine.ended
+        elif field.name == "weights" or "scaler" in field.name:
+            np.testing.assert_equal(its, mine)
+        else:
+            assert its == mine, field.name
+
+
+@pytest.mark.parametrize("mode", NETWORKS)
+@settings(max_examples=max(15, settings.default.max_examples))
+@given(data=st.data(), ending=st.sampled_from(ENDINGS), standardize=st.booleans())
+def test_every_network_comes_back(tmp_path_factory, mode, data, ending, standardize):
+    """With its mode, its history, and the same predictions to the bit."""
+    network = data.draw(NETWORKS[mode])
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 2) if mode == "one_to_many" else (4, 5, 2))
+    y = rng.standard_normal(TARGETS[mode])
+    options = {"network": network, "mode": mode, "standardize": standardize, "epochs": 1}
+    model = xprnn.fit(x, y, learning_rate=1e-3, **options)
+    path = tmp_path_factory.mktemp("files") / f"m{ending}"
+    xprnn.save(model, path)
+    again = xprnn.load(path)
+    assert_same_model(model, again)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.evaluate(x, y) == model.evaluate(x, y)
+    xprnn.save(again, path)
+    assert_same_model(model, xprnn.load(path))
+
+
+LOSSES = [
+    losses.HalfMSE(),
+    losses.MSE(),
+    losses.MAE(),
+    losses.Huber(0.3),
+    losses.Pinball((0.1, 0.5, 0.9)),
+    losses.GaussianNLL(1e-4),
+    losses.CrossEntropy(),
+    losses.CrossEntropy(class_weights=(1.0, 2.0, 0.5), label_smoothing=0.1, num_classes=3),
+    losses.BinaryCrossEntropy(),
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_loss_comes_back(place, tmp_path, loss, ending):
+    """And what depends on it: the loss of evaluate, quantiles, probabilities."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((6, 5, 2)), 10 * rng.standard_normal(6) + 100
+    if not losses.standardizes(loss):
+        y = (np.arange(6) % (3 if isinstance(loss, losses.CrossEntropy) else 2)).astype(float)
+    model = xprnn.fit(x, y, loss=loss, hidden_size=3, epochs=2, backend=str(place.backend))
+    xprnn.save(model, tmp_path / f"m{ending}")
+    again = xprnn.load(tmp_path / f"m{ending}", backend=str(place.backend))
+    assert (again.loss, again.mode, again.y_rank) == (loss, "many_to_one", 1)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.evaluate(x, y) == model.evaluate(x, y)
+    if not losses.standardizes(loss):
+        np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
+
+
+def test_all_losses_and_classes_are_among_these():
+    """None is forgotten when one is added."""
+    made = {
+        "Bidirectional": Bidirectional(Recurrent(2)),
+        "Dense": Dense(2),
+        "Dropout": Dropout(0.1),
+        "EncoderDecoder": EncoderDecoder(Recurrent(2), Stack((Extend(2), Recurrent(2)))),
+        "Extend": Extend(3),
+        "Feedback": Feedback(Recurrent(2), 3),
+        "Normal": initializers.Normal(0.1),
+        "Pool": Pool("max"),
+        "Recurrent": Recurrent(3),
+        "Stack": Stack((Dense(1),)),
+    }
+    for module in (layers, cells, activations, initializers, losses):
+        for name in module.__all__:
+            if dataclasses.is_dataclass(getattr(module, name)):
+                thing = made[name] if name in made else getattr(module, name)()
+                described = json.loads(json.dumps(serialization._describe(thing)))
+                assert serialization._build(described) == thing
+    assert {type(loss) for loss in LOSSES} == {type(loss) for loss in losses.TABLE.values()}
+
+
+def own_loss(y_hat, y, mask, *, xp):
+    return losses.MSE()(y_hat, y, mask, xp=xp)
+
+
+def test_a_loss_of_ones_own_is_not_needed_to_predict(place, tmp_path):
+    x = np.random.default_rng(0).standard_normal((4, 5, 2))
+    y = x[:, :, :1] * 3 + 7
+    model = xprnn.fit(x, y, loss=own_loss, hidden_size=3, epochs=2, backend=str(place.backend))
+    assert model.evaluate(x, y) == model.evaluate(x, y, loss="mse")
+    xprnn.save(model, tmp_path / "m.npz")
+    again = xprnn.load(tmp_path / "m.npz", backend=str(place.backend))
+    assert again.loss is None
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.evaluate(x, y, loss=own_loss) == model.evaluate(x, y)
+    with pytest.raises(ValueError, match=r"^loss must be given: the model was trained on one that"):
+        again.evaluate(x, y)
+    with pytest.raises(ValueError, match=r"^predict_proba needs a model trained with .* has None"):
+        again.predict_proba(x)
+    xprnn.save(again, tmp_path / "again.npz")
+    assert xprnn.load(tmp_path / "again.npz").loss is None
+
+
+class Scales(losses.MSE):
+    def unscale(self, y_hat, scaler, *, xp):
+        return scaler.invert(y_hat)
+
+
+class Classifies(losses.CrossEntropy):
+    pass
+
+
+@pytest.mark.parametrize("loss", [Scales(), Classifies()])
+def test_a_loss_that_predictions_need_is_not_left_out(tmp_path, loss):
+    """A file without it would give other predictions."""
+    x = np.linspace(0, 1, 6)
+    model = xprnn.fit(x, np.arange(6) % 2, loss=loss, hidden_size=2, epochs=1)
+    with pytest.raises(TypeError, match=f"a {type(loss).__name__} of one's own cannot be written"):
+        xprnn.save(model, tmp_path / "m.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_histories_with_nan_and_infinity_come_back(tmp_path, ending):
+    """The validation loss is NaN where there is none, and may be infinite."""
+    x = np.random.default_rng(0).standard_normal((2, 5, 1))
+    model = xprnn.fit(
+        x, x, activation="identity", epochs=2, hidden_size=2, validation_data=(1e200 * x, x)
+    )
+    assert model.history.val_loss == [math.inf] * 2
+    xprnn.save(model, tmp_path / f"m{ending}")
+    assert_same_model(model, xprnn.load(tmp_path / f"m{ending}"))

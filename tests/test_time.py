@@ -155,6 +155,15 @@ def test_states_of_an_encoder_and_decoder():
     np.testing.assert_allclose(model.predict(X[:, 4:], state=two), y, **CLOSE)
 
 
+@pytest.mark.parametrize("steps", [4, 9])
+def test_states_of_an_encoder_and_decoder_for_a_list(steps):
+    """The encoder's end with each sequence; the decoder's have the steps of y."""
+    model = fit(LIST, Y[:, :steps], mode="encoder_decoder")
+    y, (read, wrote) = model.predict(LIST, return_states=True)
+    assert [h.shape for h in read] == [(size, 3) for size in SIZES]
+    assert (y.shape, wrote.shape) == ((5, steps, 2), (5, steps, 3))
+
+
 # Truncated back-propagation
 
 DROPPING = {"num_layers": 2, "dropout": 0.3, "recurrent_dropout": 0.2}

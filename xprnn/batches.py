@@ -96,7 +96,9 @@ def batches(
             weight = data.valid.sum(axis=0)
     for start in range(0, count, batch_size):
         chosen = order[start : start + batch_size]
-        yield Batch(data.take(chosen, per_step, backend), float(weight[chosen].sum() / weight.sum()))
+        yield Batch(
+            data.take(chosen, per_step, backend), float(weight[chosen].sum() / weight.sum())
+        )
 
 
 def _by_length(order: Any, lengths: Any, batch_size: int, rng: Any) -> Any:

@@ -171,11 +171,9 @@ def picture(title, results, matrix, names, shown, axis_name):
         place = i + np.linspace(-0.15, 0.15, seeds) if seeds > 1 else [i]
         middle.plot(place, result["accuracy"], "o", color=colors[cell], alpha=0.6)
         middle.hlines(result["median"], i - 0.3, i + 0.3, color=colors[cell], linewidth=2)
-        middle.annotate(
-            f"{result['median']:.3f}", (i + 0.32, result["median"]), va="center", fontsize=9
-        )
-    middle.set_xlim(-0.5, len(results) - 0.2)
-    middle.set_xticks(range(len(results)), list(results))
+    below = [f"{cell}\n{result['median']:.3f}" for cell, result in results.items()]
+    middle.set_xlim(-0.5, len(results) - 0.5)
+    middle.set_xticks(range(len(results)), below)
     middle.set_ylabel("test accuracy")
     middle.set_title("a dot for each seed, and their median", fontsize=10)
     for axis in (left, middle):

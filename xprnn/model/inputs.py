@@ -37,9 +37,9 @@ class Inputs(NamedTuple):
         flat = plain and model.y_rank == 2
         return self._steps(y, flat, listed=model.network.keeps_steps)
 
-    def restore_steps(self, h: Array) -> Any:
-        """Return hidden states (T, B, H) batch-first."""
-        return self._steps(h, False, listed=h.shape[0] == self.x.shape[0])
+    def restore_steps(self, h: Array, reads: bool) -> Any:
+        """Return hidden states (T, B, H) of layers that read x, or of others, batch-first."""
+        return self._steps(h, False, listed=reads and h.shape[0] == self.x.shape[0])
 
     def restore_state(self, s: Array) -> Any:
         """Return a state (B, H), or (H,) for one sequence."""

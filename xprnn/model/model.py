@@ -149,7 +149,8 @@ class Model:
                 parts.append(tuple(data.restore_state(s) for s in tree.leaves(end)))
             if return_states:
                 hidden = self.network.states(cache, xp=data.backend.xp)
-                parts.append(tuple(data.restore_steps(h) for h in hidden))
+                reads = len(hidden) // (2 if self.mode == "encoder_decoder" else 1)
+                parts.append(tuple(data.restore_steps(h, i < reads) for i, h in enumerate(hidden)))
             return parts[0] if len(parts) == 1 else tuple(parts)
 
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
@@ -352,6 +353,11 @@ class Model:
             raise ValueError(
                 f"{argument} must have {self.features} feature(s) on its last axis, as in "
                 f"training, got {array.shape[-1]}: {tuple(array.shape)} as (B, T, F)"
+            )
+        if self.mode == "one_to_many" and array.shape[1] != 1:
+            raise ValueError(
+                f"{argument} must be (B, F) or (B, 1, F) for a one-to-many model, "
+                f"got {array.shape[1]} steps: {tuple(array.shape)} as (B, T, F)"
             )
         backend = common({argument: array}, self.backend)
         dtype = wider(self.dtype, float_name(argument, array) or self.dtype)
