@@ -89,7 +89,7 @@ def cross_validate(x, y, fold, settings):
     for k in np.unique(fold):
         model = train(*_part(x, y, fold != k), settings)
         x_out, y_out = _part(x, y, fold == k)
-        p = np.asarray(model.predict_proba(x_out))
+        p = model.predict_proba(x_out)
         right.extend(np.argmax(p, axis=1) == y_out)
         surprise.extend(-np.log(p[np.arange(len(y_out)), y_out] + 1e-12))
     return float(np.mean(right)), float(np.mean(surprise))
@@ -128,7 +128,7 @@ def compare(report, train_set, test_set, best, fixed, seeds):
         began = time.perf_counter()
         fits = [train(*train_set, {**fixed, **settings, "cell": cell}, seed) for seed in seeds]
         seconds = (time.perf_counter() - began) / len(seeds)
-        tests = [metrics.accuracy(y_test, np.asarray(model.predict(x_test))) for model in fits]
+        tests = [metrics.accuracy(y_test, model.predict(x_test)) for model in fits]
         middle = statistics.median_low(tests)
         models[cell] = fits[tests.index(middle)]
         results[cell] = {

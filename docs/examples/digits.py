@@ -10,7 +10,9 @@ the end: many to one. A quarter of the pictures, drawn once and stratified, is t
 
 The settings of each cell, and the cell whose confusion matrix is shown, were chosen on
 the other three quarters alone: ``--select`` trains on four fifths of them and measures
-on the fifth left out.
+on the fifth left out. One of the settings is `standardize`: the first column of pixels is
+nearly always 0, and divided by its standard deviation its few other numbers become as
+large as 80.
 
     pip install scikit-learn
 """
@@ -29,12 +31,12 @@ GRID = {
     "recurrent_dropout": (0.0, 0.25, 0.5),
 }
 BEST = {
-    "elman": {"standardize": False, "recurrent_dropout": 0.25},
-    "lstm": {"standardize": False, "recurrent_dropout": 0.25},
+    "elman": {"standardize": False, "recurrent_dropout": 0.0},
+    "lstm": {"standardize": True, "recurrent_dropout": 0.25},
     "gru": {"standardize": False, "recurrent_dropout": 0.25},
 }
 """The first setting of each cell in the table of --select."""
-CHOSEN = "lstm"
+CHOSEN = "gru"
 """The cell of the first line of that table."""
 
 

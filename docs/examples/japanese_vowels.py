@@ -11,8 +11,9 @@ answer for each: many to one.
 
 The settings of each cell, and the cell whose confusion matrix is shown, were chosen on
 the 270 alone: ``--select`` trains on four fifths and measures on the fifth left out.
-A fifth is six utterances of every speaker that follow one another in the file, for an
-utterance is more like its neighbours than like those of another hour.
+A fifth is six utterances of every speaker that follow one another in the file: with
+fifths drawn at random the same settings reach about two points more, as an utterance
+has neighbours that are like it.
 
 For comparison: one nearest neighbour with dynamic time warping has 0.949.
 
@@ -79,7 +80,7 @@ def main(arguments=None):
     x_test, y_test = load("TEST")
     seeds = range(1) if chosen.short else range(5)
     cells, models = compare(report, (x, y), (x_test, y_test), BEST, fixed, seeds)
-    matrix = metrics.confusion_matrix(y_test, np.asarray(models[CHOSEN].predict(x_test)))
+    matrix = metrics.confusion_matrix(y_test, models[CHOSEN].predict(x_test))
     report.say(f"\n{CHOSEN}, true speaker (row) and predicted speaker (column)\n\n{matrix}\n")
     figure = picture(
         "Japanese vowels: nine speakers, 370 test utterances",
