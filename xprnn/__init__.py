@@ -12,21 +12,18 @@ on a CPU and on CuPy on a CUDA GPU.
 (34,)
 """
 
+from importlib import import_module
+
 from xprnn import (
     activations,
-    baselines,
     callbacks,
     cells,
-    datasets,
     gradients,
     initializers,
-    interop,
     layers,
     losses,
-    metrics,
     optimizers,
     penalties,
-    plotting,
     schedules,
 )
 from xprnn._version import __version__
@@ -72,3 +69,12 @@ __all__ = [
     "schedules",
     "value_and_grad",
 ]
+
+_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "plotting")
+
+
+def __getattr__(name):
+    """Import what `fit` does not need when somebody asks for it."""
+    if name in _WHEN_ASKED_FOR:
+        return import_module(f"xprnn.{name}")
+    raise AttributeError(f"module 'xprnn' has no attribute {name!r}")
