@@ -1,6 +1,7 @@
 """Sequences of any lengths and kinds: lists, padding, gaps, batches of them, and modes."""
 
 import functools
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -783,3 +784,22 @@ def test_learnt_initial_states_start_every_sequence(place):
     assert all(abs(host(model)[f"0.state.{i}"]).min() > 0 for i in range(2))
     for a, alone in zip(model.predict(x), x, strict=True):
         np.testing.assert_allclose(a, model.predict(alone), **CLOSE)
+
+
+class Seen(Dense):
+    """A layer of one's own that remembers what it was given."""
+
+    inputs: ClassVar[list] = []
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        self.inputs.append(x)
+        return super().forward(params, x, state, mask, noise=noise, xp=xp)
+
+
+def test_padding_is_zero_inside_however_it_is_scaled(rng):
+    """A layer of one's own that forgets the mask meets no NaN, and nothing large."""
+    x = 1e6 + rng.standard_normal((3, 4, 2))
+    xprnn.fit(x, x, lengths=[4, 1, 2], network=Seen(2), epochs=1)
+    assert (Seen.inputs[0][1:, 1] == 0).all()
+    assert (Seen.inputs[0][2:, 2] == 0).all()
+    assert (Seen.inputs[0][:, 0] != 0).all()

@@ -1,19 +1,15 @@
 """The packaged training: `fit`."""
 
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from xprnn import builder, losses, masking, modes, optimizers, tree
-from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import chosen, number, unknown, whole
+from xprnn import builder, losses, modes, optimizers, tree
+from xprnn._typing import Tree
+from xprnn._validate import chosen, number, whole
 from xprnn.activations import Activation
-from xprnn.backend import Backend, common, float_name, generator, host, of, wider
-from xprnn.batches import Data, time_major
+from xprnn.backend import Backend, common, generator, host
 from xprnn.builder import Recipe
-from xprnn.callbacks import Training, progress_bar
+from xprnn.callbacks import Training
 from xprnn.cells import Cell
 from xprnn.history import History
 from xprnn.layers import Layer
@@ -23,154 +19,22 @@ from xprnn.modes import Pair
 from xprnn.objective import check_cuttable
 from xprnn.optimizers import Adam, Optimizer
 from xprnn.penalties import Penalty
-from xprnn.run import Position, Run, Watch
+from xprnn.run import Position, Run
 from xprnn.scaling import Scaler
 from xprnn.schedules import Schedule
-from xprnn.sequences import check_finite
+from xprnn.training.data import (
+    InUnitsOf,
+    common_dtype,
+    outputs_for,
+    prepared,
+    validation_pair,
+)
+from xprnn.training.loop import train
 
 __all__ = ["fit"]
 
 DEFAULT = Adam(learning_rate=0.003)
 """The optimizer of `fit`; benchmarks/defaults.py measures it against others."""
-
-
-@dataclass(frozen=True)
-class _InUnitsOf:
-    """A loss whose gradient is that of the standardised y and whose value is in y's own units."""
-
-    scaler: Scaler
-    loss: Loss
-
-    def __call__(self, y_hat, y, mask, *, xp):
-        own = losses.unscale(self.loss, y_hat, self.scaler, xp=xp)
-        value, _ = self.loss(own, self.scaler.invert(y), mask, xp=xp)
-        _, dy_hat = self.loss(y_hat, y, mask, xp=xp)
-        return value, dy_hat
-
-
-def _validation(data: object, pair: Pair) -> Pair | None:
-    """Return the validation data as a pair like that of the training."""
-    if data is None:
-        return None
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        raise TypeError("validation_data must be (x, y), or (x, y, mask) with a padded x")
-    names = ("validation_data[0]", "validation_data[1]")
-    x, y, *mask = data
-    found = modes.pair(x, y, mode=pair.mode, mask=mask[0] if mask else None, names=names)
-    for name, like, array in zip(
-        names, (pair.x.array, pair.y), (found.x.array, found.y), strict=True
-    ):
-        if array.shape[-1] != like.shape[-1]:
-            raise ValueError(
-                f"{name} must have {like.shape[-1]} feature(s) as in training, "
-                f"got {array.shape[-1]}"
-            )
-    return found
-
-
-def _dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
-    """Return the dtype asked for, or the widest of the arrays'."""
-    found = [float_name(name, array) for name, array in arrays.items()]
-    if asked is not None:
-        name = getattr(asked, "__name__", str(asked)).split(".")[-1]
-        if name not in ("float32", "float64"):
-            raise unknown("dtype", asked, ("float32", "float64"))
-        return name
-    return wider(*(name or backend.default_dtype for name in found))
-
-
-def _scaler(array: Array, valid: Any, xp: Namespace) -> Scaler:
-    """Measure (T, B, F) at its valid steps."""
-    rows = xp.reshape(array, (-1, array.shape[-1]))
-    if valid is not None:
-        (kept,) = host.nonzero(valid.reshape(-1))
-        rows = xp.take(rows, of(array).asarray(kept, "int64"), axis=0)
-    return Scaler.of(rows, xp=xp)
-
-
-def _data(
-    pairs: list[Pair], standardize: tuple[bool, bool], dtype: str, place: Backend
-) -> tuple[list[Data], tuple[Scaler | None, ...]]:
-    """Return the pairs as data in `dtype`, and the scalers of x and y of the first.
-
-    They are scaled in the dtype that they came in: data far from zero have their
-    digits there.
-    """
-    xp = place.xp
-    scalers: list[Scaler | None] = [None, None]
-    found = []
-    for pair in pairs:
-        valid = None if pair.x.valid is None else pair.x.valid.T
-        per_step = valid if pair.mode == "many_to_many" else None
-        moved = []
-        for i, (array, kept) in enumerate(((pair.x.array, valid), (pair.y, per_step))):
-            came = float_name("xy"[i], array) or "float64"
-            array = time_major(place.asarray(array, came), xp=xp)
-            if standardize[i]:
-                scalers[i] = scaler = scalers[i] or _scaler(array, kept, xp)
-                array = masking.valid(scaler.apply(array), _mask(kept, place), xp=xp)
-            array = place.asarray(array, dtype)
-            if dtype != came:
-                check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
-            moved.append(array)
-        found.append(Data(moved[0], moved[1], valid))
-    return found, tuple(scalers)
-
-
-def _mask(valid: Any, place: Backend) -> Array | None:
-    """Return valid steps (T, B) as a mask (T, B, 1) on the backend."""
-    return None if valid is None else place.asarray(valid[:, :, None], "bool")
-
-
-def _train(
-    run: Run,
-    position: Position,
-    epochs: int,
-    callbacks: tuple[Callable[[Training], Any], ...],
-    progress: bool | None,
-    history: History,
-    build: Callable[[Position], Model],
-) -> Position:
-    """Go through the epochs; return where the run ended."""
-    watch, now = Watch(run, position, history, build), time.perf_counter()
-    with progress_bar(progress, epochs) as report:
-        try:
-            while position.epoch < epochs and history.ended == "running":
-                after, numbers = run.epoch(position)
-                began, now = now, time.perf_counter()
-                history.append(numbers, run.rate(after), now - began, xp=run.backend.xp)
-                position = after
-                if watch.due():
-                    report(position.epoch, watch.look(position))
-                training = Training(
-                    position.epoch,
-                    epochs,
-                    history,
-                    partial(build, position),
-                    run.validation is not None,
-                )
-                answers = [callback(training) for callback in callbacks]
-                if training.factor != 1:
-                    watch.look(position)  # what is repeated begins after the change
-                    position = position._replace(factor=position.factor * training.factor)
-                    watch.good = position
-                if any(map(_ends, answers)) and position.epoch < epochs:
-                    history.ended = "stopped"
-                chosen = [answer for answer in answers if isinstance(answer, Model)]
-                if chosen:
-                    position = position._replace(params=chosen[0].weights)
-        except KeyboardInterrupt:
-            history.ended = "interrupted"
-        if history.ended == "running":
-            history.ended = "completed"
-        if len(history):
-            report(position.epoch, watch.look(position))
-    return position
-
-
-def _ends(answer: Any) -> bool:
-    """Whether a callback's answer ends the run."""
-    return isinstance(answer, Model) or (isinstance(answer, bool | host.bool) and bool(answer))
 
 
 def fit(
@@ -347,7 +211,7 @@ def fit(
     if penalty is not None:
         chosen("penalty", penalty, {}, ("gradient", "constrain"))
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
-    validation = _validation(validation_data, pair)
+    validation = validation_pair(validation_data, pair)
     pairs = [pair] if validation is None else [pair, validation]
     arrays = {"x": pair.x.array, "y": pair.y}
     if validation is not None:
@@ -355,9 +219,9 @@ def fit(
     place = common(arrays, backend)
     quantities = losses.standardizes(loss)
     measured = {n: a for n, a in arrays.items() if quantities or n in ("x", "validation_data[0]")}
-    dtype = _dtype(dtype, measured, place)
+    dtype = common_dtype(dtype, measured, place)
     features = pair.x.array.shape[-1]
-    outputs = _outputs(loss, pairs, place)
+    outputs = outputs_for(loss, pairs, place)
     network = builder.build(
         network,
         pair.mode,
@@ -385,10 +249,10 @@ def fit(
 
     with place.active():
         params = tree.map(lambda a: place.asarray(a, dtype), drawn)
-        data, scalers = _data(pairs, (standardize, standardize and quantities), dtype, place)
+        data, scalers = prepared(pairs, (standardize, standardize and quantities), dtype, place)
         trained_on = loss
         if scalers[1] is not None:
-            loss = _InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
+            loss = InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
         history = History()
 
         def build(position: Position) -> Model:
@@ -419,30 +283,7 @@ def fit(
             seed,
             place,
         )
-        return build(_train(run, run.start(params), epochs, callbacks, progress, history, build))
-
-
-def _outputs(loss: Loss, pairs: list[Pair], place: Backend) -> int:
-    """Return how many outputs the loss needs for these targets, and check them."""
-    found = []
-    for pair in pairs:
-        own = of(pair.y)
-        valid = pair.x.valid if pair.mode == "many_to_many" else None
-        with own.active():
-            kept = None if valid is None else _mask(valid.T, own)
-            array = own.xp.permute_dims(pair.y, (1, 0, 2))
-            try:
-                found.append(losses.outputs(loss, array, kept, xp=own.xp))
-            except ValueError as error:
-                if not found:
-                    raise
-                raise ValueError(f"validation_data[1]: {error}") from None
-    if max(found) > found[0]:
-        raise ValueError(
-            f"validation_data[1] needs {max(found)} outputs, but y has {found[0]}: it holds "
-            "labels that y lacks; give the loss num_classes"
-        )
-    return found[0]
+        return build(train(run, run.start(params), epochs, callbacks, progress, history, build))
 
 
 def _check_steps(network: Layer, drawn: Tree, features: int, pairs: list[Pair]) -> None:

@@ -1,0 +1,5 @@
+"""The packaged training: `fit`."""
+
+from xprnn.training.fit import fit
+
+__all__ = ["fit"]
