@@ -25,11 +25,12 @@ ORDER = [
 
 EDGES = ORDER[ORDER.index("training") + 1 :]
 LIBRARIES = {
-    "numpy": {"backend", "serialization", "interop", *EDGES},
+    "numpy": {"backend", "kernels", "serialization", "interop", *EDGES},
     "cupy": {"backend", "kernels"},
     "torch": {"backend"},
     "array_api_strict": {"backend"},
     "matplotlib": {"plotting"},
+    "threadpoolctl": {"kernels"},
     "tqdm": {"callbacks"},
     "safetensors": {"serialization"},
 }

@@ -733,6 +733,7 @@ def test_nothing_in_an_epoch_waits_for_the_device(loss, optimizer, ragged, tbptt
         checkpoint_every=checkpoint_every,
         seed=0,
         backend=place,
+        xp=xp,
     )
     position, numbers = task.epoch(task.start(params)._replace(factor=0.5))
     assert (position.epoch, position.updates, len(numbers)) == (1, 2 if tbptt is None else 4, 4)

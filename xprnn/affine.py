@@ -38,15 +38,15 @@ def forward(params: dict[str, Array], x: Array, *, xp: Namespace) -> Array:
     -------
     array, (..., T, B, O)
     """
-    y = rows(x, xp=xp) @ params["W"]
+    y = xp.matmul(rows(x, xp=xp), params["W"])
     if "b" in params:
-        y = y + params["b"]
+        y = xp.add(y, params["b"])
     return xp.reshape(y, (*y.shape[:-2], *x.shape[-3:-1], y.shape[-1]))
 
 
 def weight_gradient(x: Array, dy: Array, W: Array, *, xp: Namespace) -> Array:
     """Return dW = Σ xᵀ dy, summed over all steps and the batch."""
-    dW = xp.matrix_transpose(rows(x, xp=xp)) @ rows(dy, xp=xp)
+    dW = xp.matmul(xp.matrix_transpose(rows(x, xp=xp)), rows(dy, xp=xp))
     return sum_to(dW, W.shape, xp=xp)
 
 
@@ -73,6 +73,6 @@ def backward(
     if "b" in params:
         db = xp.sum(dy_rows, axis=-2, keepdims=True)
         grads["b"] = sum_to(db, params["b"].shape, xp=xp)
-    dx = dy_rows @ xp.matrix_transpose(W)
+    dx = xp.matmul(dy_rows, xp.matrix_transpose(W))
     dx = xp.reshape(dx, (*dx.shape[:-2], *x.shape[-3:]))
     return grads, sum_to(dx, x.shape, xp=xp)

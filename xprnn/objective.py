@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xprnn import tree
+from xprnn import kernels, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.noise import Noise
 
-__all__ = ["Chunk", "check_cuttable", "chunks", "value_and_grad"]
+__all__ = ["Chunk", "apply", "check_cuttable", "chunks", "value_and_grad"]
 
 
 class Chunk(NamedTuple):
@@ -44,6 +44,34 @@ def chunks(
             None if mask is None else mask[part, ...],
             None if noise is None else noise.after(t),
         )
+
+
+def apply(
+    network: Layer, params: Tree, x: Array, state: Tree | None, mask: Array | None, *, xp: Namespace
+) -> tuple[Array, Tree]:
+    """Return the network's output and its last state, and keep nothing for a gradient.
+
+    Parameters
+    ----------
+    network, params, x, state, mask, xp
+        As for `value_and_grad`.
+    """
+    with kernels.workspace(xp) as xp:
+        size = _piece(network, params, x, xp)
+        outputs = []
+        for part in chunks(size, x, x, mask, None):
+            y_hat, state, _ = network.forward(params, part.x, state, part.mask, xp=xp)
+            outputs.append(y_hat)
+        if len(outputs) == 1 or not network.keeps_steps:
+            return outputs[-1], state
+        return xp.concat(outputs, axis=-3), state
+
+
+def _piece(network: Layer, params: Tree, x: Array, xp: Namespace) -> int:
+    """Return how many steps to compute at a time."""
+    if network.time == "whole":
+        return x.shape[-3]
+    return kernels.piece(x, tree.leaves(params), xp=xp)
 
 
 def value_and_grad(
@@ -114,12 +142,11 @@ def value_and_grad(
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every)
         check_cuttable(network, "checkpoint_every")
-        return _in_chunks(network, loss, params, x, y, state, mask, noise, checkpoint_every, xp=xp)
-    y_hat, end, cache = network.forward(params, x, state, mask, noise=noise, xp=xp)
-    value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
-    dend = tree.map(xp.zeros_like, end)
-    grads, _, _ = network.backward(params, dy, dend, cache, xp=xp)
-    return value, grads, end
+    args = network, loss, params, x, y, state, mask, noise
+    with kernels.workspace(xp) as xp:
+        if checkpoint_every is not None:
+            return _in_pieces(*args, checkpoint_every, again=True, xp=xp)
+        return _in_pieces(*args, _piece(network, params, x, xp), again=False, xp=xp)
 
 
 def check_cuttable(network: Layer, argument: str) -> None:
@@ -131,26 +158,38 @@ def check_cuttable(network: Layer, argument: str) -> None:
         )
 
 
-def _in_chunks(network, loss, params, x, y, state, mask, noise, size, *, xp):
-    """Return what `value_and_grad` does, chunk by chunk."""
+def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, xp):
+    """Return what `value_and_grad` does, piece by piece.
+
+    What the backward pass needs of a piece is kept, or computed `again` from its first state.
+    """
+
+    def forward(part, start):
+        return network.forward(params, part.x, start, part.mask, noise=part.noise, xp=xp)
+
     parts = list(chunks(size, x, y, mask, noise))
-    starts, outputs = [state], []
+    starts, outputs, caches = [], [], []
     for part in parts:
-        y_hat, state = network.forward(
-            params, part.x, starts[-1], part.mask, noise=part.noise, xp=xp
-        )[:2]
-        outputs.append(y_hat)
         starts.append(state)
-    end = starts.pop()
-    if network.keeps_steps:
+        y_hat, state, cache = forward(part, state)
+        outputs.append(y_hat)
+        caches.append(None if again else cache)
+    end = state
+    if len(parts) == 1:
+        value, dy = loss(outputs[0], y, mask if network.keeps_steps else None, xp=xp)
+        slopes = [dy]
+    elif network.keeps_steps:
         value, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
         slopes = [part.y for part in chunks(size, x, dy, None, None)]
     else:
         value, dy = loss(outputs[-1], y, None, xp=xp)
         slopes = [xp.zeros_like(dy)] * (len(parts) - 1) + [dy]
-    grads, dstate = tree.map(xp.zeros_like, params), tree.map(xp.zeros_like, end)
-    for part, start, slope in reversed(list(zip(parts, starts, slopes, strict=True))):
-        _, _, cache = network.forward(params, part.x, start, part.mask, noise=part.noise, xp=xp)
+    grads, dstate = None, tree.map(xp.zeros_like, end)
+    while parts:
+        part, start, slope = parts.pop(), starts.pop(), slopes.pop()
+        cache = caches.pop()
+        if again:
+            cache = forward(part, start)[2]
         more, _, dstate = network.backward(params, slope, dstate, cache, xp=xp)
-        grads = tree.map(lambda a, b: a + b, grads, more)
+        grads = more if grads is None else tree.map(lambda a, b: a + b, grads, more)
     return value, grads, end

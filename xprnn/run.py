@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from xprnn import optimizers, tree
-from xprnn._typing import Array, Tree
+from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
@@ -22,7 +22,7 @@ from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
 from xprnn.noise import Noise
-from xprnn.objective import Chunk, chunks, value_and_grad
+from xprnn.objective import Chunk, apply, chunks, value_and_grad
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
 
@@ -73,10 +73,12 @@ class Run:
     checkpoint_every: int | None
     seed: int
     backend: Backend
+    xp: Namespace
+    """The backend's, or what kernels.workspace makes of it."""
 
     def start(self, params: Tree) -> Position:
         """Return the position before the first epoch."""
-        return Position(0, 0, params, self.optimizer.init(params, xp=self.backend.xp))
+        return Position(0, 0, params, self.optimizer.init(params, xp=self.xp))
 
     def updates(self, position: Position) -> Iterator[Update]:
         """Yield the updates of an epoch, the same ones whenever it is asked."""
@@ -105,7 +107,7 @@ class Run:
 
     def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Tree]:
         """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
-        xp = self.backend.xp
+        xp = self.xp
         value, grads, state = value_and_grad(
             self.network,
             self.loss,
@@ -124,7 +126,7 @@ class Run:
 
     def update(self, position: Position, grads: Tree) -> tuple[Position, Array]:
         """Clip and step; also return the norm of the gradient before."""
-        xp, factor = self.backend.xp, position.factor
+        xp, factor = self.xp, position.factor
         if self.clip_norm is None:
             norm = optimizers.global_norm(grads, xp=xp)
         else:
@@ -143,7 +145,7 @@ class Run:
 
     def epoch(self, position: Position) -> tuple[Position, list[Array]]:
         """Go through the data once; also return loss, norm, share clipped, validation loss."""
-        xp, losses, norms = self.backend.xp, [], []
+        xp, losses, norms = self.xp, [], []
         for update in self.updates(position):
             losses.append(update.value * update.share)
             norms.append(update.norm)
@@ -158,13 +160,13 @@ class Run:
 
     def validate(self, params: Tree, data: Data) -> Array:
         """Return the loss on other data."""
-        xp, mask = self.backend.xp, data.mask(self.backend)
-        y_hat, _, _ = self.network.forward(params, data.x, None, mask, xp=xp)
+        xp, mask = self.xp, data.mask(self.backend)
+        y_hat, _ = apply(self.network, params, data.x, None, mask, xp=xp)
         return self.loss(y_hat, data.y, mask if self.network.keeps_steps else None, xp=xp)[0]
 
     def unfinite(self, named: Tree) -> str | None:
         """Return the name of the first array that is not finite throughout."""
-        xp = self.backend.xp
+        xp = self.xp
         for name, array in tree.flatten(named).items():
             if not bool(xp.all(xp.isfinite(array))):
                 return name

@@ -13,6 +13,7 @@ from xprnn.history import History
 from xprnn.layers import Layer, Pool
 from xprnn.losses import HalfMSE, Loss
 from xprnn.model.inputs import Inputs
+from xprnn.objective import apply
 from xprnn.scaling import Scaler
 from xprnn.sequences import Sequences, sequences
 
@@ -143,12 +144,16 @@ class Model:
         """
         data = self._data("x", x, lengths, mask)
         with data.backend.active():
-            y, end, cache = self._forward(data, data.x, self._start(data, state), data.mask)
+            first = self._start(data, state)
+            y, end = self._forward(data, data.x, first, data.mask)
             parts = [data.restore(y, self)]
             if return_state:
                 parts.append(tuple(data.restore_state(s) for s in tree.leaves(end)))
             if return_states:
-                hidden = self.network.states(cache, xp=data.backend.xp)
+                xp = data.backend.xp
+                x = self._scaled(data, data.x)
+                _, _, cache = self.network.forward(data.weights, x, first, data.mask, xp=xp)
+                hidden = self.network.states(cache, xp=xp)
                 reads = len(hidden) // (2 if self.mode == "encoder_decoder" else 1)
                 parts.append(tuple(data.restore_steps(h, i < reads) for i, h in enumerate(hidden)))
             return parts[0] if len(parts) == 1 else tuple(parts)
@@ -190,7 +195,7 @@ class Model:
             )
         data = self._data("x", x, lengths, mask)
         with data.backend.active():
-            y, _, _ = self._forward(data, data.x, None, data.mask)
+            y, _ = self._forward(data, data.x, None, data.mask)
             return data.restore(probabilities(y, xp=data.backend.xp), self)
 
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
@@ -242,11 +247,11 @@ class Model:
             )
         data = self._data("x", x, lengths, None)
         with data.backend.active():
-            y, state, _ = self._forward(data, data.x, None, data.mask)
+            y, state = self._forward(data, data.x, None, data.mask)
             last, _, _ = Pool("last").forward((), y, (), data.mask, xp=data.backend.xp)
             future = [last]
             while len(future) < steps:
-                y, state, _ = self._forward(data, future[-1], state, None)
+                y, state = self._forward(data, future[-1], state, None)
                 future.append(y)
             together = data.backend.xp.concat(future, axis=0)
             return data._replace(mask=None, sizes=None).restore(together, self)
@@ -303,7 +308,7 @@ class Model:
                 raise ValueError(
                     f"the network gives {self.outputs} output(s), but this loss of y needs {wanted}"
                 )
-            y_hat, _, _ = self._forward(data, data.x, None, data.mask)
+            y_hat, _ = self._forward(data, data.x, None, data.mask)
             if y_hat.shape[0] != truth.shape[0]:
                 raise ValueError(
                     f"y must have {y_hat.shape[0]} step(s), as the network gives, "
@@ -380,17 +385,20 @@ class Model:
         if state is None:
             return None
         first = None if data.mask is None else data.mask[:1, ...]
-        _, like, _ = self._forward(data, data.x[:1, ...], None, first)
+        _, like = self._forward(data, data.x[:1, ...], None, first)
         return data.fill(like, state, self.backend)
+
+    def _scaled(self, data: Inputs, x: Array) -> Array:
+        """Return x as the network takes it."""
+        x = x if self.x_scaler is None else self.x_scaler.apply(x)
+        return data.backend.asarray(x, data.dtype)
 
     def _forward(
         self, data: Inputs, x: Array, state: Tree | None, mask: Array | None
-    ) -> tuple[Array, Tree, Any]:
+    ) -> tuple[Array, Tree]:
         """Run the network from and to the units of the data."""
-        backend = data.backend
-        x = x if self.x_scaler is None else self.x_scaler.apply(x)
-        x = backend.asarray(x, data.dtype)
-        y, state, cache = self.network.forward(data.weights, x, state, mask, xp=backend.xp)
+        xp = data.backend.xp
+        y, state = apply(self.network, data.weights, self._scaled(data, x), state, mask, xp=xp)
         if self.y_scaler is not None:
-            y = losses.unscale(self.loss, y, self.y_scaler, xp=backend.xp)
-        return y, state, cache
+            y = losses.unscale(self.loss, y, self.y_scaler, xp=xp)
+        return y, state

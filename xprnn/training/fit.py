@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xprnn import builder, losses, modes, optimizers, tree
+from xprnn import builder, kernels, losses, modes, optimizers, tree
 from xprnn._typing import Tree
 from xprnn._validate import chosen, number, whole
 from xprnn.activations import Activation
@@ -247,7 +247,7 @@ def fit(
         )
     _check_steps(network, drawn, features, pairs)
 
-    with place.active():
+    with place.active(), kernels.workspace(place.xp) as xp:
         params = tree.map(lambda a: place.asarray(a, dtype), drawn)
         data, scalers = prepared(pairs, (standardize, standardize and quantities), dtype, place)
         trained_on = loss
@@ -282,6 +282,7 @@ def fit(
             checkpoint_every,
             seed,
             place,
+            xp,
         )
         return build(train(run, run.start(params), epochs, callbacks, progress, history, build))
 

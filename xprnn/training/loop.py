@@ -30,7 +30,7 @@ def train(
             while position.epoch < epochs and history.ended == "running":
                 after, numbers = run.epoch(position)
                 began, now = now, time.perf_counter()
-                history.append(numbers, run.rate(after), now - began, xp=run.backend.xp)
+                history.append(numbers, run.rate(after), now - began, xp=run.xp)
                 position = after
                 if watch.due():
                     report(position.epoch, watch.look(position))

@@ -1,0 +1,272 @@
+/*
+ * The loop of recurrence.py, forward and backward, for one cell and one dtype.
+ *
+ * Compiled on the machine that runs it, with CELL and REAL defined:
+ *
+ *     CELL   1 Elman, 3 GRU, 4 LSTM, which is the number of gates G
+ *     REAL   32 or 64, the bits of a number
+ *
+ * Every step is the same: a product with U, whose columns were laid out anew once (pack),
+ * and then, while the sums are at hand, the pointwise part of the cell. A tile is some
+ * rows of the batch times one panel of units; its sums stay in registers.
+ *
+ * Arrays are in C order: (models, steps, batch, ...). Each thread takes part of the
+ * models, of the rows or of the units; only units need the others at every step, and
+ * wait for them. Every sum is made by one thread and in the same order, so that the
+ * result does not depend on the number of threads.
+ */
+
+#ifndef _WIN32
+#include <sched.h>
+#endif
+
+#include "vectors.h"
+
+enum {
+    GATES = CELL,
+    VECTORS = CELL == 3 ? 3 : 4, /* in a panel */
+    GROUPS = VECTORS / GATES,    /* of LANES units with all their gates, in a panel of U */
+    ROWS = REGISTERS == 32 ? 6 : 3
+};
+
+typedef struct {
+    ptrdiff_t models, steps, batch, size, parts, axis, activation, weights_stride, v_stride;
+    const real *weights;       /* packed */
+    const real *p, *v;         /* (M, T, B, G·H), (M, 1, H) */
+    const real *keep;          /* (M, B, H) or 0 */
+    const unsigned char *mask; /* (T, B) or 0 */
+    real *h, *c;               /* (M, T + 1, B, H), the first step given */
+    real *gates, *u;           /* (M, T, B, G·H), (M, T, B, H) */
+    real *seen;                /* (M, 2, B, H), k h of this step and the last, with keep */
+    const real *dy;            /* (M, T, B, H) */
+    real *dp, *dq;             /* (M, T, B, G·H), one array but for GRU */
+    real *dh, *dc;             /* (M, B, H), of the last state; in the end of the first */
+    ptrdiff_t *arrived;        /* how often threads have come to the end of a step */
+} problem;
+
+enum { MODELS, BATCH, UNITS }; /* axis: what each thread takes part of */
+
+/* Where LANES units of one row at step t stand in the arrays. */
+typedef struct {
+    ptrdiff_t unit, n;   /* the first of them, and how many there are from it on */
+    ptrdiff_t row;       /* in (B, H) */
+    ptrdiff_t step;      /* in (T, B, H) */
+    ptrdiff_t now, next; /* h(t-1) and h(t) in (T + 1, B, H) */
+    ptrdiff_t gate;      /* the first gate in (T, B, G·H); H further is the next */
+} spot;
+
+#if CELL == 1
+#include "elman.h"
+#elif CELL == 3
+#include "gru.h"
+#else
+#include "lstm.h"
+#endif
+
+static inline spot at(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit) {
+    const ptrdiff_t H = q->size, flat = t * q->batch + row, step = flat * H + unit;
+    return (spot){unit, H - unit, row * H + unit, step, step, step + q->batch * H, flat * GATES * H + unit};
+}
+
+/* p, q, state(t-1) -> state(t), where z = q of every gate. */
+static void step(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit, const vec *z) {
+    const spot s = at(q, t, row, unit);
+    vec h;
+    if (!q->mask || q->mask[t * q->batch + row])
+        h = cell_forward(q, s, z);
+    else {
+        h = load(q->h + s.now, s.n);
+        if (q->c) store(q->c + s.next, load(q->c + s.now, s.n), s.n);
+    }
+    store(q->h + s.next, h, s.n);
+    if (q->keep) {
+        real *seen = q->seen + (t + 1) % 2 * q->batch * q->size;
+        store(seen + s.row, h * load(q->keep + s.row, s.n), s.n);
+    }
+}
+
+/* dstate(t) -> dp(t), dq(t), and what goes on to t - 1 directly, where sum = dq(t+1) Uᵀ.
+   At t = -1 what is left is the gradient of the first state. */
+static void step_back(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit,
+                      const vec *sum) {
+    const spot s = at(q, t, row, unit);
+    vec dh = *sum;
+    if (q->keep) dh *= load(q->keep + s.row, s.n);
+    dh += load(q->dh + s.row, s.n);
+    if (t >= 0) {
+        dh += load(q->dy + s.step, s.n);
+        if (!q->mask || q->mask[t * q->batch + row])
+            dh = cell_backward(q, s, dh);
+        else
+            for (int gate = 0; gate < GATES; gate++) {
+                store(q->dp + s.gate + gate * q->size, (vec){0}, s.n);
+                store(q->dq + s.gate + gate * q->size, (vec){0}, s.n);
+            }
+    }
+    store(q->dh + s.row, dh, s.n);
+}
+
+/* sums(r, v) = Σ a(r, k) w(k, v) over k, for R rows of a and one panel of packed weights. */
+#define PRODUCT(R)                                                                             \
+    static void product_##R(const real *a, ptrdiff_t stride, const loose *w, ptrdiff_t count,  \
+                            vec sums[][VECTORS]) {                                             \
+        vec s[R][VECTORS] = {0};                                                               \
+        for (ptrdiff_t k = 0; k < count; k++, w += VECTORS)                                    \
+            _Pragma("GCC unroll 8") for (int r = 0; r < R; r++)                                \
+                _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                      \
+                    s[r][v] += a[r * stride + k] * w[v];                                       \
+        memcpy(sums, s, sizeof s);                                                             \
+    }
+
+PRODUCT(1)
+PRODUCT(2)
+PRODUCT(3)
+PRODUCT(4)
+PRODUCT(5)
+PRODUCT(6)
+
+static void product(ptrdiff_t rows, const real *a, ptrdiff_t stride, const real *w,
+                    ptrdiff_t count, vec sums[][VECTORS]) {
+    void (*const of_rows[])(const real *, ptrdiff_t, const loose *, ptrdiff_t, vec[][VECTORS]) = {
+        product_1, product_2, product_3, product_4, product_5, product_6};
+    of_rows[rows - 1](a, stride, (const loose *)w, count, sums);
+}
+
+static inline ptrdiff_t panels(ptrdiff_t size, ptrdiff_t groups) {
+    return (size + groups * LANES - 1) / (groups * LANES);
+}
+
+/* How many numbers the packed weights have. */
+ptrdiff_t packed_size(ptrdiff_t size, int transposed) {
+    ptrdiff_t groups = transposed ? VECTORS : GROUPS, count = transposed ? GATES * size : size;
+    return panels(size, groups) * count * VECTORS * LANES;
+}
+
+typedef struct {
+    ptrdiff_t begin, end;
+} range;
+
+/* The part of `count` things that one of `parts` threads takes. */
+static range share(ptrdiff_t count, ptrdiff_t part, ptrdiff_t parts) {
+    return (range){count * part / parts, count * (part + 1) / parts};
+}
+
+/* Lay out U (H, G·H), or its transpose, as panels: all that a tile multiplies, one after
+   the other. A panel of U has every gate of its units; where there is no unit, it has 0. */
+void pack(const real *U, real *packed, ptrdiff_t size, int transposed, ptrdiff_t part,
+          ptrdiff_t parts) {
+    const ptrdiff_t columns = GATES * size, groups = transposed ? VECTORS : GROUPS;
+    const ptrdiff_t count = transposed ? columns : size, width = VECTORS * LANES;
+    const range mine = share(panels(size, groups), part, parts);
+    for (ptrdiff_t j = mine.begin; j < mine.end; j++)
+        for (ptrdiff_t vector = 0; vector < VECTORS; vector++) {
+            real *panel = packed + j * count * width + vector * LANES;
+            ptrdiff_t gate = transposed ? 0 : vector / GROUPS;
+            ptrdiff_t unit = (j * groups + vector % groups) * LANES, n = size - unit;
+            if (transposed)
+                for (ptrdiff_t k = 0; k < count; k++)
+                    for (ptrdiff_t lane = 0; lane < LANES; lane++)
+                        panel[k * width + lane] = lane < n ? U[(unit + lane) * columns + k] : 0;
+            else
+                for (ptrdiff_t k = 0; k < count; k++)
+                    store(panel + k * width,
+                          n > 0 ? load(U + k * columns + gate * size + unit, n) : (vec){0}, LANES);
+        }
+}
+
+/* Wait until all threads have arrived here `times` times. */
+static void meet(const problem *q, ptrdiff_t times) {
+    __atomic_fetch_add(q->arrived, 1, __ATOMIC_ACQ_REL);
+    for (int turns = 0; __atomic_load_n(q->arrived, __ATOMIC_ACQUIRE) < times * q->parts; turns++)
+#ifndef _WIN32
+        if (turns > 1000) sched_yield();
+#else
+        ;
+#endif
+}
+
+/* The same, if the axis is the one that is shared out; else all. */
+static range along(const problem *q, ptrdiff_t axis, ptrdiff_t part, ptrdiff_t count) {
+    return q->axis == axis ? share(count, part, q->parts) : (range){0, count};
+}
+
+/* Model m alone. */
+static problem model(const problem *all, ptrdiff_t m) {
+    problem q = *all;
+    const ptrdiff_t rows = q.batch * q.size, states = m * (q.steps + 1) * rows;
+    const ptrdiff_t units = m * q.steps * rows;
+    q.weights += m * q.weights_stride;
+    if (q.p) q.p += units * GATES;
+    if (q.v) q.v += m * q.v_stride;
+    if (q.keep) q.keep += m * rows;
+    q.h += states;
+    if (q.c) q.c += states;
+    if (q.gates) q.gates += units * GATES;
+    if (q.u) q.u += units;
+    if (q.seen) q.seen += 2 * m * rows;
+    if (q.dy) q.dy += units;
+    if (q.dp) q.dp += units * GATES;
+    if (q.dq) q.dq += units * GATES;
+    if (q.dh) q.dh += m * rows;
+    if (q.dc) q.dc += m * rows;
+    return q;
+}
+
+typedef void pointwise(const problem *, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit, const vec *);
+
+/* One step: for every tile of these rows and panels the product, if there is a factor, and
+   then the pointwise part of each of the panel's groups of units. */
+static inline __attribute__((always_inline)) void tiles(const problem *q, range row, range panel,
+                                                        ptrdiff_t t, const real *factor,
+                                                        ptrdiff_t count, ptrdiff_t groups,
+                                                        pointwise part) {
+    const ptrdiff_t all = row.end - row.begin, parts = (all + ROWS - 1) / ROWS;
+    for (ptrdiff_t j = panel.begin; j < panel.end; j++)
+        for (ptrdiff_t i = 0; i < parts; i++) {
+            const range mine = share(all, i, parts);
+            const ptrdiff_t first = row.begin + mine.begin, rows = mine.end - mine.begin;
+            vec sums[ROWS][VECTORS];
+            if (!factor)
+                memset(sums, 0, sizeof sums);
+            else
+                product(rows, factor + first * count, count,
+                        q->weights + j * count * VECTORS * LANES, count, sums);
+            for (ptrdiff_t r = 0; r < rows; r++)
+                for (ptrdiff_t group = 0; group < groups; group++) {
+                    ptrdiff_t unit = (j * groups + group) * LANES;
+                    if (unit < q->size) part(q, t, first + r, unit, sums[r] + group);
+                }
+        }
+}
+
+void forward(const problem *all, ptrdiff_t part) {
+    const ptrdiff_t H = all->size, stride = all->batch * H;
+    const range models = along(all, MODELS, part, all->models);
+    const range row = along(all, BATCH, part, all->batch);
+    const range panel = along(all, UNITS, part, panels(H, GROUPS));
+    ptrdiff_t met = 0;
+    for (ptrdiff_t m = models.begin; m < models.end; m++) {
+        const problem q = model(all, m);
+        for (ptrdiff_t t = 0; t < q.steps; t++) {
+            const real *h = q.keep ? q.seen + t % 2 * stride : q.h + t * stride;
+            tiles(&q, row, panel, t, h, H, GROUPS, step);
+            if (q.axis == UNITS) meet(&q, ++met);
+        }
+    }
+}
+
+void backward(const problem *all, ptrdiff_t part) {
+    const ptrdiff_t columns = GATES * all->size, stride = all->batch * columns;
+    const range models = along(all, MODELS, part, all->models);
+    const range row = along(all, BATCH, part, all->batch);
+    const range panel = along(all, UNITS, part, panels(all->size, VECTORS));
+    ptrdiff_t met = 0;
+    for (ptrdiff_t m = models.begin; m < models.end; m++) {
+        const problem q = model(all, m);
+        for (ptrdiff_t t = q.steps - 1; t >= -1; t--) {
+            const real *dq = t + 1 < q.steps ? q.dq + (t + 1) * stride : 0;
+            tiles(&q, row, panel, t, dq, columns, VECTORS, step_back);
+            if (q.axis == UNITS) meet(&q, ++met);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/* As cells/lstm.py, without peepholes; the gates i, f, g, o are kept for the way back. */
+
+static inline vec cell_forward(const problem *q, spot s, const vec *z) {
+    const ptrdiff_t H = q->size, n = s.n;
+    const real *p = q->p + s.gate;
+    vec i = sigmoid(load(p, n) + z[0]);
+    vec f = sigmoid(load(p + H, n) + z[1]);
+    vec g = hyperbolic_tangent(load(p + 2 * H, n) + z[2]);
+    vec o = sigmoid(load(p + 3 * H, n) + z[3]);
+    vec c = f * load(q->c + s.now, n) + i * g;
+    real *gates = q->gates + s.gate;
+    store(gates, i, n);
+    store(gates + H, f, n);
+    store(gates + 2 * H, g, n);
+    store(gates + 3 * H, o, n);
+    store(q->c + s.next, c, n);
+    return o * hyperbolic_tangent(c);
+}
+
+static inline vec cell_backward(const problem *q, spot s, vec dh) {
+    const ptrdiff_t H = q->size, n = s.n;
+    const real *gates = q->gates + s.gate;
+    vec i = load(gates, n), f = load(gates + H, n);
+    vec g = load(gates + 2 * H, n), o = load(gates + 3 * H, n);
+    vec out = hyperbolic_tangent(load(q->c + s.next, n));
+    vec dc = load(q->dc + s.row, n) + dh * o * (1 - out * out);
+    real *dp = q->dp + s.gate;
+    store(dp, dc * g * (i * (1 - i)), n);
+    store(dp + H, dc * load(q->c + s.now, n) * (f * (1 - f)), n);
+    store(dp + 2 * H, dc * i * (1 - g * g), n);
+    store(dp + 3 * H, dh * out * (o * (1 - o)), n);
+    store(q->dc + s.row, dc * f, n);
+    return (vec){0};
+}
