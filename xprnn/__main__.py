@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from xprnn import demo, plotting, serialization, tables
+from xprnn import demo, kernels, plotting, serialization, tables
 from xprnn._version import __version__
 from xprnn.backend import backends, resolve
 from xprnn.errors import BackendUnavailableError, MissingExtraError, NonFiniteError
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 def _backends(options: argparse.Namespace) -> None:
     for status in backends():
         print(status)
+    print(kernels.status())
 
 
 def _demo(options: argparse.Namespace) -> None:

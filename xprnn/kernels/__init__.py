@@ -1,4 +1,4 @@
-"""The seam for faster loops.
+"""The seam for faster loops, and the ground on which they run.
 
 A kernel is a twin of `recurrence.unroll` and `recurrence.unroll_backward`, and
 of nothing else: it takes (..., T, B, G·H) and gives (..., T, B, H). All the
@@ -13,10 +13,11 @@ from collections.abc import Callable
 from xprnn._typing import Namespace
 from xprnn.cells import Cell
 from xprnn.kernels import compiled
+from xprnn.kernels.compiled import unavailable
 from xprnn.kernels.workspace import Workspace, piece, workspace
 from xprnn.recurrence import REFERENCE, Unroll
 
-__all__ = ["TWINS", "Workspace", "lookup", "piece", "workspace"]
+__all__ = ["TWINS", "Workspace", "lookup", "piece", "status", "workspace"]
 
 Supports = Callable[[Cell, Namespace, dict[str, tuple[int, ...]], object], bool]
 
@@ -40,6 +41,11 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
         The shapes of ``"x"`` (..., T, B, F) and ``"U"`` (..., H, G·H).
     dtype : dtype
 
+    Raises
+    ------
+    ValueError
+        If ``XPRNN_KERNELS`` is anything else.
+
     Examples
     --------
     >>> import numpy as np
@@ -48,6 +54,46 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     >>> kernels.lookup(cells.Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE
     True
     """
-    if os.environ.get("XPRNN_KERNELS") == "reference":
-        return REFERENCE
-    return next(twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))
+    fits = (twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))
+    unroll = REFERENCE if _switched_off() else next(fits)
+    return _with_blas(xp) if unroll is REFERENCE and isinstance(xp, Workspace) else unroll
+
+
+def _with_blas(xp: Workspace) -> Unroll:
+    """Return the reference for a workspace: every step is a product, so BLAS gets its threads."""
+
+    def under(loop):
+        def run(*args, xp):
+            with xp.with_blas():
+                return loop(*args, xp=xp)
+
+        return run
+
+    return Unroll(*map(under, REFERENCE))
+
+
+def _switched_off() -> bool:
+    """Whether the environment asks for the reference."""
+    asked = os.environ.get("XPRNN_KERNELS", "")
+    if asked not in ("", "reference"):
+        raise ValueError(f"XPRNN_KERNELS must be 'reference' or not set, got {asked!r}")
+    return asked == "reference"
+
+
+def status() -> str:
+    """Return a line on the compiled loops: how many threads they have, or why there are none.
+
+    Examples
+    --------
+    >>> from xprnn import kernels
+    >>> "loops" in kernels.status()
+    True
+    """
+    if _switched_off():
+        return "compiled loops: switched off by XPRNN_KERNELS=reference"
+    reason = unavailable()
+    if reason is not None:
+        return f"compiled loops: none, {reason}"
+    with workspace(compiled.np) as own:
+        threads = own.threads
+    return f"compiled loops: for NumPy, {threads} thread(s)"

@@ -17,39 +17,45 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["Unbuildable", "build", "compiler"]
+__all__ = ["NoCompilerError", "UnbuildableError", "build", "compiler"]
 
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared")
 
-CHOICES = ("cc", "gcc", "clang")
+ON_PATH = ("cc", "gcc", "clang")
 
 
-class Unbuildable(Exception):
+class UnbuildableError(Exception):
     """Why there is no compiled code."""
 
 
+class NoCompilerError(UnbuildableError):
+    """There is nothing to compile with."""
+
+
 @functools.cache
-def compiler() -> tuple[tuple[str, ...], str]:
-    """Return the command of a C compiler, and all that it says of itself and the processor.
+def compiler() -> tuple[str, ...]:
+    """Return the command of a C compiler.
 
     Raises
     ------
-    Unbuildable
-        If there is none, or it can't do the least thing.
+    NoCompilerError
+        If there is none.
     """
-    asked = os.environ.get("CC")
-    if asked:
-        command = tuple(shlex.split(asked))
-    elif found := next(filter(None, map(shutil.which, CHOICES)), None):
-        command = (found,)
-    elif importlib.util.find_spec("ziglang"):
-        command = (sys.executable, "-m", "ziglang", "cc")
-    else:
-        raise Unbuildable(
-            "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings it"
-        )
-    about = _run((*command, *FLAGS[:3], "-dM", "-E", "-x", "c", os.devnull))
-    return command, about
+    if asked := os.environ.get("CC"):
+        return tuple(shlex.split(asked))
+    if found := next(filter(None, map(shutil.which, ON_PATH)), None):
+        return (found,)
+    if importlib.util.find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "cc")
+    raise NoCompilerError(
+        "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings one"
+    )
+
+
+@functools.cache
+def _about() -> str:
+    """Return all that the compiler says of itself and of the processor."""
+    return _run((*compiler(), *FLAGS[:3], "-dM", "-E", "-x", "c", os.devnull))
 
 
 def _run(command: tuple[str, ...]) -> str:
@@ -57,9 +63,9 @@ def _run(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unbuildable(f"{command[0]} does not run: {error}") from error
+        raise UnbuildableError(f"{command[0]} does not run: {error}") from error
     if done.returncode:
-        raise Unbuildable(f"{shlex.join(command)} failed: {done.stderr.strip()[:2000]}")
+        raise UnbuildableError(f"{shlex.join(command)} failed: {done.stderr.strip()[:2000]}")
     return done.stdout
 
 
@@ -80,21 +86,23 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
 
     Raises
     ------
-    Unbuildable
+    UnbuildableError
         If there is no compiler, or it fails.
     """
-    command, about = compiler()
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
-    texts = [path.read_text() for path in sorted(source.parent.glob("*.[ch]"))]
-    key = hashlib.sha256("\0".join([*texts, about, *command, *FLAGS, *defines]).encode())
-    name = f"{source.stem}-{key.hexdigest()[:24]}.so"
-    folder = cache()
+    command = (*compiler(), *FLAGS, *defines)
+    texts = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
+    key = hashlib.sha256("\0".join([*texts, _about(), *command]).encode()).hexdigest()
+    name, folder = f"{source.stem}-{key[:24]}.so", cache()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _load(folder / name, (*command, *FLAGS, *defines, str(source)))
-    except OSError:
-        with tempfile.TemporaryDirectory(prefix="xprnn", ignore_cleanup_errors=True) as own:
-            return _load(Path(own) / name, (*command, *FLAGS, *defines, str(source)))
+        return _load(folder / name, (*command, str(source)))
+    except OSError:  # no place to keep it: for this process alone then
+        own = Path(tempfile.mkdtemp(prefix="xprnn"))
+        try:
+            return _load(own / name, (*command, str(source)))
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
 
 
 def _load(library: Path, command: tuple[str, ...]) -> ctypes.CDLL:

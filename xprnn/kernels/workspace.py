@@ -6,24 +6,27 @@ A `Workspace` stands where a namespace stands. Through it,
   the first epoch none is asked for from the system, which would clear every page;
 - large products are shared out among threads, and so are compiled loops.
 
-The threads of NumPy's own BLAS stay busy waiting for a while after a product, on the
-processors that a loop then wants: while a workspace is entered, BLAS has one thread.
-That needs the package threadpoolctl; without it BLAS keeps its threads and the
-workspace has one.
+The threads of NumPy's BLAS stay busy for a while after a product, waiting for the next,
+on the processors that a loop then wants. While there is a workspace, BLAS therefore has
+one thread. That needs the package threadpoolctl; without it, or without a C compiler,
+BLAS keeps its threads and the workspace has one.
 """
 
+import bisect
 import functools
 import importlib.util
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from xprnn._typing import Array, Namespace
+from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
 __all__ = ["Workspace", "piece", "thread_count", "workspace"]
@@ -32,6 +35,7 @@ KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
 
 ALIGNED = 64
+"""Bytes of a cache line, where kept memory begins."""
 
 PIECE = 8 << 20
 """Bytes of the largest array of a piece."""
@@ -40,13 +44,58 @@ SHARED = 4_000_000
 """Multiplications from which on a product is shared out: about 0.05 ms on one thread."""
 
 
+class Blas:
+    """NumPy's BLAS, held to one thread for as long as anybody wants that."""
+
+    def __init__(self):
+        self.lock, self.holders = threading.Lock(), 0
+        self.limit: Any = None
+
+    @functools.cached_property
+    def threads(self) -> Any:
+        """What controls them; None without threadpoolctl."""
+        if importlib.util.find_spec("threadpoolctl") is None:
+            return None
+        import threadpoolctl
+
+        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+    def hold(self) -> None:
+        """Give BLAS one thread."""
+        with self.lock:
+            if not self.holders:
+                self.limit = self.threads.limit(limits=1)
+            self.holders += 1
+
+    def release(self) -> None:
+        """Give BLAS its threads back, when nobody holds it any more."""
+        with self.lock:
+            self.holders -= 1
+            if not self.holders:
+                self.limit.restore_original_limits()
+
+
+BLAS = Blas()
+
+
+@functools.cache
+def _can_share() -> bool:
+    """Whether BLAS can be held and there is a compiler for what workers need."""
+    try:
+        Workers(0)
+    except UnbuildableError:
+        return False
+    return BLAS.threads is not None
+
+
 def thread_count() -> int:
-    """Return how many threads a workspace may use: ``OMP_NUM_THREADS``, or the processors."""
+    """Return how many threads may compute: ``OMP_NUM_THREADS``, or the processors."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    processors = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    )
-    return min(int(asked), processors or 1) if asked.isdecimal() and int(asked) else processors or 1
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return min(int(asked), processors) if asked.isdecimal() and int(asked) else processors
 
 
 class Workspace:
@@ -55,13 +104,35 @@ class Workspace:
     Parameters
     ----------
     threads : int
-        How many may work at once.
+        How many compute at once.
     """
 
     def __init__(self, threads: int):
-        self.threads = threads
         self.blocks: list[Any] = []
+        self.threads = threads if threads > 1 and _can_share() else 1
         self._workers: Workers | None = None
+        if self.threads > 1:
+            BLAS.hold()
+
+    def close(self) -> None:
+        """End the threads, and leave BLAS its own."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+        if self.threads > 1:
+            BLAS.release()
+
+    @contextmanager
+    def with_blas(self) -> Iterator[None]:
+        """Leave BLAS its threads for a while, as for a loop of many products."""
+        if self.threads == 1:
+            yield
+            return
+        BLAS.release()
+        try:
+            yield
+        finally:
+            BLAS.hold()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -69,25 +140,25 @@ class Workspace:
         return found
 
     def empty(self, shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
-        """Return an array that holds anything, from memory that nothing refers to any more."""
-        shape, dtype = shape if isinstance(shape, tuple) else (shape,), np.dtype(dtype or float)
-        size = functools.reduce(int.__mul__, shape, dtype.itemsize)
+        """Return an array that holds anything, in memory that nothing refers to any more."""
+        dtype = np.dtype(dtype or float)
+        size = dtype.itemsize * (math.prod(shape) if isinstance(shape, tuple) else shape)
         if size < KEPT:
             return np.empty(shape, dtype)
-        block = self._free(size)
+        block = self._free(size + ALIGNED)
         start = -block.ctypes.data % ALIGNED
         return block[start : start + size].view(dtype).reshape(shape)
 
     def _free(self, size: int) -> Any:
         """Return the smallest block that is free and large enough, or a new one."""
-        for block in self.blocks:
-            # an array that lies in a block refers to it: without one there are the list,
-            # the loop's variable and the argument of getrefcount
-            if block.nbytes >= size + ALIGNED and sys.getrefcount(block) == 3:
-                return block
-        block = np.empty(size + ALIGNED, np.uint8)
-        self.blocks.append(block)
-        self.blocks.sort(key=len)
+        first = bisect.bisect_left(self.blocks, size, key=len)
+        for i in range(first, len(self.blocks)):
+            # An array that lies in a block refers to it. Else there are two references:
+            # the list's and the one of the call.
+            if sys.getrefcount(self.blocks[i]) == 2:
+                return self.blocks[i]
+        block = np.empty(size, np.uint8)
+        self.blocks.insert(first, block)
         return block
 
     def add(self, a: Array, b: Array) -> Array:
@@ -100,32 +171,28 @@ class Workspace:
             return np.matmul(a, b)
         (rows, inner), columns = a.shape, b.shape[1]
         out = self._result((rows, columns), a, b)
-        parts = self.threads if rows * inner * columns >= SHARED else 1
+        if rows * inner * columns < SHARED:
+            return np.matmul(a, b, out=out)
+        parts, count = self.threads, max(rows, columns)
+        cuts = [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
         if rows >= columns:
-            cuts = [slice(rows * i // parts, rows * (i + 1) // parts) for i in range(parts)]
             self.share(lambda i: np.matmul(a[cuts[i]], b, out=out[cuts[i]]), parts)
         else:
-            cuts = [slice(columns * i // parts, columns * (i + 1) // parts) for i in range(parts)]
             self.share(lambda i: np.matmul(a, b[:, cuts[i]], out=out[:, cuts[i]]), parts)
         return out
 
     def _result(self, shape: tuple[int, ...], a: Array, b: Array) -> Array:
-        return self.empty(shape, dtype=np.result_type(a, b))
+        """Return the memory of a result."""
+        return self.empty(shape, dtype=a.dtype if a.dtype == b.dtype else np.result_type(a, b))
 
     def share(self, work: Callable[[int], Any], parts: int) -> None:
-        """Do the parts of some work, each by a thread, and wait for all."""
+        """Do parts 0, 1, … of some work, each by a thread."""
         if parts == 1:
             work(0)
             return
         if self._workers is None:
             self._workers = Workers(self.threads - 1)
         self._workers.share(work, parts)
-
-    def close(self) -> None:
-        """End the threads."""
-        if self._workers is not None:
-            self._workers.close()
-            self._workers = None
 
 
 def piece(x: Array, weights: list[Array], *, xp: Namespace) -> int:
@@ -138,18 +205,7 @@ def piece(x: Array, weights: list[Array], *, xp: Namespace) -> int:
         return steps
     models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
     one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
-    count = -(-steps * one // PIECE)
-    return -(-steps // max(count, 1))
-
-
-@functools.cache
-def _blas() -> Any:
-    """Return what controls the threads of NumPy's BLAS; None without threadpoolctl."""
-    if importlib.util.find_spec("threadpoolctl") is None:
-        return None
-    import threadpoolctl
-
-    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+    return -(-steps // max(-(-steps * one // PIECE), 1))
 
 
 @contextmanager
@@ -173,14 +229,8 @@ def workspace(xp: Namespace) -> Iterator[Namespace]:
     if xp is not np:
         yield xp
         return
-    with ExitStack() as stack:
-        threads = thread_count()
-        if threads > 1:
-            blas = _blas()
-            if blas is None:
-                threads = 1
-            else:
-                stack.enter_context(blas.limit(limits=1))
-        own = Workspace(threads)
-        stack.callback(own.close)
+    own = Workspace(thread_count())
+    try:
         yield own
+    finally:
+        own.close()
