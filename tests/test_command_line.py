@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn import baselines, datasets
+from xprnn import baselines, datasets, kernels
 from xprnn.__main__ import main
 
 
@@ -138,7 +138,8 @@ def test_divergence_is_status_1(weather, monkeypatch, capsys):
 
 def test_backends(capsys):
     assert main(["backends"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, loops = capsys.readouterr().out.splitlines()
+    assert loops == kernels.status()
     assert [line.split(":")[0].split()[0] for line in lines] == [
         "numpy", "cupy", "torch", "array_api_strict",
     ]  # fmt: skip

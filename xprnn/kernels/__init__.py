@@ -56,20 +56,9 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     """
     fits = (twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))
     unroll = REFERENCE if _switched_off() else next(fits)
-    return _with_blas(xp) if unroll is REFERENCE and isinstance(xp, Workspace) else unroll
-
-
-def _with_blas(xp: Workspace) -> Unroll:
-    """Return the reference for a workspace: every step is a product, so BLAS gets its threads."""
-
-    def under(loop):
-        def run(*args, xp):
-            with xp.with_blas():
-                return loop(*args, xp=xp)
-
-        return run
-
-    return Unroll(*map(under, REFERENCE))
+    if unroll is REFERENCE and isinstance(xp, Workspace):
+        xp.close()  # each of its steps is a product, for which BLAS has threads
+    return unroll
 
 
 def _switched_off() -> bool:

@@ -32,7 +32,7 @@ SHARED = 3_000_000
 """Multiplications of a loop for which one more thread pays."""
 
 APART = 40_000
-"""Numbers in U from which on units are shared out, where threads meet at every step."""
+"""Numbers in U for which one more thread pays where they meet at every step."""
 
 PACKED = 100_000
 """Numbers in U from which on its panels are laid out by all threads."""
@@ -153,9 +153,8 @@ def _cut(problem: Problem, gates: int, threads: int) -> tuple[int, int]:
         return MODELS, threads
     if problem.batch >= 4 * threads:
         return BATCH, threads
-    if weights >= APART:
-        return UNITS, threads
-    return BATCH, min(threads, problem.batch)
+    rows, units = min(threads, problem.batch), min(threads, 1 + weights // APART)
+    return (UNITS, units) if units > rows else (BATCH, rows)
 
 
 def _run(

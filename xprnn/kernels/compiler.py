@@ -19,7 +19,10 @@ from pathlib import Path
 
 __all__ = ["NoCompilerError", "UnbuildableError", "build", "compiler"]
 
-FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared")
+FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
+
+TUNED = (("-march=native",), ("-mcpu=native",), ())
+"""For the processor that is there; which spelling a compiler takes, depends on both."""
 
 ON_PATH = ("cc", "gcc", "clang")
 
@@ -53,9 +56,15 @@ def compiler() -> tuple[str, ...]:
 
 
 @functools.cache
-def _about() -> str:
-    """Return all that the compiler says of itself and of the processor."""
-    return _run((*compiler(), *FLAGS[:3], "-dM", "-E", "-x", "c", os.devnull))
+def _flags() -> tuple[tuple[str, ...], str]:
+    """Return the flags, and all that the compiler says with them of itself and the processor."""
+    for tuned in TUNED:
+        flags = (*FLAGS, *tuned)
+        try:
+            return flags, _run((*compiler(), *flags, "-dM", "-E", "-x", "c", os.devnull))
+        except UnbuildableError as error:
+            last = error
+    raise last
 
 
 def _run(command: tuple[str, ...]) -> str:
@@ -90,9 +99,10 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
         If there is no compiler, or it fails.
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
-    command = (*compiler(), *FLAGS, *defines)
+    flags, about = _flags()
+    command = (*compiler(), *flags, *defines)
     texts = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
-    key = hashlib.sha256("\0".join([*texts, _about(), *command]).encode()).hexdigest()
+    key = hashlib.sha256("\0".join([*texts, about, *command]).encode()).hexdigest()
     name, folder = f"{source.stem}-{key[:24]}.so", cache()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -115,24 +115,13 @@ class Workspace:
             BLAS.hold()
 
     def close(self) -> None:
-        """End the threads, and leave BLAS its own."""
+        """End the threads, and leave BLAS its own; the memory stays."""
         if self._workers is not None:
             self._workers.close()
             self._workers = None
         if self.threads > 1:
+            self.threads = 1
             BLAS.release()
-
-    @contextmanager
-    def with_blas(self) -> Iterator[None]:
-        """Leave BLAS its threads for a while, as for a loop of many products."""
-        if self.threads == 1:
-            yield
-            return
-        BLAS.release()
-        try:
-            yield
-        finally:
-            BLAS.hold()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
