@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import xprnn.backend
-from xprnn import tree
+from xprnn import kernels, tree
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -81,6 +81,25 @@ def place(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def loops():
+    """Skip what needs the loops in C where there are none."""
+    reason = kernels.unavailable()
+    if reason is not None:
+        pytest.skip(f"no compiled loops: {reason}")
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def own_cache(session_cache, monkeypatch):
+    """Keep what a test compiles out of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(session_cache))
 
 
 PROVEN = pytest.StashKey[dict[str, int]]()

@@ -2,10 +2,12 @@
 
 A mistake is a piece of the library's own source and what stands in its place. The
 module with the mistake is compiled anew, and its functions and methods take the
-places of the right ones.
+places of the right ones. So it is with the loops in C, which stay away otherwise.
 """
 
+import importlib
 import inspect
+import shutil
 import sys
 import types
 
@@ -122,13 +124,13 @@ PLANTED = {
     ),
     "dx with W in place of its transpose": (
         affine,
-        "dx = dy_rows @ xp.matrix_transpose(W)",
-        "dx = dy_rows @ W",
+        "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
+        "dx = xp.matmul(dy_rows, W)",
     ),
     "dx is zero": (
         affine,
-        "dx = dy_rows @ xp.matrix_transpose(W)",
-        "dx = 0 * (dy_rows @ xp.matrix_transpose(W))",
+        "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
+        "dx = 0 * xp.matmul(dy_rows, xp.matrix_transpose(W))",
     ),
     "tanh without the square": (activations, "dy * (1 - y * y)", "dy * (1 - y)"),
     "tanh's derivative of z, not of y": (activations, "dy * (1 - y * y)", "dy * (1 - z * z)"),
@@ -371,12 +373,8 @@ IN_EXTEND = {
 IN_CHUNKS = {
     "the state's gradient is not handed back": ("more, _, dstate = ", "more, _, _ = "),
     "the first chunk's gradient alone": (
-        "grads = tree.map(lambda a, b: a + b, grads, more)",
+        "grads = more if grads is None else tree.map(lambda a, b: a + b, grads, more)",
         "grads = more",
-    ),
-    "every chunk starts from the last state": (
-        "network.forward(params, part.x, start, part.mask,",
-        "network.forward(params, part.x, state, part.mask,",
     ),
     "the noise begins anew": ("noise.after(t)", "noise"),
     "the mask begins anew": ("mask[part, ...]", "mask[: x[..., part, :, :].shape[-3], ...]"),
@@ -384,7 +382,156 @@ IN_CHUNKS = {
         "slopes = [part.y for part in chunks(size, x, dy, None, None)]",
         "slopes = [next(chunks(size, x, dy, None, None)).y for _ in parts]",
     ),
+    "no chunk starts from the state before": (
+        "y_hat, state, cache = forward(part, state)",
+        "y_hat, state, cache = forward(part, starts[0])",
+    ),
 }
+
+IN_CHUNKS_COMPUTED_AGAIN = {
+    "every chunk starts from the last state": (
+        "network.forward(params, part.x, start, part.mask,",
+        "network.forward(params, part.x, state, part.mask,",
+    ),
+    "the first state is kept with the wrong chunk": (
+        "slope = parts.pop(), starts.pop(), slopes.pop()",
+        "slope = parts.pop(), starts.pop(0), slopes.pop()",
+    ),
+}
+
+IN_CHUNKS_KEPT = {
+    "what is kept goes with the wrong chunk": ("cache = caches.pop()", "cache = caches.pop(0)"),
+}
+
+IN_C = {
+    ("elman.h", "elman"): {
+        "tanh without the square": ("dh *= 1 - h * h", "dh *= 1 - h"),
+        "sigmoid lacks a factor": ("dh *= h * (1 - h)", "dh *= 1 - h"),
+        "relu lets every gradient through": ("choose(h > 0, dh, (vec){0})", "dh"),
+        "a direct path that is not there": ("return (vec){0};", "return dh;"),
+    },
+    ("lstm.h", "lstm"): {
+        "the forget gate sees the input gate's product": (
+            "vec f = sigmoid(load(p + H, n) + z[1])",
+            "vec f = sigmoid(load(p + H, n) + z[0])",
+        ),
+        "the input gate's gradient with f in place of i": ("(i * (1 - i))", "(f * (1 - f))"),
+        "the forget gate's gradient with c(t) in place of c(t-1)": (
+            "dc * load(q->c + s.now, n)",
+            "dc * load(q->c + s.next, n)",
+        ),
+        "the derivative of the output's tanh is missing": ("dh * o * (1 - out * out)", "dh * o"),
+        "no gradient through the memory": (
+            "store(q->dc + s.row, dc * f, n)",
+            "store(q->dc + s.row, (vec){0}, n)",
+        ),
+        "the memory's gradient does not decay": (
+            "store(q->dc + s.row, dc * f, n)",
+            "store(q->dc + s.row, dc, n)",
+        ),
+    },
+    ("gru.h", "gru"): {
+        "h(t-1) does not get its direct part": ("return dh * z;", "return (vec){0};"),
+        "dq of the candidate without r": (
+            "store(dq + 2 * H, dz_n * r, s.n)",
+            "store(dq + 2 * H, dz_n, s.n)",
+        ),
+        "dp of the candidate with r": (
+            "store(dp + 2 * H, dz_n, s.n)",
+            "store(dp + 2 * H, dz_n * r, s.n)",
+        ),
+        "the reset gate's gradient with h in place of q + v": (
+            "dz_n * load(q->u + s.step, s.n)",
+            "dz_n * load(q->h + s.now, s.n)",
+        ),
+        "the update gate's sign": (
+            "dh * (load(q->h + s.now, s.n) - n)",
+            "dh * (n - load(q->h + s.now, s.n))",
+        ),
+        "v of the first units for all": ("load(q->v + s.unit, s.n)", "load(q->v, s.n)"),
+    },
+    ("loops.c", "elman"): {
+        "forward, padding is a step like any other": (
+            "if (!q->mask || q->mask[t * q->batch + row])\n        h = cell_forward",
+            "if (1)\n        h = cell_forward",
+        ),
+        "backward, padding is a step like any other": (
+            "if (!q->mask || q->mask[t * q->batch + row])\n            dh = cell_backward",
+            "if (1)\n            dh = cell_backward",
+        ),
+        "dropout is forgotten in dh": ("if (q->keep) dh *= load(q->keep + s.row, s.n);", ""),
+        "dropout is forgotten after the first step": (
+            "store(seen + s.row, h * load(q->keep + s.row, s.n), s.n)",
+            "store(seen + s.row, h, s.n)",
+        ),
+        "every step sees the first dropped state": ("q.seen + t % 2 * stride", "q.seen"),
+        "dy of the first step at every step": ("q->dy + s.step", "q->dy + s.row"),
+        "no gradient from the state after the last step": (
+            "dh += load(q->dh + s.row, s.n);",
+            "if (t < q->steps - 1) dh += load(q->dh + s.row, s.n);",
+        ),
+        "the gradient of the initial state lacks its last product": ("t >= -1; t--", "t >= 0; t--"),
+        "U in place of its transpose": (
+            "U[(unit + lane) * columns + k]",
+            "U[k * columns + unit + lane]",
+        ),
+        "every group of units gets the sums of the first": (
+            "part(q, t, first + r, unit, sums[r] + group)",
+            "part(q, t, first + r, unit, sums[r])",
+        ),
+        "every tile multiplies the first rows": (
+            "factor + first * count",
+            "factor + row.begin * count",
+        ),
+        "every panel multiplies with the first": (
+            "q->weights + j * count * VECTORS * LANES",
+            "q->weights",
+        ),
+        "every model has the weights of the first": ("q.weights += m * q.weights_stride;", ""),
+    },
+    ("loops.c", "lstm"): {
+        "padding empties the memory": (
+            "store(q->c + s.next, load(q->c + s.now, s.n), s.n)",
+            "store(q->c + s.next, (vec){0}, s.n)",
+        ),
+        "every model has the memory's gradient of the first": (
+            "if (q.dc) q.dc += m * rows;",
+            "",
+        ),
+    },
+    ("loops.c", "gru"): {
+        "dropout hides the state's direct part too": (
+            "if (q->keep) dh *= load(q->keep + s.row, s.n);\n    dh += load(q->dh + s.row, s.n);",
+            "dh += load(q->dh + s.row, s.n);\n    if (q->keep) dh *= load(q->keep + s.row, s.n);",
+        ),
+        "every model has the v of the first": ("if (q.v) q.v += m * q.v_stride;", ""),
+    },
+    ("vectors.h", "elman"): {
+        "the last of a few units is not read": (
+            "memcpy(&x, a, n * sizeof(real))",
+            "memcpy(&x, a, (n - 1) * sizeof(real))",
+        ),
+        "tanh has no sign": (" | ((bits)x & sign)", ""),
+    },
+}
+
+IN_VALUES_IN_C = {
+    ("loops.c", "elman"): {
+        "the last panel is left out": (
+            "return (size + groups * LANES - 1) / (groups * LANES)",
+            "return size / (groups * LANES)",
+        ),
+    },
+    ("elman.h", "elman"): {"the activations in another order": ("{ TANH, RELU", "{ RELU, TANH")},
+    ("vectors.h", "lstm"): {
+        "exp has too few terms": ("TERMS = 13", "TERMS = 8"),
+        "tanh is 1 from 1 on": (
+            "choose(a > all(20), all(20), a)",
+            "choose(a > all(1), all(20), a)",
+        ),
+    },
+}
+"""The right gradient of a wrong function, or what nobody has written."""
 
 SQUARE = Stack((Recurrent(3, Elman("tanh")), Recurrent(3, Elman("tanh")), Dense(3)))
 """A square network, in which no wrong transpose fails for its shape."""
@@ -428,6 +575,12 @@ def cases():
 CASES = {name: (change, network) for name, change, network in cases()}
 
 
+@pytest.fixture(autouse=True)
+def python_alone(monkeypatch):
+    """Keep away the loops in C, which a mistake in Python does not reach."""
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+
+
 def plant(monkeypatch, module, right, wrong):
     """Give the module the functions and methods of its source with the mistake in it."""
     source = inspect.getsource(module)
@@ -456,7 +609,7 @@ def report(network=SQUARE):
     return gradients.Report(given.rows + own.rows)
 
 
-def report_of_chunks():
+def report_of_chunks(patch, again):
     """Compare the gradient in chunks of two steps with the loss in one piece."""
     network, loss = Stack((*DROPPED, Recurrent(3, LSTM()), Dense(2))), losses.HalfMSE()
     rng = np.random.default_rng(0)
@@ -470,7 +623,15 @@ def report_of_chunks():
             network, loss, params, x, y, None, kept, noise=noise, xp=np, **more
         )
 
-    _, grads, _ = run(params, checkpoint_every=2)
+    if again:
+        _, grads, _ = run(params, checkpoint_every=2)
+    else:
+        with patch.context() as small:
+            small.setattr(
+                importlib.import_module("xprnn.kernels.workspace"), "PIECE", 2 * 2 * 12 * 8
+            )
+            assert kernels.piece(x, [params[3]["W"]], xp=kernels.Workspace(1)) == 2
+            _, grads, _ = run(params)
     return gradients.compare(lambda p: run(p)[0], params, grads, directions=1, xp=np)
 
 
@@ -488,11 +649,19 @@ def test_the_check_reports_the_mistake(name, monkeypatch):
     assert found.wrong, f"\n{found}"
 
 
-@pytest.mark.parametrize("name", [None, *IN_CHUNKS])
-def test_a_mistake_in_the_chunks_is_reported(name, monkeypatch):
+@pytest.mark.parametrize("name", [None, *IN_CHUNKS, *IN_CHUNKS_COMPUTED_AGAIN])
+def test_a_mistake_in_chunks_that_are_computed_again_is_reported(name, monkeypatch):
     if name:
-        plant(monkeypatch, objective, *IN_CHUNKS[name])
-    found = report_of_chunks()
+        plant(monkeypatch, objective, *(IN_CHUNKS | IN_CHUNKS_COMPUTED_AGAIN)[name])
+    found = report_of_chunks(monkeypatch, again=True)
+    assert bool(found.wrong) == bool(name), f"\n{found}"
+
+
+@pytest.mark.parametrize("name", [None, *IN_CHUNKS, *IN_CHUNKS_KEPT])
+def test_a_mistake_in_chunks_that_are_kept_is_reported(name, monkeypatch):
+    if name:
+        plant(monkeypatch, objective, *(IN_CHUNKS | IN_CHUNKS_KEPT)[name])
+    found = report_of_chunks(monkeypatch, again=False)
     assert bool(found.wrong) == bool(name), f"\n{found}"
 
 
@@ -512,3 +681,81 @@ def test_the_lectures_mistakes_are_reported_where_they_act(monkeypatch):
                 <= wrong
                 <= recurrent | outside | {"state.1.0"}
             )
+
+
+def cases_in_c(groups):
+    """Return what is wrong in which file of a copy, and for which cell, of each mistake."""
+    return {
+        f"{file}, {cell}: {name}": (file, *change, cell)
+        for (file, cell), planted in groups.items()
+        for name, change in planted.items()
+    }
+
+
+CASES_IN_C, CASES_IN_VALUES = cases_in_c(IN_C), cases_in_c(IN_VALUES_IN_C)
+
+WIDE = {"elman": Elman(), "lstm": LSTM(), "gru": GRU()}
+NETWORKS_IN_C = {
+    name: Stack((Recurrent(37, cell, recurrent_dropout=0.4), Dense(2)))
+    for name, cell in WIDE.items()
+}
+"""Of more units than a panel has, and a few more."""
+
+NETWORKS_IN_C["activations"] = Stack(
+    (*(Recurrent(5, Elman(f)) for f in ("relu", "sigmoid", "identity", "tanh")), Dense(2))
+)
+
+
+def plant_in_c(patch, folder, file, right, wrong):
+    """Have the loops compiled from a copy with the mistake in it, and let them run."""
+    source = kernels.compiled.SOURCE
+    copy = folder / "mistake"
+    shutil.copytree(source.parent, copy)
+    text = (copy / file).read_text(encoding="utf-8")
+    assert text.count(right) == 1, f"{right!r} stands {text.count(right)} times"
+    (copy / file).write_text(text.replace(right, wrong), encoding="utf-8")
+    patch.setattr(kernels.compiled, "SOURCE", copy / source.name)
+    flags = [flag.replace("-O3", "-O1") for flag in kernels.compiler.FLAGS]
+    patch.setattr(kernels.compiler, "FLAGS", tuple(flags))  # the compiler is done sooner
+    patch.delenv("XPRNN_KERNELS")
+
+
+def report_in_c(cell):
+    """Check two models of more rows than a tile has, from a state that is given."""
+    options = {"masked": True, "batch": 7, "models": (2,), "directions": 1}
+    names = [cell, "activations"] if cell == "elman" else [cell]
+    found = [gradients.check(NETWORKS_IN_C[name], **options) for name in names]
+    return gradients.Report(sum((each.rows for each in found), ()))
+
+
+def values(cell):
+    """Return the output, with dropout, where what was drawn is not small."""
+    network, rng = NETWORKS_IN_C[cell], np.random.default_rng(0)
+    params, _ = network.init(rng, 3)
+    x = rng.standard_normal((5, 7, 3))
+    return network.forward(params, x, None, None, noise=Noise((0,)), xp=np)[0]
+
+
+@pytest.mark.parametrize("cell", WIDE)
+def test_without_a_mistake_the_loops_in_c_pass(cell, loops, monkeypatch):
+    expected = values(cell)
+    monkeypatch.delenv("XPRNN_KERNELS")
+    np.testing.assert_allclose(values(cell), expected, rtol=1e-12, atol=1e-13)
+    found = report_in_c(cell)
+    assert found.ok, f"\n{found}"
+
+
+@pytest.mark.parametrize("name", CASES_IN_C)
+def test_the_check_reports_the_mistake_in_c(name, loops, own_cache, monkeypatch, tmp_path):
+    *change, cell = CASES_IN_C[name]
+    plant_in_c(monkeypatch, tmp_path, *change)
+    found = report_in_c(cell)
+    assert found.wrong, f"\n{found}"
+
+
+@pytest.mark.parametrize("name", CASES_IN_VALUES)
+def test_the_reference_reports_the_mistake_in_c(name, loops, own_cache, monkeypatch, tmp_path):
+    *change, cell = CASES_IN_VALUES[name]
+    expected = values(cell)
+    plant_in_c(monkeypatch, tmp_path, *change)
+    assert not np.allclose(values(cell), expected, rtol=1e-12, atol=1e-13)

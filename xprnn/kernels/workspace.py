@@ -43,6 +43,9 @@ PIECE = 8 << 20
 SHARED = 4_000_000
 """Multiplications from which on a product is shared out: about 0.05 ms on one thread."""
 
+WIDE = 400_000
+"""Numbers from which on a sum of two arrays is shared out: about 0.1 ms on one thread."""
+
 
 class Blas:
     """NumPy's BLAS, held to one thread for as long as anybody wants that."""
@@ -152,23 +155,35 @@ class Workspace:
 
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
-        return np.add(a, b, out=self._result(np.broadcast_shapes(a.shape, b.shape), a, b))
+        return self._pointwise(np.add, a, b)
+
+    def _pointwise(self, function: Any, a: Array, b: Array) -> Array:
+        """Return what a function gives for every pair of numbers."""
+        out = self._result(np.broadcast_shapes(a.shape, b.shape), a, b)
+        parts = self.threads if out.shape == a.shape and len(b) == 1 and out.size >= WIDE else 1
+        cuts = self._cuts(len(out), parts)
+        self.share(lambda i: function(a[cuts[i]], b, out=out[cuts[i]]), parts)
+        return out
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Return a b."""
         if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
             return np.matmul(a, b)
         (rows, inner), columns = a.shape, b.shape[1]
+        if inner == 1:
+            return self._pointwise(np.multiply, a, b)
         out = self._result((rows, columns), a, b)
-        if rows * inner * columns < SHARED:
-            return np.matmul(a, b, out=out)
-        parts, count = self.threads, max(rows, columns)
-        cuts = [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
+        parts = self.threads if rows * inner * columns >= SHARED else 1
+        cuts = self._cuts(max(rows, columns), parts)
         if rows >= columns:
             self.share(lambda i: np.matmul(a[cuts[i]], b, out=out[cuts[i]]), parts)
         else:
             self.share(lambda i: np.matmul(a, b[:, cuts[i]], out=out[:, cuts[i]]), parts)
         return out
+
+    def _cuts(self, count: int, parts: int) -> list[slice]:
+        """Cut a range into as many parts."""
+        return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
     def _result(self, shape: tuple[int, ...], a: Array, b: Array) -> Array:
         """Return the memory of a result."""
