@@ -46,21 +46,22 @@ def _kept(h: Array, keep: Array | None) -> Array:
 
 def unroll(
     cell: Cell,
-    U: Array,
-    p: Array,
+    params: dict[str, Array],
+    x: Array,
     state: tuple[Array, ...],
     mask: Array | None,
     keep: Array | None,
     *,
     xp: Namespace,
 ) -> tuple[Array, Array | None, tuple[Array, ...], Any]:
-    """Run the sequential part forward.
+    """Run the sequential part forward, on all of x W + b.
 
     Parameters
     ----------
     cell : Cell
-    U : array, (..., H, G·H)
-    p : array, (..., T, B, G·H)
+    params : dict
+        W (..., F, G·H), U (..., H, G·H), b (..., 1, G·H).
+    x : array, (..., T, B, F)
     state : tuple of arrays, (..., B, H)
         state(0), with all the leading axes.
     mask : array of bool, (T, B, 1), or None
@@ -78,6 +79,7 @@ def unroll(
     memo
         What `unroll_backward` needs.
     """
+    p, U = affine.forward(params, x, xp=xp), params["U"]
     h, a, memo = [state[0]], [], []
     masks = _steps(mask, p.shape[-3], xp)
     for p_t, mask_t in zip(xp.unstack(p, axis=-3), masks, strict=True):
@@ -93,7 +95,7 @@ def unroll(
 
 def unroll_backward(
     cell: Cell,
-    U: Array,
+    params: dict[str, Array],
     dy: Array,
     dstate: tuple[Array, ...],
     memo: Any,
@@ -106,7 +108,7 @@ def unroll_backward(
 
     Parameters
     ----------
-    cell, U, memo, mask, keep
+    cell, params, memo, mask, keep
         As for and from `unroll`.
     dy : array, (..., T, B, H)
         ∂L/∂y(t), zero at padding.
@@ -119,7 +121,7 @@ def unroll_backward(
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(0).
     """
-    dp, dq = [], []
+    U, dp, dq = params["U"], [], []
     zero = tuple(xp.zeros_like(d) for d in dstate)
     masks = _steps(mask, dy.shape[-3], xp)
     for dy_t, (memo_t, inner_t), mask_t in zip(
@@ -211,12 +213,11 @@ def forward(
     [3.0, 7.0]
     """
     x = masking.valid(x, mask, xp=xp)
-    p = affine.forward(params, x, xp=xp)
-    U = params["U"]
-    leads = [p.shape[:-3], U.shape[:-2], *(s.shape[:-2] for s in state)]
+    weights = [params[name] for name in ("W", "U", "b")]
+    leads = [x.shape[:-3], *(a.shape[:-2] for a in (*state, *weights))]
     lead = xp.broadcast_shapes(*leads)
     start = tuple(xp.broadcast_to(s, (*lead, *s.shape[-2:])) for s in state)
-    h, a, end, memo = unroll.forward(cell, U, p, start, mask, keep, xp=xp)
+    h, a, end, memo = unroll.forward(cell, params, x, start, mask, keep, xp=xp)
     y = masking.valid(h[..., 1:, :, :], mask, xp=xp)
     return y, end, Cache(x, h, a, memo, mask, keep, tuple(s.shape for s in state), unroll)
 
@@ -253,16 +254,15 @@ def backward(
         ∂L/∂state(0); after it the gradients of the cell's own weights.
     """
     x, h, a, memo, mask, keep, shapes, unroll = cache
-    U = params["U"]
     dy = masking.valid(dy, mask, xp=xp)
     own = dstate[cell.states :]
     dstate = (*dstate[: cell.states], *(xp.zeros_like(d) for d in own))
-    dp, dq, dstate = unroll.backward(cell, U, dy, dstate, memo, mask, keep, xp=xp)
+    dp, dq, dstate = unroll.backward(cell, params, dy, dstate, memo, mask, keep, xp=xp)
     grads, dx = affine.backward(params, dp, x, xp=xp)
     seen = h[..., :-1, :, :]
     if keep is not None:
         seen = keep[..., None, :, :] * seen
-    grads["U"] = product.weight_gradient(cell, U, seen, a, dq, xp=xp)
+    grads["U"] = product.weight_gradient(cell, params["U"], seen, a, dq, xp=xp)
     first = [affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
     for k, d in enumerate(own, start=cell.states):
         first[k] = first[k] + affine.sum_to(d, shapes[k], xp=xp)

@@ -1,10 +1,10 @@
 """The seam for faster loops, and the ground on which they run.
 
 A kernel is a twin of `recurrence.unroll` and `recurrence.unroll_backward`, and
-of nothing else: it takes (..., T, B, G·H) and gives (..., T, B, H). All the
-products outside the loop stay with `recurrence.forward` and `backward`. Every
-entry of `TWINS` is held to the reference's values and gradients by one
-parametrised test.
+of nothing else: the loop over time with its input product, and its transpose. All
+that can be one large product afterwards, the gradients of the weights and of x, stays
+with `recurrence.backward`. Every entry of `TWINS` is held to the reference's values
+and gradients by one parametrised test.
 """
 
 import os

@@ -39,14 +39,16 @@ PACKED = 100_000
 
 MODELS, BATCH, UNITS = range(3)
 
+_long = ctypes.c_ssize_t
+
 
 class Problem(ctypes.Structure):
     """The structure of the same name in loops.c."""
 
-    sizes = "models steps batch size parts axis activation weights_stride v_stride"
-    arrays = "weights p v keep mask h c gates u seen dy dp dq dh dc arrived"
+    sizes = "models steps batch inputs size parts axis activation weights_stride"
+    arrays = "weights x v keep mask h c gates u seen dy dp dq dh dc arrived"
     _fields_ = (
-        *((name, ctypes.c_ssize_t) for name in sizes.split()),
+        *((name, _long) for name in sizes.split()),
         *((name, ctypes.c_void_p) for name in arrays.split()),
     )
 
@@ -100,7 +102,7 @@ def unavailable() -> str | None:
 def _library(cell: Cell, dtype: Any) -> Any:
     """Return the compiled loops of a cell."""
     library = build(SOURCE, CELL=cell.gates, REAL=8 * dtype.itemsize)
-    library.packed_size.restype = ctypes.c_ssize_t
+    library.panel_count.restype = library.panel_width.restype = _long
     return library
 
 
@@ -121,27 +123,34 @@ def _threads(xp: Namespace) -> int:
     return xp.threads if isinstance(xp, Workspace) else 1
 
 
-def _packed(library: Any, U: Array, transposed: bool, xp: Namespace) -> tuple[Array, int]:
-    """Return U or its transpose as panels, and how far apart those of two models are."""
-    size = ctypes.c_ssize_t(U.shape[-2])
-    count = library.packed_size(size, transposed)
-    models = np.ascontiguousarray(U).reshape(-1, *U.shape[-2:])
-    packed = xp.empty((len(models), count), dtype=U.dtype)
-    parts = _threads(xp) if U.size >= PACKED else 1
-    for one, place in zip(models, packed, strict=True):
-        pack = functools.partial(
-            library.pack,
-            ctypes.c_void_p(one.ctypes.data),
-            ctypes.c_void_p(place.ctypes.data),
-            size,
-            transposed,
-        )
-        _share(
-            lambda part, pack=pack: pack(ctypes.c_ssize_t(part), ctypes.c_ssize_t(parts)),
-            parts,
-            xp,
-        )
-    return packed, 0 if len(U.shape) == 2 else count
+def _packed(
+    cell: Cell, parts: list[Array], transposed: bool, lead: tuple[int, ...], xp: Namespace
+) -> tuple[Array, int]:
+    """Return b, W and U, or the transpose of U, as panels, and how far apart two models' are."""
+    last = parts[-1]
+    library, size = _library(cell, last.dtype), last.shape[-2]
+    counts = [a.shape[-1] if transposed else a.shape[-2] for a in parts]
+    panels, width = library.panel_count(_long(size), transposed), library.panel_width()
+    shared = all(len(a.shape) == 2 for a in parts)
+    models = 1 if shared else math.prod(lead)
+    packed = xp.empty((models, panels, sum(counts), width), dtype=last.dtype)
+    stride, threads = sum(counts) * width, _threads(xp) if last.size >= PACKED else 1
+    row = 0
+    for array, count in zip(parts, counts, strict=True):
+        matrices = _dense(array, ((models,) if shared else lead) + array.shape[-2:], last.dtype)
+        for matrix, place in zip(matrices.reshape(models, -1), packed, strict=True):
+            pack = functools.partial(
+                library.pack,
+                ctypes.c_void_p(matrix.ctypes.data),
+                _long(count),
+                ctypes.c_void_p(place[:, row:].ctypes.data),
+                _long(stride),
+                _long(size),
+                transposed,
+            )
+            _share(lambda part, pack=pack: pack(_long(part), _long(threads)), threads, xp)
+        row += count
+    return packed, 0 if shared else panels * stride
 
 
 def _cut(problem: Problem, gates: int, threads: int) -> tuple[int, int]:
@@ -167,53 +176,52 @@ def _run(
 ) -> None:
     """Run a compiled function on arrays of `hidden` shape (..., T, B, H)."""
     *lead, steps, batch, size = hidden
-    arrays["arrived"] = np.zeros(1, np.intp)
+    x, arrays["arrived"] = arrays.get("x"), np.zeros(1, np.intp)
     problem = Problem(
         models=math.prod(lead),
         steps=steps,
         batch=batch,
         size=size,
+        inputs=0 if x is None else x.shape[-1],
         activation=ACTIVATIONS.index(cell.activation),
         weights_stride=stride,
-        v_stride=size,
         **{name: a.ctypes.data for name, a in arrays.items() if a is not None},
     )
     problem.axis, problem.parts = _cut(problem, cell.gates, _threads(xp))
     address = ctypes.byref(problem)
-    _share(lambda part: function(address, ctypes.c_ssize_t(part)), problem.parts, xp)
+    _share(lambda part: function(address, _long(part)), problem.parts, xp)
 
 
-def unroll(cell, U, p, state, mask, keep, *, xp):
+def unroll(cell, params, x, state, mask, keep, *, xp):
     """As `recurrence.unroll`."""
     *lead, batch, size = state[0].shape
-    steps, dtype = p.shape[-3], p.dtype
-    hidden = (*lead, steps, batch, size)
-    states, gates = (*lead, steps + 1, batch, size), (*lead, steps, batch, cell.gates * size)
-    library = _library(cell, dtype)
-    weights, stride = _packed(library, U, False, xp)
-    kept = [xp.empty(states, dtype=dtype) for _ in range(cell.states)]
+    lead, dtype, gru = tuple(lead), x.dtype, type(cell) is GRU
+    *_, steps, _, features = x.shape
+    hidden, gates = (*lead, steps, batch, size), (*lead, steps, batch, cell.gates * size)
+    matrices = [params[name] for name in ("b", "W", "U")]
+    weights, stride = _packed(cell, matrices, False, lead, xp)
+    kept = [xp.empty((*lead, steps + 1, batch, size), dtype=dtype) for _ in range(cell.states)]
     for array, first in zip(kept, state, strict=False):
         array[..., 0, :, :] = first
     h, c = (*kept, None)[:2]
-    elman, gru = type(cell) is Elman, type(cell) is GRU
     memo = Memo(
         h,
         c,
-        None if elman else xp.empty(gates, dtype=dtype),
+        None if type(cell) is Elman else xp.empty(gates, dtype=dtype),
         xp.empty(hidden, dtype=dtype) if gru else None,
     )
     arrays = {
         **memo._asdict(),
         "weights": weights,
-        "p": _dense(p, gates, dtype),
+        "x": _dense(x, (*lead, steps, batch, features), dtype),
         "v": _dense(state[1], (*lead, 1, size), dtype) if gru else None,
+        **_options(mask, keep, hidden, dtype),
     }
-    arrays |= _options(mask, keep, hidden, dtype)
     if keep is not None:
         arrays["seen"] = xp.empty((*lead, 2, batch, size), dtype=dtype)
         arrays["seen"][..., 0, :, :] = arrays["keep"] * state[0]
-    _run(library.forward, cell, hidden, stride, arrays, xp)
-    end = tuple(array[..., -1, :, :] for array in kept)
+    _run(_library(cell, dtype).forward, cell, hidden, stride, arrays, xp)
+    end = tuple(array[..., -1, :, :].copy() for array in kept)  # not all steps kept for one
     return h, None, (*end, *state[cell.states :]), memo
 
 
@@ -226,12 +234,11 @@ def _options(mask, keep, hidden, dtype):
     }
 
 
-def unroll_backward(cell, U, dy, dstate, memo, mask, keep, *, xp):
+def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
     """As `recurrence.unroll_backward`."""
     *lead, _, batch, size = hidden = dy.shape
     gates, dtype = (*hidden[:-1], cell.gates * size), dy.dtype
-    library = _library(cell, dtype)
-    weights, stride = _packed(library, U, True, xp)
+    weights, stride = _packed(cell, [params["U"]], True, tuple(lead), xp)
     dp = xp.empty(gates, dtype=dtype)
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
     before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]
@@ -244,9 +251,9 @@ def unroll_backward(cell, U, dy, dstate, memo, mask, keep, *, xp):
         "dq": dq,
         "dh": dh,
         "dc": dc,
+        **_options(mask, keep, hidden, dtype),
     }
-    arrays |= _options(mask, keep, hidden, dtype)
-    _run(library.backward, cell, hidden, stride, arrays, xp)
+    _run(_library(cell, dtype).backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:
         before.append(dstate[1] + xp.sum(dq[..., 2 * size :], axis=(-3, -2))[..., None, :])
     return dp, dq, tuple(before)

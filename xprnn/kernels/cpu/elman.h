@@ -1,14 +1,14 @@
-/* As cells/elman.py:  h = f(p + q)      dp = dq = dh f'(z) */
+/* As cells/elman.py:  h = f(z), z = p + q      dp = dq = dh f'(z) */
 
 enum { TANH, RELU, SIGMOID, IDENTITY }; /* q->activation */
 
 static inline vec cell_forward(const problem *q, spot s, const vec *z) {
-    vec sum = load(q->p + s.gate, s.n) + z[0];
+    (void)s;
     switch (q->activation) {
-    case TANH: return hyperbolic_tangent(sum);
-    case RELU: return choose(sum < 0, (vec){0}, sum);
-    case SIGMOID: return sigmoid(sum);
-    default: return sum;
+    case TANH: return hyperbolic_tangent(*z);
+    case RELU: return choose(*z < 0, (vec){0}, *z);
+    case SIGMOID: return sigmoid(*z);
+    default: return *z;
     }
 }
 

@@ -3,11 +3,9 @@
 
 static inline vec cell_forward(const problem *q, spot s, const vec *sums) {
     const ptrdiff_t H = q->size;
-    const real *p = q->p + s.gate;
-    vec r = sigmoid(load(p, s.n) + sums[0]);
-    vec z = sigmoid(load(p + H, s.n) + sums[1]);
+    vec r = sigmoid(sums[0]), z = sigmoid(sums[1]);
     vec u = sums[2] + load(q->v + s.unit, s.n);
-    vec n = hyperbolic_tangent(load(p + 2 * H, s.n) + r * u);
+    vec n = hyperbolic_tangent(sums[3] + r * u);
     real *gates = q->gates + s.gate;
     store(gates, r, s.n);
     store(gates + H, z, s.n);

@@ -1,14 +1,15 @@
 /*
- * The loop of recurrence.py, forward and backward, for one cell and one dtype.
+ * The loop of recurrence.py, forward with its input product and backward, for one cell and
+ * one dtype.
  *
  * Compiled on the machine that runs it, with CELL and REAL defined:
  *
  *     CELL   1 Elman, 3 GRU, 4 LSTM, which is the number of gates G
  *     REAL   32 or 64, the bits of a number
  *
- * Every step is the same: a product with U, whose columns were laid out anew once (pack),
- * and then, while the sums are at hand, the pointwise part of the cell. A tile is some
- * rows of the batch times one panel of units; its sums stay in registers.
+ * Every step is the same: b + x W + h U, or dq Uᵀ, with matrices that were laid out anew
+ * once (pack), and then, while the sums are at hand, the pointwise part of the cell. A tile
+ * is some rows of the batch times one panel of units; its sums stay in registers.
  *
  * Arrays are in C order: (models, steps, batch, ...). Each thread takes part of the
  * models, of the rows or of the units; only units need the others at every step, and
@@ -24,15 +25,16 @@
 
 enum {
     GATES = CELL,
-    VECTORS = CELL == 3 ? 3 : 4, /* in a panel */
-    GROUPS = VECTORS / GATES,    /* of LANES units with all their gates, in a panel of U */
+    VECTORS = CELL == 3 ? 3 : 4, /* in a row of a panel */
+    GROUPS = VECTORS / GATES,    /* of LANES units with all their gates, in a row of U */
+    SUMS = 4,                    /* of a row: those of GRU are r, z, q_n and p_n */
     ROWS = REGISTERS == 32 ? 6 : 3
 };
 
 typedef struct {
-    ptrdiff_t models, steps, batch, size, parts, axis, activation, weights_stride, v_stride;
-    const real *weights;       /* packed */
-    const real *p, *v;         /* (M, T, B, G·H), (M, 1, H) */
+    ptrdiff_t models, steps, batch, inputs, size, parts, axis, activation, weights_stride;
+    const real *weights;       /* packed: b, W and U, or the transpose of U */
+    const real *x, *v;         /* (M, T, B, F), (M, 1, H) */
     const real *keep;          /* (M, B, H) or 0 */
     const unsigned char *mask; /* (T, B) or 0 */
     real *h, *c;               /* (M, T + 1, B, H), the first step given */
@@ -68,7 +70,7 @@ static inline spot at(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t un
     return (spot){unit, H - unit, row * H + unit, step, step, step + q->batch * H, flat * GATES * H + unit};
 }
 
-/* p, q, state(t-1) -> state(t), where z = q of every gate. */
+/* p, q, state(t-1) -> state(t), where z = p + q of every gate. */
 static void step(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit, const vec *z) {
     const spot s = at(q, t, row, unit);
     vec h;
@@ -106,15 +108,24 @@ static void step_back(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t un
     store(q->dh + s.row, dh, s.n);
 }
 
-/* sums(r, v) = Σ a(r, k) w(k, v) over k, for R rows of a and one panel of packed weights. */
+/* sums(r, v) += Σ a(r, k) w(k, v) over k, for R rows of a and the next rows of a panel. */
+#define ADD(R, a, stride, count, sum)                                                          \
+    for (ptrdiff_t k = 0; k < count; k++, w += VECTORS)                                        \
+        _Pragma("GCC unroll 8") for (int r = 0; r < R; r++)                                    \
+            _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                          \
+                s[r][sum] += (a)[r * (stride) + k] * w[v];
+
+/* b + x W + h U. GRU has p_n, from b and W, apart from q_n, from U. */
 #define PRODUCT(R)                                                                             \
-    static void product_##R(const real *a, ptrdiff_t stride, const loose *w, ptrdiff_t count,  \
-                            vec sums[][VECTORS]) {                                             \
-        vec s[R][VECTORS] = {0};                                                               \
-        for (ptrdiff_t k = 0; k < count; k++, w += VECTORS)                                    \
-            _Pragma("GCC unroll 8") for (int r = 0; r < R; r++)                                \
-                _Pragma("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                      \
-                    s[r][v] += a[r * stride + k] * w[v];                                       \
+    static void product_##R(const real *x, ptrdiff_t inputs, const real *h, ptrdiff_t count,   \
+                            const loose *w, vec sums[][SUMS]) {                                \
+        const real one = 1;                                                                    \
+        vec s[R][SUMS] = {0};                                                                  \
+        if (x) {                                                                               \
+            ADD(R, &one, 0, 1, CELL == 3 && v == 2 ? 3 : v)                                    \
+            ADD(R, x, inputs, inputs, CELL == 3 && v == 2 ? 3 : v)                             \
+        }                                                                                      \
+        ADD(R, h, count, count, v)                                                             \
         memcpy(sums, s, sizeof s);                                                             \
     }
 
@@ -125,22 +136,22 @@ PRODUCT(4)
 PRODUCT(5)
 PRODUCT(6)
 
-static void product(ptrdiff_t rows, const real *a, ptrdiff_t stride, const real *w,
-                    ptrdiff_t count, vec sums[][VECTORS]) {
-    void (*const of_rows[])(const real *, ptrdiff_t, const loose *, ptrdiff_t, vec[][VECTORS]) = {
-        product_1, product_2, product_3, product_4, product_5, product_6};
-    of_rows[rows - 1](a, stride, (const loose *)w, count, sums);
-}
+typedef void tile_product(const real *, ptrdiff_t, const real *, ptrdiff_t, const loose *,
+                          vec[][SUMS]);
+
+static tile_product *const product[] = {product_1, product_2, product_3,
+                                        product_4, product_5, product_6};
 
 static inline ptrdiff_t panels(ptrdiff_t size, ptrdiff_t groups) {
     return (size + groups * LANES - 1) / (groups * LANES);
 }
 
-/* How many numbers the packed weights have. */
-ptrdiff_t packed_size(ptrdiff_t size, int transposed) {
-    ptrdiff_t groups = transposed ? VECTORS : GROUPS, count = transposed ? GATES * size : size;
-    return panels(size, groups) * count * VECTORS * LANES;
+/* How many panels there are, and how many numbers in each row of one. */
+ptrdiff_t panel_count(ptrdiff_t size, int transposed) {
+    return panels(size, transposed ? VECTORS : GROUPS);
 }
+
+ptrdiff_t panel_width(void) { return VECTORS * LANES; }
 
 typedef struct {
     ptrdiff_t begin, end;
@@ -151,26 +162,27 @@ static range share(ptrdiff_t count, ptrdiff_t part, ptrdiff_t parts) {
     return (range){count * part / parts, count * (part + 1) / parts};
 }
 
-/* Lay out U (H, G·H), or its transpose, as panels: all that a tile multiplies, one after
-   the other. A panel of U has every gate of its units; where there is no unit, it has 0. */
-void pack(const real *U, real *packed, ptrdiff_t size, int transposed, ptrdiff_t part,
-          ptrdiff_t parts) {
-    const ptrdiff_t columns = GATES * size, groups = transposed ? VECTORS : GROUPS;
-    const ptrdiff_t count = transposed ? columns : size, width = VECTORS * LANES;
+/* Lay out a matrix (count, G·H), or the transpose of one (H, count), as rows of panels, which
+   are `stride` apart: all that a tile multiplies, one after the other. A panel has every
+   gate of its units; where there is no unit, it has 0. */
+void pack(const real *matrix, ptrdiff_t count, real *packed, ptrdiff_t stride, ptrdiff_t size,
+          int transposed, ptrdiff_t part, ptrdiff_t parts) {
+    const ptrdiff_t groups = transposed ? VECTORS : GROUPS, width = VECTORS * LANES;
     const range mine = share(panels(size, groups), part, parts);
     for (ptrdiff_t j = mine.begin; j < mine.end; j++)
         for (ptrdiff_t vector = 0; vector < VECTORS; vector++) {
-            real *panel = packed + j * count * width + vector * LANES;
+            real *panel = packed + j * stride + vector * LANES;
             ptrdiff_t gate = transposed ? 0 : vector / GROUPS;
             ptrdiff_t unit = (j * groups + vector % groups) * LANES, n = size - unit;
             if (transposed)
                 for (ptrdiff_t k = 0; k < count; k++)
                     for (ptrdiff_t lane = 0; lane < LANES; lane++)
-                        panel[k * width + lane] = lane < n ? U[(unit + lane) * columns + k] : 0;
+                        panel[k * width + lane] = lane < n ? matrix[(unit + lane) * count + k] : 0;
             else
-                for (ptrdiff_t k = 0; k < count; k++)
-                    store(panel + k * width,
-                          n > 0 ? load(U + k * columns + gate * size + unit, n) : (vec){0}, LANES);
+                for (ptrdiff_t k = 0; k < count; k++) {
+                    const real *row = matrix + (k * GATES + gate) * size + unit;
+                    store(panel + k * width, n > 0 ? load(row, n) : (vec){0}, LANES);
+                }
         }
 }
 
@@ -196,8 +208,8 @@ static problem model(const problem *all, ptrdiff_t m) {
     const ptrdiff_t rows = q.batch * q.size, states = m * (q.steps + 1) * rows;
     const ptrdiff_t units = m * q.steps * rows;
     q.weights += m * q.weights_stride;
-    if (q.p) q.p += units * GATES;
-    if (q.v) q.v += m * q.v_stride;
+    if (q.x) q.x += m * q.steps * q.batch * q.inputs;
+    if (q.v) q.v += m * q.size;
     if (q.keep) q.keep += m * rows;
     q.h += states;
     if (q.c) q.c += states;
@@ -214,23 +226,25 @@ static problem model(const problem *all, ptrdiff_t m) {
 
 typedef void pointwise(const problem *, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit, const vec *);
 
-/* One step: for every tile of these rows and panels the product, if there is a factor, and
+/* One step: for every tile of these rows and panels the products, if there is a factor, and
    then the pointwise part of each of the panel's groups of units. */
 static inline __attribute__((always_inline)) void tiles(const problem *q, range row, range panel,
-                                                        ptrdiff_t t, const real *factor,
-                                                        ptrdiff_t count, ptrdiff_t groups,
-                                                        pointwise part) {
+                                                        ptrdiff_t t, const real *x,
+                                                        const real *factor, ptrdiff_t count,
+                                                        ptrdiff_t groups, pointwise part) {
     const ptrdiff_t all = row.end - row.begin, parts = (all + ROWS - 1) / ROWS;
+    const ptrdiff_t rows_of_panel = x ? 1 + q->inputs + count : count;
     for (ptrdiff_t j = panel.begin; j < panel.end; j++)
         for (ptrdiff_t i = 0; i < parts; i++) {
             const range mine = share(all, i, parts);
             const ptrdiff_t first = row.begin + mine.begin, rows = mine.end - mine.begin;
-            vec sums[ROWS][VECTORS];
-            if (!factor)
-                memset(sums, 0, sizeof sums);
+            const real *w = q->weights + j * rows_of_panel * VECTORS * LANES;
+            vec sums[ROWS][SUMS];
+            if (factor)
+                product[rows - 1](x ? x + first * q->inputs : 0, q->inputs,
+                                  factor + first * count, count, (const loose *)w, sums);
             else
-                product(rows, factor + first * count, count,
-                        q->weights + j * count * VECTORS * LANES, count, sums);
+                memset(sums, 0, sizeof sums);
             for (ptrdiff_t r = 0; r < rows; r++)
                 for (ptrdiff_t group = 0; group < groups; group++) {
                     ptrdiff_t unit = (j * groups + group) * LANES;
@@ -248,8 +262,9 @@ void forward(const problem *all, ptrdiff_t part) {
     for (ptrdiff_t m = models.begin; m < models.end; m++) {
         const problem q = model(all, m);
         for (ptrdiff_t t = 0; t < q.steps; t++) {
+            const real *x = q.x + t * q.batch * q.inputs;
             const real *h = q.keep ? q.seen + t % 2 * stride : q.h + t * stride;
-            tiles(&q, row, panel, t, h, H, GROUPS, step);
+            tiles(&q, row, panel, t, x, h, H, GROUPS, step);
             if (q.axis == UNITS) meet(&q, ++met);
         }
     }
@@ -265,7 +280,7 @@ void backward(const problem *all, ptrdiff_t part) {
         const problem q = model(all, m);
         for (ptrdiff_t t = q.steps - 1; t >= -1; t--) {
             const real *dq = t + 1 < q.steps ? q.dq + (t + 1) * stride : 0;
-            tiles(&q, row, panel, t, dq, columns, VECTORS, step_back);
+            tiles(&q, row, panel, t, 0, dq, columns, VECTORS, step_back);
             if (q.axis == UNITS) meet(&q, ++met);
         }
     }

@@ -2,11 +2,7 @@
 
 static inline vec cell_forward(const problem *q, spot s, const vec *z) {
     const ptrdiff_t H = q->size, n = s.n;
-    const real *p = q->p + s.gate;
-    vec i = sigmoid(load(p, n) + z[0]);
-    vec f = sigmoid(load(p + H, n) + z[1]);
-    vec g = hyperbolic_tangent(load(p + 2 * H, n) + z[2]);
-    vec o = sigmoid(load(p + 3 * H, n) + z[3]);
+    vec i = sigmoid(z[0]), f = sigmoid(z[1]), g = hyperbolic_tangent(z[2]), o = sigmoid(z[3]);
     vec c = f * load(q->c + s.now, n) + i * g;
     real *gates = q->gates + s.gate;
     store(gates, i, n);
