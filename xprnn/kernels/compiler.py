@@ -12,9 +12,8 @@ import importlib.util
 import os
 import shlex
 import shutil
-import subprocess
 import sys
-import tempfile
+import threading
 from pathlib import Path
 
 __all__ = ["NoCompilerError", "UnbuildableError", "build", "compiler"]
@@ -69,6 +68,8 @@ def _flags() -> tuple[tuple[str, ...], str]:
 
 def _run(command: tuple[str, ...]) -> str:
     """Return what a command prints."""
+    import subprocess  # no part of importing xprnn
+
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -108,6 +109,8 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _load(folder / name, (*command, str(source)))
     except OSError:  # no place to keep it: for this process alone then
+        import tempfile
+
         own = Path(tempfile.mkdtemp(prefix="xprnn"))
         try:
             return _load(own / name, (*command, str(source)))
@@ -118,11 +121,10 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
 def _load(library: Path, command: tuple[str, ...]) -> ctypes.CDLL:
     """Load a library; compile it first if it is not there."""
     if not library.exists():
-        handle, fresh = tempfile.mkstemp(suffix=".so", dir=library.parent)
-        os.close(handle)
+        fresh = library.with_name(f"{library.stem}-{os.getpid()}-{threading.get_ident()}.tmp")
         try:
-            _run((*command, "-o", fresh))
+            _run((*command, "-o", str(fresh)))
             os.replace(fresh, library)  # whole or not at all, whoever else compiles it too
         finally:
-            Path(fresh).unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
     return ctypes.CDLL(str(library))
