@@ -10,11 +10,13 @@ and gradients by one parametrised test.
 import os
 from collections.abc import Callable
 
+import numpy as np
+
 from xprnn._typing import Namespace
 from xprnn.cells import Cell
 from xprnn.kernels import compiled
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.workspace import Workspace, piece, workspace
+from xprnn.kernels.workspace import Workspace, piece, thread_count, workspace
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = ["TWINS", "Workspace", "lookup", "piece", "status", "workspace"]
@@ -83,6 +85,7 @@ def status() -> str:
     reason = unavailable()
     if reason is not None:
         return f"compiled loops: none, {reason}"
-    with workspace(compiled.np) as own:
+    with workspace(np) as own:
         threads = own.threads
-    return f"compiled loops: for NumPy, {threads} thread(s)"
+    missing = "; for more, pip install threadpoolctl" if threads < thread_count() else ""
+    return f"compiled loops: for NumPy, {threads} thread(s){missing}"
