@@ -9,6 +9,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.default_venv_backend = "venv"
 
 TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
+JAX = "jax==0.10.2"
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 
 
@@ -98,8 +99,9 @@ def examples(session):
 @nox.session
 def bench(session):
     """Run the benchmarks quickly; with -- --full as their results were made."""
-    session.install("-e", ".[plot,progress]", TORCH)
+    # of the extra compiled without its compiler, 400 MB: the machine's own is used
+    session.install("-e", ".[plot,progress]", "threadpoolctl>=3.5", TORCH, JAX)
     quick = [] if "--full" in session.posargs else ["--quick", "--output", session.create_tmp()]
     session.run("python", "benchmarks/importtime.py")
-    for name in ("lecture", "devices", "sunspots"):
+    for name in ("lecture", "devices", "sunspots", "peers", "scaling"):
         session.run("python", f"benchmarks/{name}.py", *quick)

@@ -79,8 +79,8 @@ PLANTED = {
     ),
     "no gradient from the state after the last step": (
         recurrence,
-        "dp, dq, dstate = unroll.backward(cell, U, dy, dstate,",
-        "dp, dq, dstate = unroll.backward(cell, U, dy, tuple(0 * d for d in dstate),",
+        "dp, dq, dstate = unroll.backward(cell, params, dy, dstate,",
+        "dp, dq, dstate = unroll.backward(cell, params, dy, tuple(0 * d for d in dstate),",
     ),
     "truncated after one step": (
         recurrence,
@@ -412,8 +412,8 @@ IN_C = {
     },
     ("lstm.h", "lstm"): {
         "the forget gate sees the input gate's product": (
-            "vec f = sigmoid(load(p + H, n) + z[1])",
-            "vec f = sigmoid(load(p + H, n) + z[0])",
+            "f = sigmoid(z[1])",
+            "f = sigmoid(z[0])",
         ),
         "the input gate's gradient with f in place of i": ("(i * (1 - i))", "(f * (1 - f))"),
         "the forget gate's gradient with c(t) in place of c(t-1)": (
@@ -465,6 +465,9 @@ IN_C = {
             "store(seen + s.row, h, s.n)",
         ),
         "every step sees the first dropped state": ("q.seen + t % 2 * stride", "q.seen"),
+        "x of the first step at every step": ("q.x + t * q.batch * q.inputs", "q.x"),
+        "every tile has the x of the first rows": ("x ? x + first * q->inputs : 0", "x"),
+        "the bias is forgotten": ("ADD(R, &one, 0, 1,", "ADD(R, &one, 0, 0,"),
         "dy of the first step at every step": ("q->dy + s.step", "q->dy + s.row"),
         "no gradient from the state after the last step": (
             "dh += load(q->dh + s.row, s.n);",
@@ -472,8 +475,8 @@ IN_C = {
         ),
         "the gradient of the initial state lacks its last product": ("t >= -1; t--", "t >= 0; t--"),
         "U in place of its transpose": (
-            "U[(unit + lane) * columns + k]",
-            "U[k * columns + unit + lane]",
+            "matrix[(unit + lane) * count + k]",
+            "matrix[k * count + unit + lane]",
         ),
         "every group of units gets the sums of the first": (
             "part(q, t, first + r, unit, sums[r] + group)",
@@ -484,7 +487,7 @@ IN_C = {
             "factor + row.begin * count",
         ),
         "every panel multiplies with the first": (
-            "q->weights + j * count * VECTORS * LANES",
+            "q->weights + j * rows_of_panel * VECTORS * LANES",
             "q->weights",
         ),
         "every model has the weights of the first": ("q.weights += m * q.weights_stride;", ""),
@@ -498,13 +501,21 @@ IN_C = {
             "if (q.dc) q.dc += m * rows;",
             "",
         ),
+        "every model has the x of the first": (
+            "if (q.x) q.x += m * q.steps * q.batch * q.inputs;",
+            "",
+        ),
     },
     ("loops.c", "gru"): {
         "dropout hides the state's direct part too": (
             "if (q->keep) dh *= load(q->keep + s.row, s.n);\n    dh += load(q->dh + s.row, s.n);",
             "dh += load(q->dh + s.row, s.n);\n    if (q->keep) dh *= load(q->keep + s.row, s.n);",
         ),
-        "every model has the v of the first": ("if (q.v) q.v += m * q.v_stride;", ""),
+        "the reset gate acts on x W too": (
+            "ADD(R, x, inputs, inputs, CELL == 3 && v == 2 ? 3 : v)",
+            "ADD(R, x, inputs, inputs, v)",
+        ),
+        "every model has the v of the first": ("if (q.v) q.v += m * q.size;", ""),
     },
     ("vectors.h", "elman"): {
         "the last of a few units is not read": (

@@ -56,7 +56,7 @@ def apply(
     network, params, x, state, mask, xp
         As for `value_and_grad`.
     """
-    with kernels.workspace(xp) as xp:
+    with kernels.workspace(xp) as xp, kernels.unchanged(xp):
         size = _piece(network, params, x, xp)
         outputs = []
         for part in chunks(size, x, x, mask, None):
@@ -169,27 +169,29 @@ def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, 
 
     parts = list(chunks(size, x, y, mask, noise))
     starts, outputs, caches = [], [], []
-    for part in parts:
-        starts.append(state)
-        y_hat, state, cache = forward(part, state)
-        outputs.append(y_hat)
-        caches.append(None if again else cache)
+    with kernels.unchanged(xp):
+        for part in parts:
+            starts.append(state)
+            y_hat, state, cache = forward(part, state)
+            outputs.append(y_hat)
+            caches.append(None if again else cache)
     end = state
-    if len(parts) == 1:
-        value, dy = loss(outputs[0], y, mask if network.keeps_steps else None, xp=xp)
-        slopes = [dy]
-    elif network.keeps_steps:
-        value, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
+    if network.keeps_steps:
+        y_hat = xp.concat(outputs, axis=-3) if len(parts) > 1 else y_hat
+    outputs.clear()
+    value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
+    del y_hat
+    if network.keeps_steps:
         slopes = [part.y for part in chunks(size, x, dy, None, None)]
     else:
-        value, dy = loss(outputs[-1], y, None, xp=xp)
         slopes = [xp.zeros_like(dy)] * (len(parts) - 1) + [dy]
     grads, dstate = None, tree.map(xp.zeros_like, end)
-    while parts:
-        part, start, slope = parts.pop(), starts.pop(), slopes.pop()
-        cache = caches.pop()
-        if again:
-            cache = forward(part, start)[2]
-        more, _, dstate = network.backward(params, slope, dstate, cache, xp=xp)
-        grads = more if grads is None else tree.map(lambda a, b: a + b, grads, more)
+    with kernels.unchanged(xp):
+        while parts:
+            part, start, slope = parts.pop(), starts.pop(), slopes.pop()
+            cache = caches.pop()
+            if again:
+                cache = forward(part, start)[2]
+            more, _, dstate = network.backward(params, slope, dstate, cache, xp=xp)
+            grads = more if grads is None else tree.map(xp.add, grads, more)
     return value, grads, end

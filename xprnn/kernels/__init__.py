@@ -16,10 +16,10 @@ from xprnn._typing import Namespace
 from xprnn.cells import Cell
 from xprnn.kernels import compiled
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.workspace import Workspace, piece, thread_count, workspace
+from xprnn.kernels.workspace import Workspace, piece, thread_count, unchanged, workspace
 from xprnn.recurrence import REFERENCE, Unroll
 
-__all__ = ["TWINS", "Workspace", "lookup", "piece", "status", "workspace"]
+__all__ = ["TWINS", "Workspace", "lookup", "piece", "status", "unchanged", "workspace"]
 
 Supports = Callable[[Cell, Namespace, dict[str, tuple[int, ...]], object], bool]
 

@@ -59,7 +59,7 @@ class Memo(NamedTuple):
     h: Array
     """(..., T + 1, B, H)"""
     c: Array | None
-    """(..., T + 1, B, H), of LSTM."""
+    """c(0), (..., B, H), of LSTM; the others follow from it and the gates."""
     gates: Array | None
     """(..., T, B, G·H), of LSTM and GRU."""
     u: Array | None
@@ -127,6 +127,16 @@ def _packed(
     cell: Cell, parts: list[Array], transposed: bool, lead: tuple[int, ...], xp: Namespace
 ) -> tuple[Array, int]:
     """Return b, W and U, or the transpose of U, as panels, and how far apart two models' are."""
+    if not isinstance(xp, Workspace):
+        return _pack(cell, parts, transposed, lead, xp)
+    key = transposed, lead
+    return xp.once(key, parts, lambda: _pack(cell, parts, transposed, lead, xp))
+
+
+def _pack(
+    cell: Cell, parts: list[Array], transposed: bool, lead: tuple[int, ...], xp: Namespace
+) -> tuple[Array, int]:
+    """As `_packed`, each time anew."""
     last = parts[-1]
     library, size = _library(cell, last.dtype), last.shape[-2]
     counts = [a.shape[-1] if transposed else a.shape[-2] for a in parts]
@@ -206,12 +216,13 @@ def unroll(cell, params, x, state, mask, keep, *, xp):
     h, c = (*kept, None)[:2]
     memo = Memo(
         h,
-        c,
+        None if c is None else c[..., 0, :, :].copy(),
         None if type(cell) is Elman else xp.empty(gates, dtype=dtype),
         xp.empty(hidden, dtype=dtype) if gru else None,
     )
     arrays = {
         **memo._asdict(),
+        "c": c,
         "weights": weights,
         "x": _dense(x, (*lead, steps, batch, features), dtype),
         "v": _dense(state[1], (*lead, 1, size), dtype) if gru else None,
@@ -243,8 +254,13 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
     before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]
     dh, dc = (*before, None)[:2]
+    c = None
+    if memo.c is not None:
+        c = xp.empty(memo.h.shape, dtype=dtype)
+        c[..., 0, :, :] = memo.c
     arrays = {
         **memo._asdict(),
+        "c": c,
         "weights": weights,
         "dy": _dense(dy, hidden, dtype),
         "dp": dp,

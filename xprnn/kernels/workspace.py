@@ -29,7 +29,7 @@ from xprnn._typing import Array, Namespace
 from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
-__all__ = ["Workspace", "piece", "thread_count", "workspace"]
+__all__ = ["Workspace", "piece", "thread_count", "unchanged", "workspace"]
 
 KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
@@ -37,8 +37,8 @@ KEPT = 1 << 16
 ALIGNED = 64
 """Bytes of a cache line, where kept memory begins."""
 
-PIECE = 8 << 20
-"""Bytes of the largest array of a piece."""
+PIECE = 2 << 20
+"""Bytes of the largest array of a piece, unless that makes more pieces than steps in one."""
 
 SHARED = 4_000_000
 """Multiplications from which on a product is shared out: about 0.05 ms on one thread."""
@@ -114,6 +114,7 @@ class Workspace:
         self.blocks: list[Any] = []
         self.threads = threads if threads > 1 and _can_share() else 1
         self._workers: Workers | None = None
+        self._made: dict[Any, Any] | None = None
         if self.threads > 1:
             BLAS.hold()
 
@@ -153,9 +154,26 @@ class Workspace:
         self.blocks.insert(first, block)
         return block
 
+    def once(self, key: Any, arrays: list[Array], make: Callable[[], Any]) -> Any:
+        """Return what is made of some arrays, made once while they are `unchanged`."""
+        if self._made is None:
+            return make()
+        name = (key, *map(id, arrays))
+        if name not in self._made:
+            self._made[name] = arrays, make()  # arrays that are kept keep their ids
+        return self._made[name][1]
+
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
         return self._pointwise(np.add, a, b)
+
+    def concat(self, arrays: Any, *, axis: int = 0) -> Array:
+        """Join arrays along an axis."""
+        first, count = arrays[0], sum(a.shape[axis] for a in arrays)
+        axis %= first.ndim
+        shape = (*first.shape[:axis], count, *first.shape[axis + 1 :])
+        out = self.empty(shape, dtype=np.result_type(*arrays))
+        return np.concatenate(arrays, axis=axis, out=out)
 
     def _pointwise(self, function: Any, a: Array, b: Array) -> Array:
         """Return what a function gives for every pair of numbers."""
@@ -202,14 +220,29 @@ class Workspace:
 def piece(x: Array, weights: list[Array], *, xp: Namespace) -> int:
     """Return how many steps of x (..., T, B, F) to compute at a time.
 
-    In a workspace it is so many that what is made on the way stays small; else all.
+    In a workspace it is so many that what is made on the way stays small; else all. Each
+    piece also keeps the state before it, so there are no more pieces than steps in one,
+    or about that.
     """
     *lead, steps, batch, _ = x.shape
     if not isinstance(xp, Workspace):
         return steps
     models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
     one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
-    return -(-steps // max(-(-steps * one // PIECE), 1))
+    size = max(PIECE // one, math.isqrt(steps // 2), 1)
+    return -(-steps // -(-steps // size))
+
+
+@contextmanager
+def unchanged(xp: Namespace) -> Iterator[None]:
+    """For as long as no weight changes: what is made of one is made once."""
+    if isinstance(xp, Workspace):
+        xp._made = {}
+    try:
+        yield
+    finally:
+        if isinstance(xp, Workspace):
+            xp._made = None
 
 
 @contextmanager

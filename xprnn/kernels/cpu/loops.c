@@ -270,6 +270,23 @@ void forward(const problem *all, ptrdiff_t part) {
     }
 }
 
+#if CELL == 4
+/* Fill in c(1) … c(T), for rows and panels. */
+static void recall(const problem *q, range row, range panel) {
+    const ptrdiff_t width = VECTORS * LANES;
+    for (ptrdiff_t t = 0; t < q->steps; t++)
+        for (ptrdiff_t r = row.begin; r < row.end; r++)
+            for (ptrdiff_t unit = panel.begin * width; unit < panel.end * width; unit += LANES) {
+                const spot s = at(q, t, r, unit);
+                if (s.n <= 0) break;
+                if (!q->mask || q->mask[t * q->batch + r])
+                    cell_recall(q, s);
+                else
+                    store(q->c + s.next, load(q->c + s.now, s.n), s.n);
+            }
+}
+#endif
+
 void backward(const problem *all, ptrdiff_t part) {
     const ptrdiff_t columns = GATES * all->size, stride = all->batch * columns;
     const range models = along(all, MODELS, part, all->models);
@@ -278,6 +295,9 @@ void backward(const problem *all, ptrdiff_t part) {
     ptrdiff_t met = 0;
     for (ptrdiff_t m = models.begin; m < models.end; m++) {
         const problem q = model(all, m);
+#if CELL == 4
+        recall(&q, row, panel);
+#endif
         for (ptrdiff_t t = q.steps - 1; t >= -1; t--) {
             const real *dq = t + 1 < q.steps ? q.dq + (t + 1) * stride : 0;
             tiles(&q, row, panel, t, 0, dq, columns, VECTORS, step_back);

@@ -1,4 +1,5 @@
-/* As cells/lstm.py, without peepholes; the gates i, f, g, o are kept for the way back. */
+/* As cells/lstm.py, without peepholes. The gates i, f, g, o are kept for the way back, and of
+   c the first step alone: the others follow from it and the gates. */
 
 static inline vec cell_forward(const problem *q, spot s, const vec *z) {
     const ptrdiff_t H = q->size, n = s.n;
@@ -11,6 +12,14 @@ static inline vec cell_forward(const problem *q, spot s, const vec *z) {
     store(gates + 3 * H, o, n);
     store(q->c + s.next, c, n);
     return o * hyperbolic_tangent(c);
+}
+
+/* c(t-1), gates -> c(t) once more. */
+static inline void cell_recall(const problem *q, spot s) {
+    const ptrdiff_t H = q->size, n = s.n;
+    const real *gates = q->gates + s.gate;
+    vec i = load(gates, n), f = load(gates + H, n), g = load(gates + 2 * H, n);
+    store(q->c + s.next, f * load(q->c + s.now, n) + i * g, n);
 }
 
 static inline vec cell_backward(const problem *q, spot s, vec dh) {

@@ -1,0 +1,1134 @@
+"""The loops in C, the workspace they run in and its threads, held to the reference and to NumPy."""
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xprnn
+from xprnn import kernels, losses, recurrence, tree, value_and_grad
+from xprnn.cells import GRU, LSTM, Elman
+from xprnn.kernels import compiled, compiler
+from xprnn.kernels.workers import LOOKS, Workers
+from xprnn.layers import Dense, Dropout, Pool, Recurrent, Stack
+from xprnn.noise import Noise
+from xprnn.objective import apply
+
+ground = importlib.import_module("xprnn.kernels.workspace")
+
+FEW = settings(max_examples=max(5, settings.default.max_examples // 3))
+SEEDS = st.integers(0, 2**32 - 1)
+ELMANS = [Elman(f) for f in ("tanh", "relu", "sigmoid", "identity")]
+CELLS = [*ELMANS, LSTM(), GRU()]
+SMOOTH = [cell for cell in CELLS if cell != Elman("relu")]
+"""Without a kink, where rounding would decide between two gradients."""
+
+SHAPES = {"x": (1, 1, 1), "U": (1, 1)}
+
+
+def names(cells):
+    return [f"{type(cell).__name__} {type(cell.activation).__name__}" for cell in cells]
+
+
+TIMEOUT = 20
+"""Seconds after which threads are said to hang."""
+
+
+# The loops
+
+
+def draw(
+    seed,
+    cell,
+    *,
+    lead=(),
+    leads=None,
+    steps=4,
+    batch=3,
+    hidden=5,
+    features=3,
+    masked=False,
+    dropped=False,
+    dtype="float64",
+):
+    """Return what a recurrence takes, with small numbers so that no cell is saturated."""
+    rng, columns = np.random.default_rng(seed), cell.gates * hidden
+    leads = leads or {}
+
+    def array(name, *shape, scale=0.5):
+        return (scale * rng.standard_normal((*leads.get(name, lead), *shape))).astype(dtype)
+
+    params = {
+        "W": array("W", features, columns),
+        "U": array("U", hidden, columns, scale=1 / np.sqrt(hidden)),
+        "b": array("b", 1, columns),
+    }
+    rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
+    return {
+        "cell": cell,
+        "params": params,
+        "x": array("x", steps, batch, features, scale=1),
+        "state": tuple(array("state", n, hidden) for n in rows),
+        "mask": rng.random((steps, batch, 1)) < 0.7 if masked else None,
+        "keep": ((rng.random((*lead, batch, hidden)) > 0.4) / 0.6).astype(dtype)
+        if dropped
+        else None,
+    }
+
+
+def run(case, loop=compiled.COMPILED, xp=np):
+    """Return the values of a recurrence and the gradients of ½ Σ y² + ½ Σ state(T)²."""
+    cell = case["cell"]
+    y, end, cache = recurrence.forward(**case, unroll=loop, xp=xp)
+    end = (*end[: cell.states], *case["state"][cell.states :])
+    back = recurrence.backward(cell, case["params"], y, end, cache, xp=xp)
+    return tree.flatten({"y": y, "end": end, "gradient": back})
+
+
+def as_float64(case):
+    return tree.map(
+        lambda a: a.astype("float64") if getattr(a, "dtype", None) == "float32" else a, case
+    )
+
+
+def assert_close(found, expected, limit):
+    """Raise unless arrays are near others, compared to these or, if smaller, to tenths."""
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].shape == array.shape, name
+        distance = np.linalg.norm(found[name] - array)
+        assert distance <= limit * max(np.linalg.norm(array), 0.1 * array.size**0.5), name
+
+
+def assert_same(found, expected):
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+SIZES = {
+    "models": {"lead": st.just((3,)), "batch": st.integers(1, 4)},
+    "batch": {"lead": st.sampled_from([(), (1,)]), "batch": st.integers(12, 20)},
+    "units": {"lead": st.just(()), "batch": st.just(1)},
+}
+AXES = {"models": compiled.MODELS, "batch": compiled.BATCH, "units": compiled.UNITS}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("axis", AXES)
+@given(data=st.data())
+def test_the_loops_are_the_references_and_the_same_bits_on_any_number_of_threads(
+    axis, dtype, data, loops, workspaces, shared_early
+):
+    """Whatever is shared out; float32 is held to the reference in float64."""
+    options = {
+        "steps": st.integers(1, 8),
+        "hidden": st.integers(1, 70),
+        "features": st.integers(1, 9),
+        "masked": st.booleans(),
+        "dropped": st.booleans(),
+        **SIZES[axis],
+    }
+    cell = data.draw(st.sampled_from(CELLS if dtype == "float64" else SMOOTH))
+    case = draw(data.draw(SEEDS), cell, **data.draw(st.fixed_dictionaries(options)), dtype=dtype)
+    found = []
+    for xp in workspaces:
+        del shared_early[:]
+        found.append(run(case, xp=xp))
+        cuts = {(AXES[axis] if xp.threads > 1 else compiled.MODELS, xp.threads > 1)}
+        assert {(cut, parts > 1) for cut, parts in shared_early} == cuts
+    expected = run(as_float64(case), recurrence.REFERENCE)
+    assert_close(found[0], expected, 1e-11 if dtype == "float64" else 1e-5)
+    assert all(array.dtype == dtype for array in found[0].values())
+    for other in found[1:]:
+        assert_same(other, found[0])
+
+
+LEADS = st.sampled_from([(), (1,), (3,), (1, 1), (2, 1), (1, 3), (2, 3)])
+
+
+@given(
+    cell=st.sampled_from([Elman(), LSTM(), GRU()]),
+    leads=st.fixed_dictionaries(dict.fromkeys(("x", "W", "U", "b", "state"), LEADS)),
+    seed=SEEDS,
+)
+def test_the_leading_axes_of_all_are_broadcast(cell, leads, seed, loops):
+    case = draw(seed, cell, leads=leads)
+    assert_close(run(case), run(case, recurrence.REFERENCE), 1e-11)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=names(CELLS))
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_is_not_finite_comes_out_as_in_the_reference(cell, bad, dtype, loops):
+    """In the values and in every gradient; no clamp hides it."""
+    case = draw(1, cell, batch=8, hidden=9, dtype=dtype)
+    case["x"][1, 2, 0] = bad
+    with np.errstate(all="ignore"):
+        found, expected = run(case), run(case, recurrence.REFERENCE)
+    assert not all(np.isfinite(array).all() for array in found.values())
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def through(activation, p):
+    """Return f(p) by a loop of one step without recurrence."""
+    unit = np.eye(32, dtype=p.dtype)
+    params = {"W": unit, "U": 0 * unit, "b": np.zeros((1, 32), p.dtype)}
+    x = p.reshape(1, -1, 32)
+    state = (np.zeros(x.shape[1:], p.dtype),)
+    y, _, _ = recurrence.forward(
+        Elman(activation), params, x, state, None, unroll=compiled.COMPILED, xp=np
+    )
+    return y.reshape(p.shape)
+
+
+def grid(dtype):
+    """Return numbers of every size, 0 and those below the smallest normal one too."""
+    tiny = np.finfo(dtype).smallest_subnormal
+    powers = np.geomspace(np.finfo(dtype).tiny, 1000, 2000)
+    special = [0, tiny, 5 * tiny, 1e-30, 20, np.nextafter(20, 21), 800, np.finfo(dtype).max]
+    numbers = np.concatenate([np.linspace(0, 25, 6000), powers, special])
+    numbers = np.concatenate([numbers, -numbers]).astype(dtype)
+    return np.resize(numbers, -(-numbers.size // 32) * 32)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_tanh_and_sigmoid_are_right_to_the_last_digits(dtype, loops):
+    """tanh to 4 of the last digit, of numbers of any size; sigmoid to 2 eps."""
+    p = grid(dtype)
+    exact, found = np.tanh(p.astype(np.longdouble)), through("tanh", p)
+    assert (np.abs(found - exact) <= 4 * np.spacing(np.abs(exact).astype(dtype))).all()
+    assert (np.abs(found) <= 1).all()
+    np.testing.assert_array_equal(through("tanh", -p), -found)
+    assert (np.sign(found) == np.sign(p)).all()
+    with np.errstate(over="ignore"):
+        exact = 1 / (1 + np.exp(-p.astype(np.longdouble)))
+    found = through("sigmoid", p)
+    assert (np.abs(found - exact) <= 2 * np.finfo(dtype).eps).all()
+    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_array_equal(through("relu", p), np.maximum(p, 0))
+    np.testing.assert_array_equal(through("identity", p), p)
+
+
+MIXED = list(itertools.product(["float32", "float64"], repeat=4))
+
+
+@pytest.mark.parametrize("cell", [Elman(), LSTM(), GRU()], ids=["elman", "lstm", "gru"])
+def test_dtypes_may_be_mixed(cell, loops):
+    """As in the reference: no number is read as another one."""
+    network, rng = Stack((Recurrent(20, cell), Dense(1))), np.random.default_rng(0)
+    drawn, _ = network.init(rng, 2)
+    x, y = rng.standard_normal((6, 3, 2)), rng.standard_normal((6, 3, 1))
+    for of_x, of_y, of_weights, of_u in MIXED:
+        params = tree.map(lambda a, t=of_weights: a.astype(t), drawn)
+        params[0]["U"] = params[0]["U"].astype(of_u)
+        args = network, losses.HalfMSE(), params, x.astype(of_x), y.astype(of_y), None, None
+        value, grads, _ = value_and_grad(*args, xp=np)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XPRNN_KERNELS", "reference")
+            expected, slopes, _ = value_and_grad(*args, xp=np)
+        assert value == pytest.approx(expected, rel=1e-5)
+        assert_close(tree.flatten(grads), tree.flatten(slopes), 1e-5)
+
+
+# The widths of vectors
+
+
+NEEDS = {"-march=x86-64": ["__x86_64__"], "-march=haswell": ["__AVX2__", "__FMA__"]}
+
+
+@pytest.mark.parametrize("flag", NEEDS)
+def test_narrower_vectors_give_the_references_values(flag, loops, own_cache, fresh, monkeypatch):
+    command = [*compiler.compiler(), "-march=native", "-dM", "-E", "-x", "c", os.devnull]
+    about = subprocess.run(command, capture_output=True, text=True).stdout
+    if not all(f"#define {macro} 1" in about for macro in NEEDS[flag]):
+        pytest.skip(f"this processor does not run what is compiled with {flag}")
+    monkeypatch.setattr(compiler, "TUNED", ((flag,),))
+    assert_the_loops_are_the_references()
+    assert flag in compiler._flags()[0]
+
+
+def assert_the_loops_are_the_references():
+    cases = [(Elman(), "float32"), (LSTM(), "float32"), (GRU(), "float64")]
+    for seed, (cell, dtype) in enumerate([*itertools.product(ELMANS, ["float64"]), *cases]):
+        sizes = {"hidden": 37, "batch": 7, "features": 2, "lead": (2,)}
+        case = draw(seed, cell, **sizes, masked=True, dropped=True, dtype=dtype)
+        expected = run(as_float64(case), recurrence.REFERENCE)
+        assert_close(run(case), expected, 1e-11 if dtype == "float64" else 1e-5)
+
+
+def test_ziglang_compiles_the_loops_too(own_cache, fresh, monkeypatch):
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("ziglang is not installed")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(compiler, "ON_PATH", ())
+    assert "ziglang" in compiler.compiler()
+    assert kernels.unavailable() is None
+    assert_the_loops_are_the_references()
+
+
+# Memory
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """Keep the memory of small arrays too."""
+    monkeypatch.setattr(ground, "KEPT", 1)
+
+
+ACTIONS = st.lists(
+    st.tuples(st.sampled_from(["new", "new", "drop", "view"]), st.integers(0, 999)), max_size=60
+)
+
+
+@given(actions=ACTIONS)
+def test_memory_that_something_refers_to_is_not_handed_out(actions, kept):
+    """Nor what only a view of a view refers to."""
+    xp, held = kernels.Workspace(1), {}
+    for number, (action, draw) in enumerate(actions):
+        if action == "new":
+            dtype = ["float32", "float64", "int8"][draw % 3]
+            shape = (1 + draw % 7, 1 + draw % 11)
+            array = xp.empty(shape, dtype=dtype)
+            assert (array.shape, array.dtype) == (shape, dtype)
+            assert array.flags.c_contiguous
+            assert array.flags.writeable
+            assert array.ctypes.data % 64 == 0
+            array[...] = number
+            held[number] = array
+        elif held:
+            chosen = sorted(held)[draw % len(held)]
+            if action == "drop":
+                del held[chosen]
+            else:
+                held[chosen] = np.broadcast_to(held[chosen].T[:1][..., :1], (3, 2))
+        for value, array in held.items():
+            assert (array == value).all()
+
+
+@given(shapes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=9))
+def test_memory_that_nothing_refers_to_is_used_again(shapes, kept):
+    xp = kernels.Workspace(1)
+    arrays = [xp.empty(shape) for shape in shapes]
+    sizes = [block.nbytes for block in xp.blocks]
+    assert len(sizes) == len(shapes)
+    del arrays
+    for _ in range(3):
+        arrays = [xp.empty(shape) for shape in sorted(shapes, key=np.prod)]
+        assert [block.nbytes for block in xp.blocks] == sizes
+        del arrays
+
+
+def test_small_arrays_are_not_kept():
+    xp = kernels.Workspace(1)
+    assert xp.empty((3, 4)).shape == (3, 4)
+    assert xp.empty(5, dtype=np.float32).shape == (5,)
+    assert xp.blocks == []
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=names(CELLS))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_memory_held_before_makes_no_difference(cell, dtype, count, loops, kept, shared_early):
+    """Fifty times, in memory full of NaN, the same bits; and no memory is added."""
+    sizes = {"hidden": 37, "batch": 9, "features": 2}
+    case = draw(3, cell, **sizes, masked=True, dropped=True, dtype=dtype)
+    with contextlib.closing(kernels.Workspace(count)) as xp:
+        first = {name: np.array(array) for name, array in run(case, xp=xp).items()}
+        blocks = len(xp.blocks)
+        assert blocks
+        for _ in range(50):
+            in_use = [sys.getrefcount(xp.blocks[i]) > 2 for i in range(blocks)]
+            assert not any(in_use)  # else what follows spoils an array
+            for block in xp.blocks:
+                block[:] = 0xFF
+            del block
+            assert_same(run(case, xp=xp), first)
+        assert len(xp.blocks) == blocks
+
+
+def network_of(cell):
+    return Stack((Recurrent(64, cell), Dense(1)))
+
+
+T, B = 200, 16
+UNIT = T * B * 64 * 4
+"""Bytes of one (T, B, H) array of float32."""
+
+
+def epoch(network, params, x, y, xp):
+    """Do what an epoch does, and return new parameters."""
+    _, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, y, None, None, xp=xp)
+    return tree.map(lambda p, g: p - np.float32(0.01) * g, params, grads)
+
+
+@pytest.mark.parametrize("pieces", [True, False], ids=["in pieces", "whole"])
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_after_the_first_epoch_no_memory_is_asked_for(cell, pieces, loops, monkeypatch):
+    if not pieces:
+        monkeypatch.setattr(ground, "PIECE", 1 << 60)
+    network, rng = network_of(cell), np.random.default_rng(0)
+    x, y = (rng.standard_normal((T, B, 1)).astype("float32") for _ in range(2))
+    params = tree.map(lambda a: a.astype("float32"), network.init(rng, 1)[0])
+    with kernels.workspace(np) as xp:
+        params = epoch(network, params, x, y, xp)
+        sizes = [block.nbytes for block in xp.blocks]
+        for _ in range(5):
+            tracemalloc.start()
+            params = epoch(network, params, x, y, xp)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < UNIT / 4
+            assert [block.nbytes for block in xp.blocks] == sizes
+
+
+# Products and sums
+
+SMALL = st.integers(0, 12)
+LAYOUTS = {
+    "as it is": lambda a: a,
+    "transposed": lambda a: np.ascontiguousarray(a.T).T,
+    "every other": lambda a: np.repeat(np.repeat(a, 2, axis=0), 2, axis=1)[::2, ::2],
+    "backward": lambda a: np.ascontiguousarray(a[::-1, ::-1])[::-1, ::-1],
+}
+
+
+@pytest.fixture
+def all_shared(monkeypatch, kept):
+    """Share out the smallest products and sums."""
+    for name in ("SHARED", "WIDE"):
+        monkeypatch.setattr(ground, name, 1)
+
+
+@given(
+    sizes=st.tuples(SMALL, SMALL, SMALL),
+    layouts=st.tuples(*[st.sampled_from(sorted(LAYOUTS))] * 2),
+    dtypes=st.tuples(*[st.sampled_from(["float32", "float64"])] * 2),
+    seed=SEEDS,
+)
+def test_a_product_is_numpys(sizes, layouts, dtypes, seed, workspaces, all_shared):
+    rng, (rows, inner, columns) = np.random.default_rng(seed), sizes
+    a, b = rng.standard_normal((rows, inner)), rng.standard_normal((inner, columns))
+    a, b = (
+        LAYOUTS[f](m).astype(t, order="K") for f, m, t in zip(layouts, (a, b), dtypes, strict=True)
+    )
+    expected = np.matmul(a, b)
+    for xp in workspaces:
+        found = xp.matmul(a, b)
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        limit = 1e-12 if expected.dtype == "float64" else 1e-5
+        np.testing.assert_allclose(found, expected, rtol=limit, atol=limit)
+
+
+ALL_SHAPES = [shape for axes in range(4) for shape in itertools.product((1, 2, 3), repeat=axes)]
+
+
+@pytest.mark.parametrize("name", ["add", "matmul"])
+def test_of_any_shapes_it_is_numpys(name, workspaces, all_shared, rng):
+    """What NumPy refuses is refused."""
+    for shapes in itertools.product(ALL_SHAPES, repeat=2):
+        a, b = (rng.standard_normal(shape) for shape in shapes)
+        try:
+            expected = getattr(np, name)(a, b)
+        except ValueError:
+            expected = None
+        for xp in workspaces[1:]:
+            try:
+                found = getattr(xp, name)(a, b)
+            except ValueError:
+                found = None
+            assert (found is None) == (expected is None), shapes
+            if found is not None:
+                assert found.shape == expected.shape, shapes
+                assert np.abs(found - expected).max() <= 1e-14, shapes
+
+
+def test_a_sum_with_a_number_is_numpys(workspaces, all_shared):
+    a = np.arange(6.0).reshape(3, 2)
+    for xp in workspaces:
+        np.testing.assert_array_equal(xp.add(a, 1.0), a + 1)
+        np.testing.assert_array_equal(xp.add(2, a), 2 + a)
+        assert xp.add(a.astype("float32"), 1.0).dtype == "float32"
+        assert xp.add(np.float64(1), np.float64(2)) == 3
+
+
+# Threads
+
+
+def at_once(*works):
+    """Run functions in threads of their own; raise what they raised, or if one hangs."""
+    failures = []
+
+    def guarded(work):
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=TIMEOUT)
+    assert not any(thread.is_alive() for thread in threads)
+    for error in failures:
+        raise error
+
+
+def start(script, **environment):
+    """Start a Python of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
+    return subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE)
+
+
+def finish(process):
+    """Wait for it; raise what it raised, or if it hangs."""
+    try:
+        _, errors = process.communicate(timeout=TIMEOUT)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors.decode()
+
+
+@pytest.fixture
+def workers(loops):
+    """Return what makes workers, which end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(count):
+            made = Workers(count)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+def test_every_part_is_done_once_and_before_the_owner_goes_on(workers):
+    """Two thousand times in a row."""
+    three, done = workers(2), np.zeros((2000, 3), int)
+
+    def work(part, number):
+        done[number, part] += 1
+
+    for number in range(len(done)):
+        parts = 1 + number % 3
+        three.share(functools.partial(work, number=number), parts)
+        assert done[number].tolist() == [1] * parts + [0] * (3 - parts)
+
+
+def test_parts_are_done_at_the_same_time(workers):
+    """Each waits for the others."""
+    met = threading.Barrier(3)
+    workers(2).share(lambda part: met.wait(timeout=TIMEOUT), 3)
+
+
+@pytest.mark.parametrize("looks", [LOOKS, 0.0])
+def test_workers_that_fell_asleep_wake(looks, workers, monkeypatch):
+    monkeypatch.setattr("xprnn.kernels.workers.LOOKS", looks)
+    two, done = workers(1), []
+
+    def owner():
+        for number in range(30):
+            two.share(lambda part: done.append((number, part)), 2)  # noqa: B023
+            time.sleep(20 * LOOKS * (number % 3))
+
+    at_once(owner)
+    assert sorted(done) == [(number, part) for number in range(30) for part in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    "failing", [some for n in (1, 2, 3) for some in itertools.combinations(range(3), n)]
+)
+def test_the_owner_raises_what_a_part_raised(failing, workers):
+    """After all parts have ended, and once: what is shared next is done."""
+    three, ended = workers(2), []
+
+    def work(part):
+        if part:
+            time.sleep(0.002 * part)
+        ended.append(part)
+        if part in failing:
+            raise ZeroDivisionError(part)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        three.share(work, 3)
+    assert caught.value.args[0] in failing
+    assert sorted(ended) == [0, 1, 2]
+    for _ in range(3):
+        del ended[:]
+        three.share(ended.append, 3)
+        assert sorted(ended) == [0, 1, 2]
+
+
+def running():
+    return [thread for thread in threading.enumerate() if thread.name == "xprnn"]
+
+
+def test_threads_end_with_their_workers(loops):
+    before = running()
+    some = Workers(3)
+    some.share(lambda part: None, 4)
+    assert len(running()) == len(before) + 3
+    some.close()
+    assert running() == before
+    with kernels.workspace(np) as xp:
+        xp.share(lambda part: None, xp.threads)
+    assert running() == before
+
+
+def test_what_was_shared_is_not_held(workers):
+    """Memory is free again as soon as the work is done."""
+    two, block = workers(1), np.zeros(3)
+    two.share(functools.partial(lambda part, a: None, a=block), 2)
+    assert sys.getrefcount(block) == 2
+
+
+def test_two_workspaces_in_two_threads_do_not_hinder_one_another(loops, threads, shared_early):
+    cases = [draw(seed, GRU(), batch=9, hidden=20) for seed in range(2)]
+    expected = [run(case) for case in cases]
+
+    def work(case, wanted):
+        with kernels.workspace(np) as xp:
+            for _ in range(50):
+                assert_same(run(case, xp=xp), wanted)
+
+    at_once(*(functools.partial(work, *both) for both in zip(cases, expected, strict=True)))
+
+
+INTERRUPTED = """
+import importlib, itertools, sys, time, types
+import numpy as np
+from xprnn import kernels, recurrence
+from xprnn.cells import Elman
+from xprnn.kernels import compiled, workers
+
+ground = importlib.import_module("xprnn.kernels.workspace")
+ground._can_share = lambda: True
+ground.BLAS = types.SimpleNamespace(hold=lambda: None, release=lambda: None)
+compiled.SHARED = 1
+
+def interrupts(number):
+    count = itertools.count()
+
+    def inside(frame, event, _):
+        if event == "opcode" and next(count) == number:
+            raise KeyboardInterrupt
+        return inside
+
+    def trace(frame, *_):
+        files = frame.f_code.co_filename, frame.f_back.f_code.co_filename
+        if files[0].endswith("threading.py") or any(f.endswith("workers.py") for f in files):
+            frame.f_trace_opcodes = True
+            return inside
+
+    return trace
+
+one, U = np.ones((1, 256)), np.random.default_rng(0).standard_normal((256, 256)) / 16
+args = Elman(), {"W": one, "U": U, "b": one}, np.ones((3, 1, 1)), (one,), None
+
+def run(xp):
+    return recurrence.forward(*args, unroll=compiled.COMPILED, xp=xp)[0]
+
+expected = run(np)
+for looks in (0, 1):
+    workers.LOOKS = float(looks)
+    xp = kernels.Workspace(2)
+    for number in itertools.count():
+        run(xp)
+        time.sleep(0 if looks else 0.0005)  # the worker looks for work still, or it sleeps
+        sys.settrace(interrupts(number))
+        try:
+            run(xp)
+            break
+        except KeyboardInterrupt:
+            sys.settrace(None)
+        np.testing.assert_array_equal(run(xp), expected)
+    sys.settrace(None)
+    xp.close()
+    assert number > 30, number
+"""
+
+
+def test_an_interrupt_leaves_no_thread_waiting(loops):
+    """Whatever the owner is about to do when Ctrl-C comes; what is shared next is done."""
+    finish(start(INTERRUPTED))
+
+
+# The threads of BLAS
+
+
+@pytest.fixture
+def limits(threads):
+    """Return what limits the threads of BLAS for a while, and gives what tells their number."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def count():
+        pools = threadpoolctl.threadpool_info()
+        return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
+
+    @contextlib.contextmanager
+    def limit(number):
+        with threadpoolctl.threadpool_limits(number, user_api="blas"):
+            yield count
+
+    return limit
+
+
+@pytest.fixture
+def blas(limits):
+    """Give BLAS three threads; return what tells how many it has."""
+    with limits(3) as count:
+        if count() != {3}:
+            pytest.skip(f"NumPy's BLAS can't be told to use 3 threads: it has {count()}")
+        yield count
+
+
+def test_blas_has_one_thread_in_a_workspace_and_its_own_afterwards(blas, loops):
+    with kernels.workspace(np) as xp:
+        assert xp.threads == 2
+        assert blas() == {1}
+    assert blas() == {3}
+
+
+def test_blas_has_its_own_threads_after_an_exception(blas, loops):
+    seen = []
+    with contextlib.suppress(ZeroDivisionError), kernels.workspace(np):
+        seen.append(blas())
+        raise ZeroDivisionError
+    assert seen == [{1}]
+    assert blas() == {3}
+
+
+@given(order=st.permutations([0, 0, 1, 1, 2, 2]))
+def test_blas_has_one_thread_as_long_as_there_is_a_workspace(order, blas, loops):
+    """However the times of several overlap."""
+    entered = {}
+    for number in order:
+        if number in entered:
+            entered.pop(number).__exit__(None, None, None)
+        else:
+            entered[number] = kernels.workspace(np)
+            entered[number].__enter__()
+        assert blas() == ({1} if entered else {3})
+
+
+@pytest.mark.parametrize("here", ["first", "second", "neither"])
+def test_blas_has_one_thread_in_whichever_thread_a_workspace_is(here, blas, loops):
+    """And its own when the last workspace has ended, in whichever thread that is."""
+    meeting = threading.Barrier(2, timeout=TIMEOUT)
+
+    def first():
+        with kernels.workspace(np):
+            assert blas() == {1}
+            meeting.wait()
+            meeting.wait()
+        meeting.wait()
+
+    def second():
+        meeting.wait()
+        with kernels.workspace(np):
+            meeting.wait()
+            meeting.wait()
+            assert blas() == {1}
+        assert blas() == {3}
+
+    if here == "neither":
+        at_once(first, second)
+    else:
+        mine, other = (first, second) if here == "first" else (second, first)
+        with ThreadPoolExecutor(1) as pool:
+            its = pool.submit(other)
+            mine()
+            its.result(timeout=TIMEOUT)
+    assert blas() == {3}
+
+
+def test_a_workspace_in_a_thread_leaves_blas_to_others(limits, loops):
+    """Though that thread goes on."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work_in_a_workspace).result(timeout=TIMEOUT)
+        for number in (3, 2):
+            with limits(number) as count:
+                assert count() == {number}
+
+
+def work_in_a_workspace():
+    with kernels.workspace(np) as xp:
+        xp.share(lambda part: None, xp.threads)
+
+
+def test_blas_has_its_own_threads_for_the_references_loop(blas, loops):
+    """Each of its steps is a product; a cell without a loop in C runs so to the end."""
+    network = Stack((Recurrent(3, Elman("elu")), Dense(1)))
+    seen = []
+
+    class Watched(losses.HalfMSE):
+        def __call__(self, *args, **options):
+            seen.append(blas())
+            return super().__call__(*args, **options)
+
+    x = np.ones((4, 2, 1))
+    params, _ = network.init(np.random.default_rng(0), 1)
+    value_and_grad(network, Watched(), params, x, x, None, None, xp=np)
+    assert seen == [{3}]
+
+
+def test_without_threadpoolctl_there_is_one_thread(blas, loops, fresh, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *a: None if name == "threadpoolctl" else find(name, *a),
+    )
+    with kernels.workspace(np) as xp:
+        assert xp.threads == 1
+        assert blas() == {3}
+
+
+def test_the_environment_says_how_many_threads_there_are(monkeypatch, loops):
+    processors = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    )
+    for text, count in {
+        "1": 1,
+        "": processors,
+        "0": processors,
+        "many": processors,
+        "9999": processors,
+    }.items():
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert ground.thread_count() == count
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with kernels.workspace(np) as xp:
+        assert xp.threads == 1
+
+
+def test_numpy_alone_becomes_a_workspace(place):
+    with kernels.workspace(place.xp) as xp:
+        assert isinstance(xp, kernels.Workspace) == (place.backend.name == "numpy")
+        assert isinstance(xp, kernels.Workspace) != (xp is place.xp)
+
+
+def test_a_workspace_stays_itself():
+    with kernels.workspace(np) as outer, kernels.workspace(outer) as inner:
+        assert inner is outer
+
+
+# Which loop runs
+
+
+def example():
+    """Return the loss and the gradients of a small network."""
+    network, rng = Stack((Recurrent(4, "lstm"), Dense(1))), np.random.default_rng(0)
+    x = rng.standard_normal((5, 2, 1))
+    value, grads, _ = value_and_grad(
+        network, losses.HalfMSE(), network.init(rng, 1)[0], x, x, None, None, xp=np
+    )
+    return tree.flatten({"value": np.asarray(value), "grads": grads})
+
+
+def test_the_environment_switches_the_loops_off(loops, monkeypatch):
+    monkeypatch.delenv("XPRNN_KERNELS", raising=False)
+    for cell in CELLS:
+        assert kernels.lookup(cell, np, SHAPES, np.float64) is compiled.COMPILED
+    with_loops = example()
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+    for cell in CELLS:
+        assert kernels.lookup(cell, np, SHAPES, np.float64) is recurrence.REFERENCE
+    assert "switched off" in kernels.status()
+    assert_close(example(), with_loops, 1e-12)
+    monkeypatch.setenv("XPRNN_KERNELS", "fast")
+    with pytest.raises(ValueError, match="XPRNN_KERNELS must be 'reference'"):
+        example()
+
+
+OTHERS = [
+    Elman("elu"),
+    LSTM(peepholes=True),
+    LSTM(activation="relu"),
+    LSTM(gate_activation="softsign"),
+    GRU(activation="relu"),
+    type("Own", (Elman,), {})(),
+]
+
+
+@pytest.mark.parametrize("cell", OTHERS, ids=repr)
+def test_a_cell_of_other_equations_has_the_reference(cell):
+    assert kernels.lookup(cell, np, SHAPES, np.float64) is recurrence.REFERENCE
+
+
+def test_other_dtypes_and_namespaces_have_the_reference(place, loops):
+    for dtype in (np.float16, np.longdouble, np.complex128):
+        assert kernels.lookup(Elman(), np, SHAPES, dtype) is recurrence.REFERENCE
+    found = kernels.lookup(Elman(), place.xp, SHAPES, place.xp.float64)
+    assert (found is compiled.COMPILED) == (place.backend.name == "numpy")
+
+
+@pytest.fixture
+def no_compiler(fresh, monkeypatch, tmp_path):
+    """Take away every compiler, and the cache."""
+    find = importlib.util.find_spec
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "ziglang" else find(name, *a)
+    )
+
+
+def test_without_a_compiler_the_reference_runs(no_compiler, blas):
+    """And nobody is warned of it."""
+    assert kernels.lookup(Elman(), np, SHAPES, np.float64) is recurrence.REFERENCE
+    with kernels.workspace(np) as xp:
+        assert xp.threads == 1
+        assert blas() == {3}
+    assert "there is no C compiler" in kernels.status()
+    found = example()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XPRNN_KERNELS", "reference")
+        assert_same(example(), found)
+
+
+@pytest.mark.parametrize("command", ["xprnn-no-such-compiler", "false", sys.executable])
+def test_a_compiler_that_was_asked_for_and_fails_is_told_of_once(
+    command, loops, fresh, monkeypatch, tmp_path
+):
+    """Then the reference runs."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CC", command)
+    with pytest.warns(RuntimeWarning, match="could not be built"):
+        assert kernels.lookup(Elman(), np, SHAPES, np.float64) is recurrence.REFERENCE
+    found = example()
+    assert command in kernels.status()
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+    assert_same(example(), found)
+
+
+def test_a_compiler_may_be_asked_for_with_arguments(loops, fresh, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CC", f"{' '.join(compiler.compiler())} -DANYTHING")
+    fresh()
+    assert compiler.compiler()[-1] == "-DANYTHING"
+    assert kernels.unavailable() is None
+    assert list(tmp_path.glob("xprnn/loops-*.so"))
+
+
+# The compiler's cache
+
+
+@pytest.fixture
+def compilations(fresh, monkeypatch, tmp_path, loops):
+    """Return the list of all compilations, into a cache that is empty at first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run_command, seen = compiler._run, []
+
+    def watched(command):
+        if "-o" in command:
+            seen.append(command)
+        return run_command(command)
+
+    monkeypatch.setattr(compiler, "_run", watched)
+    return seen
+
+
+def libraries(folder):
+    return sorted(path.name for path in (folder / "cache" / "xprnn").iterdir())
+
+
+def test_what_was_compiled_is_used_again(compilations, fresh, tmp_path):
+    first = run(draw(0, LSTM()))
+    assert len(compilations) == len(libraries(tmp_path)) == 1
+    fresh()
+    assert_same(run(draw(0, LSTM())), first)
+    assert len(compilations) == 1
+
+
+def test_another_source_or_macro_or_flag_is_compiled_anew(
+    compilations, fresh, monkeypatch, tmp_path
+):
+    compiler.build(compiled.SOURCE, CELL=1, REAL=64)
+    compiler.build(compiled.SOURCE, CELL=1, REAL=32)
+    copy = tmp_path / "copy"
+    shutil.copytree(compiled.SOURCE.parent, copy)
+    compiler.build(copy / "loops.c", CELL=1, REAL=64)
+    assert len(libraries(tmp_path)) == 2  # the same text
+    with (copy / "vectors.h").open("a") as header:  # which loops.c includes
+        header.write("/* changed */\n")
+    fresh()
+    compiler.build(copy / "loops.c", CELL=1, REAL=64)
+    assert len(libraries(tmp_path)) == 3
+    monkeypatch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-O1"))
+    fresh()
+    compiler.build(copy / "loops.c", CELL=1, REAL=64)
+    assert len(libraries(tmp_path)) == len(compilations) == 4
+
+
+def leave_a_file(folder):
+    folder.write_text("in the place of the folder")
+
+
+def leave_a_broken_library(folder):
+    compiler.build(compiled.SOURCE, CELL=4, REAL=64)
+    (library,) = (folder / "xprnn").iterdir()
+    library.unlink()
+    library.write_text("not a library")
+
+
+@pytest.mark.parametrize("spoil", [leave_a_file, leave_a_broken_library])
+def test_without_a_cache_the_loops_run_all_the_same(
+    spoil, compilations, fresh, monkeypatch, tmp_path
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    expected = run(draw(0, LSTM()), recurrence.REFERENCE)
+    spoil(tmp_path / "cache")
+    fresh()
+    assert_close(run(draw(0, LSTM())), expected, 1e-12)
+    assert list(temporary.iterdir()) == []
+
+
+def test_without_a_home_the_loops_run_all_the_same(compilations, monkeypatch, tmp_path):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert kernels.lookup(Elman(), np, SHAPES, np.float64) is compiled.COMPILED
+
+
+SCRIPT = """
+from xprnn import kernels
+assert kernels.unavailable() is None, kernels.unavailable()
+"""
+
+
+def test_processes_may_compile_at_once(loops, tmp_path):
+    processes = [start(SCRIPT, XDG_CACHE_HOME=str(tmp_path)) for _ in range(2)]
+    for process in processes:
+        finish(process)
+    assert len(list((tmp_path / "xprnn").iterdir())) == 1  # and nothing half done
+
+
+# Pieces
+
+PIECED = {
+    "elman, lstm": Stack((Recurrent(3), Recurrent(2, "lstm"), Dense(2))),
+    "dropout": Stack((Recurrent(3, "gru", recurrent_dropout=0.4), Dropout(0.3), Dense(2))),
+    "learnt state": Stack((Recurrent(3, "lstm", learn_initial_state=True), Dense(2))),
+    "no loop in C": Stack((Recurrent(3, "gru_reset_before"), Dense(2))),
+    "last": Stack((Recurrent(3), Pool("last"), Dense(2))),
+    "mean": Stack((Recurrent(3, "gru"), Pool("mean"), Dense(2))),
+    "max": Stack((Recurrent(3), Pool("max"), Dense(2))),
+}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Return the list of the sizes of pieces that were asked for."""
+    piece, sizes = kernels.piece, []
+
+    def watched(*args, **options):
+        sizes.append(piece(*args, **options))
+        return sizes[-1]
+
+    monkeypatch.setattr(kernels, "piece", watched)
+    return sizes
+
+
+@pytest.mark.parametrize("name", PIECED)
+@FEW
+@given(
+    steps=st.integers(2, 9),
+    lead=st.sampled_from([(), (3,)]),
+    masked=st.booleans(),
+    noisy=st.booleans(),
+    share=st.floats(0.05, 0.95),
+    seed=SEEDS,
+)
+def test_in_pieces_it_is_the_whole(name, steps, lead, masked, noisy, share, seed, counted):
+    """Loss, gradients and states of training, and what is predicted."""
+    network, rng, loss = PIECED[name], np.random.default_rng(seed), losses.HalfMSE()
+    drawn, _ = network.init(rng, 2)
+    params = tree.map(lambda a: a + 0.3 * rng.standard_normal((*lead, *a.shape)), drawn)
+    x = rng.standard_normal((steps, 3, 2))
+    y = rng.standard_normal((*lead, steps if network.keeps_steps else 1, 3, 2))
+    mask = None
+    if masked:
+        mask = rng.random((steps, 3, 1)) < 0.7
+        mask[rng.integers(steps)] = True
+    noise = Noise((seed,)) if noisy else None
+    args = network, loss, params, x, y, None, mask
+
+    def results(bytes_of_a_piece, **options):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ground, "PIECE", bytes_of_a_piece)
+            value, grads, state = value_and_grad(*args, noise=noise, xp=np, **options)
+            predicted = apply(network, params, x, None, mask, xp=np)
+        return tree.flatten(
+            {"value": np.asarray(value), "grads": grads, "state": state, "predicted": predicted}
+        )
+
+    whole = results(1 << 60)
+    assert counted[-1] == steps
+    largest = max(a.shape[-1] for a in tree.leaves(params))
+    everything = (lead or (1,))[0] * steps * 3 * 8 * largest
+    pieces = results(int(share * everything))
+    assert 1 <= counted[-1] < steps
+    for found in (pieces, results(1 << 60, checkpoint_every=2)):
+        for key, array in whole.items():
+            np.testing.assert_allclose(found[key], array, rtol=1e-11, atol=1e-12, err_msg=key)
+
+
+@given(
+    steps=st.integers(1, 500),
+    batch=st.integers(1, 50),
+    width=st.integers(1, 50),
+    lead=st.sampled_from([(), (4,)]),
+)
+def test_there_are_as_few_pieces_as_their_size_allows(steps, batch, width, lead):
+    x, weights = np.zeros((steps, batch, 1)), [np.zeros((*lead, 3, width)), np.zeros((1, 1))]
+    one = 8 * batch * max(width, 1) * (lead or (1,))[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ground, "PIECE", 10_000)
+        size = kernels.piece(x, weights, xp=kernels.Workspace(1))
+        assert kernels.piece(x, weights, xp=np) == steps
+    assert 1 <= size <= steps
+    assert (size - 1) * one < 10_000
+    count = -(-steps // size)
+    assert count == 1 or steps * one > (count - 1) * 10_000
+
+
+# All together
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+@pytest.mark.parametrize("options", [{}, {"batch_size": 2, "num_layers": 2}, {"tbptt": 4}])
+def test_training_with_the_loops_is_training_without(cell, options, loops, monkeypatch):
+    wave = np.sin(0.3 * np.arange(120)).reshape(4, 30)
+    fit = functools.partial(
+        xprnn.fit, wave[:, :-1], wave[:, 1:], cell=cell, hidden_size=9, epochs=5, **options
+    )
+    with_loops = fit()
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+    without = fit()
+    np.testing.assert_allclose(with_loops.history.loss, without.history.loss, rtol=1e-9)
+    for name, array in with_loops.params.items():
+        np.testing.assert_allclose(array, without.params[name], rtol=1e-7, atol=1e-9, err_msg=name)
