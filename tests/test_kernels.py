@@ -5,6 +5,7 @@ import functools
 import importlib
 import importlib.util
 import itertools
+import math
 import os
 import shutil
 import subprocess
@@ -44,6 +45,57 @@ SHAPES = {"x": (1, 1, 1), "U": (1, 1)}
 
 def names(cells):
     return [f"{type(cell).__name__} {type(cell.activation).__name__}" for cell in cells]
+
+
+@pytest.fixture
+def threads():
+    """Two threads at most in every workspace, however many processors there are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ground, "thread_count", lambda: 2)
+        yield
+
+
+@pytest.fixture
+def workspaces(loops):
+    """Return workspaces of one, two and three threads, though BLAS may keep its own."""
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(ground, "_can_share", lambda: True)
+        patch.setattr(ground, "BLAS", SimpleNamespace(hold=lambda: True, release=lambda: None))
+        made = [kernels.Workspace(count) for count in (1, 2, 3)]
+        for one in made:
+            stack.callback(one.close)
+        yield made
+
+
+@pytest.fixture
+def shared_early(monkeypatch):
+    """Share out loops of any size; return the axes along which that was done."""
+    for name in ("SHARED", "APART", "PACKED"):
+        monkeypatch.setattr(compiled, name, 1)
+    cut, seen = compiled._cut, []
+
+    def watched(*args):
+        seen.append(cut(*args))
+        return seen[-1]
+
+    monkeypatch.setattr(compiled, "_cut", watched)
+    return seen
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Forget which compiler there is and what was loaded; return what does that again."""
+
+    def forget():
+        for module in (compiler, compiled, ground):
+            for value in vars(module).values():
+                getattr(value, "cache_clear", lambda: None)()
+
+    monkeypatch.setattr(ground, "BLAS", ground.Blas())
+    forget()
+    yield forget
+    forget()
 
 
 TIMEOUT = 20
@@ -459,6 +511,25 @@ def test_of_any_shapes_it_is_numpys(name, workspaces, all_shared, rng):
                 assert np.abs(found - expected).max() <= 1e-14, shapes
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, None])
+def test_arrays_are_joined_as_by_numpy(axis, all_shared):
+    """What NumPy refuses is refused."""
+    xp, dtypes = kernels.Workspace(1), itertools.product(["float32", "float64", "int8"], repeat=2)
+    for shapes, types in zip(
+        itertools.product(ALL_SHAPES, repeat=2), itertools.cycle(list(dtypes)), strict=False
+    ):
+        arrays = [np.full(*each) for each in zip(shapes, (1, 2), types, strict=True)]
+        try:
+            expected = np.concat(arrays, axis=axis)
+        except ValueError:
+            with pytest.raises((ValueError, IndexError)):
+                xp.concat(arrays, axis=axis)
+        else:
+            for found in (xp.concat(arrays, axis=axis), xp.concat(tuple(arrays), axis=axis)):
+                assert found.dtype == expected.dtype, shapes
+                assert np.array_equal(found, expected), shapes
+
+
 def test_a_sum_with_a_number_is_numpys(workspaces, all_shared):
     a = np.arange(6.0).reshape(3, 2)
     for xp in workspaces:
@@ -620,7 +691,7 @@ from xprnn.kernels import compiled, workers
 
 ground = importlib.import_module("xprnn.kernels.workspace")
 ground._can_share = lambda: True
-ground.BLAS = types.SimpleNamespace(hold=lambda: None, release=lambda: None)
+ground.BLAS = types.SimpleNamespace(hold=lambda: True, release=lambda: None)
 compiled.SHARED = 1
 
 def interrupts(number):
@@ -728,24 +799,46 @@ def test_blas_has_one_thread_as_long_as_there_is_a_workspace(order, blas, loops)
         assert blas() == ({1} if entered else {3})
 
 
+def test_while_a_thread_holds_blas_a_workspace_of_another_has_one_thread(blas, loops):
+    """And BLAS has its own again when the one that holds it ends."""
+    seen = []
+
+    def other():
+        with kernels.workspace(np) as xp:
+            seen.append((xp.threads, blas()))
+        seen.append(blas())
+
+    with ThreadPoolExecutor(1) as pool:
+        with kernels.workspace(np) as xp:
+            pool.submit(other).result(timeout=TIMEOUT)
+            assert xp.threads == 2
+        assert blas() == {3}
+    assert seen == [(1, {1}), {1}]
+
+
 @pytest.mark.parametrize("here", ["first", "second", "neither"])
-def test_blas_has_one_thread_in_whichever_thread_a_workspace_is(here, blas, loops):
-    """And its own when the last workspace has ended, in whichever thread that is."""
+def test_workspaces_of_two_threads_that_overlap_leave_blas_as_it_was(here, blas, loops):
+    """In whichever the last one ends; and while one shares its work, BLAS has one thread."""
     meeting = threading.Barrier(2, timeout=TIMEOUT)
 
+    def fits(xp):
+        return xp.threads == 1 or blas() == {1}
+
     def first():
-        with kernels.workspace(np):
-            assert blas() == {1}
+        with kernels.workspace(np) as xp:
+            assert fits(xp)
             meeting.wait()
             meeting.wait()
+            assert fits(xp)
         meeting.wait()
 
     def second():
         meeting.wait()
-        with kernels.workspace(np):
+        with kernels.workspace(np) as xp:
+            assert fits(xp)
             meeting.wait()
             meeting.wait()
-            assert blas() == {1}
+            assert fits(xp)
         assert blas() == {3}
 
     if here == "neither":
@@ -759,18 +852,19 @@ def test_blas_has_one_thread_in_whichever_thread_a_workspace_is(here, blas, loop
     assert blas() == {3}
 
 
-def test_a_workspace_in_a_thread_leaves_blas_to_others(limits, loops):
-    """Though that thread goes on."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(work_in_a_workspace).result(timeout=TIMEOUT)
+def threads_of_a_workspace():
+    with kernels.workspace(np) as xp:
+        return xp.threads
+
+
+def test_a_workspace_that_has_ended_leaves_blas_to_other_threads(limits, loops):
+    """To their workspaces, and to those who set the number of its threads."""
+    with ThreadPoolExecutor(1) as pool:  # whose thread goes on
+        assert threads_of_a_workspace() == 2
         for number in (3, 2):
             with limits(number) as count:
                 assert count() == {number}
-
-
-def work_in_a_workspace():
-    with kernels.workspace(np) as xp:
-        xp.share(lambda part: None, xp.threads)
+        assert threads_of_a_workspace() == 2
 
 
 def test_blas_has_its_own_threads_for_the_references_loop(blas, loops):
@@ -1027,6 +1121,38 @@ def test_processes_may_compile_at_once(loops, tmp_path):
     assert len(list((tmp_path / "xprnn").iterdir())) == 1  # and nothing half done
 
 
+# What is made of weights
+
+
+def test_weights_are_laid_out_once_while_they_are_unchanged(loops, monkeypatch):
+    """And anew when they may have changed, in place too."""
+    lay_out, seen = compiled._pack, []
+
+    def watched(*args):
+        seen.append(args)
+        return lay_out(*args)
+
+    monkeypatch.setattr(compiled, "_pack", watched)
+    case, other = draw(0, LSTM()), draw(1, LSTM())
+    once, its = run(case), run(other)
+    each = len(seen) // 2
+    with kernels.workspace(np) as xp:
+        for _ in range(2):
+            del seen[:]
+            with kernels.unchanged(xp):
+                for _ in range(3):
+                    assert_same(run(case, xp=xp), once)
+                    assert_same(run(other, xp=xp), its)
+            assert len(seen) == 2 * each
+        for array in case["params"].values():
+            array *= 2
+        changed = run(case)
+        assert_same(run(case, xp=xp), changed)
+        with kernels.unchanged(xp):
+            assert_same(run(case, xp=xp), changed)
+    assert np.abs(changed["y"] - once["y"]).max() > 0.01
+
+
 # Pieces
 
 PIECED = {
@@ -1111,9 +1237,10 @@ def test_there_are_as_few_pieces_as_their_size_allows(steps, batch, width, lead)
         size = kernels.piece(x, weights, xp=kernels.Workspace(1))
         assert kernels.piece(x, weights, xp=np) == steps
     assert 1 <= size <= steps
-    assert (size - 1) * one < 10_000
-    count = -(-steps // size)
-    assert count == 1 or steps * one > (count - 1) * 10_000
+    largest, count = max(10_000 // one, math.isqrt(steps // 2), 1), -(-steps // size)
+    assert size <= largest
+    assert count == 1 or -(-steps // (count - 1)) > largest
+    assert size == -(-steps // count)  # none is much smaller than another
 
 
 # All together

@@ -373,7 +373,7 @@ IN_EXTEND = {
 IN_CHUNKS = {
     "the state's gradient is not handed back": ("more, _, dstate = ", "more, _, _ = "),
     "the first chunk's gradient alone": (
-        "grads = more if grads is None else tree.map(lambda a, b: a + b, grads, more)",
+        "grads = more if grads is None else tree.map(xp.add, grads, more)",
         "grads = more",
     ),
     "the noise begins anew": ("noise.after(t)", "noise"),
@@ -421,6 +421,10 @@ IN_C = {
             "dc * load(q->c + s.next, n)",
         ),
         "the derivative of the output's tanh is missing": ("dh * o * (1 - out * out)", "dh * o"),
+        "the memory is recalled without what came in": (
+            "store(q->c + s.next, f * load(q->c + s.now, n) + i * g, n)",
+            "store(q->c + s.next, f * load(q->c + s.now, n), n)",
+        ),
         "no gradient through the memory": (
             "store(q->dc + s.row, dc * f, n)",
             "store(q->dc + s.row, (vec){0}, n)",
@@ -494,8 +498,16 @@ IN_C = {
     },
     ("loops.c", "lstm"): {
         "padding empties the memory": (
-            "store(q->c + s.next, load(q->c + s.now, s.n), s.n)",
-            "store(q->c + s.next, (vec){0}, s.n)",
+            "if (q->c) store(q->c + s.next, load(q->c + s.now, s.n), s.n)",
+            "if (q->c) store(q->c + s.next, (vec){0}, s.n)",
+        ),
+        "padding empties the memory that is recalled": (
+            "else\n                    store(q->c + s.next, load(q->c + s.now, s.n), s.n)",
+            "else\n                    store(q->c + s.next, (vec){0}, s.n)",
+        ),
+        "padding is recalled as a step like any other": (
+            "if (!q->mask || q->mask[t * q->batch + r])\n                    cell_recall",
+            "if (1)\n                    cell_recall",
         ),
         "every model has the memory's gradient of the first": (
             "if (q.dc) q.dc += m * rows;",

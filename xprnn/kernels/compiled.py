@@ -111,12 +111,12 @@ def _dense(a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     return np.ascontiguousarray(np.broadcast_to(a, shape), dtype=dtype)
 
 
-def _share(work: Any, parts: int, xp: Namespace) -> None:
+def _share(work: Any, parts: int, xp: Namespace, stop: Any = None) -> None:
     """Do the parts of some work."""
     if parts == 1:
         work(0)
     else:
-        xp.share(work, parts)
+        xp.share(work, parts, stop)
 
 
 def _threads(xp: Namespace) -> int:
@@ -124,30 +124,40 @@ def _threads(xp: Namespace) -> int:
 
 
 def _packed(
-    cell: Cell, parts: list[Array], transposed: bool, lead: tuple[int, ...], xp: Namespace
+    cell: Cell,
+    parts: list[Array],
+    dtype: Any,
+    transposed: bool,
+    lead: tuple[int, ...],
+    xp: Namespace,
 ) -> tuple[Array, int]:
     """Return b, W and U, or the transpose of U, as panels, and how far apart two models' are."""
     if not isinstance(xp, Workspace):
-        return _pack(cell, parts, transposed, lead, xp)
-    key = transposed, lead
-    return xp.once(key, parts, lambda: _pack(cell, parts, transposed, lead, xp))
+        return _pack(cell, parts, dtype, transposed, lead, xp)
+    key = dtype, transposed, lead
+    return xp.once(key, parts, lambda: _pack(cell, parts, dtype, transposed, lead, xp))
 
 
 def _pack(
-    cell: Cell, parts: list[Array], transposed: bool, lead: tuple[int, ...], xp: Namespace
+    cell: Cell,
+    parts: list[Array],
+    dtype: Any,
+    transposed: bool,
+    lead: tuple[int, ...],
+    xp: Namespace,
 ) -> tuple[Array, int]:
     """As `_packed`, each time anew."""
     last = parts[-1]
-    library, size = _library(cell, last.dtype), last.shape[-2]
+    library, size = _library(cell, dtype), last.shape[-2]
     counts = [a.shape[-1] if transposed else a.shape[-2] for a in parts]
     panels, width = library.panel_count(_long(size), transposed), library.panel_width()
     shared = all(len(a.shape) == 2 for a in parts)
     models = 1 if shared else math.prod(lead)
-    packed = xp.empty((models, panels, sum(counts), width), dtype=last.dtype)
+    packed = xp.empty((models, panels, sum(counts), width), dtype=dtype)
     stride, threads = sum(counts) * width, _threads(xp) if last.size >= PACKED else 1
     row = 0
     for array, count in zip(parts, counts, strict=True):
-        matrices = _dense(array, ((models,) if shared else lead) + array.shape[-2:], last.dtype)
+        matrices = _dense(array, ((models,) if shared else lead) + array.shape[-2:], dtype)
         for matrix, place in zip(matrices.reshape(models, -1), packed, strict=True):
             pack = functools.partial(
                 library.pack,
@@ -186,7 +196,8 @@ def _run(
 ) -> None:
     """Run a compiled function on arrays of `hidden` shape (..., T, B, H)."""
     *lead, steps, batch, size = hidden
-    x, arrays["arrived"] = arrays.get("x"), np.zeros(1, np.intp)
+    x, arrived = arrays.get("x"), np.zeros(2, np.intp)
+    arrays["arrived"] = arrived
     problem = Problem(
         models=math.prod(lead),
         steps=steps,
@@ -199,17 +210,27 @@ def _run(
     )
     problem.axis, problem.parts = _cut(problem, cell.gates, _threads(xp))
     address = ctypes.byref(problem)
-    _share(lambda part: function(address, _long(part)), problem.parts, xp)
+
+    def work(part, needed=arrays):  # by a thread that Ctrl-C here does not end
+        function(address, _long(part))
+
+    _share(
+        work,
+        problem.parts,
+        xp,
+        stop=lambda: arrived.__setitem__(1, 1),
+    )
 
 
 def unroll(cell, params, x, state, mask, keep, *, xp):
     """As `recurrence.unroll`."""
     *lead, batch, size = state[0].shape
-    lead, dtype, gru = tuple(lead), x.dtype, type(cell) is GRU
+    lead, gru = tuple(lead), type(cell) is GRU
     *_, steps, _, features = x.shape
     hidden, gates = (*lead, steps, batch, size), (*lead, steps, batch, cell.gates * size)
     matrices = [params[name] for name in ("b", "W", "U")]
-    weights, stride = _packed(cell, matrices, False, lead, xp)
+    dtype = np.result_type(x, *matrices, *state)
+    weights, stride = _packed(cell, matrices, dtype, False, lead, xp)
     kept = [xp.empty((*lead, steps + 1, batch, size), dtype=dtype) for _ in range(cell.states)]
     for array, first in zip(kept, state, strict=False):
         array[..., 0, :, :] = first
@@ -248,8 +269,9 @@ def _options(mask, keep, hidden, dtype):
 def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
     """As `recurrence.unroll_backward`."""
     *lead, _, batch, size = hidden = dy.shape
-    gates, dtype = (*hidden[:-1], cell.gates * size), dy.dtype
-    weights, stride = _packed(cell, [params["U"]], True, tuple(lead), xp)
+    gates, dtype = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
+    memo = Memo(*(a if a is None else a.astype(dtype, copy=False) for a in memo))
+    weights, stride = _packed(cell, [params["U"]], dtype, True, tuple(lead), xp)
     dp = xp.empty(gates, dtype=dtype)
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
     before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]

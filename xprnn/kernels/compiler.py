@@ -104,11 +104,12 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
     command = (*compiler(), *flags, *defines)
     texts = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
     key = hashlib.sha256("\0".join([*texts, about, *command]).encode()).hexdigest()
-    name, folder = f"{source.stem}-{key[:24]}.so", cache()
+    name = f"{source.stem}-{key[:24]}.so"
     try:
+        folder = cache()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _load(folder / name, (*command, str(source)))
-    except OSError:  # no place to keep it: for this process alone then
+    except (OSError, RuntimeError):  # no place to keep it: for this process alone then
         import tempfile
 
         own = Path(tempfile.mkdtemp(prefix="xprnn"))

@@ -8,8 +8,8 @@ A `Workspace` stands where a namespace stands. Through it,
 
 The threads of NumPy's BLAS stay busy for a while after a product, waiting for the next,
 on the processors that a loop then wants. While there is a workspace, BLAS therefore has
-one thread. That needs the package threadpoolctl; without it, or without a C compiler,
-BLAS keeps its threads and the workspace has one.
+one thread. That needs the package threadpoolctl; without it, without a C compiler, or
+when another of our threads holds BLAS, BLAS keeps its threads and the workspace has one.
 """
 
 import bisect
@@ -48,10 +48,11 @@ WIDE = 400_000
 
 
 class Blas:
-    """NumPy's BLAS, held to one thread for as long as anybody wants that."""
+    """NumPy's BLAS, which one of our threads at a time can hold to one thread."""
 
     def __init__(self):
-        self.lock, self.holders = threading.Lock(), 0
+        self.lock, self.holds = threading.Lock(), 0
+        self.holder: Any = None
         self.limit: Any = None
 
     @functools.cached_property
@@ -63,18 +64,24 @@ class Blas:
 
         return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
-    def hold(self) -> None:
-        """Give BLAS one thread."""
+    def hold(self) -> bool:
+        """Give BLAS one thread; False if that can't be had now."""
         with self.lock:
-            if not self.holders:
-                self.limit = self.threads.limit(limits=1)
-            self.holders += 1
+            if not self.holds:
+                self.limit, self.holder = self.threads.limit(limits=1), threading.get_ident()
+                if any(library.num_threads != 1 for library in self.threads.lib_controllers):
+                    self.limit.restore_original_limits()
+                    return False
+            elif self.holder != threading.get_ident():
+                return False
+            self.holds += 1
+            return True
 
     def release(self) -> None:
-        """Give BLAS its threads back, when nobody holds it any more."""
+        """Give BLAS its threads back, when it is held no more."""
         with self.lock:
-            self.holders -= 1
-            if not self.holders:
+            self.holds -= 1
+            if not self.holds:
                 self.limit.restore_original_limits()
 
 
@@ -112,11 +119,9 @@ class Workspace:
 
     def __init__(self, threads: int):
         self.blocks: list[Any] = []
-        self.threads = threads if threads > 1 and _can_share() else 1
+        self.threads = threads if threads > 1 and _can_share() and BLAS.hold() else 1
         self._workers: Workers | None = None
         self._made: dict[Any, Any] | None = None
-        if self.threads > 1:
-            BLAS.hold()
 
     def close(self) -> None:
         """End the threads, and leave BLAS its own; the memory stays."""
@@ -165,20 +170,27 @@ class Workspace:
 
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
+        if not (np.ndim(a) and np.ndim(b)):
+            return np.add(a, b)
         return self._pointwise(np.add, a, b)
 
     def concat(self, arrays: Any, *, axis: int = 0) -> Array:
         """Join arrays along an axis."""
-        first, count = arrays[0], sum(a.shape[axis] for a in arrays)
-        axis %= first.ndim
-        shape = (*first.shape[:axis], count, *first.shape[axis + 1 :])
-        out = self.empty(shape, dtype=np.result_type(*arrays))
+        axes = {np.ndim(a) for a in arrays}
+        if axis is None or len(axes) != 1 or not -min(axes) <= axis < min(axes):
+            return np.concatenate(arrays, axis=axis)
+        axis %= min(axes)
+        shape = list(arrays[0].shape)
+        shape[axis] = sum(a.shape[axis] for a in arrays)
+        out = self.empty(tuple(shape), dtype=np.result_type(*arrays))
         return np.concatenate(arrays, axis=axis, out=out)
 
     def _pointwise(self, function: Any, a: Array, b: Array) -> Array:
         """Return what a function gives for every pair of numbers."""
         out = self._result(np.broadcast_shapes(a.shape, b.shape), a, b)
         parts = self.threads if out.shape == a.shape and len(b) == 1 and out.size >= WIDE else 1
+        if parts == 1:
+            return function(a, b, out=out)
         cuts = self._cuts(len(out), parts)
         self.share(lambda i: function(a[cuts[i]], b, out=out[cuts[i]]), parts)
         return out
@@ -207,14 +219,16 @@ class Workspace:
         """Return the memory of a result."""
         return self.empty(shape, dtype=a.dtype if a.dtype == b.dtype else np.result_type(a, b))
 
-    def share(self, work: Callable[[int], Any], parts: int) -> None:
-        """Do parts 0, 1, … of some work, each by a thread."""
+    def share(
+        self, work: Callable[[int], Any], parts: int, stop: Callable[[], Any] | None = None
+    ) -> None:
+        """Do parts 0, 1, … of some work, each by a thread; see `Workers.share`."""
         if parts == 1:
             work(0)
             return
         if self._workers is None:
             self._workers = Workers(self.threads - 1)
-        self._workers.share(work, parts)
+        self._workers.share(work, parts, stop)
 
 
 def piece(x: Array, weights: list[Array], *, xp: Namespace) -> int:

@@ -43,7 +43,7 @@ typedef struct {
     const real *dy;            /* (M, T, B, H) */
     real *dp, *dq;             /* (M, T, B, G·H), one array but for GRU */
     real *dh, *dc;             /* (M, B, H), of the last state; in the end of the first */
-    ptrdiff_t *arrived;        /* how often threads have come to the end of a step */
+    ptrdiff_t *arrived;        /* how often threads came to the end of a step; 1 to give up */
 } problem;
 
 enum { MODELS, BATCH, UNITS }; /* axis: what each thread takes part of */
@@ -186,15 +186,16 @@ void pack(const real *matrix, ptrdiff_t count, real *packed, ptrdiff_t stride, p
         }
 }
 
-/* Wait until all threads have arrived here `times` times. */
+/* Wait until all threads have arrived here `times` times, or the work is given up. */
 static void meet(const problem *q, ptrdiff_t times) {
+    const ptrdiff_t all = times * q->parts;
     __atomic_fetch_add(q->arrived, 1, __ATOMIC_ACQ_REL);
-    for (int turns = 0; __atomic_load_n(q->arrived, __ATOMIC_ACQUIRE) < times * q->parts; turns++)
+    for (int turns = 0; __atomic_load_n(q->arrived, __ATOMIC_ACQUIRE) < all; turns++) {
+        if (__atomic_load_n(q->arrived + 1, __ATOMIC_ACQUIRE)) return;
 #ifndef _WIN32
         if (turns > 1000) sched_yield();
-#else
-        ;
 #endif
+    }
 }
 
 /* The same, if the axis is the one that is shared out; else all. */

@@ -50,8 +50,14 @@ int post(board *b) {
     return __atomic_load_n(&b->asleep, __ATOMIC_SEQ_CST) != 0;
 }
 
-/* Wait until the worker has done all that was posted. */
-void wait(const board *b) {
-    for (int turns = 0; __atomic_load_n(&b->done, __ATOMIC_SEQ_CST) < b->posted; turns++)
+/* Wait until the worker has done all that was posted, but not longer than some seconds: 1 if
+   it has, 0 if not, and -1 if it sleeps and must be woken for it. */
+int wait(const board *b, double seconds) {
+    const double start = now();
+    for (int turns = 0; __atomic_load_n(&b->done, __ATOMIC_SEQ_CST) < b->posted; turns++) {
+        if (__atomic_load_n(&b->asleep, __ATOMIC_SEQ_CST)) return -1;
+        if (turns % 64 == 63 && now() - start > seconds) return 0;
         turn(turns);
+    }
+    return 1;
 }
