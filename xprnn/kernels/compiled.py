@@ -168,7 +168,11 @@ def _pack(
                 _long(size),
                 transposed,
             )
-            _share(lambda part, pack=pack: pack(_long(part), _long(threads)), threads, xp)
+
+            def work(part, pack=pack, needed=(matrix, packed)):
+                pack(_long(part), _long(threads))
+
+            _share(work, threads, xp)
         row += count
     return packed, 0 if shared else panels * stride
 
