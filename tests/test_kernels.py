@@ -857,14 +857,13 @@ def threads_of_a_workspace():
         return xp.threads
 
 
-def test_a_workspace_that_has_ended_leaves_blas_to_other_threads(limits, loops):
+def test_a_workspace_that_has_ended_leaves_blas_to_others(limits, loops):
     """To their workspaces, and to those who set the number of its threads."""
-    with ThreadPoolExecutor(1) as pool:  # whose thread goes on
-        assert threads_of_a_workspace() == 2
-        for number in (3, 2):
-            with limits(number) as count:
-                assert count() == {number}
-        assert threads_of_a_workspace() == 2
+    assert threads_of_a_workspace() == 2
+    for number in (3, 2):
+        with limits(number) as count:
+            assert count() == {number}
+    assert threads_of_a_workspace() == 2
 
 
 def test_blas_has_its_own_threads_for_the_references_loop(blas, loops):
