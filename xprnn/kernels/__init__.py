@@ -19,7 +19,16 @@ from xprnn.kernels.compiled import unavailable
 from xprnn.kernels.workspace import Workspace, piece, thread_count, unchanged, workspace
 from xprnn.recurrence import REFERENCE, Unroll
 
-__all__ = ["TWINS", "Workspace", "lookup", "piece", "status", "unchanged", "workspace"]
+__all__ = [
+    "TWINS",
+    "Workspace",
+    "lookup",
+    "piece",
+    "status",
+    "thread_count",
+    "unchanged",
+    "workspace",
+]
 
 Supports = Callable[[Cell, Namespace, dict[str, tuple[int, ...]], object], bool]
 
