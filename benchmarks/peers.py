@@ -527,7 +527,7 @@ def main():
     options = arguments()
     restrict(options.threads)
     say, quick, began = Report(), options.quick, time.perf_counter()
-    rounds, least, seconds = (2, 2, 0.05) if quick else (5, 3, 0.15)
+    rounds, least, seconds = (2, 2, 0.05) if quick else (3, 5, 0.15)
     turns, trained, epochs = (3, 1, FEW) if quick else (15, 3, EPOCHS)
 
     def progress(text):

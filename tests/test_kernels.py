@@ -584,7 +584,7 @@ def workers(loops):
 
         def make(count):
             made = Workers(count)
-            stack.callback(made.close)
+            stack.callback(at_once, made.close)
             return made
 
         yield make
