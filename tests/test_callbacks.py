@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import run, schedules
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau, Training
-from xprnn.history import History
+from xprnn.history import Epoch, History
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop
 from xprnn.penalties import Penalty, Weights
@@ -50,9 +50,9 @@ def replay(callback, curve, validation=None, epochs=None):
     """Show a loss curve to a callback; return its answers and the factors it asked for."""
     history, answers, factors = History(), [], []
     for i, loss in enumerate(curve):
-        numbers = [np.asarray(float(loss)), np.asarray(1.0), np.asarray(0.0)]
-        numbers += [] if validation is None else [np.asarray(float(validation[i]))]
-        history.append(numbers, 0.1, 0.0, xp=np)
+        val_loss = [] if validation is None else [np.asarray(float(validation[i]))]
+        numbers = [np.asarray(float(loss))], [1.0], [np.asarray(1.0)], None, val_loss, 0.1
+        history.append(Epoch(*numbers), 0.0)
         more = validation is not None
         training = Training(i + 1, epochs or len(curve), history, lambda i=i: i, more)
         answers.append(callback(training))

@@ -19,7 +19,7 @@ from xprnn import activations, losses, run, tree, value_and_grad
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.batches import Data, batches
 from xprnn.cells import Elman
-from xprnn.history import History
+from xprnn.history import Epoch, History
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Dropout, Recurrent, Stack
 from xprnn.optimizers import SGD, Adam, global_norm
@@ -675,7 +675,8 @@ def test_ctrl_c_while_the_history_is_read_leaves_it_whole(monkeypatch, nth):
     """On a GPU that is where the host waits, and so where Ctrl-C arrives."""
     done = History()
     for loss in range(5):
-        done.append([np.asarray(float(loss))] * 3, 0.1, 1.0, xp=np)
+        number = [np.asarray(float(loss))]
+        done.append(Epoch(number, [1.0], number, 1.0, [], 0.1), 1.0)
 
     fetched = []
 
@@ -735,8 +736,9 @@ def test_nothing_in_an_epoch_waits_for_the_device(loss, optimizer, ragged, tbptt
         backend=place,
         xp=xp,
     )
-    position, numbers = task.epoch(task.start(params)._replace(factor=0.5))
-    assert (position.epoch, position.updates, len(numbers)) == (1, 2 if tbptt is None else 4, 4)
+    position, measured = task.epoch(task.start(params)._replace(factor=0.5))
+    updates = 2 if tbptt is None else 4
+    assert (position.epoch, position.updates, len(measured.losses)) == (1, updates, updates)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -173,6 +173,22 @@ def test_checkpoints_are_counted(every, error, rng):
         )  # fmt: skip
 
 
+@FEW
+@pytest.mark.parametrize("name", ALL)
+@given(lengths=LENGTHS, seed=SEEDS)
+def test_a_gradient_of_x_that_is_not_wanted_changes_no_other(place, name, lengths, seed):
+    network, rng, xp = ALL[name], np.random.default_rng(seed), place.xp
+    params, mask = place.tree(draw(network, rng)), place.mask(ragged(lengths))
+    x = place.array(rng.standard_normal((max(lengths), len(lengths), FEATURES)))
+    y, end, cache = network.forward(params, x, None, mask, xp=xp)
+    grads, _, start = network.backward(params, y, end, cache, xp=xp)
+    found, dx, other = network.backward(params, y, end, cache, input_grad=False, xp=xp)
+    same(place, found, grads, 0)
+    same(place, other, start, 0)
+    first = network.layers[0] if isinstance(network, Stack) else network
+    assert dx is None or not isinstance(first, Recurrent | Dense | Bidirectional)
+
+
 # Padding
 
 

@@ -51,8 +51,8 @@ def weight_gradient(x: Array, dy: Array, W: Array, *, xp: Namespace) -> Array:
 
 
 def backward(
-    params: dict[str, Array], dy: Array, x: Array, *, xp: Namespace
-) -> tuple[dict[str, Array], Array]:
+    params: dict[str, Array], dy: Array, x: Array, *, input_grad: bool = True, xp: Namespace
+) -> tuple[dict[str, Array], Array | None]:
     """Return the gradients dW = Σ xᵀ dy, db = Σ dy and dx = dy Wᵀ.
 
     Parameters
@@ -61,18 +61,22 @@ def backward(
         W (..., F, O) and, if there is a bias, b (..., 1, O).
     dy : array, (..., T, B, O)
     x : array, (..., T, B, F)
+    input_grad : bool
+        Whether dx is wanted.
 
     Returns
     -------
     grads : dict
         Shaped like `params`.
-    dx : array, (..., T, B, F)
+    dx : array, (..., T, B, F), or None
     """
     W, dy_rows = params["W"], rows(dy, xp=xp)
     grads = {"W": weight_gradient(x, dy, W, xp=xp)}
     if "b" in params:
         db = xp.sum(dy_rows, axis=-2, keepdims=True)
         grads["b"] = sum_to(db, params["b"].shape, xp=xp)
+    if not input_grad:
+        return grads, None
     dx = xp.matmul(dy_rows, xp.matrix_transpose(W))
     dx = xp.reshape(dx, (*dx.shape[:-2], *x.shape[-3:]))
     return grads, sum_to(dx, x.shape, xp=xp)

@@ -1,30 +1,55 @@
 """What happened in training, epoch by epoch."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array
 from xprnn.backend import of, to_host
 
-__all__ = ["History"]
+__all__ = ["Epoch", "History"]
 
 _CURVES = ("loss", "val_loss", "gradient_norm", "clipped", "learning_rate", "seconds")
 
 
-class _Waiting(NamedTuple):
-    """An epoch whose numbers are still on the device."""
+class Epoch(NamedTuple):
+    """What was measured in an epoch; the numbers are still on the device."""
 
-    numbers: Array
-    """Loss, gradient norm, share clipped and, if there is one, validation loss."""
+    losses: list[Array]
+    """Before each update, 0-d."""
+    shares: list[float]
+    """Their parts in the loss of the epoch."""
+    norms: list[Array]
+    """Of each gradient before clipping, 0-d."""
+    clip_norm: float | None
+    val_loss: list[Array]
+    """After the epoch, if there are validation data."""
     learning_rate: float
+    """Of the last update."""
+
+    @property
+    def numbers(self) -> list[Array]:
+        """All that is on the device."""
+        return [*self.losses, *self.norms, *self.val_loss]
+
+
+class _Waiting(NamedTuple):
+    """An epoch that nobody has looked at yet."""
+
+    epoch: Epoch
     seconds: float
 
 
-def _row(epoch: _Waiting, numbers: list[float]) -> list[float]:
+def _row(waiting: _Waiting, fetched: Iterator[float]) -> list[float]:
     """Return an epoch's numbers in the order of _CURVES."""
-    loss, norm, clipped, *validation = numbers
-    val_loss = validation[0] if validation else math.nan
-    return [loss, val_loss, norm, clipped, epoch.learning_rate, epoch.seconds]
+    epoch = waiting.epoch
+    loss = sum(next(fetched) * share for share in epoch.shares)
+    norms = [next(fetched) for _ in epoch.norms]
+    limit = math.inf if epoch.clip_norm is None else epoch.clip_norm
+    clipped = sum(norm > limit for norm in norms) / len(norms)
+    val_loss = next(fetched) if epoch.val_loss else math.nan
+    norm = sum(norms) / len(norms)
+    return [loss, val_loss, norm, clipped, epoch.learning_rate, waiting.seconds]
 
 
 class History:
@@ -53,19 +78,9 @@ class History:
         history._epochs = [list(row) for row in zip(*(curves[n] for n in _CURVES), strict=True)]
         return history
 
-    def append(
-        self, numbers: list[Array], learning_rate: float, seconds: float, *, xp: Namespace
-    ) -> None:
-        """Add an epoch.
-
-        Parameters
-        ----------
-        numbers : list of 0-d arrays
-            Loss, gradient norm, share clipped and, if there is one, validation loss.
-        learning_rate, seconds : float
-        xp : namespace
-        """
-        self._epochs.append(_Waiting(xp.stack(numbers), learning_rate, seconds))
+    def append(self, epoch: Epoch, seconds: float) -> None:
+        """Add an epoch, and how long it took."""
+        self._epochs.append(_Waiting(epoch, seconds))
 
     def until(self, epoch: int) -> "History":
         """Return the history of the first epochs."""
@@ -76,12 +91,10 @@ class History:
 
     def _read(self) -> list[list[float]]:
         """Fetch, in one piece, what is still on the device; return all epochs."""
-        waiting = [epoch.numbers for epoch in self._epochs if isinstance(epoch, _Waiting)]
-        fetched = iter(to_host(of(waiting[0]).xp.stack(waiting)).tolist() if waiting else ())
-        rows = [
-            _row(epoch, next(fetched)) if isinstance(epoch, _Waiting) else epoch
-            for epoch in self._epochs
-        ]
+        waiting = [row.epoch for row in self._epochs if isinstance(row, _Waiting)]
+        numbers = [number for epoch in waiting for number in epoch.numbers]
+        fetched = iter(to_host(of(numbers[0]).xp.stack(numbers)).tolist() if numbers else ())
+        rows = [_row(row, fetched) if isinstance(row, _Waiting) else row for row in self._epochs]
         self._epochs = [*rows]  # one assignment, so that Ctrl-C finds all or nothing done
         return rows
 

@@ -192,6 +192,8 @@ def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, 
             cache = caches.pop()
             if again:
                 cache = forward(part, start)[2]
-            more, _, dstate = network.backward(params, slope, dstate, cache, xp=xp)
+            more, _, dstate = network.backward(
+                params, slope, dstate, cache, input_grad=False, xp=xp
+            )
             grads = more if grads is None else tree.map(xp.add, grads, more)
     return value, grads, end

@@ -229,8 +229,9 @@ def backward(
     dstate: tuple[Array, ...],
     cache: Cache,
     *,
+    input_grad: bool = True,
     xp: Namespace,
-) -> tuple[dict[str, Array], Array, tuple[Array, ...]]:
+) -> tuple[dict[str, Array], Array | None, tuple[Array, ...]]:
     """Transpose `forward`: back-propagation through time.
 
     Parameters
@@ -243,12 +244,14 @@ def backward(
         ∂L/∂state(T) by any other way than y.
     cache : Cache
         From `forward`.
+    input_grad : bool
+        Whether dx is wanted.
 
     Returns
     -------
     grads : dict
         Of W, U and b, shaped like them.
-    dx : array, (..., T, B, F)
+    dx : array, (..., T, B, F), or None
         Zero at padding.
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(0); after it the gradients of the cell's own weights.
@@ -258,7 +261,7 @@ def backward(
     own = dstate[cell.states :]
     dstate = (*dstate[: cell.states], *(xp.zeros_like(d) for d in own))
     dp, dq, dstate = unroll.backward(cell, params, dy, dstate, memo, mask, keep, xp=xp)
-    grads, dx = affine.backward(params, dp, x, xp=xp)
+    grads, dx = affine.backward(params, dp, x, input_grad=input_grad, xp=xp)
     seen = h[..., :-1, :, :]
     if keep is not None:
         seen = keep[..., None, :, :] * seen

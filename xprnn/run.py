@@ -17,7 +17,7 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
-from xprnn.history import History
+from xprnn.history import Epoch, History
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
@@ -139,24 +139,19 @@ class Run:
         after = position._replace(updates=position.updates + 1, params=params, memory=memory)
         return after, norm
 
-    def rate(self, position: Position) -> float:
-        """Return the learning rate of the last update."""
-        return self.optimizer.rate(position.updates - 1) * position.factor
-
-    def epoch(self, position: Position) -> tuple[Position, list[Array]]:
-        """Go through the data once; also return loss, norm, share clipped, validation loss."""
-        xp, losses, norms = self.xp, [], []
+    def epoch(self, position: Position) -> tuple[Position, Epoch]:
+        """Go through the data once; also return what was measured."""
+        losses, shares, norms, val_loss = [], [], [], []
         for update in self.updates(position):
-            losses.append(update.value * update.share)
+            losses.append(update.value)
+            shares.append(update.share)
             norms.append(update.norm)
             position = update.after
-        norm = xp.stack(norms)
-        limit = math.inf if self.clip_norm is None else self.clip_norm
-        clipped = xp.mean(xp.astype(norm > limit, norm.dtype))
-        numbers = [xp.sum(xp.stack(losses)), xp.mean(norm), clipped]
         if self.validation is not None:
-            numbers.append(self.validate(position.params, self.validation))
-        return position._replace(epoch=position.epoch + 1), numbers
+            val_loss.append(self.validate(position.params, self.validation))
+        rate = self.optimizer.rate(position.updates - 1) * position.factor
+        measured = Epoch(losses, shares, norms, self.clip_norm, val_loss, rate)
+        return position._replace(epoch=position.epoch + 1), measured
 
     def validate(self, params: Tree, data: Data) -> Array:
         """Return the loss on other data."""

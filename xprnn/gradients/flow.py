@@ -76,7 +76,7 @@ def through_time(
     first = network.initial_state(params, x.shape[-2], xp=xp)
     names, norms = tree.flatten(first).keys(), []
     for slope, cache in reversed(list(zip(slopes, caches, strict=True))):
-        _, _, dstate = network.backward(params, slope, dstate, cache, xp=xp)
+        _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
         flat = tree.flatten(dstate)
         norms.append([xp.sqrt(xp.sum(flat[name] * flat[name], axis=-1)) for name in names])
     return tuple(xp.stack(list(n), axis=0) for n in zip(*reversed(norms), strict=True))

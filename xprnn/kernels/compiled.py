@@ -106,36 +106,21 @@ def _library(cell: Cell, dtype: Any) -> Any:
     return library
 
 
+def _ground(xp: Namespace) -> Workspace:
+    """Return the workspace; where there is none, one for this call."""
+    return xp if isinstance(xp, Workspace) else Workspace(1)
+
+
 def _dense(a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an array with all its axes, laid out as C reads it."""
-    return np.ascontiguousarray(np.broadcast_to(a, shape), dtype=dtype)
+    if a.shape != shape:
+        a = np.broadcast_to(a, shape)
+    return np.ascontiguousarray(a, dtype=dtype)
 
 
-def _share(work: Any, parts: int, xp: Namespace, stop: Any = None) -> None:
-    """Do the parts of some work."""
-    if parts == 1:
-        work(0)
-    else:
-        xp.share(work, parts, stop)
-
-
-def _threads(xp: Namespace) -> int:
-    return xp.threads if isinstance(xp, Workspace) else 1
-
-
-def _packed(
-    cell: Cell,
-    parts: list[Array],
-    dtype: Any,
-    transposed: bool,
-    lead: tuple[int, ...],
-    xp: Namespace,
-) -> tuple[Array, int]:
-    """Return b, W and U, or the transpose of U, as panels, and how far apart two models' are."""
-    if not isinstance(xp, Workspace):
-        return _pack(cell, parts, dtype, transposed, lead, xp)
-    key = dtype, transposed, lead
-    return xp.once(key, parts, lambda: _pack(cell, parts, dtype, transposed, lead, xp))
+def _packed(cell: Cell, parts: list[Array], *how: Any, xp: Workspace) -> tuple[Array, int]:
+    """As `_pack`, once while the weights don't change."""
+    return xp.once(how, parts, lambda: _pack(cell, parts, *how, xp=xp))
 
 
 def _pack(
@@ -144,9 +129,10 @@ def _pack(
     dtype: Any,
     transposed: bool,
     lead: tuple[int, ...],
-    xp: Namespace,
+    *,
+    xp: Workspace,
 ) -> tuple[Array, int]:
-    """As `_packed`, each time anew."""
+    """Return b, W and U, or the transpose of U, as panels, and how far apart two models' are."""
     last = parts[-1]
     library, size = _library(cell, dtype), last.shape[-2]
     counts = [a.shape[-1] if transposed else a.shape[-2] for a in parts]
@@ -154,7 +140,7 @@ def _pack(
     shared = all(len(a.shape) == 2 for a in parts)
     models = 1 if shared else math.prod(lead)
     packed = xp.empty((models, panels, sum(counts), width), dtype=dtype)
-    stride, threads = sum(counts) * width, _threads(xp) if last.size >= PACKED else 1
+    stride, threads = sum(counts) * width, xp.threads if last.size >= PACKED else 1
     row = 0
     for array, count in zip(parts, counts, strict=True):
         matrices = _dense(array, ((models,) if shared else lead) + array.shape[-2:], dtype)
@@ -172,7 +158,7 @@ def _pack(
             def work(part, pack=pack, needed=(matrix, packed)):
                 pack(_long(part), _long(threads))
 
-            _share(work, threads, xp)
+            xp.share(work, threads)
         row += count
     return packed, 0 if shared else panels * stride
 
@@ -196,7 +182,7 @@ def _run(
     hidden: tuple[int, ...],
     stride: int,
     arrays: dict[str, Array | None],
-    xp: Namespace,
+    xp: Workspace,
 ) -> None:
     """Run a compiled function on arrays of `hidden` shape (..., T, B, H)."""
     *lead, steps, batch, size = hidden
@@ -212,29 +198,25 @@ def _run(
         weights_stride=stride,
         **{name: a.ctypes.data for name, a in arrays.items() if a is not None},
     )
-    problem.axis, problem.parts = _cut(problem, cell.gates, _threads(xp))
+    problem.axis, problem.parts = _cut(problem, cell.gates, xp.threads)
     address = ctypes.byref(problem)
 
     def work(part, needed=arrays):  # by a thread that Ctrl-C here does not end
         function(address, _long(part))
 
-    _share(
-        work,
-        problem.parts,
-        xp,
-        stop=lambda: arrived.__setitem__(1, 1),
-    )
+    xp.share(work, problem.parts, stop=lambda: arrived.__setitem__(1, 1))
 
 
 def unroll(cell, params, x, state, mask, keep, *, xp):
     """As `recurrence.unroll`."""
+    xp = _ground(xp)
     *lead, batch, size = state[0].shape
     lead, gru = tuple(lead), type(cell) is GRU
     *_, steps, _, features = x.shape
     hidden, gates = (*lead, steps, batch, size), (*lead, steps, batch, cell.gates * size)
     matrices = [params[name] for name in ("b", "W", "U")]
     dtype = np.result_type(x, *matrices, *state)
-    weights, stride = _packed(cell, matrices, dtype, False, lead, xp)
+    weights, stride = _packed(cell, matrices, dtype, False, lead, xp=xp)
     kept = [xp.empty((*lead, steps + 1, batch, size), dtype=dtype) for _ in range(cell.states)]
     for array, first in zip(kept, state, strict=False):
         array[..., 0, :, :] = first
@@ -272,10 +254,11 @@ def _options(mask, keep, hidden, dtype):
 
 def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
     """As `recurrence.unroll_backward`."""
+    xp = _ground(xp)
     *lead, _, batch, size = hidden = dy.shape
     gates, dtype = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
     memo = Memo(*(a if a is None else a.astype(dtype, copy=False) for a in memo))
-    weights, stride = _packed(cell, [params["U"]], dtype, True, tuple(lead), xp)
+    weights, stride = _packed(cell, [params["U"]], dtype, True, tuple(lead), xp=xp)
     dp = xp.empty(gates, dtype=dtype)
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
     before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]

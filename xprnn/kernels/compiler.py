@@ -5,6 +5,7 @@ it makes is kept in the user's cache, under a name that changes with the source,
 compiler and the processor.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -120,12 +121,14 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
 
 
 def _load(library: Path, command: tuple[str, ...]) -> ctypes.CDLL:
-    """Load a library; compile it first if it is not there."""
-    if not library.exists():
-        fresh = library.with_name(f"{library.stem}-{os.getpid()}-{threading.get_ident()}.tmp")
-        try:
-            _run((*command, "-o", str(fresh)))
-            os.replace(fresh, library)  # whole or not at all, whoever else compiles it too
-        finally:
-            fresh.unlink(missing_ok=True)
+    """Load a library; compile it first if it is not there, or is damaged."""
+    if library.exists():
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL(str(library))
+    fresh = library.with_name(f"{library.stem}-{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        _run((*command, "-o", str(fresh)))
+        os.replace(fresh, library)  # whole or not at all, whoever else compiles it too
+    finally:
+        fresh.unlink(missing_ok=True)
     return ctypes.CDLL(str(library))

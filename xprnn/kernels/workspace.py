@@ -100,7 +100,7 @@ def _can_share() -> bool:
 
 def thread_count() -> int:
     """Return how many threads may compute: ``OMP_NUM_THREADS``, or the processors."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # of the outer level
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
     else:
@@ -155,8 +155,9 @@ class Workspace:
             # the list's and the one of the call.
             if sys.getrefcount(self.blocks[i]) == 2:
                 return self.blocks[i]
-        block = np.empty(size, np.uint8)
-        self.blocks.insert(first, block)
+        step = 1 << max(size.bit_length() - 4, 0)  # room for arrays that are a bit larger
+        block = np.empty(-(-size // step) * step, np.uint8)
+        bisect.insort(self.blocks, block, key=len)
         return block
 
     def once(self, key: Any, arrays: list[Array], make: Callable[[], Any]) -> Any:
@@ -197,18 +198,30 @@ class Workspace:
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Return a b."""
-        if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+        if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
             return np.matmul(a, b)
-        (rows, inner), columns = a.shape, b.shape[1]
+        inner, columns = b.shape[-2:]
         if inner == 1:
             return self._pointwise(np.multiply, a, b)
-        out = self._result((rows, columns), a, b)
-        parts = self.threads if rows * inner * columns >= SHARED else 1
-        cuts = self._cuts(max(rows, columns), parts)
-        if rows >= columns:
-            self.share(lambda i: np.matmul(a[cuts[i]], b, out=out[cuts[i]]), parts)
+        models = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        out = self._result((*models, a.shape[-2], columns), a, b)
+        if models:
+            a, b = (np.broadcast_to(f, (*models, *f.shape[-2:])) for f in (a, b))
+        parts = self.threads if inner * out.size >= SHARED else 1
+        if models or len(out) >= columns:
+            cuts = self._cuts(len(out), parts)
         else:
-            self.share(lambda i: np.matmul(a, b[:, cuts[i]], out=out[:, cuts[i]]), parts)
+            cuts = self._cuts(columns, parts)
+
+        def work(i):
+            if models:
+                np.matmul(a[cuts[i]], b[cuts[i]], out=out[cuts[i]])
+            elif len(out) >= columns:
+                np.matmul(a[cuts[i]], b, out=out[cuts[i]])
+            else:
+                np.matmul(a, b[:, cuts[i]], out=out[:, cuts[i]])
+
+        self.share(work, parts)
         return out
 
     def _cuts(self, count: int, parts: int) -> list[slice]:

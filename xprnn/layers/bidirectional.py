@@ -78,7 +78,7 @@ class Bidirectional:
             y = u + w if self.merge == "sum" else (u + w) / 2
         return y, (ahead, back), (u, w, u_cache, w_cache)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         u, w, u_cache, w_cache = cache
         if self.merge == "concat":
@@ -88,11 +88,15 @@ class Bidirectional:
             du, dw = dy * w, dy * u
         else:
             du = dw = dy if self.merge == "sum" else dy / 2
-        ahead, dx, dahead = self.layer.backward(params[0], du, dstate[0], u_cache, xp=xp)
-        back, reverse, dback = self.layer.backward(
-            params[1], xp.flip(dw, axis=-3), dstate[1], w_cache, xp=xp
+        ahead, dx, dahead = self.layer.backward(
+            params[0], du, dstate[0], u_cache, input_grad=input_grad, xp=xp
         )
-        return (ahead, back), dx + xp.flip(reverse, axis=-3), (dahead, dback)
+        back, reverse, dback = self.layer.backward(
+            params[1], xp.flip(dw, axis=-3), dstate[1], w_cache, input_grad=input_grad, xp=xp
+        )
+        if input_grad:
+            dx = dx + xp.flip(reverse, axis=-3)
+        return (ahead, back), dx, (dahead, dback)
 
     def states(self, cache, *, xp):
         """Return h of the forward and of the backward one, both in the order of time."""

@@ -46,7 +46,7 @@ class Extend:
         zero = xp.zeros_like(first)
         return xp.concat([first] + [zero] * (self.steps - 1), axis=-3), (), (x.shape, mask)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Return dy(1), 0, …, 0."""
         shape, mask = cache
         first = dy[..., :1, :, :]
@@ -110,7 +110,7 @@ class Feedback:
             cache.append(c)
         return xp.concat(y[1:], axis=-3), state, (cache, x.shape[-3], mask)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Run back through the steps, each one's input gradient on the output before."""
         caches, steps, mask = cache
         grads = tree.map(xp.zeros_like, params)
@@ -203,19 +203,25 @@ class EncoderDecoder:
         )
         return y, end, (unused.shape, start, end, seen, final, read, picked, wrote)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Back through the writing, then through the reading."""
         shape, start, end, seen, final, read, picked, wrote = cache
         nothing = tree.map(xp.zeros_like, final)
-        decoder, dlast, dstart = self.decoder.backward(params["decoder"], dy, nothing, wrote, xp=xp)
+        decoder, dlast, dstart = self.decoder.backward(
+            params["decoder"], dy, nothing, wrote, input_grad=input_grad, xp=xp
+        )
         given = tree.flatten(dstart)
         handed = [given[name] for name in tree.flatten(start)]
         dend = tree.unflatten(dict(zip(tree.flatten(end), handed, strict=True)), end)
         dend = tree.map(lambda a, b: a + b, dend, dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=dy.device)
-        encoder, dx, dstate = self.encoder.backward(params["encoder"], dy, dend, read, xp=xp)
-        _, more, _ = _LAST.backward((), dlast, tree.map(xp.zeros_like, seen), picked, xp=xp)
-        return {"encoder": encoder, "decoder": decoder}, dx + more, dstate
+        encoder, dx, dstate = self.encoder.backward(
+            params["encoder"], dy, dend, read, input_grad=input_grad, xp=xp
+        )
+        if input_grad:
+            _, more, _ = _LAST.backward((), dlast, tree.map(xp.zeros_like, seen), picked, xp=xp)
+            dx = dx + more
+        return {"encoder": encoder, "decoder": decoder}, dx, dstate
 
     def states(self, cache, *, xp):
         """Return the hidden states of the encoder, then of the decoder."""

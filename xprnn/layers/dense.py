@@ -65,11 +65,11 @@ class Dense:
         y = masking.valid(affine.forward(params, x, xp=xp), mask, xp=xp)
         return y, (), (x, mask)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         x, mask = cache
         dy = masking.valid(dy, mask, xp=xp)
-        grads, dx = affine.backward(params, dy, x, xp=xp)
+        grads, dx = affine.backward(params, dy, x, input_grad=input_grad, xp=xp)
         return grads, dx, ()
 
     def states(self, cache, *, xp):

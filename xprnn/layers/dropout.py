@@ -57,7 +57,7 @@ class Dropout:
         keep = noise.every_step(x, self.rate)
         return keep * x, (), (keep, mask)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         keep, mask = cache
         dy = masking.valid(dy, mask, xp=xp)

@@ -63,7 +63,7 @@ class LayerNorm:
         y = params["g"][..., None, :, :] * n + params["b"][..., None, :, :]
         return masking.valid(y, mask, xp=xp), (), (x.shape, n, s, mask)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         shape, n, s, mask = cache
         dy = masking.valid(dy, mask, xp=xp)

@@ -90,7 +90,7 @@ class Pool:
         total = xp.sum(counts, axis=-3)
         return y, (y[..., 0, :, :], total), (w, value, y, total, mask)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         w, value, y, total, mask = cache
         dvalue, dcount = dstate

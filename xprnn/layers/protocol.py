@@ -48,9 +48,19 @@ class Layer(Protocol):
         """Return the output, the last state and what `backward` needs."""
 
     def backward(
-        self, params: Tree, dy: Array, dstate: Tree, cache: Any, *, xp: Namespace
-    ) -> tuple[Tree, Array, Tree]:
-        """Return the gradients of the parameters, of x and of the first state."""
+        self,
+        params: Tree,
+        dy: Array,
+        dstate: Tree,
+        cache: Any,
+        *,
+        input_grad: bool = True,
+        xp: Namespace,
+    ) -> tuple[Tree, Array | None, Tree]:
+        """Return the gradients of the parameters, of x and of the first state.
+
+        Without `input_grad` that of x may be left out, as None.
+        """
 
     def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
         """Return h(1) … h(T), (..., T, B, H), of each recurrent layer inside."""

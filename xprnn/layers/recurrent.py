@@ -119,12 +119,14 @@ class Recurrent:
         )
         return y, end[: self.cell.states], (cache, begins)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Back-propagate through time."""
         cache, begins = cache
         own = cells.blocks(params["v"], self._weights) if self._weights else []
         dstate = (*dstate, *(xp.zeros_like(v) for v in own))
-        grads, dx, dstate = recurrence.backward(self.cell, params, dy, dstate, cache, xp=xp)
+        grads, dx, dstate = recurrence.backward(
+            self.cell, params, dy, dstate, cache, input_grad=input_grad, xp=xp
+        )
         dstate, dv = dstate[: self.cell.states], dstate[self.cell.states :]
         if own:
             grads["v"] = xp.concat(list(dv), axis=-1)

@@ -81,11 +81,14 @@ class Stack:
                 mask, noise = None, None if noise is None else noise.restarted()
         return x, tuple(end), tuple(cache)
 
-    def backward(self, params, dy, dstate, cache, *, xp):
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Run the layers last to first."""
         grads, start = [], []
-        for layer, p, d, c in reversed(list(zip(self.layers, params, dstate, cache, strict=True))):
-            g, dy, d = layer.backward(p, dy, d, c, xp=xp)
+        for i in reversed(range(len(self.layers))):
+            wanted = input_grad or i > 0
+            g, dy, d = self.layers[i].backward(
+                params[i], dy, dstate[i], cache[i], input_grad=wanted, xp=xp
+            )
             grads.append(g)
             start.append(d)
         return tuple(grads[::-1]), dy, tuple(start[::-1])

@@ -28,9 +28,9 @@ def train(
     with progress_bar(progress, epochs) as report:
         try:
             while position.epoch < epochs and history.ended == "running":
-                after, numbers = run.epoch(position)
+                after, measured = run.epoch(position)
                 began, now = now, time.perf_counter()
-                history.append(numbers, run.rate(after), now - began, xp=run.xp)
+                history.append(measured, now - began)
                 position = after
                 if watch.due():
                     report(position.epoch, watch.look(position))

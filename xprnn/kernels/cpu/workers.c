@@ -19,7 +19,11 @@ typedef struct {
 
 static double now(void) {
     struct timespec t;
+#ifdef CLOCK_MONOTONIC
+    clock_gettime(CLOCK_MONOTONIC, &t);
+#else
     timespec_get(&t, TIME_UTC);
+#endif
     return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
