@@ -171,7 +171,7 @@ def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, 
     starts, outputs, caches = [], [], []
     with kernels.unchanged(xp):
         for part in parts:
-            starts.append(state)
+            starts.append(state if again else None)
             y_hat, state, cache = forward(part, state)
             outputs.append(y_hat)
             caches.append(None if again else cache)
