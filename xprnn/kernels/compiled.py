@@ -85,7 +85,7 @@ def _written(cell: Cell) -> bool:
 def unavailable() -> str | None:
     """Return why there are no compiled loops; None if there are."""
     try:
-        _library(Elman(), np.dtype(float))
+        _library(Elman, np.dtype(float))
     except NoCompilerError as error:
         return str(error)
     except UnbuildableError as error:
@@ -99,10 +99,20 @@ def unavailable() -> str | None:
     return None
 
 
-def _library(cell: Cell, dtype: Any) -> Any:
+def _library(cell: Any, dtype: Any) -> Any:
     """Return the compiled loops of a cell."""
-    library = build(SOURCE, CELL=cell.gates, REAL=8 * dtype.itemsize)
+    return _loops(SOURCE, cell.gates, dtype)
+
+
+@functools.cache
+def _loops(source: Path, gates: int, dtype: Any) -> Any:
+    """Return the compiled loops of cells with so many gates."""
+    library = build(source, CELL=gates, REAL=8 * dtype.itemsize)
     library.panel_count.restype = library.panel_width.restype = _long
+    library.panel_count.argtypes = _long, ctypes.c_int
+    array = ctypes.c_void_p
+    library.pack.argtypes = _long, array, array, array, _long, _long, array, _long, _long
+    library.forward.argtypes = library.backward.argtypes = ctypes.POINTER(Problem), _long
     return library
 
 
@@ -118,49 +128,37 @@ def _dense(a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     return np.ascontiguousarray(a, dtype=dtype)
 
 
-def _packed(cell: Cell, parts: list[Array], *how: Any, xp: Workspace) -> tuple[Array, int]:
+def _address(a: Array) -> int:
+    """Return where the first number of an array is."""
+    return a.__array_interface__["data"][0]  # quicker than a.ctypes.data
+
+
+def _packed(cell: Cell, matrices: list[Array], *how: Any, xp: Workspace) -> tuple[Array, int]:
     """As `_pack`, once while the weights don't change."""
-    return xp.once(how, parts, lambda: _pack(cell, parts, *how, xp=xp))
+    return xp.once(how, matrices, lambda: _pack(cell, matrices, *how, xp=xp))
 
 
 def _pack(
-    cell: Cell,
-    parts: list[Array],
-    dtype: Any,
-    transposed: bool,
-    lead: tuple[int, ...],
-    *,
-    xp: Workspace,
+    cell: Cell, matrices: list[Array], dtype: Any, lead: tuple[int, ...], *, xp: Workspace
 ) -> tuple[Array, int]:
-    """Return b, W and U, or the transpose of U, as panels, and how far apart two models' are."""
-    last = parts[-1]
-    library, size = _library(cell, dtype), last.shape[-2]
-    counts = [a.shape[-1] if transposed else a.shape[-2] for a in parts]
-    panels, width = library.panel_count(_long(size), transposed), library.panel_width()
-    shared = all(len(a.shape) == 2 for a in parts)
-    models = 1 if shared else math.prod(lead)
-    packed = xp.empty((models, panels, sum(counts), width), dtype=dtype)
-    stride, threads = sum(counts) * width, xp.threads if last.size >= PACKED else 1
-    row = 0
-    for array, count in zip(parts, counts, strict=True):
-        matrices = _dense(array, ((models,) if shared else lead) + array.shape[-2:], dtype)
-        for matrix, place in zip(matrices.reshape(models, -1), packed, strict=True):
-            pack = functools.partial(
-                library.pack,
-                ctypes.c_void_p(matrix.ctypes.data),
-                _long(count),
-                ctypes.c_void_p(place[:, row:].ctypes.data),
-                _long(stride),
-                _long(size),
-                transposed,
-            )
+    """Return b, W and U, or U alone and transposed, as panels; and how far two models are apart."""
+    library, (size, columns) = _library(cell, dtype), matrices[-1].shape[-2:]
+    if all(a.ndim == 2 for a in matrices):
+        lead = ()
+    *others, U = [_dense(a, (*lead, *a.shape[-2:]), dtype) for a in matrices]
+    b, W = others or (None, None)
+    inputs, rows = (0, columns) if W is None else (W.shape[-2], 1 + W.shape[-2] + size)
+    models, panels = math.prod(lead), library.panel_count(size, W is None)
+    packed = xp.empty((models, panels, rows, library.panel_width()), dtype=dtype)
+    addresses = [None if a is None else _address(a) for a in (b, W, U)]
+    threads = xp.threads if size * columns >= PACKED else 1
+    sizes = inputs, size, _address(packed), threads
 
-            def work(part, pack=pack, needed=(matrix, packed)):
-                pack(_long(part), _long(threads))
+    def work(part, needed=(b, W, U, packed)):  # by a thread that Ctrl-C here does not end
+        library.pack(models, *addresses, *sizes, part)
 
-            xp.share(work, threads)
-        row += count
-    return packed, 0 if shared else panels * stride
+    xp.share(work, threads)
+    return packed, packed[0].size if lead else 0
 
 
 def _cut(problem: Problem, gates: int, threads: int) -> tuple[int, int]:
@@ -196,13 +194,13 @@ def _run(
         inputs=0 if x is None else x.shape[-1],
         activation=ACTIVATIONS.index(cell.activation),
         weights_stride=stride,
-        **{name: a.ctypes.data for name, a in arrays.items() if a is not None},
+        **{name: _address(a) for name, a in arrays.items() if a is not None},
     )
     problem.axis, problem.parts = _cut(problem, cell.gates, xp.threads)
     address = ctypes.byref(problem)
 
     def work(part, needed=arrays):  # by a thread that Ctrl-C here does not end
-        function(address, _long(part))
+        function(address, part)
 
     xp.share(work, problem.parts, stop=lambda: arrived.__setitem__(1, 1))
 
@@ -216,7 +214,7 @@ def unroll(cell, params, x, state, mask, keep, *, xp):
     hidden, gates = (*lead, steps, batch, size), (*lead, steps, batch, cell.gates * size)
     matrices = [params[name] for name in ("b", "W", "U")]
     dtype = np.result_type(x, *matrices, *state)
-    weights, stride = _packed(cell, matrices, dtype, False, lead, xp=xp)
+    weights, stride = _packed(cell, matrices, dtype, lead, xp=xp)
     kept = [xp.empty((*lead, steps + 1, batch, size), dtype=dtype) for _ in range(cell.states)]
     for array, first in zip(kept, state, strict=False):
         array[..., 0, :, :] = first
@@ -258,7 +256,7 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
     *lead, _, batch, size = hidden = dy.shape
     gates, dtype = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
     memo = Memo(*(a if a is None else a.astype(dtype, copy=False) for a in memo))
-    weights, stride = _packed(cell, [params["U"]], dtype, True, tuple(lead), xp=xp)
+    weights, stride = _packed(cell, [params["U"]], dtype, tuple(lead), xp=xp)
     dp = xp.empty(gates, dtype=dtype)
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
     before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]

@@ -203,7 +203,7 @@ class Workspace:
         inner, columns = b.shape[-2:]
         if inner == 1:
             return self._pointwise(np.multiply, a, b)
-        models = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        models = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
         out = self._result((*models, a.shape[-2], columns), a, b)
         if models:
             a, b = (np.broadcast_to(f, (*models, *f.shape[-2:])) for f in (a, b))

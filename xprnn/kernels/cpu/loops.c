@@ -165,25 +165,42 @@ static range share(ptrdiff_t count, ptrdiff_t part, ptrdiff_t parts) {
 /* Lay out a matrix (count, G·H), or the transpose of one (H, count), as rows of panels, which
    are `stride` apart: all that a tile multiplies, one after the other. A panel has every
    gate of its units; where there is no unit, it has 0. */
-void pack(const real *matrix, ptrdiff_t count, real *packed, ptrdiff_t stride, ptrdiff_t size,
-          int transposed, ptrdiff_t part, ptrdiff_t parts) {
+static void pack_one(const real *matrix, ptrdiff_t count, real *packed, ptrdiff_t stride,
+                     ptrdiff_t size, int transposed, range panel) {
     const ptrdiff_t groups = transposed ? VECTORS : GROUPS, width = VECTORS * LANES;
-    const range mine = share(panels(size, groups), part, parts);
-    for (ptrdiff_t j = mine.begin; j < mine.end; j++)
+    for (ptrdiff_t j = panel.begin; j < panel.end; j++)
         for (ptrdiff_t vector = 0; vector < VECTORS; vector++) {
-            real *panel = packed + j * stride + vector * LANES;
+            real *to = packed + j * stride + vector * LANES;
             ptrdiff_t gate = transposed ? 0 : vector / GROUPS;
             ptrdiff_t unit = (j * groups + vector % groups) * LANES, n = size - unit;
             if (transposed)
                 for (ptrdiff_t k = 0; k < count; k++)
                     for (ptrdiff_t lane = 0; lane < LANES; lane++)
-                        panel[k * width + lane] = lane < n ? matrix[(unit + lane) * count + k] : 0;
+                        to[k * width + lane] = lane < n ? matrix[(unit + lane) * count + k] : 0;
             else
                 for (ptrdiff_t k = 0; k < count; k++) {
                     const real *row = matrix + (k * GATES + gate) * size + unit;
-                    store(panel + k * width, n > 0 ? load(row, n) : (vec){0}, LANES);
+                    store(to + k * width, n > 0 ? load(row, n) : (vec){0}, LANES);
                 }
         }
+}
+
+/* b, W and U of some models, one below the other; where there is no b, the transpose of U. */
+void pack(ptrdiff_t models, const real *b, const real *W, const real *U, ptrdiff_t inputs,
+          ptrdiff_t size, real *packed, ptrdiff_t parts, ptrdiff_t part) {
+    const ptrdiff_t columns = GATES * size, all = panel_count(size, !b);
+    const ptrdiff_t rows = b ? 1 + inputs + size : columns, stride = rows * panel_width();
+    const range mine = share(all, part, parts);
+    for (ptrdiff_t m = 0; m < models; m++, packed += all * stride) {
+        if (!b) {
+            pack_one(U + m * size * columns, columns, packed, stride, size, 1, mine);
+            continue;
+        }
+        real *W_rows = packed + panel_width(), *U_rows = W_rows + inputs * panel_width();
+        pack_one(b + m * columns, 1, packed, stride, size, 0, mine);
+        pack_one(W + m * inputs * columns, inputs, W_rows, stride, size, 0, mine);
+        pack_one(U + m * size * columns, size, U_rows, stride, size, 0, mine);
+    }
 }
 
 /* Wait until all threads have arrived here `times` times, or the work is given up. */
