@@ -22,6 +22,17 @@ import xprnn
 from xprnn import interop, kernels, losses, objective, optimizers, tree
 from xprnn.layers import Dense, Recurrent, Stack
 
+CASES = (
+    (200, 1, 1, 500, 1),
+    (200, 1, 1, 800, 1),
+    (1000, 1, 1, 32, 1),
+    (100, 32, 8, 64, 1),
+    (100, 64, 16, 128, 4),
+    (50, 256, 32, 256, 10),
+    (512, 32, 64, 512, 64),
+)
+"""T, B, F, H, O: steps, sequences, features, hidden units, outputs."""
+
 GATES = {"elman": 1, "lstm": 4, "gru": 3}
 
 RATE = 1e-3

@@ -57,19 +57,10 @@ from pathlib import Path
 import _peers
 import numpy as np
 from _common import THREADS, add_output, canvas, machine, parser, save, spread, table, write
-from _peers import GATES, LIBRARIES, PRODUCT, Problem
+from _peers import CASES, GATES, LIBRARIES, PRODUCT, Problem
 
 from xprnn.kernels.compiler import UnbuildableError, compiler
 
-CASES = (
-    (200, 1, 1, 500, 1),
-    (200, 1, 1, 800, 1),
-    (1000, 1, 1, 32, 1),
-    (100, 32, 8, 64, 1),
-    (100, 64, 16, 128, 4),
-    (50, 256, 32, 256, 10),
-    (512, 32, 64, 512, 64),
-)
 QUICK_CASES = ((200, 1, 1, 500, 1), (1000, 1, 1, 32, 1), (100, 32, 8, 64, 1))
 OVERHEAD_CASE = (100, 32, 8, 64, 1)
 DTYPES = ("float32", "float64")

@@ -16,32 +16,20 @@ import time
 
 import numpy as np
 from _common import add_output, machine, parser, table, write
+from _peers import CASES, Problem
 
-from xprnn import kernels, losses, tree, value_and_grad
-from xprnn.layers import Dense, Recurrent, Stack
+from xprnn import kernels, losses, value_and_grad
 
-CASES = (
-    (5, 1, 1, 4, 1),
-    (1000, 1, 1, 32, 1),
-    (100, 32, 8, 64, 1),
-    (200, 1, 1, 500, 1),
-    (200, 1, 1, 800, 1),
-    (100, 64, 16, 128, 4),
-    (50, 256, 32, 256, 10),
-    (512, 32, 64, 512, 64),
-)
-QUICK = 3
+SMALL = (5, 1, 1, 4, 1)
+QUICK = (SMALL, (1000, 1, 1, 32, 1), (100, 32, 8, 64, 1))
 TURNS, SECONDS = 3, 0.15
 
 
 def step(case, cell, dtype):
     """Return a function that takes a gradient in a workspace."""
-    T, B, F, H, O = case  # noqa: E741
-    rng = np.random.default_rng(0)
-    network = Stack((Recurrent(H, cell, recurrent_initializer="glorot_uniform"), Dense(O)))
-    params = tree.map(lambda a: a.astype(dtype), network.init(rng, F)[0])
-    x, y = (rng.standard_normal((T, B, n)).astype(dtype) for n in (F, O))
-    return lambda xp: value_and_grad(network, losses.MSE(), params, x, y, None, None, xp=xp)
+    problem, loss = Problem(*case, cell, dtype), losses.MSE()
+    (x, y), params, network = problem.data(), problem.weights(), problem.network
+    return lambda xp: value_and_grad(network, loss, params, x, y, None, None, xp=xp)
 
 
 def turn(gradient, loop):
@@ -82,7 +70,7 @@ def main():
     print(kernels.status())
     rows = [
         measure(case, cell, dtype, 2 if options.quick else TURNS)
-        for case in (CASES[:QUICK] if options.quick else CASES)
+        for case in (QUICK if options.quick else (SMALL, *CASES))
         for cell in ("elman", "lstm", "gru")
         for dtype in ("float32", "float64")
     ]
