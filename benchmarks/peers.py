@@ -24,12 +24,13 @@ compared; its gradients can't be, for they are wrong (see there), but they take 
 of right ones. It is no peer: "fastest peer" is the faster of torch and JAX.
 
 Each library runs in a process of its own, with the same number of threads on the same
-cores. They go by turns, with a pause after each in which its threads go to sleep; a
-process that waits for its turn reads from a pipe. A turn begins with calls that don't
-count, for 0.03 seconds; one of more than 0.2 seconds counts all the same. How many cores
-other processes had meanwhile is printed at the end: if that is not near 0, don't believe
-the figures. On a shared core, threads that wait for one another hold each other up, and
-torch's many times more than others.
+cores. They go by turns, with a pause after each in which its threads go to sleep (those of
+NumPy's BLAS, in the large product and the lecture's algorithm, spin for a little longer,
+which can only slow xprnn); a process that waits for its turn reads from a pipe. A turn
+begins with calls that don't count, for 0.03 seconds; one of more than 0.2 seconds counts
+all the same. How many cores other processes had meanwhile is printed at the end: if that
+is not near 0, don't believe the figures. On a shared core, threads that wait for one
+another hold each other up, and torch's many times more than others.
 
 The floor of a case is what its products of matrices would take at the rate of a large
 product, 4096×512 by 512×2048, measured by turns with the rest. With one sequence it is

@@ -1,6 +1,7 @@
 """The loops in C, the workspace they run in and its threads, held to the reference and to NumPy."""
 
 import contextlib
+import ctypes
 import functools
 import importlib
 import importlib.util
@@ -71,7 +72,7 @@ def workspaces(loops):
 @pytest.fixture
 def shared_early(monkeypatch):
     """Share out loops of any size; return the axes along which that was done."""
-    for name in ("SHARED", "APART", "PACKED"):
+    for name in ("LOOP", "APART", "PACKED"):
         monkeypatch.setattr(compiled, name, 1)
     cut, seen = compiled._cut, []
 
@@ -427,7 +428,9 @@ def test_what_memory_held_before_makes_no_difference(
     for xp in workspaces[:2]:
 
         def spoil(xp=xp):
-            free = [i for i in range(len(xp.blocks)) if sys.getrefcount(xp.blocks[i]) == 2]
+            free = [
+                i for i in range(len(xp.blocks)) if sys.getrefcount(xp.blocks[i]) == ground.UNUSED
+            ]
             for i in free:
                 xp.blocks[i][:] = 0xFF
             return len(free)
@@ -477,6 +480,31 @@ def test_after_the_first_epoch_no_memory_is_asked_for(cell, pieces, lead, loops,
             assert [block.nbytes for block in xp.blocks] == sizes
 
 
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_a_model_that_is_applied_needs_memory_for_pieces_only(cell, loops):
+    network, rng = network_of(cell), np.random.default_rng(0)
+    x = rng.standard_normal((10 * T, B, 1)).astype("float32")
+    params = tree.map(lambda a: a.astype("float32"), network.init(rng, 1)[0])
+    with kernels.workspace(np) as xp:
+        tracemalloc.start()
+        apply(network, params, x, None, None, xp=xp)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 10 * UNIT  # of all steps, h alone
+
+
+@pytest.mark.parametrize("sizes", [(0, 3), (3, 0)])
+def test_no_steps_or_no_sequences_are_refused(sizes):
+    network, x = network_of("lstm"), np.ones((*sizes, 1))
+    params, _ = network.init(np.random.default_rng(0), 1)
+    for call in (
+        lambda: apply(network, params, x, None, None, xp=np),
+        lambda: value_and_grad(network, losses.MSE(), params, x, x, None, None, xp=np),
+    ):
+        with pytest.raises(ValueError, match="x must have at least one step and one sequence"):
+            call()
+
+
 # Products and sums
 
 SMALL = st.integers(0, 12)
@@ -504,9 +532,7 @@ def all_shared(monkeypatch, kept):
 def test_a_product_is_numpys(sizes, layouts, dtypes, seed, workspaces, all_shared):
     rng, (rows, inner, columns) = np.random.default_rng(seed), sizes
     a, b = rng.standard_normal((rows, inner)), rng.standard_normal((inner, columns))
-    a, b = (
-        LAYOUTS[f](m).astype(t, order="K") for f, m, t in zip(layouts, (a, b), dtypes, strict=True)
-    )
+    a, b = (LAYOUTS[f](m.astype(t)) for f, m, t in zip(layouts, (a, b), dtypes, strict=True))
     expected = np.matmul(a, b)
     for xp in workspaces:
         found = xp.matmul(a, b)
@@ -692,9 +718,10 @@ def test_threads_end_with_their_workers(loops):
 
 def test_what_was_shared_is_not_held(workers):
     """Memory is free again as soon as the work is done."""
-    two, block = workers(1), np.zeros(3)
-    two.share(functools.partial(lambda part, a: None, a=block), 2)
-    assert sys.getrefcount(block) == 2
+    two, held = workers(1), [np.zeros(3)]
+    before = sys.getrefcount(held[0])
+    two.share(functools.partial(lambda part, a: None, a=held[0]), 2)
+    assert sys.getrefcount(held[0]) == before
 
 
 def test_what_an_interrupt_left_undone_is_done_once_and_first(workers, monkeypatch):
@@ -736,7 +763,7 @@ from xprnn.kernels import compiled, workers
 ground = importlib.import_module("xprnn.kernels.workspace")
 ground._can_share = lambda: True
 ground.BLAS = types.SimpleNamespace(hold=lambda: True, release=lambda: None)
-compiled.SHARED = 1
+compiled.LOOP = 1
 
 def interrupts(number):
     count = itertools.count()
@@ -926,6 +953,48 @@ def test_blas_has_its_own_threads_for_the_references_loop(blas, loops):
     assert seen == [{3}]
 
 
+def test_a_layer_with_the_references_loop_beside_one_with_ours(blas, loops, monkeypatch):
+    network, rng = Stack((Recurrent(9, Elman("elu")), Recurrent(9))), np.random.default_rng(0)
+    params, x = network.init(rng, 2)[0], rng.standard_normal((7, 5, 2))
+
+    def found(xp):
+        y, end, cache = network.forward(params, x, None, None, xp=xp)
+        grads, *_ = network.backward(params, y, end, cache, xp=xp)
+        return tree.flatten({"y": y, "grads": grads})
+
+    with kernels.workspace(np) as xp:
+        mixed = found(xp)
+        assert blas() == {3}
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+    assert_close(mixed, found(np), 1e-12)
+
+
+def test_an_interrupt_while_a_workspace_ends_leaves_blas_its_threads(blas, loops, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    own = kernels.Workspace(2)
+    own.share(lambda part: None, own.threads)
+    workers = own._workers
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            own.close()
+    workers.close()
+    assert blas() == {3}
+    assert threads_of_a_workspace() == 2
+
+
+def test_the_status_advises_only_what_helps(blas, loops, fresh, monkeypatch):
+    assert "pip install" not in kernels.status()
+    with kernels.workspace(np), ThreadPoolExecutor(1) as pool:
+        said = pool.submit(kernels.status).result(timeout=TIMEOUT)
+        assert "1 thread(s)" in said
+        assert "pip install" not in said
+    monkeypatch.setattr(ground.Blas, "threads", None)
+    assert "pip install threadpoolctl" in kernels.status()
+
+
 def test_without_threadpoolctl_there_is_one_thread(blas, loops, fresh, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
@@ -1017,6 +1086,18 @@ def test_other_dtypes_and_namespaces_have_the_reference(place, loops):
         assert kernels.lookup(Elman(), np, SHAPES, dtype) is recurrence.REFERENCE
     found = kernels.lookup(Elman(), place.xp, SHAPES, place.xp.float64)
     assert (found is compiled.COMPILED) == (place.backend.name == "numpy")
+
+
+@pytest.mark.parametrize("where", ["x", "W", "U", "b", "state"])
+def test_one_wider_array_has_the_reference(where, loops):
+    """The loops would read it as what it is not."""
+    layer, rng = Recurrent(5), np.random.default_rng(0)
+    arrays = {"x": rng.standard_normal((3, 2, 4)), "state": np.ones((2, 5))} | layer.init(rng, 4)[0]
+    arrays[where] = arrays[where].astype(np.longdouble)
+    x, state = arrays.pop("x"), arrays.pop("state")
+    y, _, cache = layer.forward(arrays, x, (state,), None, xp=np)
+    assert cache[0].unroll is recurrence.REFERENCE
+    assert y.dtype == np.longdouble
 
 
 @pytest.fixture
@@ -1141,6 +1222,38 @@ def test_without_a_cache_the_loops_run_all_the_same(compilations, fresh, monkeyp
     fresh()
     assert_close(run(draw(0, LSTM())), expected, 1e-12)
     assert list(temporary.iterdir()) == []
+
+
+def test_with_a_cache_that_cannot_be_written_the_loops_run_all_the_same(
+    compilations, fresh, monkeypatch, tmp_path
+):
+    touch, refused = Path.touch, []
+
+    def guarded(self, *args, **options):
+        if self.is_relative_to(tmp_path / "cache"):
+            refused.append(self)
+            raise PermissionError(f"{self} can't be written")
+        return touch(self, *args, **options)
+
+    monkeypatch.setattr(Path, "touch", guarded)
+    expected = run(draw(0, LSTM()), recurrence.REFERENCE)
+    assert_close(run(draw(0, LSTM())), expected, 1e-12)
+    assert refused
+    assert libraries(tmp_path) == []
+
+
+def test_a_library_that_cannot_be_loaded_is_told_of(compilations, fresh, monkeypatch):
+    """As where nothing may be executed from a folder that can be written; the reference runs."""
+
+    def refused(name):
+        raise OSError(f"{name}: failed to map segment from shared object")
+
+    monkeypatch.setattr(ctypes, "CDLL", refused)
+    with pytest.warns(RuntimeWarning, match="can't be loaded"):
+        assert kernels.lookup(Elman(), np, SHAPES, np.float64) is recurrence.REFERENCE
+    with kernels.workspace(np) as xp:
+        assert xp.threads == 1
+    example()
 
 
 def test_without_a_home_the_loops_run_all_the_same(compilations, monkeypatch, tmp_path):

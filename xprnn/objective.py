@@ -69,6 +69,11 @@ def apply(
 
 def _piece(network: Layer, params: Tree, x: Array, xp: Namespace) -> int:
     """Return how many steps to compute at a time."""
+    if not all(x.shape[-3:-1]):
+        raise ValueError(
+            "x must have at least one step and one sequence, "
+            f"got {tuple(x.shape)} as (..., T, B, F)"
+        )
     if network.time == "whole":
         return x.shape[-3]
     return kernels.piece(x, tree.leaves(params), xp=xp)
@@ -144,9 +149,8 @@ def value_and_grad(
         check_cuttable(network, "checkpoint_every")
     args = network, loss, params, x, y, state, mask, noise
     with kernels.workspace(xp) as xp:
-        if checkpoint_every is not None:
-            return _in_pieces(*args, checkpoint_every, again=True, xp=xp)
-        return _in_pieces(*args, _piece(network, params, x, xp), again=False, xp=xp)
+        size = checkpoint_every or _piece(network, params, x, xp)
+        return _in_pieces(*args, size, again=checkpoint_every is not None, xp=xp)
 
 
 def check_cuttable(network: Layer, argument: str) -> None:

@@ -16,7 +16,7 @@ from xprnn._typing import Namespace
 from xprnn.cells import Cell
 from xprnn.kernels import compiled
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.workspace import Workspace, piece, thread_count, unchanged, workspace
+from xprnn.kernels.workspace import BLAS, Workspace, piece, thread_count, unchanged, workspace
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "workspace",
 ]
 
+MISSING = "; for more, pip install threadpoolctl"
+
 Supports = Callable[[Cell, Namespace, dict[str, tuple[int, ...]], object], bool]
 
 TWINS: dict[str, tuple[Supports, Unroll]] = {
@@ -42,7 +44,9 @@ TWINS: dict[str, tuple[Supports, Unroll]] = {
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
     """Return the first loop that supports the case; the reference supports every one.
 
-    With ``XPRNN_KERNELS=reference`` in the environment it is always the reference.
+    With ``XPRNN_KERNELS=reference`` in the environment it is always the reference. A
+    workspace for which the reference is returned gives its threads back to BLAS, as each
+    step is then a product.
 
     Parameters
     ----------
@@ -51,6 +55,7 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     shapes : dict
         The shapes of ``"x"`` (..., T, B, F) and ``"U"`` (..., H, G·H).
     dtype : dtype
+        Of all numbers together, x, weights and states.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     fits = (twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))
     unroll = REFERENCE if _switched_off() else next(fits)
     if unroll is REFERENCE and isinstance(xp, Workspace):
-        xp.close()  # each of its steps is a product, for which BLAS has threads
+        xp.close()
     return unroll
 
 
@@ -96,5 +101,5 @@ def status() -> str:
         return f"compiled loops: none, {reason}"
     with workspace(np) as own:
         threads = own.threads
-    missing = "; for more, pip install threadpoolctl" if threads < thread_count() else ""
+    missing = "" if threads == thread_count() or BLAS.threads else MISSING
     return f"compiled loops: for NumPy, {threads} thread(s){missing}"

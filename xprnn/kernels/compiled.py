@@ -28,7 +28,7 @@ ACTIVATIONS = (
 )
 """Of the Elman cell, in the order of elman.h."""
 
-SHARED = 3_000_000
+LOOP = 3_000_000
 """Multiplications of a loop for which one more thread pays."""
 
 APART = 40_000
@@ -85,7 +85,7 @@ def _written(cell: Cell) -> bool:
 def unavailable() -> str | None:
     """Return why there are no compiled loops; None if there are."""
     try:
-        _library(Elman, np.dtype(float))
+        _library(Elman.gates, np.dtype(float))
     except NoCompilerError as error:
         return str(error)
     except UnbuildableError as error:
@@ -99,15 +99,10 @@ def unavailable() -> str | None:
     return None
 
 
-def _library(cell: Any, dtype: Any) -> Any:
-    """Return the compiled loops of a cell."""
-    return _loops(SOURCE, cell.gates, dtype)
-
-
 @functools.cache
-def _loops(source: Path, gates: int, dtype: Any) -> Any:
-    """Return the compiled loops of cells with so many gates."""
-    library = build(source, CELL=gates, REAL=8 * dtype.itemsize)
+def _library(gates: int, dtype: Any) -> Any:
+    """Return the compiled loops of the cell with so many gates."""
+    library = build(SOURCE, CELL=gates, REAL=8 * dtype.itemsize)
     library.panel_count.restype = library.panel_width.restype = _long
     library.panel_count.argtypes = _long, ctypes.c_int
     array = ctypes.c_void_p
@@ -142,7 +137,7 @@ def _pack(
     cell: Cell, matrices: list[Array], dtype: Any, lead: tuple[int, ...], *, xp: Workspace
 ) -> tuple[Array, int]:
     """Return b, W and U, or U alone and transposed, as panels; and how far two models are apart."""
-    library, (size, columns) = _library(cell, dtype), matrices[-1].shape[-2:]
+    library, (size, columns) = _library(cell.gates, dtype), matrices[-1].shape[-2:]
     if all(a.ndim == 2 for a in matrices):
         lead = ()
     *others, U = [_dense(a, (*lead, *a.shape[-2:]), dtype) for a in matrices]
@@ -158,14 +153,14 @@ def _pack(
         library.pack(models, *addresses, *sizes, part)
 
     xp.share(work, threads)
-    return packed, packed[0].size if lead else 0
+    return packed, math.prod(packed.shape[1:]) if lead else 0
 
 
 def _cut(problem: Problem, gates: int, threads: int) -> tuple[int, int]:
     """Return what is shared out, and among how many threads."""
     weights = gates * problem.size**2
     work = problem.models * problem.steps * problem.batch * weights
-    threads = min(threads, 1 + work // SHARED)
+    threads = min(threads, 1 + work // LOOP)
     if problem.models >= threads:
         return MODELS, threads
     if problem.batch >= 4 * threads:
@@ -236,7 +231,7 @@ def unroll(cell, params, x, state, mask, keep, *, xp):
     if keep is not None:
         arrays["seen"] = xp.empty((*lead, 2, batch, size), dtype=dtype)
         arrays["seen"][..., 0, :, :] = arrays["keep"] * state[0]
-    _run(_library(cell, dtype).forward, cell, hidden, stride, arrays, xp)
+    _run(_library(cell.gates, dtype).forward, cell, hidden, stride, arrays, xp)
     end = tuple(array[..., -1, :, :].copy() for array in kept)  # not all steps kept for one
     return h, None, (*end, *state[cell.states :]), memo
 
@@ -276,7 +271,7 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
         "dc": dc,
         **_options(mask, keep, hidden, dtype),
     }
-    _run(_library(cell, dtype).backward, cell, hidden, stride, arrays, xp)
+    _run(_library(cell.gates, dtype).backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:
         before.append(dstate[1] + xp.sum(dq[..., 2 * size :], axis=(-3, -2))[..., None, :])
     return dp, dq, tuple(before)

@@ -24,7 +24,8 @@ FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
 TUNED = (("-march=native",), ("-mcpu=native",), ())
 """For the processor that is there; which spelling a compiler takes, depends on both."""
 
-ON_PATH = ("cc", "gcc", "clang")
+ON_PATH = ("cc", "gcc", "clang") if os.name != "nt" else ("clang",)
+"""gcc does not align wide vectors on Windows."""
 
 
 class UnbuildableError(Exception):
@@ -45,7 +46,7 @@ def compiler() -> tuple[str, ...]:
         If there is none.
     """
     if asked := os.environ.get("CC"):
-        return tuple(shlex.split(asked))
+        return tuple(shlex.split(asked, posix=os.name != "nt"))
     if found := next(filter(None, map(shutil.which, ON_PATH)), None):
         return (found,)
     if importlib.util.find_spec("ziglang"):
@@ -113,11 +114,11 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
     except (OSError, RuntimeError):  # no place to keep it: for this process alone then
         import tempfile
 
-        own = Path(tempfile.mkdtemp(prefix="xprnn"))
         try:
-            return _load(own / name, (*command, str(source)))
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix="xprnn", ignore_cleanup_errors=True) as own:
+                return _load(Path(own) / name, (*command, str(source)))
+        except OSError as error:
+            raise UnbuildableError(f"what was compiled can't be loaded: {error}") from error
 
 
 def _load(library: Path, command: tuple[str, ...]) -> ctypes.CDLL:
@@ -127,6 +128,7 @@ def _load(library: Path, command: tuple[str, ...]) -> ctypes.CDLL:
             return ctypes.CDLL(str(library))
     fresh = library.with_name(f"{library.stem}-{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        fresh.touch()  # raises OSError, where a compiler would only fail
         _run((*command, "-o", str(fresh)))
         os.replace(fresh, library)  # whole or not at all, whoever else compiles it too
     finally:

@@ -31,7 +31,7 @@ class Workers:
 
     Raises
     ------
-    Unbuildable
+    UnbuildableError
         If there is no C compiler.
     """
 

@@ -8,8 +8,9 @@ A `Workspace` stands where a namespace stands. Through it,
 
 The threads of NumPy's BLAS stay busy for a while after a product, waiting for the next,
 on the processors that a loop then wants. While there is a workspace, BLAS therefore has
-one thread. That needs the package threadpoolctl; without it, without a C compiler, or
-when another of our threads holds BLAS, BLAS keeps its threads and the workspace has one.
+one thread. That needs the package threadpoolctl, and a C compiler; without them BLAS keeps
+its threads and the workspace has one. It also has one while another of our threads holds
+BLAS.
 """
 
 import bisect
@@ -47,6 +48,11 @@ WIDE = 400_000
 """Numbers from which on a sum of two arrays is shared out: about 0.1 ms on one thread."""
 
 
+_PROBE = [np.empty(0)]
+UNUSED = sys.getrefcount(_PROBE[0])
+"""References to what only a list holds: the list's, and that of the call that counts."""
+
+
 class Blas:
     """NumPy's BLAS, which one of our threads at a time can hold to one thread."""
 
@@ -68,8 +74,9 @@ class Blas:
         """Give BLAS one thread; False if that can't be had now."""
         with self.lock:
             if not self.holds:
+                libraries = self.threads.lib_controllers
                 self.limit, self.holder = self.threads.limit(limits=1), threading.get_ident()
-                if any(library.num_threads != 1 for library in self.threads.lib_controllers):
+                if not libraries or any(library.num_threads != 1 for library in libraries):
                     self.limit.restore_original_limits()
                     return False
             elif self.holder != threading.get_ident():
@@ -109,7 +116,7 @@ def thread_count() -> int:
 
 
 class Workspace:
-    """A NumPy whose large arrays and products are its own.
+    """A NumPy whose large arrays and products are its own, for one thread at a time.
 
     Parameters
     ----------
@@ -125,12 +132,13 @@ class Workspace:
 
     def close(self) -> None:
         """End the threads, and leave BLAS its own; the memory stays."""
-        if self._workers is not None:
-            self._workers.close()
-            self._workers = None
-        if self.threads > 1:
-            self.threads = 1
-            BLAS.release()
+        (workers, threads), self._workers, self.threads = (self._workers, self.threads), None, 1
+        try:
+            if workers is not None:
+                workers.close()
+        finally:
+            if threads > 1:
+                BLAS.release()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -151,9 +159,7 @@ class Workspace:
         """Return the smallest block that is free and large enough, or a new one."""
         first = bisect.bisect_left(self.blocks, size, key=len)
         for i in range(first, len(self.blocks)):
-            # An array that lies in a block refers to it. Else there are two references:
-            # the list's and the one of the call.
-            if sys.getrefcount(self.blocks[i]) == 2:
+            if sys.getrefcount(self.blocks[i]) == UNUSED:  # an array in it would refer to it
                 return self.blocks[i]
         step = 1 << max(size.bit_length() - 4, 0)  # room for arrays that are a bit larger
         block = np.empty(-(-size // step) * step, np.uint8)
@@ -208,18 +214,15 @@ class Workspace:
         if models:
             a, b = (np.broadcast_to(f, (*models, *f.shape[-2:])) for f in (a, b))
         parts = self.threads if inner * out.size >= SHARED else 1
-        if models or len(out) >= columns:
-            cuts = self._cuts(len(out), parts)
-        else:
-            cuts = self._cuts(columns, parts)
+        by_columns = not models and len(out) < columns
+        cuts = self._cuts(columns if by_columns else len(out), parts)
 
         def work(i):
-            if models:
-                np.matmul(a[cuts[i]], b[cuts[i]], out=out[cuts[i]])
-            elif len(out) >= columns:
-                np.matmul(a[cuts[i]], b, out=out[cuts[i]])
+            cut = cuts[i]
+            if by_columns:
+                np.matmul(a, b[:, cut], out=out[:, cut])
             else:
-                np.matmul(a, b[:, cuts[i]], out=out[:, cuts[i]])
+                np.matmul(a[cut], b[cut] if models else b, out=out[cut])
 
         self.share(work, parts)
         return out
@@ -248,8 +251,8 @@ def piece(x: Array, weights: list[Array], *, xp: Namespace) -> int:
     """Return how many steps of x (..., T, B, F) to compute at a time.
 
     In a workspace it is so many that what is made on the way stays small; else all. Each
-    piece also keeps the state before it, so there are no more pieces than steps in one,
-    or about that.
+    piece also keeps the state before it, so there are about twice as many pieces as steps
+    in one at most.
     """
     *lead, steps, batch, _ = x.shape
     if not isinstance(xp, Workspace):

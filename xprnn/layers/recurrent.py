@@ -113,7 +113,8 @@ class Recurrent:
             keep = noise.once(state[0], self.recurrent_dropout)
         own = cells.blocks(params["v"], self._weights) if self._weights else []
         shapes = {"x": x.shape, "U": params["U"].shape}
-        unroll = kernels.lookup(self.cell, xp, shapes, x.dtype)
+        dtype = xp.result_type(x, *state, *(params[name] for name in ("W", "U", "b")))
+        unroll = kernels.lookup(self.cell, xp, shapes, dtype)
         y, end, cache = recurrence.forward(
             self.cell, params, x, (*state, *own), mask, keep=keep, unroll=unroll, xp=xp
         )

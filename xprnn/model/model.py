@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from xprnn import losses, modes, tree
-from xprnn._typing import Array, Tree
+from xprnn import kernels, losses, modes, tree
+from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
 from xprnn.backend import Backend, common, dtype_name, float_name, of, wider
 from xprnn.batches import time_major
@@ -143,16 +143,18 @@ class Model:
         True
         """
         data = self._data("x", x, lengths, mask)
-        with data.backend.active():
+        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
             first = self._start(data, state)
-            y, end = self._forward(data, data.x, first, data.mask)
+            if return_states:
+                x = self._scaled(data, data.x)
+                y, end, cache = self.network.forward(data.weights, x, first, data.mask, xp=xp)
+                y = self._unscaled(y, xp)
+            else:
+                y, end = self._forward(data, data.x, first, data.mask, xp)
             parts = [data.restore(y, self)]
             if return_state:
                 parts.append(tuple(data.restore_state(s) for s in tree.leaves(end)))
             if return_states:
-                xp = data.backend.xp
-                x = self._scaled(data, data.x)
-                _, _, cache = self.network.forward(data.weights, x, first, data.mask, xp=xp)
                 hidden = self.network.states(cache, xp=xp)
                 reads = len(hidden) // (2 if self.mode == "encoder_decoder" else 1)
                 parts.append(tuple(data.restore_steps(h, i < reads) for i, h in enumerate(hidden)))
@@ -195,7 +197,7 @@ class Model:
             )
         data = self._data("x", x, lengths, mask)
         with data.backend.active():
-            y, _ = self._forward(data, data.x, None, data.mask)
+            y, _ = self._forward(data, data.x, None, data.mask, data.backend.xp)
             return data.restore(probabilities(y, xp=data.backend.xp), self)
 
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
@@ -246,14 +248,14 @@ class Model:
                 f"has {self.features} feature(s) and {self.outputs} output(s)"
             )
         data = self._data("x", x, lengths, None)
-        with data.backend.active():
-            y, state = self._forward(data, data.x, None, data.mask)
-            last, _, _ = Pool("last").forward((), y, (), data.mask, xp=data.backend.xp)
+        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
+            y, state = self._forward(data, data.x, None, data.mask, xp)
+            last, _, _ = Pool("last").forward((), y, (), data.mask, xp=xp)
             future = [last]
             while len(future) < steps:
-                y, state = self._forward(data, future[-1], state, None)
+                y, state = self._forward(data, future[-1], state, None, xp)
                 future.append(y)
-            together = data.backend.xp.concat(future, axis=0)
+            together = xp.concat(future, axis=0)
             return data._replace(mask=None, sizes=None).restore(together, self)
 
     def evaluate(
@@ -308,7 +310,7 @@ class Model:
                 raise ValueError(
                     f"the network gives {self.outputs} output(s), but this loss of y needs {wanted}"
                 )
-            y_hat, _ = self._forward(data, data.x, None, data.mask)
+            y_hat, _ = self._forward(data, data.x, None, data.mask, xp)
             if y_hat.shape[0] != truth.shape[0]:
                 raise ValueError(
                     f"y must have {y_hat.shape[0]} step(s), as the network gives, "
@@ -385,7 +387,7 @@ class Model:
         if state is None:
             return None
         first = None if data.mask is None else data.mask[:1, ...]
-        _, like = self._forward(data, data.x[:1, ...], None, first)
+        _, like = self._forward(data, data.x[:1, ...], None, first, data.backend.xp)
         return data.fill(like, state, self.backend)
 
     def _scaled(self, data: Inputs, x: Array) -> Array:
@@ -393,12 +395,13 @@ class Model:
         x = x if self.x_scaler is None else self.x_scaler.apply(x)
         return data.backend.asarray(x, data.dtype)
 
+    def _unscaled(self, y: Array, xp: Namespace) -> Array:
+        """Return y as the network gives it in the units of the data."""
+        return y if self.y_scaler is None else losses.unscale(self.loss, y, self.y_scaler, xp=xp)
+
     def _forward(
-        self, data: Inputs, x: Array, state: Tree | None, mask: Array | None
+        self, data: Inputs, x: Array, state: Tree | None, mask: Array | None, xp: Namespace
     ) -> tuple[Array, Tree]:
         """Run the network from and to the units of the data."""
-        xp = data.backend.xp
         y, state = apply(self.network, data.weights, self._scaled(data, x), state, mask, xp=xp)
-        if self.y_scaler is not None:
-            y = losses.unscale(self.loss, y, self.y_scaler, xp=xp)
-        return y, state
+        return self._unscaled(y, xp), state

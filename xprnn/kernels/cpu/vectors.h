@@ -16,9 +16,11 @@ enum { VECTOR_BYTES = 16, REGISTERS = 16 };
 #if REAL == 64
 typedef double real;
 typedef long long whole;
-#else
+#elif REAL == 32
 typedef float real;
 typedef int whole;
+#else
+#error "REAL must be 32 or 64"
 #endif
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));

@@ -14,7 +14,7 @@ typedef struct {
     long long posted;  /* pieces of work so far */
     long long done;    /* and how many the worker has done */
     long long asleep;  /* whether it has stopped looking */
-    long long apart[5]; /* a cache line for each worker */
+    long long apart[5]; /* a cache line between two workers' */
 } board;
 
 static double now(void) {
