@@ -103,5 +103,5 @@ def bench(session):
     session.install("-e", ".[plot,progress]", "threadpoolctl>=3.5", TORCH, JAX)
     quick = [] if "--full" in session.posargs else ["--quick", "--output", session.create_tmp()]
     session.run("python", "benchmarks/importtime.py")
-    for name in ("lecture", "devices", "sunspots", "peers", "twins", "scaling"):
+    for name in ("lecture", "devices", "sunspots", "peers", "memory", "twins", "scaling"):
         session.run("python", f"benchmarks/{name}.py", *quick)

@@ -35,10 +35,6 @@ another hold each other up, and torch's many times more than others.
 The floor of a case is what its products of matrices would take at the rate of a large
 product, 4096×512 by 512×2048, measured by turns with the rest. With one sequence it is
 out of reach: there the products are those of a matrix with a vector.
-
-Memory is measured in fresh processes: the peak of resident memory in two steps, less
-what was resident before the case's data and weights were made, when the library had
-been imported, had taken steps of a tiny network, and had compiled what it compiles.
 """
 
 import argparse
@@ -224,16 +220,6 @@ def measure(workers, problem, rounds, least, seconds, folder):
     return row
 
 
-def memory(names, row, problem):
-    """Add the megabytes that a step takes, each library in a fresh process."""
-    workers = [Worker(name) for name in names]
-    for worker in workers:
-        worker.send("peak", problem)
-    row["memory_mb"] = {w.name: w.read()["bytes"] / 1e6 for w in workers}
-    for worker in workers:
-        worker.close()
-
-
 def training(workers, problem, turns, epochs):
     """Time whole trainings by turns; return a row."""
     workers = [w for w in workers if w.name == "xprnn" or w.name in PEERS]
@@ -336,11 +322,6 @@ def report(say, rows, trainings, overheads):
             "lecture: the lecture's algorithm; its output agrees, its gradients are wrong and were "
             "not compared"
         )
-    if measured := [row for row in rows if "memory_mb" in row]:
-        compare(
-            say, "peak memory of a training step: megabytes of resident memory", measured,
-            lambda row: row["memory_mb"], shown,
-        )  # fmt: skip
     if trainings:
         compare(
             say, "whole trainings with plain SGD, Elman, float32: milliseconds an epoch, the first "
@@ -373,23 +354,16 @@ def report_overhead(say, rows):
 def summarize(say, rows, trainings):
     """Print and return geometric means and lost cases."""
     cells_of = list(dict.fromkeys(row["cell"] for row in rows))
-    found = {"geometric_mean": {}, "lost": [], "floor_share": {}, "memory": {}}
+    found = {"geometric_mean": {}, "lost": [], "floor_share": {}}
     table_rows = []
     for cell in (*cells_of, "all"):
         own = [row for row in rows if cell in (row["cell"], "all")]
         means = {call: geometric([row["fastest"][call] for row in own]) for call in CALLS}
         share = geometric([row["floor_share"] for row in own])
-        held = [row["memory_mb"] for row in own if "memory_mb" in row]
-        more = {
-            n: geometric([mb[n] / mb["xprnn"] for mb in held if n in mb and mb["xprnn"] > 0])
-            for n in PEERS
-        }
         found["geometric_mean"][cell], found["floor_share"][cell] = means, share
-        found["memory"][cell] = more
         table_rows.append([cell, *(shown(means[c], none="-") for c in CALLS)])
-        table_rows[-1] += [f"{100 * share:.1f} %", *(shown(more[n], none="-") for n in PEERS)]
+        table_rows[-1].append(f"{100 * share:.1f} %")
     head = ["cell", *(f"{c}: fastest peer/xprnn" for c in CALLS.values()), "floor/xprnn"]
-    head += [f"memory: {n}/xprnn" for n in PEERS]
     say("\nsummary: geometric means over the cases\n" + table(head, table_rows))
     if trainings:
         mean = found["geometric_mean"]["training"] = geometric([r["fastest"] for r in trainings])
@@ -472,13 +446,19 @@ def a_case(text):
     return sizes
 
 
-def arguments():
-    """Return the options."""
-    made = parser(__doc__)
+def add_choice(made):
+    """Add the options that say what is measured."""
     made.add_argument("--threads", type=int, default=2, help="of every library (default: 2)")
     made.add_argument("--cells", nargs="+", choices=GATES, default=list(GATES))
     made.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
     made.add_argument("--cases", nargs="+", type=a_case, metavar="T,B,F,H,O")
+
+
+def arguments():
+    """Return the options."""
+    made = parser(__doc__)
+    add_choice(made)
+    made.add_argument("--again", action="store_true", help="print and draw the .json that is there")
     add_output(made)
     options = made.parse_args()
     options.cases = options.cases or (QUICK_CASES if options.quick else CASES)
@@ -514,10 +494,32 @@ def wrongs(say, rows, trainings):
     return bool(wrong)
 
 
-def main():
-    """Check, measure, print, write, draw."""
-    options = arguments()
-    restrict(options.threads)
+def tell(say, content):
+    """Print what was measured; return whether a library disagrees."""
+    about, rows, trainings = content["machine"], content["rows"], content["trainings"]
+    versions = {n: v for n, v in about["versions"].items() if n not in ("lecture", "product")}
+    say(
+        f"{about['date']}, {about['cpu']}, {content['threads']} threads for each on "
+        f"{about['cores']} cores, load {about['load_before'][0]:.2f}\n"
+        + ", ".join(f"{n} {v}" for n, v in versions.items())
+        + f", numpy {about['numpy']} with {about['blas']}, threadpoolctl "
+        f"{about['threadpoolctl']}, {about['compiler']}\n"
+    )
+    wrong = wrongs(say, rows, trainings)
+    report(say, rows, trainings, content["overhead"])
+    content["summary"] = summarize(say, rows, trainings)
+    others = sorted((row["others"], name_of(row["case"])) for row in rows if "others" in row)
+    if others:
+        say(
+            f"\nother processes had {statistics.fmean(o for o, _ in others):.2f} cores in the "
+            f"mean, at most {others[-1][0]:.2f} ({others[-1][1]}); near 0 they disturb nothing"
+        )
+    say(f"{about['minutes']:.1f} minutes, load at the end {about['load_after'][0]:.2f}")
+    return wrong
+
+
+def measure_all(options):
+    """Check and measure; return what the .json holds."""
     say, quick, began = Report(), options.quick, time.perf_counter()
     rounds, least, seconds = (2, 2, 0.05) if quick else (3, 5, 0.15)
     turns, trained, epochs = (3, 1, FEW) if quick else (15, 3, EPOCHS)
@@ -529,24 +531,11 @@ def main():
     found = importlib.metadata.distributions(name="threadpoolctl")
     about["threadpoolctl"] = next((d.version for d in found), None)
     workers, about["versions"] = libraries(say)
-    versions = {n: v for n, v in about["versions"].items() if n not in ("lecture", "product")}
-    say(
-        f"{about['date']}, {about['cpu']}, {options.threads} threads for each on "
-        f"{about['cores']} cores, load {about['load_before'][0]:.2f}\n"
-        + ", ".join(f"{n} {v}" for n, v in versions.items())
-        + f", numpy {about['numpy']} with {about['blas']}, threadpoolctl "
-        f"{about['threadpoolctl']}, {about['compiler']}\n"
-    )
-    resident = os.access("/proc/self/clear_refs", os.W_OK)
-    if not resident:
-        say("memory is not measured: there is no /proc/self/clear_refs that can be written\n")
     rows, trainings, overheads = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for cell, dtype, case in itertools.product(options.cells, options.dtypes, options.cases):
             problem = Problem(*case, cell, dtype)
             row = measure(workers, problem, rounds, least, seconds, folder)
-            if resident and not (quick and rows):
-                memory(list(row["step"]), row, problem)
             rows.append(row)
             ratio = shown(row["fastest"]["step"], none="-")
             progress(f"{cell}, {dtype}, {name_of(case)}: fastest peer/xprnn {ratio}")
@@ -562,25 +551,27 @@ def main():
     for worker in workers:
         worker.close()
     about["load_after"] = os.getloadavg()
-
-    wrong = wrongs(say, rows, trainings)
-    report(say, rows, trainings, overheads)
-    summary = summarize(say, rows, trainings)
     about["minutes"] = (time.perf_counter() - began) / 60
-    others = sorted((row["others"], name_of(row["case"])) for row in rows if "others" in row)
-    if others:
-        say(
-            f"\nother processes had {statistics.fmean(o for o, _ in others):.2f} cores in the "
-            f"mean, at most {others[-1][0]:.2f} ({others[-1][1]}); near 0 they disturb nothing"
-        )
-    say(f"{about['minutes']:.1f} minutes, load at the end {about['load_after'][0]:.2f}")
-    content = {"machine": about, "threads": options.threads, "rounds": rounds, "summary": summary}
-    content |= {"rows": rows, "trainings": trainings, "overhead": overheads}
-    write(options.output, "peers", content)
+    content = {"machine": about, "threads": options.threads, "rounds": rounds, "rows": rows}
+    return content | {"trainings": trainings, "overhead": overheads}
+
+
+def main():
+    """Check, measure, print, write, draw."""
+    options = arguments()
+    say = Report()
+    if options.again:
+        content = json.loads((options.output / "peers.json").read_text())
+        wrong = tell(say, content)
+    else:
+        restrict(options.threads)
+        content = measure_all(options)
+        wrong = tell(say, content)
+        write(options.output, "peers", content)
     path = options.output / "peers.txt"
     path.write_text("\n".join(say.lines) + "\n")
     print(f"wrote {path}")
-    draw(rows, options.output)
+    draw(content["rows"], options.output)
     return 1 if wrong else 0
 
 

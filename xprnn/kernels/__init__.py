@@ -16,7 +16,14 @@ from xprnn._typing import Namespace
 from xprnn.cells import Cell
 from xprnn.kernels import compiled
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.workspace import BLAS, Workspace, piece, thread_count, unchanged, workspace
+from xprnn.kernels.workspace import (
+    Workspace,
+    can_hold_blas,
+    piece,
+    thread_count,
+    unchanged,
+    workspace,
+)
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = [
@@ -101,5 +108,5 @@ def status() -> str:
         return f"compiled loops: none, {reason}"
     with workspace(np) as own:
         threads = own.threads
-    missing = "" if threads == thread_count() or BLAS.threads else MISSING
+    missing = "" if threads == thread_count() or can_hold_blas() else MISSING
     return f"compiled loops: for NumPy, {threads} thread(s){missing}"

@@ -30,7 +30,7 @@ from xprnn._typing import Array, Namespace
 from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
-__all__ = ["Workspace", "piece", "thread_count", "unchanged", "workspace"]
+__all__ = ["Workspace", "can_hold_blas", "piece", "thread_count", "unchanged", "workspace"]
 
 KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
@@ -95,6 +95,11 @@ class Blas:
 BLAS = Blas()
 
 
+def can_hold_blas() -> bool:
+    """Whether there is what can tell BLAS how many threads to have."""
+    return BLAS.threads is not None
+
+
 @functools.cache
 def _can_share() -> bool:
     """Whether BLAS can be held and there is a compiler for what workers need."""
@@ -102,7 +107,7 @@ def _can_share() -> bool:
         Workers(0)
     except UnbuildableError:
         return False
-    return BLAS.threads is not None
+    return can_hold_blas()
 
 
 def thread_count() -> int:

@@ -28,7 +28,7 @@ class MSE:
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
         count = steps * error.shape[-1]
-        return total(error * error, xp) / count, 2 * error / count
+        return total(error * error, xp) / count, error * (2 / count)
 
 
 @dataclass(frozen=True)
