@@ -1,10 +1,11 @@
 """Memory of a training step: xprnn, torch and JAX on a CPU, the same networks.
 
-    python benchmarks/memory.py                      all of it; half an hour
+    python benchmarks/memory.py                      all of it; some minutes
     python benchmarks/memory.py --quick              one case, one process for each
     python benchmarks/memory.py --cells lstm --dtypes float32 --cases 100,32,8,64,1
 
-Cases, networks and libraries are those of benchmarks/peers.py. Measured is the peak of
+Networks and libraries are those of benchmarks/peers.py, and so are the cases, the three
+largest of them. Measured is the peak of
 resident memory in two steps, forward and backward with the gradients of all parameters,
 less what was resident before the case's data and weights were made, when the library had
 been imported, had taken steps of a tiny network, and had compiled what it compiles. That
@@ -34,8 +35,7 @@ from peers import (
     shown,
 )
 
-LARGEST = 3
-"""Cases for which a geometric mean is shown."""
+LARGEST = CASES[-3:]
 
 
 def peak(name, problem):
@@ -75,13 +75,11 @@ def report(say, rows):
         for row in rows
     ]
     say("peak memory of a training step: megabytes of resident memory\n" + table(head, cells))
-    by_size = sorted({tuple(row["case"]) for row in rows}, key=lambda c: c[0] * c[1] * c[3])
-    largest = [row for row in rows if tuple(row["case"]) in by_size[-LARGEST:]]
     for n in peers:
-        found = [ratios(row)[n] for row in largest]
+        found = [ratios(row)[n] for row in rows]
         say(
-            f"{n}/xprnn in the {len(by_size[-LARGEST:])} largest case(s): {min(found):.2f} to "
-            f"{max(found):.2f}, geometric mean {geometric(found):.2f}"
+            f"{n}/xprnn: {min(found):.2f} to {max(found):.2f}, "
+            f"geometric mean {geometric(found):.2f}"
         )
 
 
@@ -104,7 +102,7 @@ def main():
         + ", ".join(f"{n} {about['versions'][n]}" for n in names)
         + f", numpy {about['numpy']}\n"
     )
-    chosen = options.cases or (QUICK_CASES[-1:] if options.quick else CASES)
+    chosen = options.cases or (QUICK_CASES[-1:] if options.quick else LARGEST)
     rows = []
     for cell, dtype, case in itertools.product(options.cells, options.dtypes, chosen):
         rows.append(measure(names, Problem(*case, cell, dtype), 1 if options.quick else 3))
