@@ -184,11 +184,11 @@ def test_a_run_is_made_longer_from_where_it_was_not_from_its_best(tmp_path):
     def stop():
         return [EarlyStopping(patience=50)]
 
-    short = cut(tmp_path, stop, epochs=6, **options)
-    assert int(np.argmin(short.history.val_loss)) < 5
-    long = fit(callbacks=stop(), epochs=12, **options)
-    assert_same_run(fit(callbacks=stop(), epochs=12, resume=tmp_path / "6.npz", **options), long)
-    assert_same_run(fit(callbacks=stop(), epochs=6, resume=tmp_path / "6.npz", **options), short)
+    short = cut(tmp_path, stop, epochs=9, **options)
+    assert int(np.argmin(short.history.val_loss)) < 8
+    long = fit(callbacks=stop(), epochs=15, **options)
+    assert_same_run(fit(callbacks=stop(), epochs=15, resume=tmp_path / "9.npz", **options), long)
+    assert_same_run(fit(callbacks=stop(), epochs=9, resume=tmp_path / "9.npz", **options), short)
 
 
 def test_only_the_best_is_written_after_resuming_too(tmp_path):
@@ -390,15 +390,16 @@ CHILD = """if True:
         rng = np.random.default_rng(5)
         x = rng.standard_normal((8, 5, 2))
         path, seen = pathlib.Path(path), []
-        def first(training):
-            if not seen:
-                seen.append(print("begun", training.epoch, flush=True))
+        def second(training):
+            seen.append(training.epoch)
+            if len(seen) == 2:
+                print(training.epoch, flush=True)
         return xprnn.fit(
             x, np.cumsum(x[:, :, :1], axis=1), hidden_size=4, num_layers=2, dropout=0.2,
             batch_size=3, epochs=epochs, optimizer="nadam", learning_rate=0.01,
             validation_data=(x[:2] + 1, x[:2, :, :1]),
             callbacks=[
-                *([first] if tell else []), Checkpoint(path), EarlyStopping(10**6),
+                *([second] if tell else []), Checkpoint(path), EarlyStopping(10**6),
                 ReduceOnPlateau(0.97, patience=3, min_delta=0.01),
             ],
             resume=path if path.exists() else None,
@@ -419,16 +420,14 @@ def test_killed_twenty_times(tmp_path):
     for wait in waits:
         command = [sys.executable, "-c", CHILD, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            word, epoch = child.stdout.readline().split()
-            assert (word, int(epoch)) == ("begun", reached[-1] + 1)
+            assert int(child.stdout.readline()) == reached[-1] + 2
             try:
                 child.wait(wait)
             except subprocess.TimeoutExpired:
                 child.send_signal(signal.SIGKILL)
         assert child.returncode == -signal.SIGKILL
-        reached.append(len(xprnn.load(path).history) if path.exists() else 0)
-    assert reached == sorted(reached)
-    assert reached[-1] > 20
+        reached.append(len(xprnn.load(path).history))
+        assert reached[-1] > reached[-2]
     end = reached[-1] + 3
     again = namespace["run"](path, end, tell=False)
     whole = namespace["run"](tmp_path / "whole.npz", end, tell=False)
