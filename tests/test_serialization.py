@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import xprnn
@@ -534,7 +534,10 @@ def test_every_network_comes_back(tmp_path_factory, mode, data, ending, standard
     x = rng.standard_normal((4, 2) if mode == "one_to_many" else (4, 5, 2))
     y = rng.standard_normal(TARGETS[mode])
     options = {"network": network, "mode": mode, "standardize": standardize, "epochs": 1}
-    model = xprnn.fit(x, y, learning_rate=1e-3, **options)
+    try:
+        model = xprnn.fit(x, y, learning_rate=1e-3, **options)
+    except xprnn.NonFiniteError:
+        reject()  # gates that have no bound, such as elu
     path = tmp_path_factory.mktemp("files") / f"m{ending}"
     xprnn.save(model, path)
     again = xprnn.load(path)

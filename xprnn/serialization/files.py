@@ -2,10 +2,9 @@
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
-import platform
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,7 +46,7 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
         What JSON can hold.
     arrays : dict of NumPy arrays, contiguous
     """
-    versions = {"xprnn": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
     text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})
     ending = check_path(path)
     with _replacing(Path(path)) as file:
@@ -85,6 +84,8 @@ def _settle(folder: Path) -> None:
 
 def _checksum(header: str, arrays: dict[str, Any]) -> str:
     """Return the SHA-256 of a header and of arrays with their names, dtypes and shapes."""
+    import hashlib
+
     total = hashlib.sha256(header.encode())
     for name in sorted(arrays):
         array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)

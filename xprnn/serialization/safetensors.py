@@ -3,8 +3,6 @@
 import json
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from xprnn.errors import MissingExtraError, ModelFileError
 
 __all__ = ["read", "required", "write"]
@@ -54,5 +52,4 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     end = begin + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     if len(data) < end:
         raise ModelFileError(f"is cut short: it has {len(data)} of {end} bytes")
-    arrays = {name: np.array(array) for name, array in required().load(data).items()}
-    return texts.get("xprnn"), texts.get("sha256"), arrays
+    return texts.get("xprnn"), texts.get("sha256"), required().load(data)
