@@ -336,16 +336,8 @@ def test_every_array_is_made_contiguous(tmp_path, model):
                 assert array.flags.writeable
 
 
-def test_the_same_model_gives_the_same_bytes(tmp_path, model):
-    for ending in ENDINGS:
-        for name in "ab":
-            model.save(tmp_path / f"{name}{ending}")
-        a, b = ((tmp_path / f"{name}{ending}").read_bytes() for name in "ab")
-        assert a == b
-
-
 def test_loading_draws_no_weights(tmp_path, model, monkeypatch):
-    """To learn their shapes: the QR of a large orthogonal matrix takes minutes."""
+    """To learn their shapes: the QR of a large orthogonal matrix is slow."""
     model.save(tmp_path / "m.npz")
 
     def drawn(*_):
