@@ -1,6 +1,7 @@
 """The model that `fit` returns: a network with its parameters, ready to be applied."""
 
 import math
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -317,6 +318,23 @@ class Model:
                     f"got {truth.shape[0]}"
                 )
             return float(loss(y_hat, truth, kept, xp=xp)[0])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file that `xprnn.load` reads.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.npz`` or ``.safetensors``.
+
+        Raises
+        ------
+        ValueError, TypeError, FileNotFoundError, MissingExtraError
+            As `xprnn.save`.
+        """
+        from xprnn import serialization
+
+        serialization.save(self, path)
 
     def summary(self) -> str:
         """Return a table of the parameters with their shapes and numbers.

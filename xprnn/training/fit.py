@@ -1,9 +1,10 @@
 """The packaged training: `fit`."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xprnn import builder, kernels, losses, modes, optimizers, tree
+from xprnn import builder, kernels, losses, modes, optimizers, serialization, tree
 from xprnn._typing import Tree
 from xprnn._validate import chosen, number, whole
 from xprnn.activations import Activation
@@ -30,6 +31,7 @@ from xprnn.training.data import (
     validation_pair,
 )
 from xprnn.training.loop import train
+from xprnn.training.resume import resumed
 
 __all__ = ["fit"]
 
@@ -69,6 +71,7 @@ def fit(
     backend: str | Backend | None = None,
     dtype: str | None = None,
     callbacks: Iterable[Callable[[Training], Any]] = (),
+    resume: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Model:
     """Train a recurrent network to give y for x.
@@ -159,6 +162,9 @@ def fit(
     callbacks : iterable of callable
         Each gets the `Training` after every epoch; the run ends if one returns True, or
         a `Model`, whose parameters it then ends with. See `xprnn.callbacks`.
+    resume : str or path, optional
+        A file that `xprnn.callbacks.Checkpoint` wrote in a run with the same data and
+        arguments, but for `epochs` and `backend`: go on from there, to the same end.
     progress : bool, optional
         Whether to show a bar on standard error; left out, on a terminal.
 
@@ -175,6 +181,8 @@ def fit(
         what came.
     BackendUnavailableError
         If the backend can't be used on this machine; says why and what helps.
+    FileNotFoundError, ModelFileError
+        If there is no file to resume from, or it can't be read; see `xprnn.load`.
     NonFiniteError
         If the loss, a gradient or a parameter is no longer finite; has the model
         with the last finite parameters.
@@ -207,6 +215,8 @@ def fit(
         raise TypeError(f"standardize must be True or False, got {standardize!r}")
     if not isinstance(progress, bool | None):
         raise TypeError(f"progress must be True, False or None, got {progress!r}")
+    if not isinstance(resume, str | os.PathLike | None):
+        raise TypeError(f"resume must be the path of a file, got {resume!r}")
 
     if penalty is not None:
         chosen("penalty", penalty, {}, ("gradient", "constrain"))
@@ -253,7 +263,8 @@ def fit(
         trained_on = loss
         if scalers[1] is not None:
             loss = InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
-        history = History()
+        saved = None if resume is None else serialization.load_snapshot(resume, place)
+        history = History() if saved is None else saved.model.history
 
         def build(position: Position) -> Model:
             return Model(
@@ -284,7 +295,10 @@ def fit(
             place,
             xp,
         )
-        return build(train(run, run.start(params), epochs, callbacks, progress, history, build))
+        position = run.start(params)
+        if saved is not None:
+            position = resumed(saved, run, position, epochs, callbacks, build(position))
+        return build(train(run, position, epochs, callbacks, progress, history, build))
 
 
 def _check_steps(network: Layer, drawn: Tree, features: int, pairs: list[Pair]) -> None:

@@ -10,6 +10,7 @@ from xprnn.callbacks import Training, progress_bar
 from xprnn.history import History
 from xprnn.model import Model
 from xprnn.run import Position, Run, Watch
+from xprnn.training.resume import save
 
 __all__ = ["train"]
 
@@ -23,7 +24,7 @@ def train(
     history: History,
     build: Callable[[Position], Model],
 ) -> Position:
-    """Go through the epochs; return where the run ended."""
+    """Go through the epochs that are left; return where the run ended."""
     watch, now = Watch(run, position, history, build), time.perf_counter()
     with progress_bar(progress, epochs) as report:
         try:
@@ -49,8 +50,11 @@ def train(
                 if any(map(_ends, answers)) and position.epoch < epochs:
                     history.ended = "stopped"
                 chosen = [answer for answer in answers if isinstance(answer, Model)]
-                if chosen:
-                    position = position._replace(params=chosen[0].weights)
+                final = position._replace(params=chosen[0].weights) if chosen else position
+                for path in training.files:
+                    watch.look(position)
+                    save(run, position, build(final), callbacks, path)
+                position = final
         except KeyboardInterrupt:
             history.ended = "interrupted"
         if history.ended == "running":

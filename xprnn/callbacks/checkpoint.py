@@ -1,0 +1,80 @@
+"""Files of a run, written on the way."""
+
+import math
+import os
+from pathlib import Path
+
+from xprnn import serialization
+from xprnn._typing import Tree
+from xprnn._validate import whole
+from xprnn.callbacks.monitor import Monitor
+from xprnn.callbacks.training import Training
+from xprnn.model import Model
+
+__all__ = ["Checkpoint"]
+
+
+class Checkpoint:
+    """Saves the run now and then, or when it is the best so far.
+
+    `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` goes on from it.
+
+    Parameters
+    ----------
+    path : str or path
+        Ends in ``.npz`` or ``.safetensors``; ``{epoch}`` in it becomes the epoch, so
+        that every file is kept.
+    every : int
+        Epochs between two files; the last epoch is always written.
+    best_only : bool
+        Write only when the monitored loss is the best so far.
+    monitor : {"val_loss", "loss"}, optional
+        The curve; left out, the validation loss if there is one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import xprnn
+    >>> x = np.linspace(0, 1, 20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     keep = xprnn.callbacks.Checkpoint(f"{folder}/run.npz", every=10)
+    ...     model = xprnn.fit(x, x**2, epochs=20, callbacks=[keep])
+    ...     longer = xprnn.fit(x, x**2, epochs=30, resume=f"{folder}/run.npz")
+    >>> len(longer.history)
+    30
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        every: int = 1,
+        best_only: bool = False,
+        monitor: str | None = None,
+    ):
+        serialization.check_path(self._at(path, 1))
+        self.path = path
+        self.every = whole("every", every)
+        self.best_only = best_only
+        self._monitor = Monitor(monitor, 0.0)
+
+    @staticmethod
+    def _at(path: str | os.PathLike[str], epoch: int) -> Path:
+        return Path(os.fspath(path).replace("{epoch}", str(epoch)))
+
+    def __call__(self, training: Training) -> None:
+        """Save the run if it is time."""
+        if training.epoch == 1:
+            self._monitor.best = math.inf
+        if training.epoch % self.every and training.epoch != training.epochs:
+            return
+        if not self.best_only or self._monitor.better(training):
+            training.save(self._at(self.path, training.epoch))
+
+    def state(self) -> Tree:
+        """Return the best loss so far, None where nobody asks for it."""
+        return {"best": self._monitor.best} if self.best_only else None
+
+    def restore(self, state: Tree, model: Model) -> None:
+        """Go on from what `state` returned."""
+        self._monitor.best = state["best"]

@@ -1,0 +1,83 @@
+"""The end of a run that no longer gets better."""
+
+import dataclasses
+
+from xprnn._typing import Tree
+from xprnn._validate import whole
+from xprnn.callbacks.monitor import Monitor
+from xprnn.callbacks.training import Training
+from xprnn.model import Model
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping:
+    """Ends a run that no longer gets better, with the parameters of its best epoch.
+
+    A run that goes to its last epoch ends with those of its best one as well.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement after which the run ends.
+    monitor : {"val_loss", "loss"}, optional
+        The curve; left out, the validation loss if there is one.
+    min_delta : float
+        By how much the loss must fall to count, in the units of the loss.
+    restore_best : bool
+        False: end with the parameters of the last epoch.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch with the best loss, from 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xprnn
+    >>> x = np.arange(0, 10, 0.1)
+    >>> stop = xprnn.callbacks.EarlyStopping(patience=5)
+    >>> model = xprnn.fit(x, np.sin(x), optimizer="sgd", learning_rate=0.5, callbacks=[stop])
+    >>> len(model.history) - stop.best_epoch
+    5
+    """
+
+    def __init__(
+        self,
+        patience: int = 20,
+        monitor: str | None = None,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+    ):
+        self.patience = whole("patience", patience)
+        self.restore_best = restore_best
+        self.best_epoch = 0
+        self._monitor = Monitor(monitor, min_delta)
+        self._model: Model | None = None
+
+    def __call__(self, training: Training) -> bool | Model:
+        """Return whether the run is over, or the best model if it is."""
+        if training.epoch == 1:
+            self.best_epoch, self._model = 0, None
+        if self._monitor.better(training):
+            self.best_epoch, self._model = training.epoch, training.model
+        over = training.epoch - self.best_epoch >= self.patience
+        last = training.epoch == training.epochs
+        if self.restore_best and self._model is not None and (over or last):
+            return self._model
+        return over
+
+    def state(self) -> Tree:
+        """Return the best loss so far, its epoch, and its parameters."""
+        model = self._model if self.restore_best else None
+        weights = None if model is None else model.weights
+        return {"best": self._monitor.best, "best_epoch": self.best_epoch, "weights": weights}
+
+    def restore(self, state: Tree, model: Model) -> None:
+        """Go on from what `state` returned."""
+        self._monitor.best, self.best_epoch = state["best"], state["best_epoch"]
+        history, weights = model.history.until(self.best_epoch), state["weights"]
+        self._model = None
+        if weights is not None:
+            self._model = dataclasses.replace(model, weights=weights, history=history)

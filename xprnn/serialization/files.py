@@ -1,0 +1,164 @@
+"""A file: a header and arrays by name, with a checksum over both."""
+
+import contextlib
+import errno
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from xprnn._version import __version__
+from xprnn.errors import ModelFileError
+from xprnn.serialization import npz, safetensors
+
+__all__ = ["check_path", "read", "write"]
+
+FORMAT = 3
+"""Of the files written; a file of another format is refused. Every format from 3 on has
+the header and the checksum where this one has them."""
+
+_FORMATS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
+
+
+def check_path(path: str | os.PathLike[str]) -> str:
+    """Return the ending of a path to which a model can be written; raise as `save` does."""
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        safetensors.required()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
+    if path.suffix not in _FORMATS:
+        raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
+    return path.suffix
+
+
+def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Write a header and arrays; the file that was there stays until the new one is whole.
+
+    Parameters
+    ----------
+    path : str or path
+    header : dict
+        What JSON can hold.
+    arrays : dict of NumPy arrays, contiguous
+    """
+    versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
+    text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})
+    ending = check_path(path)
+    with _replacing(Path(path)) as file:
+        _FORMATS[ending].write(file, text, _checksum(text, arrays), arrays)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file beside `path`, and put it in its place if nothing goes wrong."""
+    part = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _settle(path.parent)
+
+
+def _settle(folder: Path) -> None:
+    """Wait until the disk has the new name, where a folder can be waited for."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what a file system says that cannot
+            raise
+    finally:
+        os.close(opened)
+
+
+def _checksum(header: str, arrays: dict[str, Any]) -> str:
+    """Return the SHA-256 of a header and of arrays with their names, dtypes and shapes."""
+    import hashlib
+
+    total = hashlib.sha256(header.encode())
+    for name in sorted(arrays):
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
+        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the header and the arrays of a file that `write` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If it is cut short, damaged, of something else, or of another format: it says which.
+    """
+    ending, data = check_path(path), Path(path).read_bytes()
+    try:
+        return _checked(*_FORMATS[ending].read(data))
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # of which a reader has many, none of which says more
+        raise ModelFileError(f"{path} is damaged: {error}") from error
+
+
+def _checked(
+    text: str | None, checksum: str | None, arrays: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return header and arrays if they are what was written, in a format that is known."""
+    header = _parsed(text)
+    if checksum is None:
+        if header is None:
+            raise ModelFileError("holds no model of xprnn")
+        if header["format"] < 3:
+            raise ModelFileError(
+                f"was written by xprnn {header['xprnn']} in format {header['format']}, which this "
+                f"xprnn {__version__} no longer reads"
+            )
+        raise ModelFileError("is damaged: its checksum is missing")
+    if text is None or _checksum(text, arrays) != checksum:
+        raise ModelFileError(f"is damaged: {_damage(header, arrays)}")
+    if header is None:
+        raise ModelFileError("holds no model of xprnn")
+    if header["format"] != FORMAT:
+        raise ModelFileError(
+            f"was written by xprnn {header['xprnn']} in format {header['format']}; this xprnn "
+            f"{__version__} reads format {FORMAT}: update xprnn"
+        )
+    return header, arrays
+
+
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    """Return a header, None if the text is none."""
+    try:
+        header = json.loads(text or "")
+    except ValueError:
+        return None
+    if not (isinstance(header, dict) and isinstance(header.get("format"), int)):
+        return None
+    return header if "xprnn" in header else None
+
+
+def _damage(header: dict[str, Any] | None, arrays: dict[str, Any]) -> str:
+    """Say what is wrong with a file whose checksum does not fit."""
+    listed = (header or {}).get("arrays")
+    if isinstance(listed, list):
+        lacks, more = sorted({*listed} - {*arrays}), sorted({*arrays} - {*listed})
+        if lacks:
+            return f"it lacks {', '.join(lacks)}"
+        if more:
+            return f"it holds {', '.join(more)}, which was not written"
+    return "its content is not what was written (the checksum differs)"

@@ -1,0 +1,132 @@
+"""Hyper-parameters as JSON: of a network, to build it again; of a run, to compare it."""
+
+import dataclasses
+import numbers
+from typing import Any
+
+from xprnn import activations, cells, initializers, layers, losses
+
+__all__ = ["build", "describe", "differences", "known", "label"]
+
+_CLASSES = {
+    name: getattr(module, name)
+    for module in (layers, cells, activations, initializers, losses)
+    for name in module.__all__
+    if dataclasses.is_dataclass(getattr(module, name))
+}
+
+
+def known(value: Any) -> bool:
+    """Whether `value` is of a class of xprnn, and so can be built again from JSON."""
+    return _CLASSES.get(type(value).__name__) is type(value)
+
+
+def describe(value: Any) -> Any:
+    """Return a hyper-parameter as JSON from which `build` makes it again.
+
+    Raises
+    ------
+    TypeError
+        If it is, or holds, something that is not of xprnn.
+
+    Examples
+    --------
+    >>> from xprnn.layers import Dropout
+    >>> from xprnn.serialization.hyperparameters import build, describe
+    >>> describe(Dropout(0.5))
+    {'class': 'Dropout', 'rate': 0.5}
+    >>> build(describe(Dropout(0.5)))
+    Dropout(rate=0.5)
+    """
+    if known(value):
+        fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": type(value).__name__, **fields}
+    if isinstance(value, tuple):
+        return [describe(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"a {type(value).__name__} of one's own cannot be written to a file: {value!r}")
+
+
+def build(described: Any, initializer: Any = None) -> Any:
+    """Return the hyper-parameter that `describe` described.
+
+    Parameters
+    ----------
+    described : JSON
+    initializer : Initializer, optional
+        Takes the place of every initializer in it.
+    """
+    if isinstance(described, list):
+        return tuple(build(item, initializer) for item in described)
+    if isinstance(described, dict):
+        fields = {name: build(value, initializer) for name, value in described.items()}
+        name = fields.pop("class")
+        if initializer is not None and name in initializers.__all__:
+            return initializer
+        return _CLASSES[name](**fields)
+    return described
+
+
+def label(value: Any) -> Any:
+    """Return a hyper-parameter as JSON to be compared; of what is not of xprnn, its name.
+
+    Examples
+    --------
+    >>> from xprnn import optimizers, schedules
+    >>> from xprnn.serialization.hyperparameters import label
+    >>> label(optimizers.SGD(schedules.Step(0.1, every=5)))["learning_rate"]
+    {'class': 'Step', 'rate': 0.1, 'every': 5, 'factor': 0.1}
+    >>> label(max)
+    {'class': 'max'}
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, tuple | list):
+        return [label(item) for item in value]
+    name = getattr(value, "__qualname__", type(value).__name__)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: label(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": name, **fields}
+    return {"class": name}
+
+
+def differences(mine: Any, other: Any, name: str = "") -> list[str]:
+    """Return, in words, where two labels differ.
+
+    Examples
+    --------
+    >>> from xprnn.serialization.hyperparameters import differences
+    >>> differences({"seed": 1, "x": [3, 4]}, {"seed": 2, "x": [3, 4]})
+    ['seed is 1, there 2']
+    """
+    if mine == other:
+        return []
+    if isinstance(mine, dict) and isinstance(other, dict):
+        if mine.get("class") != other.get("class"):
+            return [f"{name} is {_short(mine)}, there {_short(other)}"]
+        keys = sorted(mine.keys() | other.keys())
+        pairs = [(f"{name}.{key}".lstrip("."), mine.get(key), other.get(key)) for key in keys]
+    elif _nested(mine) and _nested(other) and len(mine) == len(other):
+        pairs = [(f"{name}.{i}", *both) for i, both in enumerate(zip(mine, other, strict=True))]
+    else:
+        return [f"{name} is {_short(mine)}, there {_short(other)}"]
+    return [text for key, a, b in pairs for text in differences(a, b, key)]
+
+
+def _nested(value: Any) -> bool:
+    """Whether a label is a list of objects, such as layers."""
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _short(value: Any) -> str:
+    """Return a label as an error shows it."""
+    if isinstance(value, dict) and "class" in value:
+        return str(value["class"])
+    if _nested(value):
+        return f"[{', '.join(map(_short, value))}]"
+    return repr(value)

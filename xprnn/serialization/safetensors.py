@@ -1,0 +1,55 @@
+"""The format ``.safetensors``: one JSON text with all shapes, then the bytes of the arrays."""
+
+import json
+from typing import Any, BinaryIO
+
+from xprnn.errors import MissingExtraError, ModelFileError
+
+__all__ = ["read", "required", "write"]
+
+_LARGEST = 100_000_000
+"""Bytes of the JSON text, by the format's definition."""
+
+
+def required() -> Any:
+    """Return the library's functions for NumPy.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise MissingExtraError(
+            ".safetensors files need safetensors: pip install safetensors"
+        ) from error
+    return safetensors.numpy
+
+
+def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) -> None:
+    """Write two texts and arrays by name to an open file."""
+    file.write(required().save(arrays, metadata={"xprnn": header, "sha256": checksum}))
+
+
+def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
+    """Return what `write` wrote; None for a text that is not there.
+
+    Raises
+    ------
+    ModelFileError
+        If the bytes are no such file, or not all of one. Whatever else the reader
+        raises says that they are damaged.
+    """
+    begin = 8 + int.from_bytes(data[:8], "little")
+    if begin - 8 > _LARGEST or data[8:9] not in (b"", b"{"):
+        raise ModelFileError("is no .safetensors file")
+    if len(data) < begin:
+        raise ModelFileError(f"is cut short: it has {len(data)} of {begin} bytes or more")
+    tensors = json.loads(data[8:begin])
+    texts = tensors.pop("__metadata__", None) or {}
+    end = begin + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+    if len(data) < end:
+        raise ModelFileError(f"is cut short: it has {len(data)} of {end} bytes")
+    return texts.get("xprnn"), texts.get("sha256"), required().load(data)

@@ -1,0 +1,69 @@
+"""Trees as JSON, in which a text is the name of an array."""
+
+from typing import Any
+
+import numpy as np
+
+from xprnn._typing import Tree
+from xprnn.backend import Backend, of, to_host
+
+__all__ = ["pack", "unpack"]
+
+
+def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
+    """Return a tree as JSON, and add its arrays to `arrays`.
+
+    Parameters
+    ----------
+    tree : tree
+        Of arrays, numbers and None, in dicts and tuples.
+    name : str
+        Of the tree; that of an array is the path to it from there.
+    arrays : dict
+        Gets the arrays by name, on the host and contiguous.
+
+    Raises
+    ------
+    TypeError
+        If there is something else in the tree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.serialization.trees import pack
+    >>> arrays = {}
+    >>> pack({"i": 3, "m": ({"W": np.zeros((2, 2))},)}, "memory", arrays)
+    {'i': 3, 'm': [{'W': 'memory.m.0.W'}]}
+    >>> list(arrays)
+    ['memory.m.0.W']
+    """
+    if tree is None or isinstance(tree, bool | int | float):
+        return tree
+    if isinstance(tree, dict) and all(isinstance(key, str) for key in tree):
+        return {key: pack(branch, f"{name}.{key}", arrays) for key, branch in tree.items()}
+    if isinstance(tree, tuple):
+        return [pack(branch, f"{name}.{i}", arrays) for i, branch in enumerate(tree)]
+    if of(tree) is None or to_host(tree).dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} cannot be written to a file: expected arrays of numbers, numbers and None in "
+            f"dicts and tuples, got {tree!r:.80}"
+        )
+    arrays[name] = np.asarray(to_host(tree), order="C")
+    return name
+
+
+def unpack(packed: Any, arrays: dict[str, Any], place: Backend) -> Tree:
+    """Return the tree that `pack` packed, its arrays on a backend.
+
+    Raises
+    ------
+    KeyError
+        If an array is missing.
+    """
+    if isinstance(packed, dict):
+        return {key: unpack(branch, arrays, place) for key, branch in packed.items()}
+    if isinstance(packed, list):
+        return tuple(unpack(branch, arrays, place) for branch in packed)
+    if isinstance(packed, str):
+        return place.asarray(arrays[packed], arrays[packed].dtype.name)
+    return packed
