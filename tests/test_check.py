@@ -111,3 +111,15 @@ def test_what_is_none_of_these_is_refused(subject):
 def test_targets_of_other_steps_are_refused(subject):
     with pytest.raises(ValueError, match=r"y must be \(T, B, O\) with T, B = \(5, 2\), got"):
         gradients.check(subject, y=LABELS[:4])
+
+
+class LooksAtPadding(Quartic):
+    """A loss that forgets the mask."""
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        return super().__call__(y_hat, y, None, xp=xp)
+
+
+def test_a_loss_that_looks_at_padding_is_found():
+    assert gradients.check(LooksAtPadding()).ok
+    assert gradients.check(LooksAtPadding(), masked=True).wrong == ("y_hat",)

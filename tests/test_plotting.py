@@ -1,5 +1,6 @@
 """Pictures: what is drawn, on which axes, and where matplotlib is missing."""
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -501,3 +502,17 @@ def test_every_picture_of_models_on_every_backend(place, cell):
             np.testing.assert_allclose(one.get_ydata(), other.get_ydata(), rtol=1e-3, atol=1e-9)
     assert plotting.heatmap(model, x).collections
     assert draws[5](model, x, y).collections
+
+
+def test_singular_values_below_rounding_are_not_drawn(wave, ax):
+    recurrent, dense = wave.weights
+    faded = dataclasses.replace(
+        wave, weights=({**recurrent, "U": np.diag([0.9, 0.1, 0.01])}, dense)
+    )
+    plotting.singular_values(faded, TIME, ax=ax)
+    second, third, largest = (line.get_ydata() for line in ax.lines)
+    assert np.isfinite(largest).all()
+    for values in (second, third):
+        assert np.isnan(values[0])
+        assert values[-1] > 0
+        assert (values[np.isfinite(values)] > 2e-16 * largest[np.isfinite(values)]).all()

@@ -146,6 +146,17 @@ def test_a_decoder_has_steps_of_its_own(wave):
         assert writer["update"].shape == (3, 64)
 
 
+def test_a_decoder_of_as_many_steps_as_a_list_keeps_them(wave):
+    words = [wave[:5, None], wave[:2, None]]
+    future = np.stack([wave[5:10], wave[2:7]])[:, :, None]
+    model = xprnn.fit(words, future, mode="encoder_decoder", hidden_size=3, epochs=1)
+    reader, writer = model.trace(words)
+    assert [h.shape for h in reader["h"]] == [(5, 3), (2, 3)]
+    assert writer["h"].shape == (2, 5, 3)
+    _, states = model.predict(words, return_states=True)
+    np.testing.assert_allclose(writer["h"], states[1], rtol=1e-12, atol=1e-14)
+
+
 class Leaky:
     """A user's own cell, which says nothing of itself."""
 
