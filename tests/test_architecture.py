@@ -19,7 +19,7 @@ ORDER = [
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
     "serialization", "interop", "callbacks", "run", "builder", "training",
-    "plotting", "datasets", "baselines", "tables", "demo", "__main__",
+    "plotting", "testing", "datasets", "baselines", "tables", "demo", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""
 
@@ -31,6 +31,7 @@ LIBRARIES = {
     "array_api_strict": {"backend"},
     "matplotlib": {"plotting"},
     "threadpoolctl": {"kernels"},
+    "hypothesis": {"testing"},
     "tqdm": {"callbacks"},
     "safetensors": {"serialization"},
 }

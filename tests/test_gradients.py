@@ -7,122 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xprnn import activations, gradients, losses, recurrence, tree, value_and_grad
+from xprnn import activations, gradients, losses, recurrence, testing, tree, value_and_grad
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
-from xprnn.layers import (
-    Bidirectional,
-    Dense,
-    Dropout,
-    EncoderDecoder,
-    Extend,
-    Feedback,
-    LayerNorm,
-    Pool,
-    Recurrent,
-    Stack,
-)
+from xprnn.layers import Dense, Recurrent, Stack
 
-ACTIVATIONS = st.sampled_from(sorted(activations.TABLE))
+ACTIVATIONS = testing.activations()
 LOSSES = st.sampled_from(sorted(n for n, f in losses.TABLE.items() if not hasattr(f, "outputs")))
 LEADS = st.sampled_from([(), (2,), (1,), (2, 3)])
-BOUNDED = st.sampled_from(["sigmoid", "softsign", "tanh"])
-MERGES = st.sampled_from(["concat", "sum", "mean", "product"])
-POOLS = ["last", "mean", "max"]
-SEEDS = st.integers(0, 2**32 - 1)
-
-
-SIZES = st.integers(1, 4)
-STEPS = st.integers(1, 3)
-
-
-@st.composite
-def any_cell(draw, states=None):
-    """Any cell with any activation and bounded gates; of so many states if that is said."""
-    kinds = [k for k in (Elman, GRU, GRUResetBefore, LSTM) if states in (None, k.states)]
-    kind = draw(st.sampled_from(kinds))
-    if kind is Elman:
-        return Elman(draw(ACTIVATIONS))
-    more = {"peepholes": draw(st.booleans())} if kind is LSTM else {}
-    return kind(draw(ACTIVATIONS), draw(BOUNDED), **more)
-
-
-@st.composite
-def recurrent(draw, size=None, states=None):
-    """A recurrent layer, of that size and so many states if that is said."""
-    return Recurrent(
-        size or draw(SIZES),
-        draw(any_cell(states)),
-        recurrent_dropout=draw(st.sampled_from([0.0, 0.4])),
-        learn_initial_state=draw(st.booleans()),
-    )
-
-
-@st.composite
-def pointwise(draw):
-    """No or one layer that changes every step by itself."""
-    layers = [Dropout(0.4), LayerNorm(0.1), Dense(draw(SIZES)), Dense(2, bias=False)]
-    return draw(st.just(()) | st.sampled_from([(layer,) for layer in layers]))
-
-
-@st.composite
-def deep(draw):
-    """One to three recurrent layers, each in one direction or in both, and what lies between."""
-    layers = []
-    for _ in range(draw(STEPS)):
-        layer = draw(recurrent())
-        if draw(st.booleans()):
-            layer = Bidirectional(layer, draw(MERGES))
-        layers += [layer, *draw(pointwise())]
-    return (*draw(pointwise()), *layers)
-
-
-@st.composite
-def feedback(draw, features, *below):
-    """A network that reads what it wrote, with the recurrent layers `below`."""
-    layers = (*below, *draw(pointwise()), Dense(features))
-    return Feedback(Stack(layers), draw(STEPS))
-
-
-@st.composite
-def encoder_decoder(draw, features):
-    """One or two recurrent layers that read, and as many of the same sizes that write."""
-    readers = draw(st.lists(recurrent(), min_size=1, max_size=2))
-    writers = [draw(recurrent(r.hidden_size, r.cell.states)) for r in readers]
-    below = draw(pointwise())
-    if draw(st.booleans()):
-        first = readers[0]
-        readers = [Bidirectional(first, draw(MERGES))]
-        writers = [draw(recurrent(first.hidden_size, first.cell.states)) for _ in range(2)]
-    encoder = Stack((*below, *readers, *draw(pointwise())))
-    if draw(st.booleans()):
-        return EncoderDecoder(encoder, draw(feedback(features, *writers)))
-    top = draw(st.sampled_from([(), (), *((Pool(how),) for how in POOLS)]))
-    layers = (Extend(draw(STEPS)), *writers, *draw(pointwise()), *top)
-    return EncoderDecoder(encoder, Stack(layers))
-
-
-@st.composite
-def networks(draw, features):
-    """Stacks of all layers, that keep the steps or change their number."""
-    kind = draw(st.sampled_from(["steps", "pool", "extend", "feedback", "encoder_decoder"]))
-    if kind == "encoder_decoder":
-        layers = (draw(encoder_decoder(features)),)
-    elif kind == "feedback":
-        layers = (draw(feedback(features, draw(recurrent()))),)
-    else:
-        layers = draw(deep())
-    if kind == "pool":
-        layers = (*layers, Pool(draw(st.sampled_from(POOLS))))
-    elif kind == "extend":
-        layers = (Extend(draw(STEPS)), *layers)
-    return Stack((*layers, *draw(pointwise())))
+SEEDS = testing.seeds()
 
 
 @given(data=st.data())
 def test_every_gradient_of_every_network(place, prove, data):
     features = data.draw(st.integers(1, 3), "features")
     report = gradients.check(
-        data.draw(networks(features), "network"),
+        data.draw(testing.networks(features), "network"),
         features=features,
         steps=data.draw(st.integers(1, 6), "steps"),
         batch=data.draw(st.integers(1, 3), "batch"),

@@ -1,5 +1,6 @@
 """Pictures: what is drawn, on which axes, and where matplotlib is missing."""
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -66,8 +67,11 @@ def assert_lines(ax, *expected):
         lambda model, **ax: plotting.states(model, TIME, **ax),
         lambda model, **ax: plotting.loss(model.history, **ax),
         lambda model, **ax: plotting.forecast(TIME, TIME[:3], **ax),
+        lambda model, **ax: plotting.gradients(model, TIME, TIME, **ax),
+        lambda model, **ax: plotting.singular_values(model, TIME, **ax),
+        lambda model, **ax: plotting.eigenvalues(model, **ax),
     ],
-    ids=["fit", "states", "loss", "forecast"],
+    ids=["fit", "states", "loss", "forecast", "gradients", "singular_values", "eigenvalues"],
 )
 def test_every_function_returns_the_axes(wave, ax, draw):
     assert draw(wave, ax=ax) is ax
@@ -152,6 +156,28 @@ def test_forecast(ax, truth):
     [
         (lambda model: plotting.fit(model, X, Y[:-1]), r"x and y must have the same lengths: "),
         (lambda model: plotting.fit(model, X, sequence=1), r"sequence must be one of the 1 of x, "),
+        (
+            lambda model: plotting.heatmap(model, X, layer=2),
+            r"layer must be one of the 2 recurrent",
+        ),
+        (lambda model: plotting.eigenvalues(model, layer=2), r"layer must be one of the 2"),
+        (lambda model: plotting.gates(model, X), r"gates draws gates, and the cell of layer 0 "),
+        (lambda model: plotting.states(model, X, units=[3]), r"units must be one of the 3 units"),
+        (lambda model: plotting.states(model, X, units=[]), r"units must name at least one unit"),
+        (lambda model: plotting.forecast(X, TIME), r"past must have one feature, got 2"),
+        (lambda model: plotting.forecast(TIME, [1.0], TIME), r"truth must have the 1 step"),
+        (
+            lambda model: plotting.forecast(TIME, [1.0], interval=([2.0], [1.0])),
+            r"interval must be \(low, high\), got a low above its high",
+        ),
+        (
+            lambda model: plotting.fit(model, X, interval=(Y, Y[:-1])),
+            r"interval must be two arrays of shape \(24, 2\), as the predictions, got ",
+        ),
+        (
+            lambda model: plotting.fit(model, X, TIME),
+            r"y must have the \(T, O\) of the predictions, \(24, 2\), got \(24, 1\)",
+        ),
         (lambda model: plotting.fit(model, X, sequence=-1), r"sequence must be .* of x, got -1"),
         (lambda model: plotting.states(model, X, layer=2), r"layer must be one of the 2 recurrent"),
         (lambda model: plotting.fit(model, TIME), r"x must have 2 feature\(s\)"),
@@ -193,9 +219,23 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
         lambda model: plotting.states(model, TIME),
         lambda model: plotting.loss(model.history),
         lambda model: plotting.forecast(TIME, TIME),
+        lambda model: plotting.heatmap(model, TIME),
+        lambda model: plotting.gradients(model, TIME, TIME),
+        lambda model: plotting.singular_values(model, TIME),
+        lambda model: plotting.eigenvalues(model),
         lambda model: plotting.EveryEpochs(1, TIME, TIME),
     ],
-    ids=["fit", "states", "loss", "forecast", "EveryEpochs"],
+    ids=[
+        "fit",
+        "states",
+        "loss",
+        "forecast",
+        "heatmap",
+        "gradients",
+        "singular_values",
+        "eigenvalues",
+        "EveryEpochs",
+    ],
 )
 def test_without_matplotlib(monkeypatch, wave, draw):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
@@ -213,3 +253,266 @@ def test_matplotlib_is_imported_with_the_first_picture():
         """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False True\n"
+
+
+def band_of(ax):
+    """Return the edges of the only band, (x, low, high)."""
+    (band,) = ax.collections
+    points = band.get_paths()[0].vertices
+    steps = np.unique(points[:, 0])
+    edges = [points[points[:, 0] == step, 1] for step in steps]
+    return steps, np.array([e.min() for e in edges]), np.array([e.max() for e in edges])
+
+
+def test_a_list_is_drawn_without_its_padding(ax):
+    words = [X[:5], X[:9], X[:3]]
+    model = fit(words, [Y[:5], Y[:9], Y[:3]])
+    plotting.fit(model, words, [Y[:5], Y[:9], Y[:3]], sequence=2, ax=ax)
+    steps = np.arange(3)
+    assert_lines(ax, *((steps, c) for c in (*Y[:3].T, *model.predict(words)[2].T)))
+    assert len(plotting.states(model, words, sequence=0).lines[0].get_xdata()) == 5
+
+
+def test_fit_of_rows_without_an_axis_of_outputs(ax):
+    x, y = np.stack([X, 2 * X]), np.stack([Y[:, 0], -Y[:, 0]])
+    model = fit(x, y, mode="many_to_many")
+    plotting.fit(model, x, y, sequence=1, ax=ax)
+    assert_lines(ax, (np.arange(24), y[1]), (np.arange(24), model.predict(x)[1]))
+
+
+def test_fit_with_an_interval_that_is_given(wave, ax):
+    y_hat = wave.predict(TIME)
+    plotting.fit(wave, TIME, interval=(y_hat - 1, y_hat + 2), ax=ax)
+    for found, wanted in zip(band_of(ax), (TIME, y_hat - 1, y_hat + 2), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert texts(ax) == ["prediction", "interval"]
+
+
+def test_fit_of_quantiles_in_any_order(ax):
+    model = fit(X, Y[:, 0], loss=xprnn.losses.Pinball((0.9, 0.5, 0.1)))
+    plotting.fit(model, X, ax=ax)
+    high, middle, low = model.predict(X).T
+    assert_lines(ax, (np.arange(24), middle))
+    _, lowest, highest = band_of(ax)
+    np.testing.assert_allclose(lowest, np.minimum(low, high), rtol=1e-12)
+    np.testing.assert_allclose(highest, np.maximum(low, high), rtol=1e-12)
+    assert texts(ax) == ["median", "10 % to 90 %"]
+
+
+def test_fit_of_one_quantile_has_no_interval(ax):
+    plotting.fit(fit(X, Y[:, 0], loss=xprnn.losses.Pinball((0.3,))), X, ax=ax)
+    assert texts(ax) == ["30 % quantile"]
+    assert not ax.collections
+
+
+def test_fit_of_a_gaussian(ax):
+    model = fit(X, Y[:, 0], loss="gaussian_nll")
+    plotting.fit(model, X, ax=ax)
+    mean, log_variance = model.predict(X).T
+    assert_lines(ax, (np.arange(24), mean))
+    _, low, high = band_of(ax)
+    np.testing.assert_allclose(high - low, 2 * 1.96 * np.sqrt(np.exp(log_variance)), rtol=1e-9)
+
+
+def test_what_an_encoder_decoder_writes_stands_after_x(ax):
+    past, future = np.stack([X, X])[:, :20], np.stack([Y, 2 * Y])[:, 20:]
+    model = fit(past, future, mode="encoder_decoder")
+    plotting.fit(model, past, future, sequence=1, ax=ax)
+    steps = np.arange(20, 24)
+    wanted = (*future[1].T, *model.predict(past)[1].T)
+    assert_lines(ax, *((steps, column) for column in wanted))
+
+
+def test_fit_of_one_to_many(ax):
+    first, y = np.stack([X[0], X[5], X[9]]), np.stack([Y, 2 * Y, 3 * Y])
+    model = fit(first, y)
+    plotting.fit(model, first, y, sequence=1, ax=ax)
+    wanted = (*y[1].T, *model.predict(first)[1].T)
+    assert_lines(ax, *((np.arange(24), column) for column in wanted))
+    assert len(plotting.states(model, first, sequence=2).lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        ([0.0, 1.0], {}, "this model gives one for a whole sequence"),
+        (np.ones((2, 24, 1), int), {"loss": "cross_entropy"}, "this model tells classes apart"),
+    ],
+)
+def test_fit_refuses_what_it_cannot_draw(y, options, message):
+    x = np.stack([X, X])
+    y = y if isinstance(y, list) else y * (np.arange(24) % 2)[:, None]
+    with pytest.raises(ValueError, match=message):
+        plotting.fit(fit(x, y, **options), x)
+    assert plt.get_fignums() == []
+
+
+def test_some_states_over_the_data(batch, ax):
+    hidden = batch.predict(X, return_states=True)[1][0]
+    plotting.states(batch, X, Y, units=[2, 0], ax=ax)
+    assert_lines(ax, *((np.arange(24), hidden[:, unit]) for unit in (2, 0)))
+    assert texts(ax) == ["data 0", "data 1", "unit 2", "unit 0"]
+    (behind,) = [other for other in ax.figure.axes if other is not ax]
+    assert_lines(behind, *((np.arange(24), column) for column in Y.T))
+    assert behind.get_ylabel() == "data"
+
+
+def test_heatmap(batch, ax):
+    hidden = batch.predict(X, return_states=True)[1][1]
+    plotting.heatmap(batch, X, layer=1, ax=ax)
+    (colours,) = ax.collections
+    np.testing.assert_array_equal(colours.get_array(), hidden.T)
+    assert colours.get_clim() == (-np.abs(hidden).max(), np.abs(hidden).max())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "unit of layer 1")
+
+
+def test_loss_with_the_learning_rate(ax):
+    history = fit(X, Y, learning_rate=xprnn.schedules.Cosine(0.1, steps=4)).history
+    plotting.loss(history, learning_rate=True, ax=ax)
+    (right,) = [other for other in ax.figure.axes if other is not ax]
+    assert_lines(right, ([1, 2, 3], history.learning_rate))
+    assert texts(ax) == ["training", "learning rate"]
+
+
+def test_a_loss_below_zero_has_a_linear_axis(ax):
+    x = np.tile(X, (3, 1))
+    history = fit(x, np.zeros(len(x)), loss="gaussian_nll", epochs=60, learning_rate=0.1).history
+    assert min(history.loss) < 0
+    assert plotting.loss(history, ax=ax).get_yscale() == "linear"
+
+
+def test_loss_of_something_else_is_refused(wave):
+    with pytest.raises(TypeError, match=r"history must be a History, such as model\.history, got"):
+        plotting.loss(wave)
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    return fit(np.stack([X, 2 * X]), np.stack([Y, Y]), cell="lstm", num_layers=2)
+
+
+def test_gates_of_a_unit(lstm, ax):
+    plotting.gates(lstm, np.stack([X, 2 * X]), layer=1, unit=2, sequence=1, ax=ax)
+    seen = lstm.trace(2 * X)[1]
+    names = ["input", "forget", "cell", "output"]
+    assert_lines(ax, *((np.arange(24), seen[name][:, 2]) for name in names))
+    assert texts(ax) == names
+    assert ax.get_ylabel() == "gates of layer 1, unit 2"
+
+
+def test_gates_of_all_units(lstm, ax):
+    plotting.gates(lstm, X, ax=ax)
+    seen = lstm.trace(X)[0]
+    names = ["input", "forget", "cell", "output"]
+    assert_lines(ax, *((np.arange(24), seen[name].mean(axis=1)) for name in names))
+    assert len(ax.collections) == 4
+
+
+def test_gates_of_a_decoder(ax):
+    past, future = np.stack([X, X])[:, :20], np.stack([Y, 2 * Y])[:, 20:]
+    model = fit(past, future, mode="encoder_decoder", cell="gru")
+    plotting.gates(model, past, layer=1, ax=ax)
+    assert [len(line.get_xdata()) for line in ax.lines] == [4, 4, 4]
+
+
+def test_gradients_are_those_of_the_standardised_loss(lstm, ax):
+    plotting.gradients(lstm, np.stack([X, 2 * X]), np.stack([Y, -Y]), sequence=1, ax=ax)
+    x, y = lstm.x_scaler.apply(2 * X), lstm.y_scaler.apply(-Y)
+    wanted = xprnn.gradients.through_time(
+        lstm.network, lstm.loss, lstm.weights, x[:, None], y[:, None], xp=np
+    )
+    assert_lines(ax, *((np.arange(24), norm[:, 0]) for norm in wanted))
+    assert texts(ax) == ["h of layer 0", "c of layer 0", "h of layer 1", "c of layer 1"]
+    assert ax.get_ylabel() == "‖∂L/∂state(t)‖"
+
+
+def test_gradients_of_one_label_for_a_sequence(ax):
+    x = np.stack([X, -X, 2 * X])
+    model = fit(x, [0, 1, 0], loss="cross_entropy")
+    plotting.gradients(model, x, [0, 1, 0], sequence=1, ax=ax)
+    assert (ax.lines[0].get_ydata() > 0).all()
+    assert ax.get_ylabel() == "‖∂L/∂h(t)‖"
+
+
+def test_singular_values(wave, ax):
+    plotting.singular_values(wave, TIME, ax=ax)
+    scaled = wave.x_scaler.apply(TIME[:, None, None])
+    jacobians = xprnn.gradients.state_jacobians(wave.network, wave.weights, scaled, xp=np)
+    wanted = np.linalg.svd(jacobians[:, 0], compute_uv=False)
+    *others, largest = (line.get_ydata() for line in ax.lines)
+    np.testing.assert_allclose(largest, wanted[:, 0], rtol=1e-9)
+    assert len(others) == 2
+    drawn = np.stack(others, axis=-1)
+    kept = np.isfinite(drawn)
+    np.testing.assert_allclose(drawn[kept], wanted[:, 1:][kept], rtol=1e-2)
+    assert (wanted[:, 1:][~kept] < 1e-14 * np.repeat(wanted[:, :1], 2, axis=1)[~kept]).all()
+    assert ax.get_ylabel() == "singular values of ∂h(T)/∂h(t)"
+
+
+def test_eigenvalues_of_every_gate(lstm, ax):
+    plotting.eigenvalues(lstm, layer=1, ax=ax)
+    circle, *blocks = lines(ax)
+    np.testing.assert_allclose(np.hypot(*circle), 1, rtol=1e-12)
+    for (real, imaginary), U in zip(blocks, np.split(lstm.params["1.U"], 4, axis=1), strict=True):
+        found = np.array(real) + 1j * np.array(imaginary)
+        for value in found:  # each makes U - λ I singular
+            assert abs(np.linalg.det(U - value * np.eye(3))) < 1e-12
+        assert found.sum() == pytest.approx(np.trace(U))
+    assert texts(ax) == ["input", "forget", "cell", "output"]
+    assert ax.get_aspect() == 1
+
+
+def test_eigenvalues_of_each_direction(ax):
+    model = fit(X, Y, bidirectional=True)
+    for layer, name in enumerate(("0.0.U", "0.1.U")):
+        ax.clear()
+        plotting.eigenvalues(model, layer=layer, ax=ax)
+        real = ax.lines[1].get_xdata()
+        assert sum(real) == pytest.approx(np.trace(model.params[name]))
+
+
+def test_a_network_that_sees_sequences_whole_has_no_gradients_through_time():
+    model = fit(X, Y, bidirectional=True)
+    for draw in (
+        lambda: plotting.gradients(model, X, Y),
+        lambda: plotting.singular_values(model, X),
+    ):
+        with pytest.raises(ValueError, match="cuts sequences in time"):
+            draw()
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_every_picture_of_models_on_every_backend(place, cell):
+    x, y = place.array(X), place.array(Y)
+    model, on_host = fit(x, y, cell=cell), fit(X, Y, cell=cell)
+    draws = [
+        lambda m, x, y: plotting.states(m, x, y),
+        lambda m, x, y: plotting.gradients(m, x, y),
+        lambda m, x, y: plotting.singular_values(m, x),
+        lambda m, x, y: plotting.eigenvalues(m),
+        lambda m, x, y: plotting.loss(m.history, learning_rate=True),
+        lambda m, x, y: plotting.fit(m, x, y, interval=(place.array(Y - 1), y)),
+    ]
+    if cell != "elman":
+        draws.append(lambda m, x, y: plotting.gates(m, x))
+    for draw in draws[:5] + draws[6:]:
+        here, there = draw(on_host, X, Y), draw(model, x, y)
+        for one, other in zip(here.lines, there.lines, strict=True):
+            np.testing.assert_allclose(one.get_ydata(), other.get_ydata(), rtol=1e-3, atol=1e-9)
+    assert plotting.heatmap(model, x).collections
+    assert draws[5](model, x, y).collections
+
+
+def test_singular_values_below_rounding_are_not_drawn(wave, ax):
+    recurrent, dense = wave.weights
+    faded = dataclasses.replace(
+        wave, weights=({**recurrent, "U": np.diag([0.9, 0.1, 0.01])}, dense)
+    )
+    plotting.singular_values(faded, TIME, ax=ax)
+    second, third, largest = (line.get_ydata() for line in ax.lines)
+    assert np.isfinite(largest).all()
+    for values in (second, third):
+        assert np.isnan(values[0])
+        assert values[-1] > 0
+        assert (values[np.isfinite(values)] > 2e-16 * largest[np.isfinite(values)]).all()

@@ -67,10 +67,11 @@ __all__ = [
     "plotting",
     "save",
     "schedules",
+    "testing",
     "value_and_grad",
 ]
 
-_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "plotting")
+_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "plotting", "testing")
 
 
 def __getattr__(name):

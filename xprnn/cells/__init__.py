@@ -12,7 +12,7 @@ p, q are (..., B, G·H), every state is (..., B, H). `memo` is whatever
 directly, not by way of q; a part that is zero may be given as 0.0.
 
 These are all that a cell of one's own needs, beside the numbers ``gates`` and
-``states``. It may have three more members:
+``states``. It may have more members:
 
 ``biases``
     A number for each gate, added to the b that is drawn; LSTM's forget gate has 1.
@@ -23,6 +23,12 @@ These are all that a cell of one's own needs, beside the numbers ``gates`` and
 ``inner``
     An object with ``gates``, ``forward`` and ``backward``, where q is not one
     product h U: gates that act on h first, such as `GRUResetBefore`'s reset.
+``gate_names``, ``trace``
+    What the gates are called, and ``trace(memo)``, which returns an array (..., B, H) for
+    each name, for `Model.trace` and the pictures; those of the inner part come first, from
+    a ``trace`` of its own.
+``state_names``
+    What the states are called there; else h, state 1, …
 """
 
 from typing import Any

@@ -52,6 +52,7 @@ class GRU:
 
     gates: ClassVar[int] = 3
     states: ClassVar[int] = 1
+    gate_names: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
     weights: ClassVar[int] = 1
 
     def __post_init__(self):
@@ -85,6 +86,11 @@ class GRU:
         dq = xp.concat([dz_r, dz_z, dq_n], axis=-1)
         return dp, dq, (dh * z, dv + dq_n)
 
+    def trace(self, memo):
+        """Return r, z and n of a step."""
+        _, _, _, r, z, n, _, _ = memo
+        return r, z, n
+
 
 @dataclass(frozen=True)
 class Reset:
@@ -114,6 +120,10 @@ class Reset:
         dz_r = self.activation.backward(da * h, z_r, r, xp=xp)
         dz = xp.concat([dz_r, xp.zeros_like(dz_r)], axis=-1)
         return dz, dz, da * r
+
+    def trace(self, memo):
+        """Return r of a step."""
+        return (memo[1],)
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,7 @@ class GRUResetBefore:
 
     gates: ClassVar[int] = 3
     states: ClassVar[int] = 1
+    gate_names: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
 
     def __post_init__(self):
         settle(
@@ -182,3 +193,8 @@ class GRUResetBefore:
         dz_n = f.backward(dh * (1 - z), z_n, n, xp=xp)
         dz = xp.concat([xp.zeros_like(dz_z), dz_z, dz_n], axis=-1)
         return dz, dz, (dh * z,)
+
+    def trace(self, memo):
+        """Return z and n of a step; r is the inner part's."""
+        _, _, z, n, _ = memo
+        return z, n

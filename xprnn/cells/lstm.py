@@ -58,6 +58,8 @@ class LSTM:
 
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2
+    gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "cell", "output")
+    state_names: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def __post_init__(self):
         if not isinstance(self.peepholes, bool):
@@ -112,3 +114,8 @@ class LSTM:
             dv = (dv[0] + dz_i * old, dv[1] + dz_f * old, dv[2] + dz_o * c)
         dz = xp.concat([dz_i, dz_f, dz_g, dz_o], axis=-1)
         return dz, dz, (0.0, dc, *dv)
+
+    def trace(self, memo):
+        """Return i, f, g and o of a step."""
+        _, seen, *_ = memo
+        return seen

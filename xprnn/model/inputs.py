@@ -37,8 +37,19 @@ class Inputs(NamedTuple):
         flat = plain and model.y_rank == 2
         return self._steps(y, flat, listed=model.network.keeps_steps)
 
-    def restore_steps(self, h: Array, reads: bool) -> Any:
-        """Return hidden states (T, B, H) of layers that read x, or of others, batch-first."""
+    def restore_layers(self, layers: tuple[Tree, ...], model: Any) -> tuple[Any, ...]:
+        """Return arrays (T, B, H) of every recurrent layer batch-first, in the trees they are in.
+
+        Those of a decoder have steps of their own.
+        """
+        reads = len(layers) // (2 if model.mode == "encoder_decoder" else 1)
+        return tuple(
+            tree.map(lambda h, own=i < reads: self._layer(h, own), layer)
+            for i, layer in enumerate(layers)
+        )
+
+    def _layer(self, h: Array, reads: bool) -> Any:
+        """Return h (T, B, H) of a layer that reads x, or of another, batch-first."""
         return self._steps(h, False, listed=reads and h.shape[0] == self.x.shape[0])
 
     def restore_state(self, s: Array) -> Any:

@@ -14,6 +14,7 @@ from xprnn.history import History
 from xprnn.layers import Layer, Pool
 from xprnn.losses import HalfMSE, Loss
 from xprnn.model.inputs import Inputs
+from xprnn.model.trace import trace
 from xprnn.objective import apply
 from xprnn.scaling import Scaler
 from xprnn.sequences import Sequences, sequences
@@ -156,10 +157,62 @@ class Model:
             if return_state:
                 parts.append(tuple(data.restore_state(s) for s in tree.leaves(end)))
             if return_states:
-                hidden = self.network.states(cache, xp=xp)
-                reads = len(hidden) // (2 if self.mode == "encoder_decoder" else 1)
-                parts.append(tuple(data.restore_steps(h, i < reads) for i, h in enumerate(hidden)))
+                parts.append(data.restore_layers(self.network.states(cache, xp=xp), self))
             return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def trace(
+        self,
+        x: object,
+        *,
+        lengths: object = None,
+        mask: object = None,
+        state: tuple[object, ...] | None = None,
+    ) -> tuple[dict[str, Any], ...]:
+        """Return every gate and every state at every step, by name.
+
+        Parameters
+        ----------
+        x, lengths, mask, state
+            As for `predict`.
+
+        Returns
+        -------
+        tuple of dict
+            One for each recurrent layer, in the order of `predict`'s states; forward, then
+            backward for a bidirectional one. Of a layer of LSTM ``"input"``, ``"forget"``,
+            ``"cell"`` (the candidate) and ``"output"``, ``"h"`` and ``"c"``; of GRU
+            ``"reset"``, ``"update"``, ``"candidate"`` and ``"h"``; of Elman ``"h"``; of a cell
+            of one's own what it names, see `xprnn.cells`. Each (B, T, H), or (T, H) for one
+            sequence, a list for a list. At padding gates are zero.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `predict`, and for a network whose hidden states are not in `Recurrent` layers.
+
+        Notes
+        -----
+        The loop runs in Python, step by step: to look, and not to predict.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import xprnn
+        >>> wave = np.sin(np.arange(0, 10, 0.1))
+        >>> model = xprnn.fit(wave[:-1], wave[1:], cell="lstm", hidden_size=4, epochs=2)
+        >>> (seen,) = model.trace(wave)
+        >>> {name: array.shape for name, array in seen.items()}
+        {'input': (100, 4), 'forget': (100, 4), 'cell': (100, 4), 'output': (100, 4),
+         'h': (100, 4), 'c': (100, 4)}
+        >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
+        True
+        """
+        data = self._data("x", x, lengths, mask)
+        with data.backend.active():
+            scaled, xp = self._scaled(data, data.x), data.backend.xp
+            first = self._start(data, state)
+            layers = trace(self.network, data.weights, scaled, first, data.mask, xp=xp)
+            return data.restore_layers(layers, self)
 
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
         """Return the probabilities of the classes, for a model trained to classify.

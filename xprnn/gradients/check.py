@@ -1,0 +1,195 @@
+"""The check of a network, a cell, an activation or a loss on random numbers."""
+
+from typing import Any
+
+from xprnn import losses, tree
+from xprnn._typing import Array
+from xprnn.backend import admit, generator, host, resolve, to_host
+from xprnn.gradients.differences import compare
+from xprnn.gradients.report import Report
+from xprnn.layers import METHODS, Recurrent
+from xprnn.losses import Loss
+from xprnn.noise import Noise
+
+__all__ = ["check"]
+
+
+def check(
+    subject: Any,
+    *,
+    features: int = 3,
+    steps: int = 5,
+    batch: int = 2,
+    models: tuple[int, ...] = (),
+    masked: bool = False,
+    training: bool = True,
+    own_state: bool = False,
+    loss: str | Loss = "half_mse",
+    y: Any = None,
+    backend: str = "numpy",
+    directions: int = 2,
+    seed: int = 0,
+) -> Report:
+    """Check every gradient of a network, or of a part of one, at a random point in float64.
+
+    Of a network, L = loss(ŷ, y) + ½ Σ state(T)² is differentiated for every parameter,
+    for x and for the initial state. A cell's own weights v and a learnt initial state
+    are parameters. A cell is checked as that of a network, ``Recurrent(4, cell)``; an
+    activation f as Σ f(z), for z; a loss for ŷ.
+
+    Parameters
+    ----------
+    subject : Layer, Cell, Activation or Loss
+        An object, of your own or of the library's.
+    features, steps, batch : int
+        F, T and B of the random x or z (T, B, F); of a loss O, T and B of y.
+    models : tuple of int
+        Leading axes: so many models side by side, each with its own parameters.
+    masked : bool
+        Make about a third of the steps padding that holds NaN. An activation sees none.
+    training : bool
+        Whether dropout drops, always the same numbers.
+    own_state : bool
+        Start from the network's own initial state, which may be learnt, and not from a
+        random one that is checked as well.
+    loss : str or Loss
+        Of a network.
+    y : array, (T, B, O), optional
+        The targets, where a loss does not take any: labels for example. With as many
+        steps as the network puts out. Left out, they are normal random numbers.
+    backend : str
+        Where to compute, as for `fit`.
+    directions : int
+        How many random directions for each array.
+    seed : int
+        Of the parameters, the data, the mask and the directions.
+
+    Returns
+    -------
+    Report
+        ``report.ok`` is the verdict; printed, it is a table.
+
+    Raises
+    ------
+    TypeError
+        If the subject is none of these.
+    ValueError
+        If y has not the shape of the targets.
+
+    Examples
+    --------
+    >>> from xprnn import gradients
+    >>> from xprnn.layers import Dense, Recurrent, Stack
+    >>> report = gradients.check(Stack((Recurrent(4), Dense(1))), directions=1)
+    >>> report.ok
+    True
+    >>> [row.name for row in report.rows][:4]
+    ['params.0.W', 'params.0.U', 'params.0.b', 'params.1.W']
+
+    An activation with a slip in its derivative:
+
+    >>> class Cube:
+    ...     def forward(self, z, *, xp):
+    ...         return z**3
+    ...     def backward(self, dy, z, y, *, xp):
+    ...         return 2 * dy * z**2
+    >>> gradients.check(Cube()).wrong
+    ('z',)
+    """
+    kind = _kind(subject)
+    loss = losses.get(subject if kind == "loss" else loss)
+    network = Recurrent(4, subject) if kind == "cell" else subject
+    place = resolve(backend)
+    xp, rng = place.xp, generator(seed)
+    proof: dict[str, Any] = {"directions": directions, "seed": seed, "xp": xp}
+
+    def move(a):
+        return place.asarray(a, "float64")
+
+    def normal(*shape, scale=1.0):
+        return scale * rng.standard_normal((*models, *shape))
+
+    def hidden(a, kept):
+        return move(a if kept is None else host.where(kept, a, host.nan))
+
+    with place.active():
+        if kind == "activation":
+            return _activation(subject, move(normal(steps, batch, features, scale=2.0)), proof)
+        if kind != "loss":
+            drawn, _ = network.init(rng, features)
+            params = tree.map(lambda a: move(a + normal(*a.shape, scale=0.3)), drawn)
+            x = normal(steps, batch, features)
+        kept = mask = None
+        if masked:
+            kept = rng.random((steps, batch, 1)) < 0.67
+            kept[0, 0] = True
+            mask = place.asarray(kept, "bool")
+        if kind == "loss":
+            y = hidden(_targets(y, (steps, batch, features), rng), kept)
+            y_hat = move(normal(steps, batch, losses.outputs(loss, y, mask, xp=xp)))
+            return _loss(loss, y_hat, y, mask, proof)
+        x = hidden(x, kept)
+        own = {"noise": Noise((seed,)) if training else None, "xp": xp}
+        y_hat, end, _ = network.forward(params, x, None, mask, **own)
+        loss_mask, kept = (mask, kept) if network.keeps_steps else (None, None)
+        y = hidden(_targets(y, y_hat.shape, rng), kept)
+        state = tree.map(lambda s: move(0.5 * rng.standard_normal(s.shape)), end)
+
+        def objective(point):
+            y_hat, end, cache = network.forward(
+                point["params"], point["x"], point.get("state"), mask, **own
+            )
+            value, dy = loss(y_hat, y, loss_mask, xp=xp)
+            value = xp.sum(value) + sum(xp.sum(s * s) for s in tree.leaves(end)) / 2
+            return value, dy, end, cache
+
+        point = {"params": params, "x": x} | ({} if own_state else {"state": state})
+        _, dy, end, cache = objective(point)
+        dparams, dx, dstate = network.backward(params, dy, end, cache, xp=xp)
+        gradient = {"params": dparams, "x": dx} | ({} if own_state else {"state": dstate})
+        return compare(lambda p: objective(p)[0], point, gradient, **proof)
+
+
+def _kind(subject: Any) -> str:
+    """Return what the subject is."""
+
+    def has(*names):
+        return all(hasattr(subject, name) for name in names)
+
+    if not isinstance(subject, type):
+        if has(*METHODS):
+            return "network"
+        if has("forward", "backward"):
+            return "cell" if has("gates") or has("states") else "activation"
+        if callable(subject):
+            return "loss"
+    raise TypeError(
+        "subject must be a layer, a cell, an activation or a loss, as an object, "
+        f"got {subject!r:.80}"
+    )
+
+
+def _targets(y: Any, shape: tuple[int, ...], rng: Any) -> Any:
+    """Return the targets (..., T, B, O) that are given, on the host, or random ones."""
+    if y is None:
+        return rng.standard_normal(shape)
+    given = to_host(admit("y", y))
+    if len(given.shape) != 3 or given.shape[:2] != shape[-3:-1]:
+        raise ValueError(f"y must be (T, B, O) with T, B = {shape[-3:-1]}, got {given.shape}")
+    return given
+
+
+def _activation(f: Any, z: Array, proof: dict[str, Any]) -> Report:
+    """Check f'(z)."""
+    xp = proof["xp"]
+    dz = f.backward(xp.ones_like(z), z, f.forward(z, xp=xp), xp=xp)
+    return compare(lambda p: f.forward(p["z"], xp=xp), {"z": z}, {"z": dz}, **proof)
+
+
+def _loss(loss: Loss, y_hat: Array, y: Array, mask: Array | None, proof: dict[str, Any]) -> Report:
+    """Check the gradient of a loss for ŷ."""
+    xp = proof["xp"]
+    _, dy_hat = loss(y_hat, y, mask, xp=xp)
+    return compare(
+        lambda p: loss(p["y_hat"], y, mask, xp=xp)[0], {"y_hat": y_hat}, {"y_hat": dy_hat}, **proof
+    )

@@ -1,0 +1,97 @@
+"""What a change of the state at one step does to the state at the end."""
+
+from typing import Any
+
+from xprnn import tree
+from xprnn._typing import Array, Namespace, Tree
+from xprnn.layers import Layer
+from xprnn.objective import check_cuttable, chunks
+
+__all__ = ["state_jacobians"]
+
+
+def state_jacobians(
+    network: Layer, params: Tree, x: Array, mask: Array | None = None, *, xp: Namespace
+) -> Array:
+    """Return ∂state(T)/∂state(t) for t = 0 … T - 1.
+
+    The state is all of the network's: of a layer of LSTM h and c. Where the largest
+    singular value falls towards the first steps the gradient vanishes, whatever the
+    loss; where it rises, the gradient explodes. Pascanu, Mikolov and Bengio, "On the
+    difficulty of training recurrent neural networks", 2013.
+
+    Parameters
+    ----------
+    network : Layer
+        One that can be cut in time.
+    params : tree
+        Of one model.
+    x : array, (T, B, F)
+    mask : array of bool, (T, B, 1), or None
+    xp : namespace
+
+    Returns
+    -------
+    array, (T, B, N, N)
+        N numbers are in the state of a sequence, in the order of ``initial_state``. A
+        row is a number of the last state, a column one of state(t).
+
+    Raises
+    ------
+    ValueError
+        If the network can't be cut in time, has no state, or if there are several models.
+
+    Examples
+    --------
+    A state that is halved at each step:
+
+    >>> import numpy as np
+    >>> from xprnn import gradients
+    >>> from xprnn.cells import Elman
+    >>> from xprnn.layers import Recurrent
+    >>> params = {"W": np.ones((1, 1)), "U": np.full((1, 1), 0.5), "b": np.zeros((1, 1))}
+    >>> layer = Recurrent(1, Elman("identity"))
+    >>> gradients.state_jacobians(layer, params, np.ones((3, 1, 1)), xp=np).ravel()
+    array([0.125, 0.25 , 0.5  ])
+    """
+    check_cuttable(network, "state_jacobians")
+    state: Any = network.initial_state(params, x.shape[-2], xp=xp)
+    first = tree.flatten(state)
+    if not first:
+        raise ValueError(f"state_jacobians needs a network with a state, got {network!r:.200}")
+    if len(x.shape) != 3 or any(len(s.shape) != 2 for s in first.values()):
+        raise ValueError(
+            "state_jacobians takes one model and x (T, B, F), "
+            f"got x {tuple(x.shape)} and states {[tuple(s.shape) for s in first.values()]}"
+        )
+    last = _unit_gradients(first, xp)
+    state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
+    slopes, caches = [], []
+    for step in chunks(1, x, x, mask, None):  # so many models side by side as numbers
+        y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
+        slopes.append(xp.zeros_like(y_hat))
+        caches.append(cache)
+    flat = tree.flatten(state)
+    dstate = tree.unflatten({n: last.get(n, xp.zeros_like(s)) for n, s in flat.items()}, state)
+    found = []
+    for slope, cache in zip(reversed(slopes), reversed(caches), strict=True):
+        _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
+        flat = tree.flatten(dstate)
+        rows = xp.concat([flat[name] for name in first], axis=-1)
+        found.append(xp.permute_dims(rows, (1, 0, 2)))
+    return xp.stack(found[::-1], axis=0)
+
+
+def _count(states: dict[str, Array]) -> int:
+    """Return N, how many numbers there are in the state of a sequence."""
+    return sum(s.shape[-1] for s in states.values())
+
+
+def _unit_gradients(states: dict[str, Array], xp: Namespace) -> dict[str, Array]:
+    """Return for each state (B, H) the gradients (N, B, H) of each number of the whole state."""
+    count, start, units = _count(states), 0, {}
+    for name, s in states.items():
+        eye = xp.eye(count, s.shape[-1], k=-start, dtype=s.dtype, device=s.device)
+        units[name] = xp.broadcast_to(eye[:, None, :], (count, *s.shape))
+        start += s.shape[-1]
+    return units

@@ -1,0 +1,51 @@
+"""What a gradient check found, as a table."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["Report", "Row"]
+
+
+class Row(NamedTuple):
+    """The comparison for one array along one direction."""
+
+    name: str
+    analytic: float
+    numeric: float
+    error: float
+    """|analytic - numeric| over the larger of the two, 0 if both are 0."""
+    tolerance: float
+    """The largest |analytic - numeric| that passes."""
+    step: float
+    verdict: str
+    """``"ok"``, ``"wrong"``, ``"nan"`` (a number is not finite) or ``"kink"``."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a gradient check found; prints as a table."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is ``"ok"``, and there is one."""
+        return bool(self.rows) and all(row.verdict == "ok" for row in self.rows)
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The names whose gradient is wrong or not finite."""
+        return tuple(dict.fromkeys(r.name for r in self.rows if r.verdict in ("wrong", "nan")))
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in ("name", *(row.name for row in self.rows)))
+        head = (
+            f"{'name':<{width}} {'analytic':>23} {'numeric':>23} {'rel. error':>10} {'step':>8}"
+            "  verdict"
+        )
+        lines = [
+            f"{r.name:<{width}} {r.analytic:>23.15e} {r.numeric:>23.15e} {r.error:>10.1e} "
+            f"{r.step:>8.1e}  {r.verdict}"
+            for r in self.rows
+        ]
+        return "\n".join([head, *lines])

@@ -1,0 +1,33 @@
+"""Pictures of a model and its training, with matplotlib (extra ``plot``).
+
+Every function takes ``ax=`` and returns the Axes that it drew on; without it, it
+draws on new ones. Models may be on any backend; what is drawn comes to the host. Of
+several sequences ``sequence=`` says which one, of several recurrent layers ``layer=``,
+in the order of `Model.predict`'s states. matplotlib is imported when the first picture
+is drawn.
+"""
+
+from xprnn.plotting.canvas import check_path, pyplot
+from xprnn.plotting.eigenvalues import eigenvalues
+from xprnn.plotting.every_epochs import EveryEpochs
+from xprnn.plotting.fit import fit
+from xprnn.plotting.forecast import forecast
+from xprnn.plotting.gates import gates
+from xprnn.plotting.gradients import gradients, singular_values
+from xprnn.plotting.loss import loss
+from xprnn.plotting.states import heatmap, states
+
+__all__ = [
+    "EveryEpochs",
+    "check_path",
+    "eigenvalues",
+    "fit",
+    "forecast",
+    "gates",
+    "gradients",
+    "heatmap",
+    "loss",
+    "pyplot",
+    "singular_values",
+    "states",
+]

@@ -1,0 +1,58 @@
+"""A callback that draws."""
+
+from os import PathLike, fspath
+from typing import Any
+
+from xprnn._validate import whole
+from xprnn.callbacks import Training
+from xprnn.plotting.canvas import new_axes, pyplot
+from xprnn.plotting.fit import fit
+
+__all__ = ["EveryEpochs"]
+
+
+class EveryEpochs:
+    """A callback that draws the fit every n epochs, as the lecture does.
+
+    Parameters
+    ----------
+    every : int
+        n.
+    x, y : array
+        What to draw, as for `fit`.
+    path : str or Path, optional
+        Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``.
+        Without it, the picture is shown in a window, where there is a screen.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> from xprnn import datasets, plotting
+    >>> x, y = datasets.noisy_sine()
+    >>> draw = plotting.EveryEpochs(2, x, y)
+    >>> model = xprnn.fit(x, y, epochs=4, callbacks=[draw])
+    >>> draw.ax.get_title().startswith("epoch 4")
+    True
+    """
+
+    def __init__(self, every: int, x: object, y: object, path: str | PathLike[str] | None = None):
+        pyplot()  # what is missing is missed before the training
+        self.every = whole("every", every)
+        self.x, self.y, self.path = x, y, path
+        self.ax: Any = None
+
+    def __call__(self, training: Training) -> None:
+        """Draw, if it is time."""
+        if training.epoch % self.every:
+            return
+        self.ax = new_axes(self.ax)
+        self.ax.clear()
+        fit(training.model, self.x, self.y, ax=self.ax)
+        self.ax.set_title(f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}")
+        figure = self.ax.figure
+        if self.path is not None:
+            figure.savefig(fspath(self.path).format(epoch=training.epoch))
+        elif figure.canvas.required_interactive_framework:
+            pyplot().show(block=False)
+            figure.canvas.draw_idle()
+            figure.canvas.flush_events()

@@ -1,0 +1,41 @@
+"""Hypothesis strategies of cells, networks, masks and data (extra ``testing``).
+
+They are those of the library's own tests. With them a cell of your own can be put into
+networks of every kind: deep, in both directions, pooled, with encoder and decoder,
+among layers of other cells::
+
+    from hypothesis import given, strategies as st
+    from xprnn import gradients, testing
+
+    @given(
+        network=testing.networks(features=2, cells=st.just(MyCell())),
+        masked=st.booleans(),
+        seed=testing.seeds(),
+    )
+    def test_my_cell(network, masked, seed):
+        report = gradients.check(network, features=2, masked=masked, seed=seed)
+        assert report.ok, report
+
+Of a network or a cell that fails, Hypothesis shows a small one. What is drawn is
+hyper-parameters and NumPy arrays; a backend is the test's own matter. hypothesis is
+imported when the first strategy is made.
+"""
+
+from xprnn.testing.arrays import lengths, masks, seeds, sequences
+from xprnn.testing.cells import activations, bounded_activations, cells
+from xprnn.testing.networks import encoder_decoders, feedbacks, networks, pointwise, recurrent
+
+__all__ = [
+    "activations",
+    "bounded_activations",
+    "cells",
+    "encoder_decoders",
+    "feedbacks",
+    "lengths",
+    "masks",
+    "networks",
+    "pointwise",
+    "recurrent",
+    "seeds",
+    "sequences",
+]

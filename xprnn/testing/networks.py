@@ -1,0 +1,191 @@
+"""Strategies of layers and of networks of them."""
+
+from typing import Any
+
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    LayerNorm,
+    Pool,
+    Recurrent,
+    Stack,
+)
+from xprnn.testing.cells import cells as any_cell
+from xprnn.testing.strategy import composite, strategies
+
+__all__ = ["encoder_decoders", "feedbacks", "networks", "pointwise", "recurrent"]
+
+MERGES: Any = ("concat", "sum", "mean", "product")
+POOLS: Any = ("last", "mean", "max")
+
+
+def _few() -> Any:
+    """Return a strategy of small numbers of layers and steps."""
+    return strategies().integers(1, 3)
+
+
+@composite
+def recurrent(draw, hidden_size: int | None = None, states: int | None = None, cells: Any = None):
+    """Return a strategy of recurrent layers.
+
+    Parameters
+    ----------
+    hidden_size : int, optional
+        Left out, 1 to 4.
+    states : int, optional
+        How many arrays a state has; left out, any number. Without effect on `cells`.
+    cells : strategy of Cell, optional
+        Left out, `xprnn.testing.cells`.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from xprnn import testing
+    >>> @given(layer=testing.recurrent(hidden_size=2))
+    ... def test(layer):
+    ...     assert layer.hidden_size == 2
+    >>> test()
+    """
+    st = strategies()
+    return Recurrent(
+        hidden_size or draw(st.integers(1, 4)),
+        draw(any_cell(states) if cells is None else cells),
+        recurrent_dropout=draw(st.sampled_from([0.0, 0.4])),
+        learn_initial_state=draw(st.booleans()),
+    )
+
+
+@composite
+def pointwise(draw):
+    """Return a strategy of no or one layer that changes every step by itself, a tuple.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from xprnn import testing
+    >>> @given(layers=testing.pointwise())
+    ... def test(layers):
+    ...     assert all(layer.time == "pointwise" for layer in layers)
+    >>> test()
+    """
+    st = strategies()
+    layers = [Dropout(0.4), LayerNorm(0.1), Dense(draw(st.integers(1, 4))), Dense(2, bias=False)]
+    return draw(st.just(()) | st.sampled_from([(layer,) for layer in layers]))
+
+
+@composite
+def _deep(draw, cells):
+    """Return one to three recurrent layers, in one direction or both, and what lies between."""
+    st, layers = strategies(), []
+    for _ in range(draw(_few())):
+        layer = draw(recurrent(cells=cells))
+        if draw(st.booleans()):
+            layer = Bidirectional(layer, draw(st.sampled_from(MERGES)))
+        layers += [layer, *draw(pointwise())]
+    return (*draw(pointwise()), *layers)
+
+
+@composite
+def feedbacks(draw, features: int, below: tuple[Any, ...]):
+    """Return a strategy of networks that read what they wrote.
+
+    Parameters
+    ----------
+    features : int
+        Of x, and so of the output.
+    below : tuple of Layer
+        The recurrent layers.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from xprnn import testing
+    >>> from xprnn.layers import Recurrent
+    >>> @given(network=testing.feedbacks(2, (Recurrent(3),)))
+    ... def test(network):
+    ...     assert network.time == "whole"
+    >>> test()
+    """
+    layers = (*below, *draw(pointwise()), Dense(features))
+    return Feedback(Stack(layers), draw(_few()))
+
+
+@composite
+def encoder_decoders(draw, features: int, cells: Any = None):
+    """Return a strategy of one or two recurrent layers that read, and as many that write.
+
+    Parameters
+    ----------
+    features : int
+        Of x.
+    cells : strategy of Cell, optional
+        All with as many states; left out, `xprnn.testing.cells`.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from xprnn import testing
+    >>> @given(network=testing.encoder_decoders(2))
+    ... def test(network):
+    ...     assert not network.keeps_steps
+    >>> test()
+    """
+    st = strategies()
+    readers = draw(st.lists(recurrent(cells=cells), min_size=1, max_size=2))
+
+    def writer(reader):
+        return draw(recurrent(reader.hidden_size, reader.cell.states, cells))
+
+    writers, below = [writer(reader) for reader in readers], draw(pointwise())
+    if draw(st.booleans()):
+        first = readers[0]
+        readers = [Bidirectional(first, draw(st.sampled_from(MERGES)))]
+        writers = [writer(first), writer(first)]
+    encoder = Stack((*below, *readers, *draw(pointwise())))
+    if draw(st.booleans()):
+        return EncoderDecoder(encoder, draw(feedbacks(features, tuple(writers))))
+    top = draw(st.sampled_from([(), (), *((Pool(how),) for how in POOLS)]))
+    layers = (Extend(draw(_few())), *writers, *draw(pointwise()), *top)
+    return EncoderDecoder(encoder, Stack(layers))
+
+
+@composite
+def networks(draw, features: int, cells: Any = None):
+    """Return a strategy of stacks of all layers, that keep the steps or change their number.
+
+    Parameters
+    ----------
+    features : int
+        Of x, at most 3 to stay quick.
+    cells : strategy of Cell, optional
+        All with as many states; left out, `xprnn.testing.cells`. ``st.just(MyCell())``
+        puts a cell of your own everywhere.
+
+    Examples
+    --------
+    >>> from hypothesis import given, settings
+    >>> from xprnn import gradients, testing
+    >>> @settings(max_examples=5, deadline=None)
+    ... @given(network=testing.networks(features=2))
+    ... def test(network):
+    ...     assert gradients.check(network, features=2, directions=1).ok
+    >>> test()
+    """
+    st = strategies()
+    kind = draw(st.sampled_from(["steps", "pool", "extend", "feedback", "encoder_decoder"]))
+    layers: tuple[Any, ...]
+    if kind == "encoder_decoder":
+        layers = (draw(encoder_decoders(features, cells)),)
+    elif kind == "feedback":
+        layers = (draw(feedbacks(features, (draw(recurrent(cells=cells)),))),)
+    else:
+        layers = draw(_deep(cells))
+    if kind == "pool":
+        layers = (*layers, Pool(draw(st.sampled_from(POOLS))))
+    elif kind == "extend":
+        layers = (Extend(draw(_few())), *layers)
+    return Stack((*layers, *draw(pointwise())))
