@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -217,6 +218,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         given = read(self, X, method=method, reset=anew)
         found = self._targets(y, given)
         labels = _flat(found.y)
+        assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         known = self._known(np.unique(labels), classes, anew)
         codes = np.searchsorted(known, labels).astype("int64")
@@ -257,9 +259,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
             known = self.classes_
         new = np.setdiff1d(labels, known)
         if new.size:
-            raise ValueError(f"y holds the label {new[0]!r}, which is not one of {known}")
+            raise ValueError(f"y holds the label {new.tolist()[0]!r}, which is not one of {known}")
         if len(known) < 2:
-            raise ValueError(f"y has 1 class, {known[0]!r}: expected at least two classes")
+            raise ValueError(f"y has 1 class, {known.tolist()[0]!r}: expected at least two classes")
         return known
 
     def _weights(self, sample_weight: Any, labels: Any, found: Targets, given: Read) -> Any:

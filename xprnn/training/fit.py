@@ -98,8 +98,9 @@ def fit(
         state nor loss, and may hold NaN.
     sample_weight : array, (B,), or (B, T) for an output at every step, optional
         How much each sequence, or each step, counts in the loss and in the means of
-        `standardize`, not below 0. A weight of 2 is the sequence twice, 0 leaves it out.
-        Only the ratios matter.
+        `standardize`, not below 0. A weight of 2 is the sequence twice, 0 leaves it out;
+        in batches, and in chunks of different lengths, that holds on the average. Only
+        the ratios matter.
     network : Layer, optional
         The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. Left out, one
         is built from the arguments that follow.
@@ -223,10 +224,10 @@ def fit(
 
     if penalty is not None:
         chosen("penalty", penalty, {}, ("gradient", "constrain"))
-    if warm_start is not None:
-        network = network_of(warm_start, network)
-        backend = warm_start.backend if backend is None else backend
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
+    if warm_start is not None:
+        network = network_of(warm_start, network, pair.mode)
+        backend = warm_start.backend if backend is None else backend
     weights = step_weights(sample_weight, pair, loss)
     validation = validation_pair(validation_data, pair)
     pairs = [pair] if validation is None else [pair, validation]
@@ -265,7 +266,7 @@ def fit(
             f"the network gives {produced} output(s), but this loss of y needs {outputs}"
         )
     if warm_start is not None:
-        check_start(warm_start, features, outputs, pair.mode, loss, place)
+        check_start(warm_start, features, outputs, loss, place)
     _check_steps(network, drawn, features, pairs)
 
     with place.active(), kernels.workspace(place.xp) as xp:
