@@ -1,6 +1,8 @@
 """The estimators are scikit-learn's: its own checks pass, and its tools take them."""
 
 import pickle
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -513,3 +515,13 @@ def test_a_callback_ends_the_training():
         hidden_size=4, epochs=50, callbacks=[lambda training: training.epoch == 3], random_state=0
     )
     assert own.fit(blocks(), np.arange(6.0)).n_iter_ == 3
+
+
+def test_without_scikit_learn_the_error_names_the_extra():
+    code = (
+        "import sys; sys.modules['sklearn'] = None; import xprnn; xprnn.estimators\n"
+        "try: from xprnn.estimators import RNNRegressor\n"
+        "except xprnn.MissingExtraError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 'needs scikit-learn, 1.6 or newer: pip install "scikit-learn>=1.6"' in run.stdout
