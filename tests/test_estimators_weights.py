@@ -137,6 +137,24 @@ def test_equal_weights_are_none(batch_size):
     np.testing.assert_allclose(own.params["0.U"], other.params["0.U"], rtol=1e-8)
 
 
+@pytest.mark.parametrize("cut", [{"batch_size": 2}, {"tbptt": 2}, {"batch_size": 2, "tbptt": 2}])
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("even", [False, True])
+def test_weights_go_where_their_sequences_go(place, cut, per_step, even):
+    """Where nothing is learnt, the loss of an epoch is the same in any pieces."""
+    rng = np.random.default_rng(6)
+    lengths = (4,) * 5 if even else (3, 5, 1, 4, 2)
+    x = [place.array(rng.standard_normal((n, 2))) for n in lengths]
+    y = [place.array(100.0**i * rng.standard_normal((n, 1))) for i, n in enumerate(lengths)]
+    weights = rng.uniform(size=(5, max(lengths)) if per_step else 5)
+    still = {"epochs": 1, "hidden_size": 3, "optimizer": optimizers.SGD(1e-300)}
+    own = xprnn.fit(x, y, sample_weight=weights, **still, **cut)
+    whole = xprnn.fit(x, y, sample_weight=weights, **still)
+    assert own.history.loss == pytest.approx(whole.history.loss, rel=1e-10)
+    other = xprnn.fit(x, y, sample_weight=weights[::-1].copy(), **still)
+    assert other.history.loss != pytest.approx(whole.history.loss, rel=1e-3)
+
+
 X = np.random.default_rng(0).standard_normal((4, 3, 2))
 Y = X[:, -1, 0]
 

@@ -47,8 +47,9 @@ class Data(NamedTuple):
             return Data(x, y, None, weights)
         valid = self.valid[:, chosen]
         steps = int(lengths(valid).max())
-        cut = Data(x[:steps, ...], y[:steps, ...] if per_step else y, some(valid[:steps]))
-        return cut if weights is None else cut._replace(weights=weights[:steps, ...])
+        if weights is not None and weights.shape[0] > 1:
+            weights = weights[:steps, ...]
+        return Data(x[:steps, ...], y[:steps, ...] if per_step else y, some(valid[:steps]), weights)
 
 
 def lengths(valid: Any) -> Any:

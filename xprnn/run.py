@@ -106,7 +106,7 @@ class Run:
             if share:  # else there is nothing to learn from
                 own = weights
                 if weights is not None and weights.shape[0] > 1:
-                    own = weights[i * size : (i + 1) * size, ...]
+                    own = weights[i * size : i * size + part.x.shape[0], ...]
                 yield part._replace(weights=own), batch.share * share
 
     def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Tree]:
