@@ -54,6 +54,7 @@ __all__ = [
     "callbacks",
     "cells",
     "datasets",
+    "estimators",
     "fit",
     "gradients",
     "initializers",
@@ -71,7 +72,15 @@ __all__ = [
     "value_and_grad",
 ]
 
-_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "plotting", "testing")
+_WHEN_ASKED_FOR = (
+    "baselines",
+    "datasets",
+    "estimators",
+    "interop",
+    "metrics",
+    "plotting",
+    "testing",
+)
 
 
 def __getattr__(name):

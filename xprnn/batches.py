@@ -28,6 +28,8 @@ class Data(NamedTuple):
     """(T, B, O), or with other steps than x."""
     valid: Any = None
     """NumPy array of bool (T, B), False at padding; None where every step is valid."""
+    weights: Array | None = None
+    """(T, B, 1) or (1, B, 1), of the steps of y in the loss; None where all are 1."""
 
     def mask(self, backend: Backend) -> Array | None:
         """Return the mask (T, B, 1) where the arrays are."""
@@ -40,11 +42,14 @@ class Data(NamedTuple):
         """
         xp, order = backend.xp, backend.asarray(chosen, "int64")
         x, y = xp.take(self.x, order, axis=1), xp.take(self.y, order, axis=1)
+        weights = None if self.weights is None else xp.take(self.weights, order, axis=1)
         if self.valid is None:
-            return Data(x, y)
+            return Data(x, y, None, weights)
         valid = self.valid[:, chosen]
         steps = int(lengths(valid).max())
-        return Data(x[:steps, ...], y[:steps, ...] if per_step else y, some(valid[:steps]))
+        if weights is not None and weights.shape[0] > 1:
+            weights = weights[:steps, ...]
+        return Data(x[:steps, ...], y[:steps, ...] if per_step else y, some(valid[:steps]), weights)
 
 
 def lengths(valid: Any) -> Any:

@@ -20,6 +20,8 @@ class Chunk(NamedTuple):
     y: Array
     mask: Array | None
     noise: Noise | None
+    weights: Array | None = None
+    """Of the steps of y in the loss."""
 
 
 def chunks(

@@ -20,6 +20,7 @@ from xprnn.errors import NonFiniteError
 from xprnn.history import Epoch, History
 from xprnn.layers import Layer
 from xprnn.losses import Loss
+from xprnn.losses.weighted import Weighted
 from xprnn.model import Model
 from xprnn.noise import Noise
 from xprnn.objective import Chunk, apply, chunks, value_and_grad
@@ -95,7 +96,7 @@ class Run:
 
     def parts(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
         """Yield the chunks of a batch, or the whole, with their part in the epoch's loss."""
-        x, y, valid = batch.data
+        x, y, valid, weights = batch.data
         mask, size = batch.data.mask(self.backend), self.tbptt or x.shape[0]
         for i, part in enumerate(chunks(size, x, y, mask, noise)):
             if valid is None:
@@ -103,14 +104,18 @@ class Run:
             else:
                 share = float(valid[i * size : (i + 1) * size].sum() / valid.sum())
             if share:  # else there is nothing to learn from
-                yield part, batch.share * share
+                own = weights
+                if weights is not None and weights.shape[0] > 1:
+                    own = weights[i * size : i * size + part.x.shape[0], ...]
+                yield part._replace(weights=own), batch.share * share
 
     def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Tree]:
         """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
         xp = self.xp
+        loss = self.loss if part.weights is None else Weighted(self.loss, part.weights)
         value, grads, state = value_and_grad(
             self.network,
-            self.loss,
+            loss,
             params,
             part.x,
             part.y,

@@ -25,12 +25,20 @@ class Scaler(NamedTuple):
     """(F,); 1 for a feature that is constant."""
 
     @classmethod
-    def of(cls, x: Array, *, xp: Namespace) -> "Scaler":
-        """Measure the data x (N, F)."""
-        mean = xp.mean(x, axis=0)
+    def of(cls, x: Array, weights: Array | None = None, *, xp: Namespace) -> "Scaler":
+        """Measure the data x (N, F), whose rows may have weights (N,) above 0."""
+        if weights is None:
+            mean = xp.mean(x, axis=0)
+        else:
+            share = xp.reshape(weights / xp.sum(weights), (-1, 1))
+            mean = xp.sum(share * x, axis=0)
         varies = xp.max(x, axis=0) > xp.min(x, axis=0)
         far = xp.where(varies, xp.max(xp.abs(x - mean), axis=0), xp.ones_like(mean))
-        scale = far * xp.std((x - mean) / far, axis=0)  # no square over- or underflows
+        apart = (x - mean) / far  # no square over- or underflows
+        if weights is None:
+            scale = far * xp.std(apart, axis=0)
+        else:
+            scale = far * xp.sqrt(xp.sum(share * apart * apart, axis=0))
         return cls(mean, xp.where(varies, scale, xp.ones_like(mean)))
 
     def apply(self, x: Array) -> Array:

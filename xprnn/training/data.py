@@ -6,7 +6,7 @@ from typing import Any
 from xprnn import losses, masking, modes
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
-from xprnn.backend import Backend, float_name, host, of, wider
+from xprnn.backend import Backend, dtype_name, float_name, host, of, wider
 from xprnn.batches import Data, time_major
 from xprnn.losses import Loss
 from xprnn.modes import Pair
@@ -62,25 +62,40 @@ def common_dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
     return wider(*(name or backend.default_dtype for name in found))
 
 
-def _scaler(array: Array, valid: Any, xp: Namespace) -> Scaler:
-    """Measure (T, B, F) at its valid steps."""
+def _scaler(array: Array, valid: Any, xp: Namespace, weights: Any = None) -> Scaler:
+    """Measure (T, B, F) at its valid steps, which may have weights."""
+    if weights is not None:
+        weights = host.broadcast_to(weights, array.shape[:2])
+        counts = weights > 0
+        valid = counts if valid is None else valid & counts
     rows = xp.reshape(array, (-1, array.shape[-1]))
     if valid is not None:
         (kept,) = host.nonzero(valid.reshape(-1))
         rows = xp.take(rows, of(array).asarray(kept, "int64"), axis=0)
-    return Scaler.of(rows, xp=xp)
+    if weights is None:
+        return Scaler.of(rows, xp=xp)
+    return Scaler.of(rows, of(array).asarray(weights[valid], dtype_name(array)), xp=xp)
 
 
 def prepared(
-    pairs: list[Pair], standardize: tuple[bool, bool], dtype: str, place: Backend
+    pairs: list[Pair],
+    standardize: tuple[bool, bool],
+    dtype: str,
+    place: Backend,
+    weights: Any = None,
+    start: tuple[Scaler | None, Scaler | None] | None = None,
 ) -> tuple[list[Data], tuple[Scaler | None, ...]]:
     """Return the pairs as data in `dtype`, and the scalers of x and y of the first.
 
     They are scaled in the dtype that they came in: data far from zero have their
-    digits there.
+    digits there. `weights`, as step_weights returns them, are those of the first pair.
+    The scalers to `start` from take the place of those that would be measured.
     """
     xp = place.xp
     scalers: list[Scaler | None] = [None, None]
+    if start is not None:
+        standardize = (start[0] is not None, start[1] is not None)
+        scalers = [None if own is None else _moved(own, place) for own in start]
     found = []
     for pair in pairs:
         valid = None if pair.x.valid is None else pair.x.valid.T
@@ -90,14 +105,21 @@ def prepared(
             came = float_name("xy"[i], array) or "float64"
             array = time_major(place.asarray(array, came), xp=xp)
             if standardize[i]:
-                scalers[i] = scaler = scalers[i] or _scaler(array, kept, xp)
+                scalers[i] = scaler = scalers[i] or _scaler(array, kept, xp, weights)
                 array = masking.valid(scaler.apply(array), _mask(kept, place), xp=xp)
             array = place.asarray(array, dtype)
             if dtype != came:
                 check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
             moved.append(array)
         found.append(Data(moved[0], moved[1], valid))
+    if weights is not None:
+        found[0] = found[0]._replace(weights=place.asarray(weights[:, :, None], dtype))
     return found, tuple(scalers)
+
+
+def _moved(scaler: Scaler, place: Backend) -> Scaler:
+    """Return a scaler where the data are."""
+    return Scaler(*(place.asarray(array, dtype_name(array)) for array in scaler))
 
 
 def _mask(valid: Any, place: Backend) -> Array | None:

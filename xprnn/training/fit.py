@@ -32,6 +32,8 @@ from xprnn.training.data import (
 )
 from xprnn.training.loop import train
 from xprnn.training.resume import resumed
+from xprnn.training.start import check_start, network_of
+from xprnn.training.weights import step_weights
 
 __all__ = ["fit"]
 
@@ -46,6 +48,7 @@ def fit(
     mode: str | None = None,
     lengths: object = None,
     mask: object = None,
+    sample_weight: object = None,
     network: Layer | None = None,
     cell: str | Cell = "elman",
     hidden_size: int = 64,
@@ -67,6 +70,7 @@ def fit(
     validation_data: tuple[object, ...] | None = None,
     clip_norm: float | None = 1.0,
     standardize: bool = True,
+    warm_start: Model | None = None,
     seed: int = 0,
     backend: str | Backend | None = None,
     dtype: str | None = None,
@@ -95,6 +99,11 @@ def fit(
     mask : array of bool, (B, T), optional
         True at valid steps; the others, such as gaps, are skipped: they change neither
         state nor loss, and may hold NaN.
+    sample_weight : array, (B,), or (B, T) for an output at every step, optional
+        How much each sequence, or each step, counts in the loss and in the means of
+        `standardize`, not below 0. A weight of 2 is the sequence twice, 0 leaves it out;
+        in batches, and in chunks of different lengths, that holds on the average. Only
+        the ratios matter.
     network : Layer, optional
         The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. Left out, one
         is built from the arguments that follow.
@@ -151,6 +160,11 @@ def fit(
     standardize : bool
         Train on x and y brought to mean 0 and standard deviation 1. The model
         takes and gives the units of x and y, and its losses are reported in them.
+    warm_start : Model, optional
+        A model to go on with: its network, parameters and standardisation, whatever
+        `standardize` says. The optimizer starts anew, and so does the history. The
+        arguments that describe a network are left out. An open `backend` is the
+        model's.
     seed : int
         Of the initial weights and the batches, the same on every backend.
     backend : str or Backend, optional
@@ -221,6 +235,10 @@ def fit(
     if penalty is not None:
         chosen("penalty", penalty, {}, ("gradient", "constrain"))
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
+    if warm_start is not None:
+        network = network_of(warm_start, network, pair.mode)
+        backend = warm_start.backend if backend is None else backend
+    weights = step_weights(sample_weight, pair, loss)
     validation = validation_pair(validation_data, pair)
     pairs = [pair] if validation is None else [pair, validation]
     arrays = {"x": pair.x.array, "y": pair.y}
@@ -229,6 +247,8 @@ def fit(
     place = common(arrays, backend)
     quantities = losses.standardizes(loss)
     measured = {n: a for n, a in arrays.items() if quantities or n in ("x", "validation_data[0]")}
+    if warm_start is not None:
+        measured["warm_start"] = tree.leaves(warm_start.weights)[0]
     dtype = common_dtype(dtype, measured, place)
     features = pair.x.array.shape[-1]
     outputs = outputs_for(loss, pairs, place)
@@ -255,11 +275,16 @@ def fit(
         raise ValueError(
             f"the network gives {produced} output(s), but this loss of y needs {outputs}"
         )
+    if warm_start is not None:
+        check_start(warm_start, features, outputs, loss, place)
     _check_steps(network, drawn, features, pairs)
 
     with place.active(), kernels.workspace(place.xp) as xp:
-        params = tree.map(lambda a: place.asarray(a, dtype), drawn)
-        data, scalers = prepared(pairs, (standardize, standardize and quantities), dtype, place)
+        first = drawn if warm_start is None else warm_start.weights
+        params = tree.map(lambda a: place.asarray(a, dtype), first)
+        start = None if warm_start is None else (warm_start.x_scaler, warm_start.y_scaler)
+        scaled = (standardize, standardize and quantities)
+        data, scalers = prepared(pairs, scaled, dtype, place, weights, start)
         trained_on = loss
         if scalers[1] is not None:
             loss = InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)

@@ -112,6 +112,7 @@ def _plan(run: Run, model: Model) -> dict[str, Any]:
         "x": _shape(run.data.x),
         "y": _shape(run.data.y),
         "valid steps": _valid(run.data),
+        "sample_weight": None if run.data.weights is None else _shape(run.data.weights),
         "validation_data": None if run.validation is None else _shapes(run.validation),
         "mode": model.mode,
         "dtype": model.dtype,

@@ -1,0 +1,37 @@
+"""Estimators for scikit-learn, from version 1.6 on: networks that grid searches and pipelines take.
+
+`RNNRegressor` and `RNNClassifier` are `xprnn.fit` as scikit-learn's estimators;
+`SequenceScaler` standardises sequences, as ``StandardScaler`` does rows. Rows are samples,
+as everywhere in scikit-learn, and a sample is a sequence. X is
+
+- (n, T, F): n sequences of T steps of F features;
+- a list, or an array of objects, of arrays (T_i, F): n sequences of any lengths;
+- (n, T): n sequences of one number a step, whose columns are the steps. So are lists of
+  arrays (T_i,).
+
+`xprnn.fit` reads two axes otherwise: there they are the steps and features of one
+sequence.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from xprnn.errors import MissingExtraError
+
+__all__ = ["RNNClassifier", "RNNRegressor", "SequenceScaler"]
+
+_FILES = {"RNNClassifier": "classifier", "RNNRegressor": "regressor", "SequenceScaler": "scaler"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import scikit-learn when somebody asks for an estimator."""
+    if name not in _FILES:
+        raise AttributeError(f"module 'xprnn.estimators' has no attribute {name!r}")
+    try:
+        module = import_module(f"xprnn.estimators.{_FILES[name]}")
+    except ImportError as error:
+        raise MissingExtraError(
+            f"xprnn.estimators.{name} needs scikit-learn, 1.6 or newer: "
+            f'pip install "scikit-learn>=1.6" ({error})'
+        ) from error
+    return getattr(module, name)

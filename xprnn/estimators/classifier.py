@@ -1,0 +1,361 @@
+"""The classifier."""
+
+import dataclasses
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.exceptions import DataConversionWarning
+from sklearn.metrics import accuracy_score
+from sklearn.utils import assert_all_finite
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from xprnn import losses
+from xprnn.backend import to_host
+from xprnn.estimators._base import SequenceEstimator, placed
+from xprnn.estimators._sequences import Read, read
+from xprnn.estimators._targets import (
+    Targets,
+    counted,
+    on_host,
+    per_step_weights,
+    targets,
+)
+from xprnn.losses import CrossEntropy
+
+__all__ = ["RNNClassifier"]
+
+
+class RNNClassifier(ClassifierMixin, SequenceEstimator):
+    """A recurrent network that gives labels for sequences, as an estimator of scikit-learn.
+
+    Parameters
+    ----------
+    mode : {"many_to_many", "many_to_one"}, optional
+        What y is to X. Left out, what the shapes leave: y (n,) has a label for each
+        sequence; (n, T), and a list of arrays (T_i,) of the lengths of X, one for each
+        step.
+    network, cell, hidden_size, num_layers, activation, bidirectional, dropout
+        Of the network; see `xprnn.fit`.
+    recurrent_dropout, pool
+        Of the network; see `xprnn.fit`.
+    loss : {"cross_entropy"} or CrossEntropy
+        An object for `label_smoothing`; weights of classes are `class_weight`.
+    class_weight : dict or "balanced", optional
+        How much each label counts, by label; ``"balanced"``: so that all count the same.
+    optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
+        Of the training; see `xprnn.fit`.
+    clip_norm, standardize, callbacks, progress
+        Of the training; see `xprnn.fit`.
+    warm_start : bool
+        Whether `fit` goes on with the network that is there, for `epochs` more, with its
+        parameters and standardisation. The optimizer starts anew.
+    random_state : int, RandomState or None
+        Of the initial weights and the batches.
+    backend : str or Backend, optional
+        Where to compute; NumPy arrays are moved there, and predictions come back as NumPy
+        arrays. Left out, where X is.
+    dtype : {"float32", "float64"}, optional
+        What to compute in; left out, that of X. Integers count as float64.
+
+    Attributes
+    ----------
+    model_ : Model
+        The trained model, for which labels are their places in `classes_`.
+    classes_ : NumPy array
+        The labels, sorted.
+    n_features_in_ : int
+        The features F of X; of a 2-D X its columns, which are its steps.
+    feature_names_in_ : NumPy array of str
+        Only if X was a table with names of columns.
+    n_outputs_ : int
+        The network's outputs, one for each class.
+    loss_curve_ : list of float
+        The loss of each epoch.
+    n_iter_ : int
+        How many epochs it was trained for.
+
+    See Also
+    --------
+    xprnn.fit : The function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.estimators import RNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.standard_normal((length, 2)) for length in rng.integers(2, 9, 40)]
+    >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
+    >>> classifier = RNNClassifier(hidden_size=8, epochs=60, learning_rate=0.03, random_state=0)
+    >>> classifier.fit(X, y).score(X, y) > 0.9
+    True
+    >>> classifier.classes_.tolist(), classifier.predict_proba(X[:3]).shape
+    (['down', 'up'], (3, 2))
+    """
+
+    def __init__(
+        self,
+        *,
+        mode=None,
+        network=None,
+        cell="elman",
+        hidden_size=64,
+        num_layers=1,
+        activation="tanh",
+        bidirectional=False,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        pool=None,
+        loss="cross_entropy",
+        class_weight=None,
+        optimizer=None,
+        learning_rate=None,
+        penalty=None,
+        epochs=300,
+        batch_size=None,
+        tbptt=None,
+        checkpoint_every=None,
+        clip_norm=1.0,
+        standardize=True,
+        warm_start=False,
+        random_state=None,
+        backend=None,
+        dtype=None,
+        callbacks=(),
+        progress=False,
+    ):
+        super().__init__(
+            mode=mode,
+            network=network,
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            activation=activation,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            pool=pool,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            penalty=penalty,
+            epochs=epochs,
+            batch_size=batch_size,
+            tbptt=tbptt,
+            checkpoint_every=checkpoint_every,
+            clip_norm=clip_norm,
+            standardize=standardize,
+            warm_start=warm_start,
+            random_state=random_state,
+            backend=backend,
+            dtype=dtype,
+            callbacks=callbacks,
+            progress=progress,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences X and labels y.
+
+        Parameters
+        ----------
+        X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
+            n sequences; two axes are n sequences of one number a step.
+        y : array of labels, (n,) or (n, T), or list of arrays (T_i,)
+            Labels of any kind; see `mode`.
+        sample_weight : array, (n,), or (n, T) for labels at each step, optional
+            How much each sequence, or step, counts, as if it stood there so many times.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument does not fit, or y holds one class only; the message says what
+            was expected and what came.
+        NonFiniteError
+            If the training diverges.
+        """
+        return self._fit(X, y, None, sample_weight, "fit", self.epochs, self._starts_anew())
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one epoch more; the first call makes the network.
+
+        The standardisation is that of the first call.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array of labels, optional
+            All labels that will come. The first call needs it.
+
+        Returns
+        -------
+        self
+        """
+        anew = not hasattr(self, "model_")
+        if anew and classes is None:
+            raise ValueError("classes must be given in the first call of partial_fit, got None")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once, and partial_fit sees some; "
+                "give a dict"
+            )
+        return self._fit(X, y, classes, sample_weight, "partial_fit", 1, anew)
+
+    def _fit(self, X, y, classes, sample_weight, method, epochs, anew):
+        loss = losses.get(self.loss)
+        if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
+            raise ValueError(
+                "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
+                f"class_weight here, got {loss!r}"
+            )
+        given = read(self, X, method=method, reset=anew)
+        found = self._targets(y, given)
+        labels = _flat(found.y)
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        known = self._known(np.unique(labels), classes, anew)
+        codes = np.searchsorted(known, labels).astype("int64")
+        weights = self._weights(sample_weight, labels, found, given)
+        loss = dataclasses.replace(loss, num_classes=len(known))
+        self._train(given, found._replace(y=_like(codes, found.y)), weights, loss, epochs, anew)
+        self.classes_ = known
+        return self
+
+    def _targets(self, y: Any, given: Read) -> Targets:
+        """Return y as labels for sequences (n,), or for their steps."""
+        if self.mode == "encoder_decoder":
+            raise ValueError("mode must be 'many_to_many' or 'many_to_one' for labels")
+        found = targets(y, given, self.mode, type(self).__name__, labels=True)
+        if found.mode == "many_to_one" and np.shape(found.y) == (len(given.lengths), 1):
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the "
+                "shape of y to (n_samples, ), for example using ravel().",
+                DataConversionWarning,
+                stacklevel=4,
+            )
+            found = found._replace(y=found.y[:, 0])
+        axes = 1 if isinstance(found.y, list) or found.mode == "many_to_one" else 2
+        for labels in found.y if isinstance(found.y, list) else [found.y]:
+            if labels.ndim != axes:
+                raise ValueError(
+                    "y must hold one label for each sequence, (n,), or for each step, (n, T) or a "
+                    f"list of (T_i,), got {labels.shape} for {found.mode}"
+                )
+        return found
+
+    def _known(self, labels: Any, classes: Any, anew: bool) -> Any:
+        """Return all labels, sorted; raise if there are others in y."""
+        known = np.unique(labels if classes is None else on_host(classes))
+        if not anew:
+            if classes is not None and not np.array_equal(known, self.classes_):
+                raise ValueError(f"classes must be those of the first call, got {known}")
+            known = self.classes_
+        new = np.setdiff1d(labels, known)
+        if new.size:
+            raise ValueError(f"y holds the label {new.tolist()[0]!r}, which is not one of {known}")
+        if len(known) < 2:
+            raise ValueError(f"y has 1 class, {known.tolist()[0]!r}: expected at least two classes")
+        return known
+
+    def _weights(self, sample_weight: Any, labels: Any, found: Targets, given: Read) -> Any:
+        """Return the weights of sequences or steps, those of their classes included."""
+        if self.class_weight is None:
+            return None if sample_weight is None else on_host(sample_weight)
+        weights = compute_sample_weight(self.class_weight, labels)
+        own = counted(sample_weight, found.y, given, found.mode)
+        weights = weights if own is None else weights * own
+        per_step = found.mode == "many_to_many"
+        return per_step_weights(weights, given.lengths) if per_step else weights
+
+    def predict(self, X):
+        """Return the likeliest labels.
+
+        Parameters
+        ----------
+        X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
+            Of any lengths, but those of a 2-D X are the lengths of the training.
+
+        Returns
+        -------
+        array or list of arrays
+            (n,), or labels for each step as y had them. Of the library of X if they are
+            numbers, else of NumPy.
+
+        Raises
+        ------
+        ValueError
+            If X is not like the X of the training.
+        """
+        given = self._given(X, "predict")
+        found = self._labels(given)
+        if self.classes_.dtype.kind not in "iuf":
+            return found
+        return placed(found, given)
+
+    def _labels(self, given: Read) -> Any:
+        """Return the likeliest labels, on the host."""
+        scores = self.model_.predict(given.x)
+        if isinstance(scores, list):
+            return [self.classes_[to_host(a).argmax(axis=-1)] for a in scores]
+        return self.classes_[to_host(scores).argmax(axis=-1)]
+
+    def predict_proba(self, X):
+        """Return the probabilities of the classes, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
+            As for `predict`.
+
+        Returns
+        -------
+        array or list of arrays
+            (n, C), (n, T, C) or arrays (T_i, C), of the library of X.
+
+        Raises
+        ------
+        ValueError
+            If X is not like the X of the training.
+        """
+        given = self._given(X, "predict_proba")
+        return self.model_.predict_proba(given.x)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of labels that are predicted rightly.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`.
+        sample_weight : array, (n,), or (n, T) for labels at each step, optional
+
+        Returns
+        -------
+        float
+        """
+        given = self._given(X, "score")
+        true = targets(y, given, self.model_.mode, type(self).__name__).y
+        weights = counted(sample_weight, true, given, self.model_.mode)
+        true, found = _flat(true), _flat(self._labels(given))
+        if true.shape != found.shape:
+            raise ValueError(f"y must hold {len(found)} labels for this X, got {len(true)}")
+        return float(accuracy_score(true, found, sample_weight=weights))
+
+
+def _flat(y: Any) -> Any:
+    """Return all labels (N,)."""
+    return np.concatenate(y) if isinstance(y, list) else y.ravel()
+
+
+def _like(codes: Any, y: Any) -> Any:
+    """Return numbers (N,) in the shape of y."""
+    if isinstance(y, list):
+        return np.split(codes, np.cumsum([len(labels) for labels in y])[:-1])
+    return codes.reshape(y.shape)
