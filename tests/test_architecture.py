@@ -19,7 +19,7 @@ ORDER = [
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
     "serialization", "interop", "callbacks", "run", "builder", "training",
-    "plotting", "datasets", "baselines", "tables", "demo", "__main__",
+    "plotting", "datasets", "baselines", "tables", "forecasting", "demo", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""
 
@@ -32,7 +32,9 @@ LIBRARIES = {
     "matplotlib": {"plotting"},
     "threadpoolctl": {"kernels"},
     "tqdm": {"callbacks"},
+    "pandas": {"forecasting"},
     "safetensors": {"serialization"},
+    "sktime": {"forecasting"},
 }
 OPTIONAL = set(LIBRARIES) - {"numpy"}
 

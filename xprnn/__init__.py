@@ -55,6 +55,7 @@ __all__ = [
     "cells",
     "datasets",
     "fit",
+    "forecasting",
     "gradients",
     "initializers",
     "interop",
@@ -70,7 +71,7 @@ __all__ = [
     "value_and_grad",
 ]
 
-_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "plotting")
+_WHEN_ASKED_FOR = ("baselines", "datasets", "forecasting", "interop", "metrics", "plotting")
 
 
 def __getattr__(name):
