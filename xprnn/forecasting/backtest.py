@@ -112,7 +112,7 @@ def run(
         )
     cuts = _cuts(given, folds, h, window, forecaster.layout.least)
     season = _season(forecaster.differencing, cuts[0][0], season)
-    done = []
+    done: list[Fold] = []
     for past, truth in cuts:
         fitted = forecaster.fitted_to(past)
         if not done:

@@ -129,6 +129,11 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         return self._trained().models
 
     @property
+    def known_ahead(self) -> tuple[Any, ...]:
+        """The columns of X that `predict` needs."""
+        return self._trained().names_ahead
+
+    @property
     def layout(self) -> Layout:
         """How series become sequences."""
         steps = self.horizon if self.strategy == "direct" else 1

@@ -26,7 +26,9 @@ class Plain(NamedTuple):
         """Return values (T, O), or (T,) for a series that came so."""
         return values[:, 0] if self.rank == 1 else values
 
-    after = here
+    def after(self, values: Array) -> Array:
+        """Return the same for forecasts, as there is no index to continue."""
+        return self.here(values)
 
 
 class Panel(NamedTuple):
