@@ -141,15 +141,19 @@ def test(task, name, seeds, quick):
             "lower": np.concatenate(result.lower).tolist(),
             "upper": np.concatenate(result.upper).tolist(),
         })  # fmt: skip
-        found["rules"] = scores
+        found["rules"] = {
+            rule: {s: None if np.isnan(n) else n for s, n in row.items()}
+            for rule, row in scores.items()
+        }
     return found
 
 
 def lines(name, task, found):
     """Return the table of a task."""
+
     def cells(label, scores):
         numbers = [scores[s] for s in SCORES]
-        return [label, *("" if np.isnan(n) else f"{n:.3f}" if n < 10 else f"{n:.1f}"
+        return [label, *("" if n is None else f"{n:.3f}" if n < 10 else f"{n:.1f}"
                          for n in numbers)]  # fmt: skip
 
     rows = []

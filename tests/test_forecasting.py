@@ -414,5 +414,7 @@ def test_fit_leaves_series_and_hyper_parameters_alone():
     y[:] = 0
     after = model.predict()
     assert repr(model) == text
+    assert "lags=3" in text
+    assert "dropout" not in text
     assert model == forecaster(lags=3)
     np.testing.assert_array_equal(after, forecaster(lags=3).fit(before).predict())

@@ -91,10 +91,9 @@ class Fitted(NamedTuple):
                 f"{[round(float(level), 9) for level in levels]} are needed: give the forecaster "
                 "all of them as quantiles="
             )
-        order = np.argsort(self.trained_for)
         each = [paths.direct(model, known, self.layout) for model in self.models]
         # Quantiles that cross change places: Chernozhukov et al., 2010.
-        together = np.sort(np.mean(each, axis=0)[:, order], axis=1)
+        together = np.sort(np.mean(each, axis=0), axis=1)
         return [[y[found[0], :steps] for y in together] for found in where]
 
     def one_step(self, longer: Panel) -> OneStep:

@@ -1,7 +1,7 @@
 """The forecaster: its hyper-parameters, and what can be asked of it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from xprnn.schedules import Schedule
 __all__ = ["RNNForecaster"]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class RNNForecaster:
     """A recurrent network that continues series.
 
@@ -118,10 +118,16 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     callbacks: Iterable[Callable[..., Any]] = ()
     progress: bool | None = None
 
-    _fitted: Fitted | None = field(default=None, init=False, repr=False, compare=False)
+    _fitted: Fitted | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.check(self)
+
+    def __repr__(self) -> str:
+        """Return the hyper-parameters that are not the defaults."""
+        given = [(f.name, getattr(self, f.name), f.default) for f in fields(self) if f.init]
+        told = [f"{name}={value!r}" for name, value, default in given if value != default]
+        return f"RNNForecaster({', '.join(told)})"
 
     @property
     def models_(self) -> tuple[Model, ...]:
