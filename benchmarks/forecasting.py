@@ -17,8 +17,9 @@ was trained on the pinball loss of 0.05, 0.5 and 0.95.
 
 The settings were chosen by the mean absolute error on what comes before the test alone:
 ``--select`` backtests a grid of "paths" with 2 networks on the years before 1921, in 8
-folds of 11, and on the months before 1958, in 3 folds of 12. "quantiles" has the same. Nothing was tried on the test before they were
-written down here, and they were not changed afterwards.
+folds of 11, and on the months before 1958, in 3 folds of 12. "quantiles" has the same.
+Nothing was tried on the test before they were written down here, and they were not
+changed afterwards.
 """
 
 import itertools
@@ -198,6 +199,7 @@ def draw(results, folder):
         axis.set_title(f"{name}, each part forecast from what came before it", loc="left")
         axis.set_title(f"MAE {ours:.1f}, seasonal naive {rule:.1f}", loc="right", fontsize=10)
         axis.set_ylabel(task.unit)
+        axis.set_ylim(top=axis.get_ylim()[1] * 1.2)
         axis.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
     save(figure, folder, "forecasting")
 
