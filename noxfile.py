@@ -10,6 +10,7 @@ nox.options.default_venv_backend = "venv"
 
 TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
 JAX = "jax==0.10.2"
+SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 
 
@@ -55,6 +56,14 @@ def tests_cupy(session):
     if "cannot be used" in status:
         session.skip(status.strip())
     session.run("python", "-m", "pytest", "--backend", "cupy", "tests", *arguments)
+
+
+@nox.session(name="tests-sktime")
+def tests_sktime(session):
+    """The forecaster as an estimator of sktime, by sktime's own checks, and its page."""
+    session.install("-e", ".[test]", SKTIME)
+    session.run("python", "-m", "pytest", "tests/test_forecasting_sktime.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/test_docs.py", "-k", "forecasting")
 
 
 @nox.session
@@ -103,5 +112,7 @@ def bench(session):
     session.install("-e", ".[plot,progress]", "threadpoolctl>=3.5", TORCH, JAX)
     quick = [] if "--full" in session.posargs else ["--quick", "--output", session.create_tmp()]
     session.run("python", "benchmarks/importtime.py")
-    for name in ("lecture", "devices", "sunspots", "peers", "memory", "twins", "scaling"):
+    for name in (
+        "lecture", "devices", "sunspots", "forecasting", "peers", "memory", "twins", "scaling"
+    ):  # fmt: skip
         session.run("python", f"benchmarks/{name}.py", *quick)

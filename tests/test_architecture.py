@@ -19,7 +19,8 @@ ORDER = [
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
     "serialization", "interop", "callbacks", "run", "builder", "training",
-    "plotting", "testing", "datasets", "baselines", "estimators", "tables", "demo", "__main__",
+    "plotting", "testing", "datasets", "baselines", "estimators", "tables", "forecasting",
+    "demo", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""
 
@@ -33,8 +34,10 @@ LIBRARIES = {
     "threadpoolctl": {"kernels"},
     "hypothesis": {"testing"},
     "tqdm": {"callbacks"},
+    "pandas": {"forecasting"},
     "safetensors": {"serialization"},
     "sklearn": {"estimators"},
+    "sktime": {"forecasting"},
 }
 OPTIONAL = set(LIBRARIES) - {"numpy"}
 SUBCLASSED = {("estimators", "sklearn")}

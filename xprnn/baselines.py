@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["best_period", "naive", "seasonal_naive"]
+__all__ = ["best_period", "drift", "naive", "seasonal_naive"]
 
 
 def naive(series: Any, steps: int) -> Any:
@@ -12,12 +12,12 @@ def naive(series: Any, steps: int) -> Any:
 
     Parameters
     ----------
-    series : NumPy array, (T,)
+    series : NumPy array, (T,) or (T, O)
     steps : int
 
     Returns
     -------
-    NumPy array, (steps,)
+    NumPy array, (steps,) or (steps, O)
 
     Examples
     --------
@@ -25,7 +25,7 @@ def naive(series: Any, steps: int) -> Any:
     >>> baselines.naive([1, 2, 3], 2)
     array([3, 3])
     """
-    return np.repeat(np.asarray(series)[-1:], steps)
+    return np.repeat(np.asarray(series)[-1:], steps, axis=0)
 
 
 def seasonal_naive(series: Any, steps: int, period: int) -> Any:
@@ -37,7 +37,24 @@ def seasonal_naive(series: Any, steps: int, period: int) -> Any:
     >>> baselines.seasonal_naive([1, 2, 3, 4], 3, period=2)
     array([3, 4, 3])
     """
-    return np.resize(np.asarray(series)[-period:], steps)
+    s = np.asarray(series)
+    return np.resize(s[-period:], (steps, *s.shape[1:]))
+
+
+def drift(series: Any, steps: int) -> Any:
+    """Go on by the mean change: the line through the first and the last value.
+
+    Examples
+    --------
+    >>> from xprnn import baselines
+    >>> baselines.drift([1.0, 5.0, 3.0], 2)
+    array([4., 5.])
+    """
+    s = np.asarray(series)
+    if len(s) < 2:
+        raise ValueError(f"series must have at least 2 steps, got {len(s)}")
+    ahead = np.arange(1, steps + 1).reshape(-1, *[1] * (s.ndim - 1))
+    return s[-1] + ahead * ((s[-1] - s[0]) / (len(s) - 1))
 
 
 def best_period(series: Any, longest: int = 22) -> int:

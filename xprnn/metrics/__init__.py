@@ -9,7 +9,7 @@ steps at the start of each sequence are valid. Only valid steps count, each as m
 any other, and what stands elsewhere makes no difference. Sequences of different
 lengths may also come as lists of arrays.
 
-**Quantities** (`mae`, `rmse`, `r2`, `mase`, `smape`): y and `y_hat` have one shape,
+**Quantities** (`mae`, `rmse`, `r2`, `mase`, `smape`, `coverage`): y and `y_hat` have one shape,
 (B, T, O), (T, O) or (T,), or are lists of (T, O) or (T,).
 
 **Classes** (`accuracy`, `confusion_matrix`): y holds labels 0, 1, …, in any shape, such
@@ -27,9 +27,9 @@ and the call is refused: give y as labels, or labels as (..., 1).
 from collections.abc import Callable
 
 from xprnn.metrics.classification import accuracy, confusion_matrix
-from xprnn.metrics.regression import mae, mase, r2, rmse, smape
+from xprnn.metrics.regression import coverage, mae, mase, r2, rmse, smape
 
-__all__ = ["accuracy", "confusion_matrix", "mae", "mase", "r2", "rmse", "smape"]
+__all__ = ["accuracy", "confusion_matrix", "coverage", "mae", "mase", "r2", "rmse", "smape"]
 
 TABLE: dict[str, Callable[..., float]] = {
     "accuracy": accuracy,

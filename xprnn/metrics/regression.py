@@ -7,7 +7,7 @@ from xprnn._validate import whole
 from xprnn.backend import host
 from xprnn.metrics._common import check_valid, is_list, parts, refuse_mask, valid_steps
 
-__all__ = ["mae", "mase", "r2", "rmse", "smape"]
+__all__ = ["coverage", "mae", "mase", "r2", "rmse", "smape"]
 
 
 def _sequences(argument: str, value: Any) -> list[Array]:
@@ -173,3 +173,30 @@ def mase(
             raise ValueError(f"train must not repeat itself exactly after {season} step(s)")
         errors.append(abs(found - true) / scale)
     return float(host.concatenate(errors).mean())
+
+
+def coverage(y: Any, lower: Any, upper: Any, *, mask: Any = None, lengths: Any = None) -> float:
+    """Return the share of y between two bounds, those included: 0.9 of a good 90 % interval.
+
+    Parameters
+    ----------
+    y, lower, upper : array, (B, T, O), (T, O) or (T,), or list of arrays
+    mask, lengths : array, optional
+        Of y.
+
+    Raises
+    ------
+    ValueError
+        If a lower bound is above the upper one.
+
+    Examples
+    --------
+    >>> from xprnn import metrics
+    >>> metrics.coverage([1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 3.0, 0.0], [2.0, 2.0, 4.0, 8.0])
+    0.75
+    """
+    true, low = _flat(_pairs(y, lower, mask, lengths))
+    _, high = _flat(_pairs(y, upper, mask, lengths))
+    if (low > high).any():
+        raise ValueError(f"lower must not be above upper, got {int((low > high).sum())} such")
+    return float(((low <= true) & (true <= high)).mean())

@@ -1,0 +1,420 @@
+"""Forecasts: nothing ahead is looked at, and what comes out is what the equations say."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xprnn
+from xprnn import baselines, metrics
+from xprnn.forecasting import RNNForecaster
+from xprnn.forecasting.layout import Layout, Past
+from xprnn.optimizers import Adam
+
+SEEDS = st.integers(0, 2**32 - 1)
+WAYS = {
+    "recursive": {},
+    "recursive, windows": {"lags": 5},
+    "differenced": {"lags": 5, "differencing": 1},
+    "by a season": {"differencing": 4},
+    "direct": {"strategy": "direct"},
+    "direct, windows": {"strategy": "direct", "lags": 5},
+    "direct, by a season": {"strategy": "direct", "lags": 4, "differencing": 2},
+    "direct, quantiles": {"strategy": "direct", "lags": 4, "quantiles": (0.9, 0.5, 0.1)},
+    "members": {"lags": 3, "members": 2},
+}
+RECURSIVE = [name for name, options in WAYS.items() if "strategy" not in options]
+
+
+def forecaster(**options):
+    return RNNForecaster(**{
+        "horizon": 3, "hidden_size": 4, "epochs": 3, "progress": False, **options
+    })  # fmt: skip
+
+
+def walk(seed=0, shape=(40,)):
+    return np.random.default_rng(seed).standard_normal(shape).cumsum(axis=0)
+
+
+# The equations
+
+
+@given(
+    season=st.integers(0, 5), steps=st.integers(1, 7), lags=st.none() | st.integers(1, 4),
+    seed=SEEDS,
+)  # fmt: skip
+def test_targets_and_bases_make_the_series_again(season, steps, lags, seed):
+    layout = Layout(lags, steps, season)
+    y = walk(seed, (layout.least + 6, 2))
+    past = Past(y, np.zeros((len(y), 0)), np.zeros((len(y), 0)), *layout.scaler(y, True))
+    t = layout.times(past)
+    again = layout.bases(past, t, steps) + past.scale * layout.targets(past, t)
+    expected = np.stack([y[i + 1 : i + 1 + steps] for i in t])
+    np.testing.assert_allclose(again, expected, atol=1e-9)
+
+
+@given(season=st.integers(0, 5), steps=st.integers(1, 7), seed=SEEDS)
+def test_inputs_and_bases_know_nothing_ahead(season, steps, seed):
+    """NaN after t changes nothing of what is read at t."""
+    layout = Layout(None, steps, season)
+    y, none = walk(seed, (season + 8, 2)), np.zeros((season + 8, 0))
+    x = walk(seed + 1, (season + 8, 1))
+    scaler, t = layout.scaler(y, True), season + 3
+    cut, cut_x = y.copy(), x.copy()
+    cut[t + 1 :], cut_x[t + 1 :] = np.nan, np.nan
+    here = np.asarray([t])
+    for full, holed in [(Past(y, x, none, *scaler), Past(cut, cut_x, none, *scaler))]:
+        for read in (layout.inputs, lambda past, t: layout.bases(past, t, steps)):
+            np.testing.assert_array_equal(read(full, here), read(holed, here))
+
+
+@pytest.mark.parametrize("inputs", [False, True])
+@pytest.mark.parametrize("way", RECURSIVE)
+def test_a_recursive_forecast_is_one_step_after_the_other(way, inputs):
+    """Each step is the forecast from the series with the earlier forecasts appended."""
+    y, x = walk(shape=(30, 2)), walk(1, (36, 1)) if inputs else None
+    model = forecaster(**{**WAYS[way], "members": 1}).fit(y, None if x is None else x[:30])
+    at_once = model.predict(6, None if x is None else x[30:])
+    longer = y
+    for step in range(6):
+        one = model.predict(1, None if x is None else x[30 + step : 31 + step])
+        longer = np.concatenate([longer, one])
+        model.update(longer, None if x is None else x[: 31 + step])
+    np.testing.assert_allclose(at_once, longer[30:], rtol=1e-9)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_units_and_other_series_change_nothing(way):
+    """a y + b is forecast as a f + b, beside a series that stays what it is."""
+    series = [walk(0), walk(1, (33,)), walk(2, (50,))]
+    model = forecaster(**WAYS[way])
+    before = model.fit(series).predict()
+    changed = [series[0], 1000 * series[1] - 7e4, series[2]]
+    after = model.fit(changed).predict()
+    for f, g in zip(before, [after[0], (after[1] + 7e4) / 1000, after[2]], strict=True):
+        np.testing.assert_allclose(f, g, rtol=1e-6, atol=1e-8)
+
+
+def driven(strategy, lags, past_columns, h=3):
+    """A series that an input makes, its forecast, and what comes."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((220 + h, 1))
+    delay = 1 if past_columns else 0
+    y = 3 * np.roll(x[:, 0], delay) + 5
+    model = RNNForecaster(
+        horizon=h, strategy=strategy, lags=lags, past_columns=past_columns, hidden_size=12,
+        activation="identity", epochs=400, optimizer=Adam(0.01), progress=False,
+    )  # fmt: skip
+    model.fit(y[:220], x[:220])
+    return model.predict(X=None if past_columns else x[220:]), y[220:]
+
+
+@pytest.mark.parametrize("lags", [None, 4])
+@pytest.mark.parametrize("strategy", ["recursive", "direct"])
+def test_inputs_known_ahead_stand_at_their_steps(strategy, lags):
+    """White noise that makes the series is of use at its own step only."""
+    found, truth = driven(strategy, lags, ())
+    assert metrics.mae(truth, found) < 0.3 * np.abs(truth - 5).mean()
+
+
+def test_inputs_of_the_past_are_read():
+    found, truth = driven("direct", 4, (0,), h=1)
+    assert abs(found[0] - truth[0]) < 0.3
+
+
+# No look ahead
+
+
+@pytest.mark.filterwarnings("ignore:the forecast is a lagged copy")
+@pytest.mark.parametrize("window", ["expanding", "sliding"])
+@pytest.mark.parametrize("way", WAYS)
+def test_changing_the_future_changes_no_forecast(way, window):
+    """Of a fold that begins before the change; coverage and all that is random included."""
+    y, x, folds, h = walk(shape=(44,)), walk(1, (44, 2)), 3, 3
+    options = {**WAYS[way]}
+    if options.get("strategy") == "direct":
+        options["past_columns"] = (1,)
+    coverage = 0.8
+    model = forecaster(**options)
+    one = model.backtest(y, folds, h, x, window, season=4, coverage=coverage)
+    for fold in range(folds):
+        origin = 44 - (folds - fold) * h
+        other, inputs = y.copy(), x.copy()
+        other[origin:] = 1e3 * walk(2, (44 - origin,)) + 1e4
+        inputs[origin + h :] = 1e5
+        inputs[origin:, 1] = x[origin:, 1] if options.get("strategy") != "direct" else -1e5
+        two = model.backtest(other, folds, h, inputs, window, season=4, coverage=coverage)
+        for name in one.forecasts:
+            np.testing.assert_array_equal(one.forecasts[name][fold], two.forecasts[name][fold])
+        for bound in ("lower", "upper"):
+            np.testing.assert_array_equal(getattr(one, bound)[fold], getattr(two, bound)[fold])
+
+
+# Members
+
+
+@pytest.mark.parametrize("lags", [None, 5])
+def test_members_side_by_side_are_each_alone(place, lags):
+    options = {"lags": lags, "backend": place.backend, "differencing": 1, "epochs": 5}
+    together = forecaster(**options, members=3, seed=7).fit(walk())
+    alone = [forecaster(**options, seed=7 + i).fit(walk()) for i in range(3)]
+    for one, other in zip(together.models_, alone, strict=True):
+        (single,) = other.models_
+        for name, array in single.params.items():
+            np.testing.assert_allclose(
+                place.host(one.params[name]), place.host(array), rtol=1e-8, atol=1e-10
+            )
+        np.testing.assert_allclose(one.history.loss, single.history.loss, rtol=1e-8)
+    np.testing.assert_allclose(
+        together.predict(), np.mean([model.predict() for model in alone], axis=0), rtol=1e-7
+    )
+
+
+def test_members_say_what_was_not_finite():
+    with pytest.raises(xprnn.NonFiniteError, match="of a member was not finite"):
+        forecaster(members=2, learning_rate=1e200, clip_norm=None, epochs=20).fit(walk())
+
+
+# Intervals
+
+
+@settings(max_examples=5)
+@given(coverage=st.floats(0.5, 0.95), seed=st.integers(0, 100))
+@pytest.mark.parametrize("way", [name for name in WAYS if "quantiles" not in name])
+def test_intervals_of_paths_are_nested_and_as_wide_as_the_noise(way, coverage, seed):
+    model = forecaster(**WAYS[way], seed=seed).fit(walk())
+    outer, inner = model.predict_interval(coverage), model.predict_interval(coverage / 2)
+    assert (outer.lower <= inner.lower).all()
+    assert (inner.lower < inner.upper).all()
+    assert (inner.upper <= outer.upper).all()
+
+
+def test_the_interval_of_a_random_walk_grows_with_the_root_of_the_steps():
+    """What is missed is N(0, 1), so that the 90 % interval of step j is ± 1.645 √j wide."""
+    y = np.random.default_rng(3).standard_normal(2000).cumsum()
+    model = RNNForecaster(horizon=16, lags=2, differencing=1, hidden_size=2, epochs=50, seed=1)
+    lower, upper = model.fit(y).predict_interval(0.9)
+    expected = 2 * 1.645 * np.sqrt(np.arange(1, 17))
+    np.testing.assert_allclose(upper - lower, expected, rtol=0.15)
+
+
+def test_the_quantiles_of_noise_are_its_own():
+    y = np.random.default_rng(4).standard_normal(1500)
+    model = RNNForecaster(
+        horizon=2, lags=2, strategy="direct", hidden_size=2, epochs=300, optimizer=Adam(0.02),
+        quantiles=(0.1, 0.5, 0.9),
+    ).fit(y)  # fmt: skip
+    lower, middle, upper = model.predict_quantiles((0.1, 0.5, 0.9))
+    np.testing.assert_allclose(lower, -1.28, atol=0.35)
+    np.testing.assert_allclose(middle, 0, atol=0.35)
+    np.testing.assert_allclose(upper, 1.28, atol=0.35)
+    np.testing.assert_array_equal(middle, model.predict())
+    with pytest.raises(
+        ValueError, match=r"trained for the quantiles \[0.1, 0.5, 0.9\], and \[0.05"
+    ):
+        model.predict_interval(0.9)
+
+
+# Backtests
+
+
+def test_scores_by_their_formulas():
+    y = walk(5, (50, 2))
+    result = forecaster(lags=4).backtest(y, folds=2, h=5, season=3, coverage=0.7)
+    assert (result.folds, result.h, result.season) == (2, 5, 3)
+    truth = np.concatenate([y[40:45], y[45:50]])
+    np.testing.assert_array_equal(np.concatenate(result.truth), truth)
+    naive = np.concatenate([[y[39]] * 5, [y[44]] * 5])
+    drift = np.concatenate([
+        y[o - 1] + np.arange(1, 6)[:, None] * (y[o - 1] - y[0]) / (o - 1) for o in (40, 45)
+    ])  # fmt: skip
+    season = np.concatenate([y[[37, 38, 39, 37, 38]], y[[42, 43, 44, 42, 43]]])
+    ours = np.concatenate(result.forecasts["RNNForecaster"])
+    scale = np.concatenate(
+        [np.tile(np.abs(np.diff(y[:o], axis=0)).mean(axis=0), (5, 1)) for o in (40, 45)]
+    )
+    for name, found in {
+        "naive": naive, "drift": drift, "seasonal naive": season, "RNNForecaster": ours
+    }.items():  # fmt: skip
+        scores = result.scores[name]
+        np.testing.assert_allclose(np.concatenate(result.forecasts[name]), found)
+        e = np.abs(found - truth)
+        assert scores["MAE"] == pytest.approx(e.mean())
+        assert scores["RMSE"] == pytest.approx(np.sqrt((e**2).mean()))
+        assert scores["MASE"] == pytest.approx((e / scale).mean())
+        size = np.abs(found) + np.abs(truth)
+        assert scores["sMAPE"] == pytest.approx((2 * e / size).mean())
+    lower, upper = np.concatenate(result.lower), np.concatenate(result.upper)
+    inside = ((lower <= truth) & (truth <= upper)).mean()
+    assert result.scores["RNNForecaster"]["coverage"] == pytest.approx(inside)
+    assert np.isnan(result.scores["naive"]["coverage"])
+
+
+@pytest.mark.parametrize("window", ["expanding", "sliding"])
+def test_folds_are_forecasts_from_what_came_before(window):
+    y = walk(6)
+    model = forecaster(lags=4)
+    result = model.backtest(y, folds=3, window=window, coverage=None)
+    for fold, origin in enumerate((31, 34, 37)):
+        first = fold * 3 if window == "sliding" else 0
+        expected = model.fit(y[first:origin]).predict()
+        np.testing.assert_array_equal(result.forecasts["RNNForecaster"][fold], expected)
+    assert result.lower == ()
+    assert "coverage" not in str(result)
+
+
+def test_a_backtest_prints_as_a_table():
+    text = str(forecaster(lags=4).backtest([walk(), walk(1)], folds=2, season=4)).splitlines()
+    assert text[0].split() == ["MAE", "RMSE", "MASE", "sMAPE", "coverage"]
+    assert [line.split("  ")[0] for line in text[1:5]] == [
+        "RNNForecaster", "naive", "seasonal naive", "drift"
+    ]  # fmt: skip
+    assert len({len(line.rstrip()) for line in text[:5]}) == 1
+    assert text[5] == "2 fold(s) of 3 step(s), expanding window, season 4, interval for 0.9"
+
+
+@pytest.mark.parametrize("lags", [None, 3])
+def test_a_lagged_copy_is_said_to_be_one(lags):
+    """A random walk's best forecast is a copy of its last value."""
+    model = RNNForecaster(horizon=4, lags=lags, differencing=1, hidden_size=2, epochs=30)
+    with pytest.warns(UserWarning, match="lagged copy of the series"):
+        model.backtest(walk(3, (200,)), folds=4, coverage=None)
+
+
+def test_what_is_no_copy_is_not_warned_of():
+    wave = np.sin(0.7 * np.arange(150))
+    model = RNNForecaster(horizon=4, lags=6, hidden_size=8, epochs=100, optimizer=Adam(0.01))
+    result = model.backtest(wave, folds=4, coverage=None)
+    assert result.scores["RNNForecaster"]["MAE"] < 0.3 * result.scores["naive"]["MAE"]
+
+
+def test_the_season_is_found_before_the_first_fold():
+    y = np.tile([0.0, 5, 1, 2, 0, 3, 1], 8) + 0.1 * walk(0, (56,))
+    assert forecaster(lags=2).backtest(y, folds=2, coverage=None).season == 7
+    assert forecaster(differencing=4).backtest(y, folds=2, coverage=None).season == 4
+
+
+# Pieces
+
+
+@given(T=st.integers(2, 9), steps=st.integers(1, 5), seed=SEEDS)
+def test_drift_is_the_line_through_first_and_last(T, steps, seed):
+    s = walk(seed, (T, 2))
+    line = np.asarray([s[0] + (s[-1] - s[0]) * t / (T - 1) for t in range(T, T + steps)])
+    np.testing.assert_allclose(baselines.drift(s, steps), line, atol=1e-9)
+    np.testing.assert_allclose(baselines.drift(s[:, 0], steps), line[:, 0], atol=1e-9)
+    np.testing.assert_array_equal(baselines.naive(s, steps), [s[-1]] * steps)
+    np.testing.assert_array_equal(baselines.seasonal_naive(s, 2, 2), s[-2:])
+
+
+@given(seed=SEEDS)
+def test_coverage_counts_what_lies_between(seed):
+    y, a, b = np.random.default_rng(seed).standard_normal((3, 20, 2))
+    lower, upper = np.minimum(a, b), np.maximum(a, b)
+    inside = sum(lo <= v <= up for lo, v, up in zip(lower.flat, y.flat, upper.flat, strict=True))
+    assert metrics.coverage(y, lower, upper) == inside / 40
+    assert metrics.coverage(y, y, y) == 1
+    with pytest.raises(ValueError, match="lower must not be above upper, got 40 such"):
+        metrics.coverage(y, upper + 1, lower)
+
+
+# What comes in
+
+
+Y = walk(8)
+REFUSED = {
+    "no steps": ({"horizon": 0}, Y, None, "horizon must be at least 1, got 0"),
+    "lags": ({"lags": 2.5}, Y, None, "lags must be an integer, got 2.5"),
+    "strategy": ({"strategy": "recursiv"}, Y, None, "did you mean 'recursive'"),
+    "differencing": ({"differencing": -1}, Y, None, "differencing must be at least 0, got -1"),
+    "members": ({"members": 0}, Y, None, "members must be at least 1, got 0"),
+    "no median": (
+        {"strategy": "direct", "quantiles": (0.1, 0.9)}, Y, None, "quantiles must hold 0.5",
+    ),
+    "recursive quantiles": ({"quantiles": (0.5,)}, Y, None, "quantiles need strategy='direct'"),
+    "two losses": (
+        {"strategy": "direct", "quantiles": (0.5,), "loss": "mae"}, Y, None, "loss has no effect",
+    ),
+    "past columns": ({"past_columns": (0,)}, Y, None, "past_columns need strategy='direct'"),
+    "one name": ({"past_columns": "a"}, Y, None, "past_columns must be a tuple of columns"),
+    "no such column": (
+        {"past_columns": (3,), "strategy": "direct"}, Y, Y[:, None], r"columns of X, \[0\], got 3",
+    ),
+    "both ways": ({"bidirectional": True}, Y, None, "bidirectional .*: give lags"),
+    "pool": ({"pool": "mean"}, Y, None, "pool .*expected lags, got lags=None"),
+    "classes": ({"loss": "cross_entropy"}, Y, None, "loss must have one output"),
+    "a distribution": ({"loss": "gaussian_nll"}, Y, None, "loss must have one output"),
+    "callbacks": ({"members": 2, "callbacks": [print]}, Y, None, "expected members=1"),
+    "short": ({"lags": 9, "differencing": 4}, Y[:13], None, "at least 14 steps .*got 13"),
+    "one short": ({"lags": 9}, [Y, Y[:9]], None, r"y\[1\] must have at least 10 steps"),
+    "NaN": ({}, np.asarray([1.0, np.nan, 2, 3, 4]), None, "y must be finite, got nan at index"),
+    "three axes": ({}, np.ones((3, 4, 5)), None, r"y must be \(T,\) or \(T, O\).* got 3 axes"),
+    "empty": ({}, np.ones((0, 2)), None, r"y is empty: \(0, 2\)"),
+    "unlike columns": ({}, [np.ones((9, 1)), np.ones((9, 2))], None, r"y\[1\] must be of the type"),
+    "rows of X": ({}, Y, Y[1:, None], "X must have 40 rows, as y has steps, got 39"),
+    "X for a list": ({}, [Y, Y], Y[:, None], "X must be a list with one for each series"),
+    "list for X": ({}, Y, [Y[:, None]], "X must be one array, as y is"),
+    "number of X": ({}, [Y, Y], [Y[:, None]], "one for each of the 2 series, got 1"),
+    "columns of X": ({}, [Y, Y], [Y[:, None], np.ones((40, 2))], r"X\[1\] must have the columns"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_fit_is_refused(case):
+    options, y, x, message = REFUSED[case]
+    with pytest.raises((ValueError, TypeError), match=message):
+        forecaster(**options).fit(y, x)
+
+
+def test_what_is_asked_for_must_fit():
+    with pytest.raises(ValueError, match="has seen no series yet"):
+        forecaster().predict()
+    model = forecaster(strategy="direct", lags=2).fit(Y, Y[:, None])
+    with pytest.raises(ValueError, match=r"horizon must be at most 3, .* got 4"):
+        model.predict(4)
+    with pytest.raises(ValueError, match=r"X must hold the 3 step\(s\) after the last .* got None"):
+        model.predict()
+    with pytest.raises(ValueError, match=r"X must hold the 3 step\(s\) .* got 2"):
+        model.predict(2, np.ones((2, 1)))
+    with pytest.raises(ValueError, match=r"columns \[0\], got 2 column\(s\)"):
+        model.predict(X=np.ones((3, 2)))
+    with pytest.raises(ValueError, match="X must be None"):
+        forecaster().fit(Y).predict(X=np.ones((3, 1)))
+    with pytest.raises(ValueError, match="coverage must be a finite number above 0 and below 1"):
+        model.predict_interval(1.0, X=np.ones((3, 1)))
+    with pytest.raises(ValueError, match="must have the columns of fit, 1, got 2"):
+        model.update(np.ones((9, 2)), np.ones((9, 1)))
+
+
+def test_a_backtest_must_fit():
+    model = forecaster(lags=4, strategy="direct")
+    with pytest.raises(ValueError, match=r"y must have at least 22 steps, 7 to train and 5 fold"):
+        model.backtest(Y[:21])
+    with pytest.raises(ValueError, match="h must be the horizon 3 of a direct forecaster, got 2"):
+        model.backtest(Y, h=2)
+    with pytest.raises(ValueError, match="window must be one of 'expanding', 'sliding'"):
+        model.backtest(Y, window="growing")
+    with pytest.raises(ValueError, match="y must not be constant before fold 0"):
+        model.backtest(np.concatenate([np.zeros(25), Y[:15]]))
+    with pytest.raises(ValueError, match="season must be at most 25"):
+        model.backtest(Y, season=26)
+
+
+def test_a_foreign_array_is_refused():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="y must be a NumPy array or a pandas object"):
+        forecaster().fit(torch.arange(20.0))
+
+
+def test_fit_leaves_series_and_hyper_parameters_alone():
+    y = walk()
+    before, model = y.copy(), forecaster(lags=3)
+    text = repr(model)
+    assert model.fit(y) is model
+    y[:] = 0
+    after = model.predict()
+    assert repr(model) == text
+    assert "lags=3" in text
+    assert "dropout" not in text
+    assert model == forecaster(lags=3)
+    np.testing.assert_array_equal(after, forecaster(lags=3).fit(before).predict())

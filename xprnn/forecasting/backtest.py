@@ -1,0 +1,223 @@
+"""Forecasts of the past, scored beside forecasts that need no model."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn import baselines, metrics
+from xprnn._typing import Array
+from xprnn._validate import unknown, whole
+from xprnn.forecasting.checks import tails
+from xprnn.forecasting.fitted import OneStep
+from xprnn.forecasting.panel import Panel
+from xprnn.scaling import Scaler
+
+__all__ = ["Backtest", "run"]
+
+WINDOWS = ("expanding", "sliding")
+OURS = "RNNForecaster"
+LATE = 0.5
+"""A forecast is late if its error against y(t-1) is below this part of that against y(t)."""
+ENOUGH = 8
+"""Of fewer forecasts nothing is said."""
+
+
+@dataclass(frozen=True, repr=False)
+class Backtest:
+    """What a backtest found; prints as a table.
+
+    Attributes
+    ----------
+    scores : dict
+        By forecast, then by score: ``"MAE"`` and ``"RMSE"`` in the units of y, ``"MASE"``
+        in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
+        and ``"coverage"``, the share of the steps that fell into the interval, NaN
+        where there is none. Each is over all folds, steps, series and columns.
+    forecasts : dict
+        By forecast, a tuple with one for each fold, like y.
+    truth, lower, upper : tuple
+        What came, and the bounds of the interval, one for each fold, like y.
+    folds, h, season : int
+    coverage : float or None
+        What the interval was to cover.
+    window : str
+    """
+
+    scores: dict[str, dict[str, float]]
+    forecasts: dict[str, tuple[Any, ...]]
+    truth: tuple[Any, ...]
+    lower: tuple[Any, ...]
+    upper: tuple[Any, ...]
+    folds: int
+    h: int
+    season: int
+    coverage: float | None
+    window: str
+
+    def __repr__(self) -> str:
+        """Return a table of the scores."""
+        names = [*self.scores[OURS]]
+        rows = [["", *names]]
+        for forecast, scores in self.scores.items():
+            rows.append([forecast, *(_written(scores[name]) for name in names)])
+        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+        lines = [
+            "  ".join(
+                [row[0].ljust(first), *(c.rjust(w) for c, w in zip(row[1:], others, strict=True))]
+            ).rstrip()
+            for row in rows
+        ]
+        interval = "" if self.coverage is None else f", interval for {self.coverage:g}"
+        lines.append(
+            f"{self.folds} fold(s) of {self.h} step(s), {self.window} window, "
+            f"season {self.season}{interval}"
+        )
+        return "\n".join(lines)
+
+
+def _written(score: float) -> str:
+    return "–" if math.isnan(score) else f"{score:.4g}"
+
+
+class Fold(NamedTuple):
+    """One piece: what was known, what came, and what was forecast, (h, O) for each series."""
+
+    past: Panel
+    truth: Panel
+    found: dict[str, list[Array]]
+    bounds: tuple[list[Array], ...]
+
+
+def run(
+    forecaster: Any,
+    given: Panel,
+    folds: int,
+    h: int | None,
+    window: str,
+    season: int | None,
+    coverage: float | None,
+) -> Backtest:
+    """Return the backtest of a forecaster; see `RNNForecaster.backtest`."""
+    folds, h = whole("folds", folds), whole("h", forecaster.horizon if h is None else h)
+    if window not in WINDOWS:
+        raise unknown("window", window, WINDOWS)
+    if coverage is not None:
+        tails(coverage)
+    if forecaster.strategy == "direct" and h != forecaster.horizon:
+        raise ValueError(
+            f"h must be the horizon {forecaster.horizon} of a direct forecaster, got {h}"
+        )
+    cuts = _cuts(given, folds, h, window, forecaster.layout.least)
+    season = _season(forecaster.differencing, cuts[0][0], season)
+    done: list[Fold] = []
+    for past, truth in cuts:
+        fitted = forecaster.fitted_to(past)
+        if not done:
+            _warn_if_late(fitted.one_step(given))
+        later = tuple(x[:, fitted.known] for x in truth.x)
+        found = {OURS: fitted.forecast(h, later), **_rules(past, h, season)}
+        levels = () if coverage is None else tails(coverage)
+        bounds = tuple(fitted.quantiles(levels, h, later)) if levels else ()
+        done.append(Fold(past, truth, found, bounds))
+    names = [*done[0].found]
+    lower, upper = (
+        tuple(fold.truth.here(fold.bounds[side]) for fold in done if fold.bounds)
+        for side in range(2)
+    )
+    return Backtest(
+        {name: _scores(done, name) for name in names},
+        {name: tuple(fold.truth.here(fold.found[name]) for fold in done) for name in names},
+        tuple(fold.truth.here(list(fold.truth.y)) for fold in done),
+        lower,
+        upper,
+        folds,
+        h,
+        season,
+        coverage,
+        window,
+    )
+
+
+def _cuts(given: Panel, folds: int, h: int, window: str, least: int) -> list[tuple[Panel, Panel]]:
+    """Return what is known before each fold, and what comes in it."""
+    least = max(least, 3)
+    sizes = [length - folds * h for length in given.lengths]
+    if min(sizes) < least:
+        raise ValueError(
+            f"y must have at least {least + folds * h} steps, {least} to train and {folds} fold(s) "
+            f"of {h}, got {min(given.lengths)}"
+        )
+    cuts = []
+    for fold in range(folds):
+        stops = [size + fold * h for size in sizes]
+        starts = [fold * h if window == "sliding" else 0] * len(sizes)
+        past = given.rows(starts, stops)
+        if not all(np.ptp(y, axis=0).all() for y in past.y):
+            raise ValueError(
+                f"y must not be constant before fold {fold}, else there is no error to compare with"
+            )
+        cuts.append((past, given.rows(stops, [stop + h for stop in stops])))
+    return cuts
+
+
+def _season(differencing: int, past: Panel, season: int | None) -> int:
+    """Return the season asked for, that of the differencing, or the best one of the past."""
+    y = past.y[0]
+    if season is None:
+        if differencing > 1:
+            return differencing
+        return baselines.best_period(Scaler.of(y, xp=np).apply(y))
+    season = whole("season", season)
+    if season > min(past.lengths):
+        raise ValueError(
+            f"season must be at most {min(past.lengths)}, the steps before the first fold, "
+            f"got {season}"
+        )
+    return season
+
+
+def _rules(past: Panel, h: int, season: int) -> dict[str, list[Array]]:
+    """Return the forecasts that need no model."""
+    return {
+        "naive": [baselines.naive(y, h) for y in past.y],
+        "seasonal naive": [baselines.seasonal_naive(y, h, season) for y in past.y],
+        "drift": [baselines.drift(y, h) for y in past.y],
+    }
+
+
+def _scores(folds: list[Fold], name: str) -> dict[str, float]:
+    """Return all scores of one forecast."""
+    truth = [y for fold in folds for y in fold.truth.y]
+    train = [y for fold in folds for y in fold.past.y]
+    found = [y for fold in folds for y in fold.found[name]]
+    scores = {
+        "MAE": metrics.mae(truth, found),
+        "RMSE": metrics.rmse(truth, found),
+        "MASE": metrics.mase(truth, found, train=train),
+        "sMAPE": metrics.smape(truth, found),
+    }
+    if folds[0].bounds:
+        lower, upper = ([y for fold in folds for y in fold.bounds[side]] for side in range(2))
+        ours = name == OURS
+        scores["coverage"] = metrics.coverage(truth, lower, upper) if ours else math.nan
+    return scores
+
+
+def _warn_if_late(seen: OneStep) -> None:
+    """Warn if forecasts of the next step are nearer to the step before it."""
+    change = np.abs(seen.truth - seen.before).mean(axis=0)
+    if len(seen.truth) < ENOUGH or not change.all():
+        return
+    late = float((np.abs(seen.forecast - seen.before).mean(axis=0) / change).mean())
+    right = float((np.abs(seen.forecast - seen.truth).mean(axis=0) / change).mean())
+    if late < LATE * right:
+        warnings.warn(
+            "the forecast is a lagged copy of the series: in units of its mean change, the "
+            f"forecasts of the next step are {late:.2g} from the step before and {right:.2g} from "
+            "the one they are of; what the last value does not say was not learnt, or is not there",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,87 @@
+"""What the hyper-parameters of a forecaster may be, and what `xprnn.fit` gets of them."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from xprnn import losses
+from xprnn._validate import number, unknown, whole
+from xprnn.losses import Pinball
+
+__all__ = ["check", "options", "tails"]
+
+STRATEGIES = ("recursive", "direct")
+OWN = ("horizon", "lags", "strategy", "differencing", "past_columns", "quantiles", "members")
+"""The hyper-parameters that `xprnn.fit` does not know."""
+
+
+def check(forecaster: Any) -> None:
+    """Raise unless the hyper-parameters that are the forecaster's own fit one another."""
+    whole("horizon", forecaster.horizon)
+    whole("members", forecaster.members)
+    whole("differencing", forecaster.differencing, least=0)
+    if forecaster.strategy not in STRATEGIES:
+        raise unknown("strategy", forecaster.strategy, STRATEGIES)
+    if not isinstance(forecaster.past_columns, tuple | list):
+        raise TypeError(f"past_columns must be a tuple of columns, got {forecaster.past_columns!r}")
+    if forecaster.lags is None:
+        _check_without_lags(forecaster)
+    else:
+        whole("lags", forecaster.lags)
+    if forecaster.quantiles is not None:
+        found = Pinball(forecaster.quantiles).quantiles
+        if 0.5 not in found or len(set(found)) < len(found):
+            raise ValueError(
+                f"quantiles must hold 0.5, the forecast, and each one once, got {found}"
+            )
+        if forecaster.loss != "half_mse":
+            raise ValueError("loss has no effect with quantiles, whose loss is Pinball")
+    if forecaster.strategy == "recursive" and forecaster.quantiles is not None:
+        raise ValueError(
+            "quantiles need strategy='direct': a forecast that is fed back gives the quantiles "
+            "of the step after it as if it were certain"
+        )
+    if forecaster.strategy == "recursive" and forecaster.past_columns:
+        raise ValueError(
+            "past_columns need strategy='direct': a recursive forecast needs its inputs at "
+            "every step ahead"
+        )
+
+
+def _check_without_lags(forecaster: Any) -> None:
+    """Raise if the network would see what it is to forecast."""
+    if forecaster.bidirectional:
+        raise ValueError(
+            "bidirectional reads a sequence from its end, and with lags=None the end is what the "
+            "network is to forecast: give lags"
+        )
+    if forecaster.pool is not None:
+        raise ValueError("pool makes one step of a window: expected lags, got lags=None")
+    if getattr(forecaster.network, "time", None) == "whole":
+        raise ValueError(
+            "network must run step by step with lags=None, for what sees sequences whole sees "
+            "what it is to forecast"
+        )
+
+
+def options(forecaster: Any, outputs: int) -> dict[str, Any]:
+    """Return the arguments of `xprnn.fit` for targets of so many numbers."""
+    names = [f.name for f in dataclasses.fields(forecaster) if f.init and f.name not in OWN]
+    found = {name: getattr(forecaster, name) for name in names}
+    found["mode"] = "many_to_many" if forecaster.lags is None else "many_to_one"
+    if forecaster.quantiles is not None:
+        return {**found, "loss": Pinball(forecaster.quantiles)}
+    loss, like = losses.get(forecaster.loss), np.zeros((1, 1, outputs))
+    if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
+        raise ValueError(
+            "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
+            f"got {forecaster.loss!r}; for quantiles give quantiles="
+        )
+    return found
+
+
+def tails(coverage: float) -> tuple[float, float]:
+    """Return the quantiles between which a share lies."""
+    number("coverage", coverage, above=0, below=1)
+    return (1 - coverage) / 2, (1 + coverage) / 2

@@ -1,0 +1,196 @@
+"""The forecaster as an sktime estimator, `RNNForecaster` of this module (extra ``sktime``).
+
+It takes the series, the inputs and the horizon as sktime's forecasters do, and works in
+its pipelines, its searches and its evaluation::
+
+    from sktime.forecasting.base import ForecastingHorizon
+    from xprnn.forecasting.sktime import RNNForecaster
+
+    forecaster = RNNForecaster(lags=24, differencing=12, cell="gru")
+    forecaster.fit(y, fh=ForecastingHorizon(range(1, 13)))
+    forecaster.predict()
+
+The hyper-parameters are those of `xprnn.forecasting.RNNForecaster`, but for the horizon,
+which is sktime's ``fh``: with ``strategy="direct"`` it is needed in `fit`. The class is
+made when it is first asked for, as it stands on one of sktime's.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from xprnn.errors import MissingExtraError
+from xprnn.forecasting.forecaster import RNNForecaster as Own
+
+__all__ = ["RNNForecaster"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    """Make the class when somebody asks for it."""
+    if name != "RNNForecaster":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = _made()
+    return globals()[name]
+
+
+def _made() -> type:
+    """Return the class, which stands on sktime's `BaseForecaster`."""
+    try:
+        import pandas as pd
+        from sktime.datatypes import update_data
+        from sktime.forecasting.base import BaseForecaster
+    except ImportError as error:
+        raise MissingExtraError(
+            "xprnn.forecasting.sktime needs sktime: pip install 'xprnn[sktime]'"
+        ) from error
+
+    class RNNForecaster(BaseForecaster):
+        """A recurrent network that continues series, for sktime.
+
+        Parameters
+        ----------
+        lags, strategy, differencing, past_columns, quantiles, members, network, cell, \
+hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, loss, \
+optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, clip_norm, \
+standardize, seed, backend, dtype, callbacks, progress
+            As for `xprnn.forecasting.RNNForecaster`.
+
+        Attributes
+        ----------
+        forecaster_ : xprnn.forecasting.RNNForecaster
+            The one that was fitted, with its networks in ``models_``.
+
+        Examples
+        --------
+        >>> from sktime.datasets import load_airline
+        >>> from xprnn.forecasting.sktime import RNNForecaster
+        >>> forecaster = RNNForecaster(lags=12, differencing=12, hidden_size=8, epochs=20)
+        >>> forecaster.fit(load_airline(), fh=[1, 2, 3]).predict().shape
+        (3,)
+        """
+
+        _tags = {  # noqa: RUF012
+            "authors": ["xprnn"],
+            "maintainers": ["xprnn"],
+            "y_inner_mtype": "pd.DataFrame",
+            "X_inner_mtype": "pd.DataFrame",
+            "capability:multivariate": True,
+            "capability:exogenous": True,
+            "capability:non_contiguous_X": False,
+            "capability:missing_values": False,
+            "capability:insample": False,
+            "capability:pred_int": True,
+            "capability:pred_int:insample": False,
+            "capability:update": True,
+            "requires-fh-in-fit": False,
+            "X-y-must-have-same-index": True,
+        }
+
+        def __init__(
+            self,
+            lags=None,
+            strategy="recursive",
+            differencing=0,
+            past_columns=(),
+            quantiles=None,
+            members=1,
+            network=None,
+            cell="elman",
+            hidden_size=64,
+            num_layers=1,
+            activation="tanh",
+            bidirectional=False,
+            dropout=0.0,
+            recurrent_dropout=0.0,
+            pool=None,
+            loss="half_mse",
+            optimizer=None,
+            learning_rate=None,
+            penalty=None,
+            epochs=300,
+            batch_size=None,
+            tbptt=None,
+            checkpoint_every=None,
+            clip_norm=1.0,
+            standardize=True,
+            seed=0,
+            backend=None,
+            dtype=None,
+            callbacks=(),
+            progress=None,
+        ):
+            for name, value in list(locals().items()):
+                if name not in ("self", "__class__"):
+                    setattr(self, name, value)
+            super().__init__()
+            if strategy == "direct":
+                self.set_tags(**{"requires-fh-in-fit": True})
+
+        def _fit(self, y, X, fh):
+            """Train on y (T, O) with X (T, K)."""
+            self._seen = y, X
+            steps = 1 if fh is None else max(int(self._ahead(fh).max()), 1)
+            own = Own(horizon=steps, **self.get_params(deep=False))
+            self.forecaster_ = own.fit(_counted(y), _counted(X))
+            return self
+
+        def _update(self, y, X=None, update_params=True):
+            """Train anew on all that was seen, or go on from it."""
+            y, X = (update_data(old, new) for old, new in zip(self._seen, (y, X), strict=True))
+            if update_params:
+                return self._fit(y, X, self._fh)
+            self._seen = y, X
+            self.forecaster_.update(_counted(y), _counted(X))
+            return self
+
+        def _predict(self, fh, X):
+            """Return the forecast at fh."""
+            ahead = self._ahead(fh)
+            found = self.forecaster_.predict(int(ahead.max()), self._later(ahead, X))
+            return self._framed(found.to_numpy()[ahead - 1], fh, self._seen[0].columns)
+
+        def _predict_quantiles(self, fh, X, alpha):
+            """Return the quantiles alpha at fh, the columns (variable, alpha)."""
+            ahead = self._ahead(fh)
+            found = self.forecaster_.predict_quantiles(
+                alpha, int(ahead.max()), self._later(ahead, X)
+            )
+            rows = np.stack([y.to_numpy() for y in found], axis=2)[ahead - 1]  # (steps, O, alpha)
+            columns = pd.MultiIndex.from_product([self._get_varnames(), alpha])
+            return self._framed(rows.reshape(len(rows), -1), fh, columns)
+
+        def _ahead(self, fh):
+            """Return the horizon in steps from the last of y."""
+            return np.asarray(fh.to_relative(self.cutoff).to_pandas()).astype(int)
+
+        def _later(self, ahead, X):
+            """Return the inputs at the steps ahead, counted on from y."""
+            own = self.forecaster_
+            if not own.known_ahead:
+                return None
+            y, needed = self._seen[0], max(int(ahead.max()), own.layout.steps)
+            later = X.loc[X.index > y.index[-1], list(own.known_ahead)][:needed]
+            return later.set_axis(pd.RangeIndex(len(y), len(y) + len(later)))
+
+        def _framed(self, values, fh, columns):
+            """Return rows as a DataFrame with the index that sktime expects."""
+            index = fh.to_absolute_index(self.cutoff)
+            return pd.DataFrame(values, index=index, columns=columns)
+
+        @classmethod
+        def get_test_params(cls, parameter_set="default"):
+            """Return small networks for sktime's own checks."""
+            small = {"hidden_size": 2, "epochs": 2, "progress": False}
+            return [
+                {"lags": 3, "differencing": 1, "members": 2, **small},
+                {"strategy": "direct", "cell": "gru", **small},
+            ]
+
+    RNNForecaster.__module__ = __name__
+    RNNForecaster.__qualname__ = "RNNForecaster"
+    return RNNForecaster
+
+
+def _counted(frame: Any) -> Any:
+    """Return a DataFrame whose steps are counted, as sktime takes care of the index."""
+    return None if frame is None or frame.shape[1] == 0 else frame.reset_index(drop=True)
