@@ -18,14 +18,14 @@ ORDER = [
     "penalties",
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
-    "serialization", "interop", "callbacks", "run", "builder", "training",
+    "serialization", "interop", "onnx", "callbacks", "run", "builder", "training",
     "plotting", "datasets", "baselines", "tables", "demo", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""
 
 EDGES = ORDER[ORDER.index("training") + 1 :]
 LIBRARIES = {
-    "numpy": {"backend", "kernels", "serialization", "interop", *EDGES},
+    "numpy": {"backend", "kernels", "serialization", "interop", "onnx", *EDGES},
     "cupy": {"backend", "kernels"},
     "torch": {"backend"},
     "array_api_strict": {"backend"},
@@ -33,6 +33,8 @@ LIBRARIES = {
     "threadpoolctl": {"kernels"},
     "tqdm": {"callbacks"},
     "safetensors": {"serialization"},
+    "onnx": {"onnx"},
+    "google": {"onnx"},
 }
 OPTIONAL = set(LIBRARIES) - {"numpy"}
 

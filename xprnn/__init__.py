@@ -55,6 +55,7 @@ __all__ = [
     "cells",
     "datasets",
     "fit",
+    "from_onnx",
     "gradients",
     "initializers",
     "interop",
@@ -62,6 +63,7 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "onnx",
     "optimizers",
     "penalties",
     "plotting",
@@ -70,11 +72,13 @@ __all__ = [
     "value_and_grad",
 ]
 
-_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "plotting")
+_WHEN_ASKED_FOR = ("baselines", "datasets", "interop", "metrics", "onnx", "plotting")
 
 
 def __getattr__(name):
     """Import what `fit` does not need when somebody asks for it."""
     if name in _WHEN_ASKED_FOR:
         return import_module(f"xprnn.{name}")
+    if name == "from_onnx":
+        return import_module("xprnn.onnx").load
     raise AttributeError(f"module 'xprnn' has no attribute {name!r}")
