@@ -29,6 +29,11 @@ class Signal(NamedTuple):
     note: str = ""
     """What was done to its steps: ``"zeroed"`` or ``"lowered"`` at padding, ``"summed"``."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is all that the node before it gives, whatever stands at padding."""
+        return self.part is None and self.note in ("", "zeroed")
+
 
 class Chain:
     """Layers with their parameters, and the standardisation of x before them.
@@ -50,11 +55,15 @@ class Chain:
         """The layers with a state."""
         return [p for p in self.layers if isinstance(p, Recurrent | Bidirectional | Reversed)]
 
+    def sizes(self, s: Signal) -> dict[str, int]:
+        """Return the size of each axis by name, for the probe's batch."""
+        return {**self.probe.sizes, "F": s.size, "D": s.directions, "1": 1}
+
     def add(self, node: Any, s: Signal, layer: Layer, params: Any, **changes: Any) -> Signal:
         """Put a layer after all others, and return what comes out of it."""
         if s.level != len(self.layers):
             raise refused(node, "it stands beside other layers; layers stand in one row")
-        if s.part is not None or s.note not in ("", "zeroed"):
+        if not s.whole:
             raise refused(node, "it takes a part of what the node before it gives")
         self.layers.append(layer)
         self.params.append(params)

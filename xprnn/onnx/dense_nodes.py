@@ -18,9 +18,10 @@ def affine(chain: Chain, node: Any, s: Signal, rest: list[Any]) -> Signal:
     if not chain.layers:
         _scale(chain, node.op_type, c)
         return s._replace(note="")
-    slope = {"Mul": c, "Div": 1 / c}.get(node.op_type, np.ones_like(c))
-    shift = {"Add": c, "Sub": -c}.get(node.op_type, np.zeros_like(c))
-    return _through(chain, node, s, slope, shift)
+    zero, one = np.zeros_like(c), np.ones_like(c)
+    if node.op_type in ("Add", "Sub"):
+        return _through(chain, node, s, one, c if node.op_type == "Add" else -c)
+    return _through(chain, node, s, c if node.op_type == "Mul" else one / c, zero)
 
 
 def affine_of(chain: Chain, node: Any, s: Signal, c: Any) -> Signal:
@@ -35,7 +36,7 @@ def _row(node: Any, s: Signal, c: Any) -> Any:
     """Return a constant as one number, or one for each feature."""
     if c.size > 1 and (s.axes[-1] != "F" or c.shape[-1] != c.size or c.size != s.size):
         raise refused(node, "its constant is not one number for each feature")
-    if s.note not in ("", "zeroed") or s.part is not None:
+    if not s.whole:
         raise refused(node, "no layer of xprnn does that")
     return np.reshape(c, -1)
 

@@ -87,7 +87,7 @@ def _model(reader: Reader, model: Any) -> Model:
     if not any(reader.chain.recurrent):
         raise ModelFileError("there is no RNN, LSTM or GRU node on the way to the first output")
     steps, axes = "T" in y.axes, set(y.axes)
-    if "B" not in axes or not axes <= {"T", "B", "F", "1"} or y.part is not None or y.note:
+    if "B" not in axes or not axes <= {"T", "B", "F", "1"} or not y.whole:
         raise ModelFileError(
             f"the first output must be (B, T, O) or (B, O), got axes {', '.join(y.axes)}"
         )

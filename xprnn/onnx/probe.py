@@ -4,6 +4,7 @@ Exporters write shapes and zeros with a dozen small nodes. They are not recognis
 one: onnx's reference computes them, for a batch of a probe's sizes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Probe:
         self._static = bool(dims and dims[-1].dim_value)
         for axis, dim in zip(axes, dims, strict=False):
             self.sizes[axis] = dim.dim_value or self.sizes[axis]
-        self.shape = tuple(self.sizes[axis] for axis in axes)
+        self.shape_of: Callable[[str], tuple[int, ...]] = lambda name: ()
         B, T = self.sizes["B"], self.sizes["T"]
         self.lengths_name = next((name for name in self.inputs if self._is_lengths(name)), None)
         some, every = np.maximum(np.arange(T - B + 1, T + 1), 1), np.full(B, T)
@@ -97,27 +98,31 @@ class Probe:
         from onnx.reference import ReferenceEvaluator
 
         helper = library().helper
-        wanted, nodes = {name}, []
+        wanted, nodes, feeds = {name}, [], {}
         for node in reversed(self.graph.node):
-            if wanted & set(node.output):
-                nodes.append(node)
+            if not wanted & set(node.output):
+                continue
+            nodes.append(node)
+            if node.op_type in _SHAPE and self.depends(node.input[0]):
+                feeds[node.input[0]] = np.zeros(self.shape_of(node.input[0]), dtype="float32")
+            else:
                 wanted |= set(node.input)
         graph = helper.make_graph(
             nodes[::-1],
             "probe",
-            [self.inputs[i] for i in self.inputs if i in wanted],
-            [helper.make_value_info(name, None)],
+            [
+                *(self.inputs[i] for i in self.inputs if i in wanted),
+                *(helper.make_tensor_value_info(i, 1, a.shape) for i, a in feeds.items()),
+            ],
+            [library().ValueInfoProto(name=name)],
             [t for t in self.graph.initializer if t.name in wanted],
         )
         opsets = self.model.opset_import
         part = helper.make_model(graph, opset_imports=opsets, ir_version=self.model.ir_version)
         kind = helper.tensor_dtype_to_np_dtype
-        feeds = {}
         for i in wanted & set(self.inputs):
             tensor = self.inputs[i].type.tensor_type
-            if i == self.x:
-                feeds[i] = np.zeros(self.shape, dtype=kind(tensor.elem_type))
-            elif i == self.lengths_name:
+            if i == self.lengths_name:
                 feeds[i] = self.lengths.astype(kind(tensor.elem_type))
             elif i not in self.constants:
                 raise ValueError(f"it is a function of the input {i!r}")

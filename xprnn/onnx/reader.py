@@ -33,6 +33,7 @@ class Reader:
         self.chain = Chain(probe)
         self.features = probe.features
         self._signals: dict[str, Signal] = {}
+        probe.shape_of = self._shape
 
     def signal(self, name: str) -> Signal:
         """Return what is known of a value that is a function of x."""
@@ -44,6 +45,12 @@ class Reader:
                 raise ModelFileError(f"{name!r} is no output of a node, and not the first input")
             self._signals[name] = self._read(node, list(node.output).index(name))
         return self._signals[name]
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a value that is a function of x, for the probe's batch."""
+        s = self.signal(name)
+        sizes = self.chain.sizes(s)
+        return tuple(sizes[axis] for axis in s.axes)
 
     def _read(self, node: Any, index: int) -> Signal:
         """Return an output of a node."""
@@ -64,6 +71,9 @@ class Reader:
         function = _TABLE.get(node.op_type)
         if function is None:
             raise refused(node, "no layer of xprnn does that")
+        one = self._of_one_layer(node)
+        if one:
+            return step_nodes.gathered(self.chain, node, self.signal(one), [0 * self._at(node)])
         s = self.signal(signals[0])
         rest = [self.probe.value(name) for name in inputs if name != signals[0]]
         if inputs[0] != signals[0] and node.op_type not in ("Add", "Sub", "Mul", "Div", "Where"):
@@ -71,6 +81,21 @@ class Reader:
         if inputs[0] != signals[0] and node.op_type in ("Sub", "Div"):
             return dense_nodes.affine_of(self.chain, node, s, rest[0])
         return function(self.chain, node, s, rest)
+
+    def _at(self, node: Any) -> Any:
+        """Return the index of a Gather."""
+        return self.probe.value(node.input[1])
+
+    def _of_one_layer(self, node: Any) -> str | None:
+        """Return the Y_h that a Gather takes out of those of all layers, if it does that."""
+        joined = self.probe.made.get(node.input[0]) if node.op_type == "Gather" else None
+        if joined is None or joined.op_type != "Concat" or self._at(node).size != 1:
+            return None
+        makers = [self.probe.made.get(name) for name in joined.input]
+        ends = all(m is not None and m.op_type in _RECURRENT for m in makers)
+        if not ends or given(joined)["axis"] != given(node).get("axis", 0):
+            return None
+        return str(joined.input[int(self._at(node).reshape(()))])
 
     def _recurrent(self, node: Any, index: int) -> Signal:
         """Return Y, or Y_h as its last step."""
@@ -92,8 +117,7 @@ def _passed_on(chain: Chain, node: Any, s: Signal, rest: list[Any]) -> Signal:
 
 
 def _moved(chain: Chain, node: Any, s: Signal, rest: list[Any]) -> Signal:
-    sizes = {**chain.probe.sizes, "F": s.size, "D": s.directions, "1": 1}
-    axes = moves.moved(node.op_type, s.axes, sizes, given(node), rest)
+    axes = moves.moved(node.op_type, s.axes, chain.sizes(s), given(node), rest)
     if axes is None:
         raise refused(node, f"it mixes the axes {', '.join(s.axes)}")
     if "D" in s.axes and "D" not in axes and s.directions == 2:

@@ -1,9 +1,9 @@
 """A recurrent layer as nodes: RNN, LSTM or GRU where ONNX has them, else a Scan.
 
-onnxruntime computes its recurrent nodes in float32 only, and their Softplus overflows from
-89 on. In float64, for Softplus, and for cells and activations that ONNX has no node for, the
-layer becomes the node Scan, ONNX's loop, and its body is what the cell's ``forward``
-writes down.
+onnxruntime computes its recurrent nodes in float32 only, their Softplus overflows from 89 on,
+and its LSTM does not clip the memory before the last activation. In float64, in these two
+cases, and for cells and activations that ONNX has no node for, the layer becomes the node
+Scan, ONNX's loop, whose body is what the cell's ``forward`` writes down.
 """
 
 from typing import Any, NamedTuple
@@ -89,7 +89,7 @@ def recurrent(
     states : list of tuple of str
     """
     kind = described(layers[0].cell) if graph.dtype == "float32" else None
-    if kind is None or "Softplus" in kind[1]["activations"]:
+    if kind is None or not _trusted(*kind):
         found = [
             _scan(graph, layer.cell, p, r, x, state, steps)
             for layer, p, r, state in zip(layers, params, reverse, states, strict=True)
@@ -122,6 +122,12 @@ def recurrent(
         return graph.add("Gather", name, graph.constant(d, "index", "int64"), axis=axis)
 
     return [of(Y, d, 1) for d in range(D)], [tuple(of(s, d, 0) for s in last) for d in range(D)]
+
+
+def _trusted(op: str, attributes: dict[str, Any]) -> bool:
+    """Whether onnxruntime computes a node as the standard defines it."""
+    clipped = op == "LSTM" and "clip" in attributes
+    return "Softplus" not in attributes["activations"] and not clipped
 
 
 def _joined(graph: Graph, names: list[str]) -> str:

@@ -52,7 +52,7 @@ def sliced(chain: Chain, node: Any, s: Signal, rest: list[Any]) -> Signal:
     if len(axes) != 1 or (len(more) > 1 and more[1] != [1]):
         raise refused(node, _LAST)
     label = s.axes[axes[0]]
-    size = {**chain.probe.sizes, "F": s.size, "D": s.directions, "1": 1}[label]
+    size = chain.sizes(s)[label]
     start, end, _ = slice(starts[0], ends[0]).indices(size)
     if (starts[0], end) == (0, size) and ends[0] > 2**30:
         return s
