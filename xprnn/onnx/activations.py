@@ -193,9 +193,7 @@ def named(
     for name in names:
         kind = known.get(name.lower())
         if kind is None:
-            raise ValueError(
-                f"activations must be of ONNX's {', '.join(TABLE)}, got {name!r}"
-            )
+            raise ValueError(f"activations must be of ONNX's {', '.join(TABLE)}, got {name!r}")
         taken = {f.name: next(queues[f.name], None) for f in fields(kind)}
         given = {parameter: value for parameter, value in taken.items() if value is not None}
         if kind is ScaledTanh and len(given) < 2:
@@ -206,7 +204,7 @@ def named(
     return found
 
 
-def described(activation: Activation) -> tuple[str, list[float], list[float], float | None] | None:
+def described(activation: Any) -> tuple[str, list[float], list[float], float | None] | None:
     """Return name, α, β (a list of one or none) and clip; None if ONNX has no such activation."""
     clip = None
     if type(activation) is Clipped:
@@ -220,5 +218,3 @@ def described(activation: Activation) -> tuple[str, list[float], list[float], fl
             )
             return name, alpha, beta, clip
     return None
-
-

@@ -176,8 +176,6 @@ def _encoder_decoder(graph, layer, params, x, state, steps):
     return y, end
 
 
-
-
 _TABLE: dict[type, Callable[..., tuple[str, Tree]]] = {
     Bidirectional: _bidirectional,
     Dense: _dense,

@@ -130,11 +130,11 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
         states[name] = _or_else(graph, f"state_{k}", graph.constant(row, "row"))
     start = tree.unflatten(states, like=rows)
     y, end = convert(graph, model.network, params, x, start, steps)
-    y = _y(graph, model, y, steps)
+    y_shape = _y(graph, model, y, steps)
     ends = [f"new_state_{k}" for k in range(len(states))]
     for name, new in zip(tree.leaves(end), ends, strict=True):
         graph.several("Identity", [name], [new])
-    outputs = [graph.value("y", None, y)]
+    outputs = [graph.value("y", None, y_shape)]
     for new, row in zip(ends, tree.leaves(rows), strict=True):
         outputs.append(graph.value(new, None, ["batch", row.shape[-1]]))
     proto = graph.proto("xprnn", inputs, outputs)

@@ -183,7 +183,7 @@ def _inputs(node: Any, inputs: Any) -> list[Any]:
             f"inputs of a {node.op_type} must be 3 to {len(names)}, {', '.join(names)}, "
             f"got {len(inputs)}"
         )
-    given = {
+    given: dict[str, Any] = {
         name: None if a is None else np.asarray(a) for name, a in zip(names, inputs, strict=False)
     }
     missing = [name for name in ("X", "W", "R") if given[name] is None]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xprnn.errors import ModelFileError
 from xprnn.onnx.library import library
 
 __all__ = ["Probe"]
@@ -98,7 +99,8 @@ class Probe:
         from onnx.reference import ReferenceEvaluator
 
         helper = library().helper
-        wanted, nodes, feeds = {name}, [], {}
+        wanted, nodes = {name}, []
+        feeds: dict[str, Any] = {}
         for node in reversed(self.graph.node):
             if not wanted & set(node.output):
                 continue
@@ -120,17 +122,21 @@ class Probe:
         opsets = self.model.opset_import
         part = helper.make_model(graph, opset_imports=opsets, ir_version=self.model.ir_version)
         kind = helper.tensor_dtype_to_np_dtype
-        for i in wanted & set(self.inputs):
+        for i in (i for i in self.inputs if i in wanted):
             tensor = self.inputs[i].type.tensor_type
             if i == self.lengths_name:
                 feeds[i] = self.lengths.astype(kind(tensor.elem_type))
             elif i not in self.constants:
-                raise ValueError(f"it is a function of the input {i!r}")
-        return ReferenceEvaluator(part).run(None, feeds)[0]
+                raise ModelFileError(f"{name!r} is a function of the input {i!r}")
+        try:
+            return ReferenceEvaluator(part).run(None, feeds)[0]
+        except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+            raise ModelFileError(f"{name!r} can't be computed: {error}") from error
 
     def mask(self, axes: tuple[str, ...]) -> Any:
         """Return the valid steps with the axes given, of size 1 where there is neither T nor B."""
         mask = np.arange(self.sizes["T"])[:, None] < self.lengths[None, :]
         if [a for a in axes if a in "TB"] == ["B", "T"]:
             mask = mask.T
-        return mask.reshape([self.sizes[a] if a in "TB" else 1 for a in axes])
+        shape = tuple(self.sizes[axis] if axis in "TB" else 1 for axis in axes)
+        return mask.reshape(shape)

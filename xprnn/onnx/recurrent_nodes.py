@@ -18,7 +18,8 @@ class OtherAxesError(Exception):
 
 def recurrent(chain: Chain, node: Any, s: Signal) -> Signal:
     """Put a recurrent layer after all others, and return Y."""
-    _, W, R, B, lengths, h, c, P = [*node.input, *[""] * (8 - len(node.input))]
+    names = list(node.input)
+    _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
     W, R, B, P = (_weight(chain, node, name) for name in (W, R, B, P))
     read = attributes(node, peepholes=P is not None)
     wanted = ("B", "T", "F") if read.batch_first else ("T", "B", "F")
@@ -81,9 +82,7 @@ def _check_lengths(chain: Chain, node: Any, name: str) -> None:
         )
 
 
-def _row(
-    chain: Chain, node: Any, name: str, shape: tuple[int, int], batch_first: bool
-) -> Any:
+def _row(chain: Chain, node: Any, name: str, shape: tuple[int, int], batch_first: bool) -> Any:
     """Return an initial state (D, H) that is the same for the whole batch; zero for an input."""
     probe = chain.probe
     if not name or probe.sources(name) - set(probe.constants) - {probe.x}:

@@ -65,7 +65,7 @@ def from_node(cell: Any, W: Any, R: Any, B: Any, P: Any) -> dict[str, Any]:
 
 def to_node(cell: Any, params: dict[str, Any]) -> list[Any]:
     """Return W, R, B and, with peepholes, P."""
-    order, v = _ORDERS[cell.gates], params.get("v")
+    order, v = _ORDERS[cell.gates], params.get("v", np.zeros((1, 0)))
     b = _theirs(params["b"], order)[0]
     own = np.zeros_like(b)
     if isinstance(cell, GRU):
