@@ -129,9 +129,7 @@ def written_down(op, attributes, inputs):
         a = next(alpha) if name in HAS_ALPHA else None
         b = next(beta) if name in HAS_BETA else None
         clip = attributes.get("clip", np.inf)
-        functions.append(
-            lambda z, f=FUNCTIONS[name], a=a, b=b, c=clip: f(np.clip(z, -c, c), a, b)
-        )
+        functions.append(lambda z, f=FUNCTIONS[name], a=a, b=b, c=clip: f(np.clip(z, -c, c), a, b))
     B = inputs.get("B", np.zeros((D, 2 * G * H)))
     P = inputs.get("P", np.zeros((D, 3 * H)))
     first = [inputs.get(name, np.zeros((D, N, H))) for name in ("initial_h", "initial_c")]
