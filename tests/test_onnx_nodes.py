@@ -38,8 +38,8 @@ FUNCTIONS = {
     "LeakyRelu": lambda z, a, b: np.where(z >= 0, z, a * z),
     "Relu": lambda z, a, b: np.maximum(z, 0),
     "ScaledTanh": lambda z, a, b: a * np.tanh(b * z),
-    "Sigmoid": lambda z, a, b: 1 / (1 + np.exp(-z)),
-    "Softplus": lambda z, a, b: np.log1p(np.exp(z)),
+    "Sigmoid": lambda z, a, b: (1 + np.tanh(z / 2)) / 2,
+    "Softplus": lambda z, a, b: np.logaddexp(0, z),
     "Softsign": lambda z, a, b: z / (1 + np.abs(z)),
     "Tanh": lambda z, a, b: np.tanh(z),
     "ThresholdedRelu": lambda z, a, b: np.where(z >= a, z, 0),
@@ -49,8 +49,8 @@ HAS_BETA = ("Affine", "HardSigmoid", "ScaledTanh")
 
 
 @st.composite
-def nodes(draw, *, free=True, dtype="float64", layout=(0, 1), lengths=True):
-    """A node and its inputs; not `free`, with the usual activations and no clip."""
+def nodes(draw, *, functions=tuple(FUNCTIONS), dtype="float64", layout=(0, 1), lengths=True):
+    """A node and its inputs; without functions, with the usual activations and no clip."""
     op = draw(st.sampled_from(sorted(GATES)))
     direction = draw(st.sampled_from(["forward", "reverse", "bidirectional"]))
     T, N, F, H = (draw(st.integers(1, 4)) for _ in range(4))
@@ -58,7 +58,7 @@ def nodes(draw, *, free=True, dtype="float64", layout=(0, 1), lengths=True):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def array(*shape):
-        return (0.7 * rng.standard_normal(shape)).astype(dtype)
+        return (0.5 * rng.standard_normal(shape)).astype(dtype)
 
     inputs = {"X": array(T, N, F), "W": array(D, G * H, F), "R": array(D, G * H, H)}
     if draw(st.booleans()):
@@ -77,9 +77,9 @@ def nodes(draw, *, free=True, dtype="float64", layout=(0, 1), lengths=True):
             inputs[name] = inputs[name].swapaxes(0, 1)
     if op == "GRU":
         attributes["linear_before_reset"] = draw(st.integers(0, 1))
-    if free:
+    if functions:
         count = len(USUAL[op]) * D
-        names = draw(st.lists(st.sampled_from(sorted(FUNCTIONS)), min_size=count, max_size=count))
+        names = draw(st.lists(st.sampled_from(functions), min_size=count, max_size=count))
         attributes["activations"] = names
         alpha = [draw(st.sampled_from([0.25, 0.5, 1.5])) for name in names if name in HAS_ALPHA]
         beta = [draw(st.sampled_from([0.25, 0.75])) for name in names if name in HAS_BETA]
@@ -190,7 +190,11 @@ def test_the_operators_equations(case):
     assert all(a.dtype == "float64" for a in found)
 
 
-@given(nodes(dtype="float32", layout=(0,)))
+TRUSTED = sorted(FUNCTIONS.keys() - {"Softplus"})
+"""Those that onnxruntime's nodes compute for every z; its Softplus overflows from 89 on."""
+
+
+@given(nodes(functions=TRUSTED, dtype="float32", layout=(0,)))
 def test_onnxruntime(case):
     options = runtime.SessionOptions()
     options.log_severity_level = 4
@@ -202,7 +206,7 @@ def test_onnxruntime(case):
     assert all(a.dtype == "float32" for a in found)
 
 
-@given(nodes(free=False, lengths=False))
+@given(nodes(functions=(), lengths=False))
 def test_the_reference_of_onnx(case):
     from onnx.reference import ReferenceEvaluator
 
