@@ -282,6 +282,10 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
     )  # fmt: skip
     refused("its weight 'W' is no constant", RNN, squeeze, node("Identity", "s"),
             inputs=[onnx.helper.make_tensor_value_info("W", 1, [1, 3, 2])])  # fmt: skip
+    refused(
+        "can take the last valid one", RNN, squeeze, node("GatherElements", "s first"),
+        dims=("T", 3, 2), first=np.zeros((1, 3, 3), dtype="int64"),
+    )  # fmt: skip
     lengths = onnx.helper.make_tensor_value_info("n", 6, ["B"])
     with_lengths = onnx.helper.make_node("RNN", ["x", "W", "R", "B", "n"], ["Y"])
     refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[lengths])

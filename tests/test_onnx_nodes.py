@@ -81,7 +81,7 @@ def nodes(draw, *, functions=tuple(FUNCTIONS), dtype="float64", layout=(0, 1), l
         count = len(USUAL[op]) * D
         names = draw(st.lists(st.sampled_from(functions), min_size=count, max_size=count))
         attributes["activations"] = names
-        alpha = [draw(st.sampled_from([0.25, 0.5, 1.5])) for name in names if name in HAS_ALPHA]
+        alpha = [draw(st.sampled_from([0.375, 0.5, 1.5])) for name in names if name in HAS_ALPHA]
         beta = [draw(st.sampled_from([0.25, 0.75])) for name in names if name in HAS_BETA]
         attributes |= {"activation_alpha": alpha} if alpha else {}
         attributes |= {"activation_beta": beta} if beta else {}
