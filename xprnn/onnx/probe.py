@@ -35,7 +35,7 @@ class Probe:
         self.made = {out: node for node in self.graph.node for out in node.output if out}
         array = library().numpy_helper.to_array
         self.constants = {t.name: array(t) for t in self.graph.initializer}
-        self.inputs = {i.name: i for i in self.graph.input}
+        self.inputs: dict[str, Any] = {i.name: i for i in self.graph.input}
         self.x = next((name for name in self.inputs if name not in self.constants), "")
         self.sizes = {"T": 5, "B": 3, "F": 1}
         dims = self.inputs[self.x].type.tensor_type.shape.dim if self.x else ()
