@@ -122,16 +122,17 @@ class Probe:
         opsets = self.model.opset_import
         part = helper.make_model(graph, opset_imports=opsets, ir_version=self.model.ir_version)
         kind = helper.tensor_dtype_to_np_dtype
-        for i in (i for i in self.inputs if i in wanted):
+        for i in wanted & self.inputs.keys():
             tensor = self.inputs[i].type.tensor_type
             if i == self.lengths_name:
                 feeds[i] = self.lengths.astype(kind(tensor.elem_type))
             elif i not in self.constants:
                 raise ModelFileError(f"{name!r} is a function of the input {i!r}")
         try:
-            return ReferenceEvaluator(part).run(None, feeds)[0]
+            outputs: Any = ReferenceEvaluator(part).run(None, feeds)
         except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
             raise ModelFileError(f"{name!r} can't be computed: {error}") from error
+        return outputs[0]
 
     def mask(self, axes: tuple[str, ...]) -> Any:
         """Return the valid steps with the axes given, of size 1 where there is neither T nor B."""
