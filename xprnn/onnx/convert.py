@@ -68,8 +68,14 @@ def _dropout(graph, layer, params, x, state, steps):
 
 
 def _layer_norm(graph, layer, params, x, state, steps):
+    """Normalise; ONNX's node has its epsilon in float32, which float64 would notice."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
-    return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
+    if graph.dtype == "float32":
+        return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
+    e = graph.add("Sub", x, graph.add("ReduceMean", x, axes=[-1], keepdims=1))
+    variance = graph.add("ReduceMean", graph.add("Mul", e, e), axes=[-1], keepdims=1)
+    s = graph.add("Sqrt", graph.add("Add", variance, graph.constant(layer.eps)))
+    return graph.add("Add", graph.add("Mul", scale, graph.add("Div", e, s)), shift), ()
 
 
 def _pool(graph, layer, params, x, state, steps):
