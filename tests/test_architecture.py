@@ -18,7 +18,7 @@ ORDER = [
     "penalties",
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
-    "serialization", "interop", "callbacks", "run", "builder", "training",
+    "serialization", "interop", "onnx", "callbacks", "run", "builder", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "tables", "forecasting",
     "demo", "__main__",
 ]  # fmt: skip
@@ -26,7 +26,7 @@ ORDER = [
 
 EDGES = ORDER[ORDER.index("training") + 1 :]
 LIBRARIES = {
-    "numpy": {"backend", "kernels", "serialization", "interop", *EDGES},
+    "numpy": {"backend", "kernels", "serialization", "interop", "onnx", *EDGES},
     "cupy": {"backend", "kernels"},
     "torch": {"backend"},
     "array_api_strict": {"backend"},
@@ -38,6 +38,8 @@ LIBRARIES = {
     "safetensors": {"serialization"},
     "sklearn": {"estimators"},
     "sktime": {"forecasting"},
+    "onnx": {"onnx"},
+    "google": {"onnx"},
 }
 OPTIONAL = set(LIBRARIES) - {"numpy"}
 SUBCLASSED = {("estimators", "sklearn")}

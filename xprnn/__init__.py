@@ -57,6 +57,7 @@ __all__ = [
     "estimators",
     "fit",
     "forecasting",
+    "from_onnx",
     "gradients",
     "initializers",
     "interop",
@@ -64,6 +65,7 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "onnx",
     "optimizers",
     "penalties",
     "plotting",
@@ -80,6 +82,7 @@ _WHEN_ASKED_FOR = (
     "forecasting",
     "interop",
     "metrics",
+    "onnx",
     "plotting",
     "testing",
 )
@@ -89,4 +92,6 @@ def __getattr__(name):
     """Import what `fit` does not need when somebody asks for it."""
     if name in _WHEN_ASKED_FOR:
         return import_module(f"xprnn.{name}")
+    if name == "from_onnx":
+        return import_module("xprnn.onnx").load
     raise AttributeError(f"module 'xprnn' has no attribute {name!r}")

@@ -389,6 +389,38 @@ class Model:
 
         serialization.save(self, path)
 
+    def to_onnx(self, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
+        """Write the model to an ONNX file, which onnxruntime and others run.
+
+        The same as `xprnn.onnx.export`, which has the details.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.onnx``.
+        dtype : {"float32", "float64"}, optional
+            In which the file computes; left out, the model's.
+
+        Raises
+        ------
+        ValueError
+            If the path has another ending, or the network can't be written; says why.
+        MissingExtraError
+            Without the library onnx.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import xprnn
+        >>> x = np.linspace(0, 1, 20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     xprnn.fit(x, x**2, epochs=2).to_onnx(f"{folder}/model.onnx", dtype="float32")
+        """
+        from xprnn.onnx import export
+
+        export(self, path, dtype=dtype)
+
     def summary(self) -> str:
         """Return a table of the parameters with their shapes and numbers.
 

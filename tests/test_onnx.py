@@ -1,0 +1,264 @@
+"""Models in ONNX files: onnxruntime gives what the models give."""
+
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import xprnn
+from xprnn import losses, tree
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
+from xprnn.errors import MissingExtraError
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    LayerNorm,
+    Pool,
+    Recurrent,
+    Stack,
+)
+from xprnn.model import Model
+from xprnn.scaling import Scaler
+
+onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
+runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
+
+SEEDS = st.integers(0, 2**32 - 1)
+ACTIVATIONS = st.sampled_from(
+    ["tanh", "relu", "sigmoid", "identity", "softsign", "softplus", "elu"]
+)
+CELLS = st.one_of(
+    st.builds(Elman, ACTIVATIONS),
+    st.builds(LSTM, ACTIVATIONS, st.sampled_from(["sigmoid", "tanh"]), st.booleans()),
+    st.builds(GRU, ACTIVATIONS, st.sampled_from(["sigmoid", "softsign"])),
+    st.builds(GRUResetBefore, ACTIVATIONS),
+)
+WRAPS = st.sampled_from(["forward", "concat", "sum", "mean", "product"])
+HEADS = st.sampled_from(
+    [
+        (),
+        (Dense(2),),
+        (Dropout(0.5), LayerNorm(), Dense(1, bias=False)),
+        (Pool("last"), Dense(1)),
+        (Pool("mean"), LayerNorm(), Dense(3)),
+        (Pool("max"),),
+    ]
+)
+TOLERANCES = {"float32": {"rtol": 1e-4, "atol": 1e-4}, "float64": {"rtol": 1e-10, "atol": 1e-11}}
+
+
+def wrapped(layer, wrap):
+    return layer if wrap == "forward" else Bidirectional(layer, wrap)
+
+
+def random_model(network, features, dtype, rng, **fields):
+    """A model with random parameters, small enough that no state grows."""
+    params, outputs = network.init(rng, features)
+    params = tree.map(lambda a: (0.4 * rng.standard_normal(a.shape)).astype(dtype), params)
+    return Model(network, params, features, outputs, **fields)
+
+
+def scaler(size, dtype, rng):
+    mean, scale = rng.standard_normal(size), rng.uniform(0.5, 2, size)
+    return Scaler(mean.astype(dtype), scale.astype(dtype))
+
+
+def session(model, **options):
+    proto = xprnn.onnx.to_proto(model, **options)
+    onnx.checker.check_model(proto, full_check=True)
+    return runtime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def operators(model, **options):
+    return {node.op_type for node in xprnn.onnx.to_proto(model, **options).graph.node}
+
+
+def same(theirs, ours, dtype):
+    assert theirs.shape == ours.shape
+    assert theirs.dtype == dtype
+    np.testing.assert_allclose(theirs, ours, **TOLERANCES[dtype])
+
+
+@given(
+    cell=CELLS,
+    wraps=st.lists(WRAPS, min_size=1, max_size=2),
+    head=HEADS,
+    learnt=st.booleans(),
+    scaled=st.booleans(),
+    flat=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+    seed=SEEDS,
+)
+def test_onnxruntime_gives_what_predict_gives(cell, wraps, head, learnt, scaled, flat, dtype, seed):
+    """Ragged lengths with NaN at padding, states that are not zero, and neither of them."""
+    rng = np.random.default_rng(seed)
+    layers = [wrapped(Recurrent(3, cell, learn_initial_state=learnt), wrap) for wrap in wraps]
+    network = Stack((*layers, *head))
+    one = not network.keeps_steps
+    model = random_model(network, 2, dtype, rng, mode="many_to_one" if one else "many_to_many")
+    model = Model(
+        network, model.weights, 2, model.outputs,
+        scaler(2, dtype, rng) if scaled else None,
+        scaler(model.outputs, dtype, rng) if scaled else None,
+        mode=model.mode, y_rank=(1 if one else 2) if flat else 3,
+    )  # fmt: skip
+    made = session(model)
+    x = rng.standard_normal((4, 6, 2)).astype(dtype)
+    y, end = model.predict(x, return_state=True)
+    theirs = made.run(None, {"x": x})
+    same(theirs[0], y, dtype)
+    for k, new in enumerate(theirs[1:]):
+        same(new, end[k], dtype)
+    lengths = rng.integers(1, 7, 4)
+    for row, length in zip(x, lengths, strict=True):
+        row[length:] = np.nan
+    states = [rng.standard_normal(s.shape).astype(dtype) for s in theirs[1:]]
+    own = [np.zeros_like(s) for s in end[len(states) :]]
+    y, end = model.predict(x, lengths=lengths, state=(*states, *own), return_state=True)
+    feeds = {f"state_{k}": s for k, s in enumerate(states)}
+    theirs = made.run(None, {"x": x, "lengths": lengths.astype("int32"), **feeds})
+    same(theirs[0], y, dtype)
+    for k, new in enumerate(theirs[1:]):
+        same(new, end[k], dtype)
+
+
+@given(cell=CELLS, dtype=st.sampled_from(["float32", "float64"]), seed=SEEDS)
+def test_writers_and_decoders(cell, dtype, seed):
+    rng = np.random.default_rng(seed)
+    layer = Recurrent(3, cell)
+    extend = Stack((Extend(4), layer, Dense(2)))
+    feedback = Feedback(Stack((layer, Dense(2))), 3)
+    for network in (extend, feedback):
+        model = random_model(network, 2, dtype, rng, mode="one_to_many")
+        x = rng.standard_normal((3, 1, 2)).astype(dtype)
+        same(session(model).run(["y"], {"x": x})[0], model.predict(x), dtype)
+        network = EncoderDecoder(Stack((layer,)), network)
+        model = random_model(network, 2, dtype, rng, mode="encoder_decoder")
+        x = rng.standard_normal((3, 5, 2)).astype(dtype)
+        lengths = np.array([5, 1, 3], dtype="int32")
+        theirs = session(model).run(["y"], {"x": x, "lengths": lengths})
+        same(theirs[0], model.predict(x, lengths=lengths), dtype)
+
+
+@pytest.mark.parametrize(
+    "loss", ["half_mse", losses.Pinball((0.1, 0.9)), losses.GaussianNLL()], ids=str
+)
+def test_trained_models_in_the_units_of_y(loss, tmp_path):
+    x = np.linspace(0, 6, 80).reshape(4, 20, 1)
+    y = 1000 + 50 * np.sin(x)
+    model = xprnn.fit(x, y, loss=loss, hidden_size=4, epochs=3)
+    model.to_onnx(tmp_path / "model.onnx")
+    made = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(made.run(["y"], {"x": x})[0], model.predict(x), rtol=1e-12)
+
+
+def test_x_is_taken_in_the_dtype_in_which_it_has_its_digits():
+    """Seconds since 1970 are all the same number in float32."""
+    seconds = 1.7e9 + np.arange(40.0)
+    model = xprnn.fit(seconds, np.sin(np.arange(40)), dtype="float32", hidden_size=4, epochs=2)
+    made = session(model)
+    assert made.get_inputs()[0].type == "tensor(double)"
+    y = made.run(["y"], {"x": seconds[None, :, None]})[0]
+    assert y.dtype == "float32"
+    np.testing.assert_allclose(y[0], model.predict(seconds), atol=1e-4)
+    assert np.ptp(y) > 0.01
+
+
+def test_float32_has_recurrent_nodes_and_float64_loops(rng):
+    nodes = {"RNN": Elman(), "LSTM": LSTM(peepholes=True), "GRU": GRUResetBefore()}
+    for op, cell in nodes.items():
+        model = random_model(Stack((Recurrent(3, cell),)), 2, "float32", rng)
+        assert op in operators(model)
+        assert "Scan" not in operators(model)
+        assert "Scan" in operators(model, dtype="float64")
+        assert op not in operators(model, dtype="float64")
+    double = random_model(Stack((Recurrent(3, GRU()),)), 2, "float64", rng)
+    assert "GRU" in operators(double, dtype="float32")
+
+
+@dataclass(frozen=True)
+class MinimalGatedUnit:
+    """f = σ(p + q), h = (1 - f) h + f tanh(p)."""
+
+    function: str = "tanh"
+
+    gates: ClassVar[int] = 2
+    states: ClassVar[int] = 1
+
+    def forward(self, p, q, state, *, xp):
+        (h,), size = state, p.shape[-1] // 2
+        gate = 1 / (1 + xp.exp(-(p + q)[..., :size]))
+        new = getattr(xp, self.function)(p[..., size:])
+        return (xp.where(gate > 0.1, (1 - gate) * h + gate * new, h),), None
+
+    def backward(self, dstate, memo, *, xp):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_cell_of_ones_own_writes_itself(dtype, rng):
+    model = random_model(Stack((Recurrent(3, MinimalGatedUnit()),)), 2, dtype, rng)
+    x = rng.standard_normal((3, 5, 2)).astype(dtype)
+    same(session(model).run(["y"], {"x": x})[0], model.predict(x), dtype)
+
+
+def test_lengths_and_states_of_another_batch_are_errors(rng):
+    for dtype in ("float32", "float64"):
+        made = session(random_model(Stack((Recurrent(3),)), 2, dtype, rng))
+        x = np.zeros((4, 5, 2), dtype)
+        for feeds in ({"lengths": np.ones(1, "int32")}, {"state_0": np.ones((1, 3), dtype)}):
+            with pytest.raises(Exception, match=r"(?i)reshape"):
+                made.run(None, {"x": x, **feeds})
+
+
+class Doubled(Dense):
+    """A layer of one's own."""
+
+
+class Unscaled(losses.HalfMSE):
+    def unscale(self, y_hat, scaler, *, xp):
+        return y_hat
+
+
+def test_what_can_not_be_written_is_named(rng, tmp_path):
+    def refused(message, *layers, **fields):
+        model = random_model(Stack(layers or (Recurrent(3),)), 2, "float32", rng, **fields)
+        with pytest.raises(ValueError, match=message):
+            xprnn.onnx.to_proto(model)
+
+    refused("a Doubled can't be written to an ONNX file", Recurrent(3), Doubled(1))
+    refused("MinimalGatedUnit.*xp.asinh", Recurrent(3, MinimalGatedUnit("asinh")))
+    refused(
+        "unscale of Unscaled",
+        y_scaler=Scaler(np.zeros(3, "float32"), np.ones(3, "float32")),
+        loss=Unscaled(),
+    )
+    refused("Bidirectional of a Stack", Bidirectional(Stack((Recurrent(3),))))
+    model = random_model(Stack((Recurrent(3),)), 2, "float32", rng)
+    several = Model(model.network, tree.map(lambda a: np.stack([a, a]), model.weights), 2, 3)
+    with pytest.raises(ValueError, match="several models side by side"):
+        xprnn.onnx.to_proto(several)
+    with pytest.raises(ValueError, match=r"dtype must be one of 'float32', 'float64', got 'int8'"):
+        model.to_onnx(tmp_path / "model.onnx", dtype="int8")
+    with pytest.raises(ValueError, match=r"path must end in .onnx, got '.*model.npz'"):
+        model.to_onnx(tmp_path / "model.npz")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        model.to_onnx(tmp_path / "nowhere" / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_library(monkeypatch, rng, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    model = random_model(Stack((Recurrent(3),)), 2, "float32", rng)
+    with pytest.raises(MissingExtraError, match="ONNX files need onnx"):
+        model.to_onnx(tmp_path / "model.onnx")
+    with pytest.raises(MissingExtraError, match="ONNX files need onnx"):
+        xprnn.from_onnx(tmp_path / "model.onnx")

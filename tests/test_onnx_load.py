@@ -1,0 +1,305 @@
+"""Models out of ONNX files: ours, torch's, and graphs by hand."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import xprnn
+from xprnn import tree
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
+from xprnn.errors import ModelFileError
+from xprnn.layers import Bidirectional, Dense, Dropout, LayerNorm, Pool, Recurrent, Stack
+from xprnn.model import Model
+from xprnn.onnx.layers import Reversed
+from xprnn.scaling import Scaler
+
+onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
+runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
+
+SEEDS = st.integers(0, 2**32 - 1)
+CELLS = [Elman(), Elman("relu"), LSTM(), LSTM("softsign", "sigmoid", True), GRU(), GRUResetBefore()]
+WRAPS = {
+    "forward": lambda layer: layer,
+    "reverse": Reversed,
+    "concat": Bidirectional,
+    "sum": lambda layer: Bidirectional(layer, "sum"),
+    "mean": lambda layer: Bidirectional(layer, "mean"),
+    "product": lambda layer: Bidirectional(layer, "product"),
+}
+HEADS = [(), (Dense(2),), (Dropout(0.5), LayerNorm(), Dense(1)), (Pool("last"), Dense(2)),
+         (Pool("mean"), Dense(1)), (Pool("max"), LayerNorm())]  # fmt: skip
+
+
+@given(
+    cell=st.sampled_from(CELLS),
+    wraps=st.lists(st.sampled_from(sorted(WRAPS)), min_size=1, max_size=2),
+    head=st.sampled_from(HEADS),
+    learnt=st.booleans(),
+    scaled=st.booleans(),
+    seed=SEEDS,
+)
+def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
+    rng = np.random.default_rng(seed)
+    layer = Recurrent(3, cell, learn_initial_state=learnt)
+    network = Stack((*(WRAPS[wrap](layer) for wrap in wraps), *head))
+    params, outputs = network.init(rng, 2)
+    params = tree.map(lambda a: (0.5 * rng.standard_normal(a.shape)).astype("float32"), params)
+
+    def scaler(size):
+        mean, scale = rng.standard_normal(size), rng.uniform(0.5, 2, size)
+        return Scaler(mean.astype("float32"), scale.astype("float32")) if scaled else None
+
+    one = not network.keeps_steps
+    mode = "many_to_one" if one else "many_to_many"
+    model = Model(
+        network, params, 2, outputs, scaler(2), scaler(outputs), mode=mode, y_rank=2 if one else 3
+    )
+    again = xprnn.from_onnx(xprnn.onnx.to_proto(model))
+    x = rng.standard_normal((4, 6, 2)).astype("float32")
+    lengths = rng.integers(1, 7, 4)
+    for options in ({}, {"lengths": lengths}):
+        y = model.predict(x, **options)
+        found = again.predict(x, **options)
+        assert found.shape == y.shape
+        np.testing.assert_allclose(found, y, rtol=1e-4, atol=1e-4)
+
+
+def test_a_plain_network_comes_back_as_it_was(rng, tmp_path):
+    network = Stack((Recurrent(3, LSTM()), Bidirectional(Recurrent(4, GRU())), Dense(2)))
+    params, _ = network.init(rng, 5)
+    params = tree.map(lambda a: rng.standard_normal(a.shape).astype("float32"), params)
+    Model(network, params, 5, 2).to_onnx(tmp_path / "model.onnx")
+    again = xprnn.from_onnx(tmp_path / "model.onnx")
+    assert again.network == network
+    for name, a in tree.flatten(params).items():
+        np.testing.assert_array_equal(again.params[name], a)
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason="the exporter is torch, which is not installed")
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize(
+    ("layers", "batch_first", "both", "head"),
+    [
+        (1, True, False, "all"),
+        (2, False, True, "all"),
+        (1, False, False, "last"),
+        (2, True, True, "mean"),
+        (2, False, False, "h_n"),
+        (1, True, True, "max"),
+    ],
+)
+def test_what_torch_writes(torch, tmp_path, name, layers, batch_first, both, head):
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            kind = getattr(torch.nn, name)
+            self.rnn = kind(2, 3, layers, bidirectional=both, batch_first=batch_first)
+            self.top = torch.nn.Linear(6 if both else 3, 2)
+
+        def forward(self, x):
+            y, h = self.rnn(x)
+            time = 1 if batch_first else 0
+            if head == "last":
+                y = y.select(time, -1)
+            elif head == "mean":
+                y = y.mean(time)
+            elif head == "max":
+                y = y.amax(time)
+            elif head == "h_n":
+                y = (h[0] if name == "LSTM" else h)[-1]
+            return self.top(y)
+
+    network = Network().eval()
+    axes = {"x": {0: "one", 1: "other"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                network, (torch.randn(3, 5, 2),), tmp_path / "torch.onnx",
+                input_names=["x"], dynamic_axes=axes, dynamo=False,
+            )  # fmt: skip
+        except (TypeError, ImportError, NotImplementedError) as error:
+            pytest.skip(f"this torch has no exporter that needs onnx alone: {error}")
+    model = xprnn.from_onnx(tmp_path / "torch.onnx")
+    x = np.random.default_rng(0).standard_normal((4, 7, 2)).astype("float32")
+    with torch.no_grad():
+        y = network(torch.tensor(x if batch_first else x.swapaxes(0, 1))).numpy()
+    y = y.swapaxes(0, 1) if head == "all" and not batch_first else y
+    np.testing.assert_allclose(model.predict(x), y, rtol=1e-5, atol=1e-5)
+
+
+# Graphs by hand
+
+
+class ByHand:
+    """A graph with an RNN of three units on x (T, B, 2), and what stands before and after it."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.constants = {
+            "W": self.array(1, 3, 2), "R": self.array(1, 3, 3), "B": self.array(1, 6),
+        }  # fmt: skip
+
+    def array(self, *shape):
+        return (0.5 * self.rng.standard_normal(shape)).astype("float32")
+
+    def model(self, nodes, inputs=(), dims=("T", "B", 2), **constants):
+        helper = onnx.helper
+        arrays = {**self.constants, **constants}
+        values = [helper.make_tensor_value_info("x", 1, dims), *inputs]
+        graph = helper.make_graph(
+            nodes, "by_hand", values, [helper.make_tensor_value_info("y", 1, None)],
+            [onnx.numpy_helper.from_array(np.asarray(a), n) for n, a in arrays.items()],
+        )  # fmt: skip
+        opset = [helper.make_opsetid("", 17)]
+        return helper.make_model(graph, opset_imports=opset, ir_version=9)
+
+    def both(self, model, x, **feeds):
+        """Return the outputs of xprnn and of onnxruntime."""
+        options = runtime.SessionOptions()
+        options.log_severity_level = 4
+        made = runtime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        return xprnn.from_onnx(model), made.run(["y"], {"x": x, **feeds})[0]
+
+
+@pytest.fixture
+def by_hand(rng):
+    return ByHand(rng)
+
+
+def node(op, inputs, output="y", **attributes):
+    return onnx.helper.make_node(op, inputs.split(), output.split(), **attributes)
+
+
+RNN = node("RNN", "x W R B", "Y Y_h", hidden_size=3)
+
+
+def test_gemm_after_the_last_state(by_hand):
+    nodes = [
+        RNN,
+        node("Squeeze", "Y_h zero", "h"),
+        node("Gemm", "h V c", alpha=0.5, beta=2.0, transB=1),
+    ]
+    V, c = by_hand.array(4, 3), by_hand.array(4)
+    model, x = by_hand.model(nodes, zero=np.array([0]), V=V, c=c), by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack((Recurrent(3), Pool("last"), Dense(4)))
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
+
+
+def test_states_and_lengths_among_the_inputs(by_hand):
+    helper = onnx.helper
+    nodes = [
+        onnx.helper.make_node("RNN", ["x", "W", "R", "B", "n", "h"], ["Y"], hidden_size=3),
+        node("Squeeze", "Y one"),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("n", 6, ["B"]),
+        helper.make_tensor_value_info("h", 1, [1, "B", 3]),
+    ]
+    model = by_hand.model(nodes, inputs, one=np.array([1]))
+    x, h = by_hand.array(5, 3, 2), by_hand.array(1, 3, 3)
+    n = np.array([5, 1, 3], dtype="int32")
+    loaded, y = by_hand.both(model, x, n=n, h=h)
+    found = loaded.predict(x.swapaxes(0, 1), lengths=n, state=(h[0],))
+    np.testing.assert_allclose(found, y.swapaxes(0, 1), rtol=1e-5, atol=1e-6)
+
+
+def test_a_first_state_that_is_a_constant_is_learnt(by_hand):
+    nodes = [
+        node("Shape", "x", "shape"),
+        node("Gather", "shape one", "batch", axis=0),
+        node("Concat", "one batch one", "wanted", axis=0),
+        node("Expand", "row wanted", "h"),
+        onnx.helper.make_node("RNN", ["x", "W", "R", "B", "", "h"], ["Y"], hidden_size=3),
+        node("Squeeze", "Y one"),
+    ]
+    row = by_hand.array(1, 1, 3)
+    model, x = by_hand.model(nodes, one=np.array([1]), row=row), by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network.layers[0].learn_initial_state
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand):
+    alpha = {
+        "activations": ["LeakyRelu"],
+        "activation_alpha": [0.25],
+        "clip": 0.5,
+        "hidden_size": 3,
+    }
+    nodes = [node("RNN", "x W R B", "Y", **alpha), node("Squeeze", "Y one")]
+    model, x = by_hand.model(nodes, one=np.array([1])), by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    again, _ = by_hand.both(xprnn.onnx.to_proto(loaded), x.swapaxes(0, 1))
+    assert again.network == loaded.network
+    for found in (loaded, again):
+        np.testing.assert_allclose(
+            found.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_what_no_network_has_is_named(by_hand, tmp_path):
+    one, squeeze = np.array([1]), node("Squeeze", "Y one", "s")
+
+    def refused(message, *nodes, inputs=(), dims=("T", "B", 2), **constants):
+        with pytest.raises(ModelFileError, match=message):
+            xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
+
+    refused(
+        r"node 'y' \(Softmax\): no layer of xprnn does that", RNN, squeeze, node("Softmax", "s")
+    )
+    refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
+    refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
+    refused("two ways from x to y meet", RNN, squeeze, node("Where", "s s x"))
+    refused("joins other things", RNN, squeeze, node("Add", "s x"))
+    refused(
+        "beside other layers",
+        RNN,
+        squeeze,
+        node("MatMul", "x V", "z"),
+        node("Concat", "z s", axis=2),
+        V=by_hand.array(2, 3),
+    )
+    refused("first output must be", RNN, node("Identity", "Y"))
+    refused("last one", RNN, squeeze, node("Gather", "s first", axis=0), first=np.array(0))
+    refused("sums over the steps", RNN, squeeze, node("ReduceSum", "s zero"), zero=np.array([0]))
+    refused(
+        "Y_h of a node that reads from the end",
+        node("RNN", "x W R B", "Y Y_h", direction="reverse"), node("Squeeze", "Y_h zero"),
+        zero=np.array([0]),
+    )  # fmt: skip
+    refused("its weight 'W' is no constant", RNN, squeeze, node("Identity", "s"),
+            inputs=[onnx.helper.make_tensor_value_info("W", 1, [1, 3, 2])])  # fmt: skip
+    refused(
+        "can take the last valid one", RNN, squeeze, node("GatherElements", "s first"),
+        dims=("T", 3, 2), first=np.zeros((1, 3, 3), dtype="int64"),
+    )  # fmt: skip
+    lengths = onnx.helper.make_tensor_value_info("n", 6, ["B"])
+    with_lengths = onnx.helper.make_node("RNN", ["x", "W", "R", "B", "n"], ["Y"])
+    refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[lengths])
+    refused(
+        "takes padding for valid steps", with_lengths, squeeze,
+        node("ReduceMean", "s", axes=[0]), inputs=[lengths],
+    )  # fmt: skip
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        xprnn.from_onnx(tmp_path / "nothing.onnx")
+    (tmp_path / "damaged.onnx").write_bytes(b"no model at all")
+    with pytest.raises(ModelFileError, match="damaged or no ONNX file"):
+        xprnn.from_onnx(tmp_path / "damaged.onnx")
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    with pytest.raises(ModelFileError, match="damaged or no ONNX file"):
+        xprnn.from_onnx(tmp_path / "empty.onnx")
+    with pytest.raises(TypeError, match=r"path must be a path or an onnx.ModelProto, got 3"):
+        xprnn.from_onnx(3)

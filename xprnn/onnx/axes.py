@@ -1,0 +1,79 @@
+"""What Transpose, Squeeze, Unsqueeze, Reshape and Flatten do to named axes."""
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["moved", "one", "without"]
+
+
+def without(axes: tuple[str, ...], axis: int) -> tuple[str, ...]:
+    """Return the axes without one."""
+    rest = list(axes)
+    del rest[axis]
+    return tuple(rest)
+
+
+def one(axes: tuple[str, ...], axis: int) -> tuple[str, ...]:
+    """Return the axes with one that has become of size 1."""
+    rest = list(axes)
+    rest[axis] = "1"
+    return tuple(rest)
+
+
+def moved(
+    op: str, axes: tuple[str, ...], sizes: dict[str, int], given: dict[str, Any], rest: list[Any]
+) -> tuple[str, ...] | None:
+    """Return the axes after a node, None if they have no names any more.
+
+    D and F that become one axis are F.
+
+    Parameters
+    ----------
+    op : str
+    axes : tuple of str
+    sizes : dict
+        The size of each axis, by name.
+    given : dict
+        The attributes of the node.
+    rest : list of arrays
+        Its inputs after the first.
+    """
+    if op == "Transpose":
+        return tuple(axes[k] for k in given.get("perm", range(len(axes))[::-1]))
+    if op == "Flatten":
+        return _reshaped(axes, sizes, [sizes[axes[0]], -1]) if given.get("axis", 1) == 1 else None
+    if op == "Reshape":
+        shape = [sizes[axes[k]] if n == 0 else int(n) for k, n in enumerate(rest[0])]
+        return _reshaped(axes, sizes, shape)
+    where = [int(k) for k in (rest[0] if rest else given.get("axes", ()))]
+    if op == "Unsqueeze":
+        total = len(axes) + len(where)
+        new, old = {k % total for k in where}, iter(axes)
+        return tuple("1" if k in new else next(old) for k in range(total))
+    where = [k % len(axes) for k in where] or [k for k, a in enumerate(axes) if sizes[a] == 1]
+    if any(sizes[axes[k]] != 1 for k in where):
+        return None
+    return tuple(a for k, a in enumerate(axes) if k not in where)
+
+
+def _reshaped(
+    axes: tuple[str, ...], sizes: dict[str, int], shape: list[int]
+) -> tuple[str, ...] | None:
+    """Return the axes after a reshape that joins D and F, or adds or drops axes of size 1."""
+    total = int(np.prod([sizes[a] for a in axes]))
+    known = int(np.prod([n for n in shape if n != -1]))
+    wanted = [total // known if n == -1 else n for n in shape]
+    left = [a for a in axes if sizes[a] != 1 or a in "TBF"]
+    joined = [a for k, a in enumerate(left) if a != "D" or left[k + 1 : k + 2] != ["F"]]
+    size = {**sizes, "F": sizes["F"] * (sizes["D"] if len(joined) < len(left) else 1)}
+    found, waiting = [], joined
+    for n in wanted:
+        if waiting and size[waiting[0]] == n:
+            found.append(waiting[0])
+            waiting = waiting[1:]
+        elif n == 1:
+            found.append("1")
+        else:
+            return None
+    return None if waiting else tuple(found)

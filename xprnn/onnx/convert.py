@@ -1,0 +1,197 @@
+"""Each of xprnn's layers as nodes; inside, arrays are (T, B, F) as in xprnn."""
+
+from collections.abc import Callable
+from typing import Any
+
+from xprnn import tree
+from xprnn._typing import Tree
+from xprnn.backend import host
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    LayerNorm,
+    Pool,
+    Recurrent,
+    Stack,
+)
+from xprnn.onnx.graph import Graph
+from xprnn.onnx.layers import Reversed
+from xprnn.onnx.recurrent import Steps, recurrent
+
+__all__ = ["convert"]
+
+
+def convert(
+    graph: Graph, layer: Any, params: Tree, x: str, state: Tree, steps: Steps | None
+) -> tuple[str, Tree]:
+    """Add the nodes of a layer; return the names of y and of its states at the end.
+
+    Parameters
+    ----------
+    graph : Graph
+    layer : Layer
+    params : tree of NumPy arrays
+    x : str
+        (T, B, F)
+    state : tree of str
+        Of the structure of the layer's ``initial_state``.
+    steps : Steps or None
+        The valid steps; None where all are.
+
+    Raises
+    ------
+    ValueError
+        If the layer is none that is written to ONNX files.
+    """
+    function = _TABLE.get(type(layer))
+    if function is None:
+        raise ValueError(
+            f"a {type(layer).__name__} can't be written to an ONNX file; those that can are "
+            f"{', '.join(kind.__name__ for kind in _TABLE)}"
+        )
+    return function(graph, layer, params, x, state, steps)
+
+
+def _dense(graph, layer, params, x, state, steps):
+    y = graph.add("MatMul", x, graph.constant(params["W"], "W"))
+    if "b" in params:
+        y = graph.add("Add", y, graph.constant(params["b"][0], "b"))
+    return y, ()
+
+
+def _dropout(graph, layer, params, x, state, steps):
+    return x, ()
+
+
+def _layer_norm(graph, layer, params, x, state, steps):
+    """Normalise; ONNX's node has its epsilon in float32, which float64 would notice."""
+    scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
+    if graph.dtype == "float32":
+        return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
+    e = graph.add("Sub", x, graph.add("ReduceMean", x, axes=[-1], keepdims=1))
+    variance = graph.add("ReduceMean", graph.add("Mul", e, e), axes=[-1], keepdims=1)
+    s = graph.add("Sqrt", graph.add("Add", variance, graph.constant(layer.eps)))
+    return graph.add("Add", graph.add("Mul", scale, graph.add("Div", e, s)), shift), ()
+
+
+def _pool(graph, layer, params, x, state, steps):
+    """Pool the valid steps; the state that lets a pool go on in a next chunk is left out."""
+    if layer.how == "last":
+        return _last(graph, x, steps), ()
+    if steps is not None:
+        fill = graph.constant(-float("inf") if layer.how == "max" else 0.0)
+        x = graph.add("Where", steps.mask, x, fill)
+    if layer.how == "max":
+        return graph.add("ReduceMax", x, axes=[0], keepdims=1), ()
+    if steps is None:
+        return graph.add("ReduceMean", x, axes=[0], keepdims=1), ()
+    total = graph.add("ReduceSum", x, graph.axes(0), keepdims=1)
+    count = graph.add("Cast", steps.lengths, to=_code(graph.dtype))
+    return graph.add("Div", total, graph.add("Unsqueeze", count, graph.axes(0, 2))), ()
+
+
+def _last(graph, x, steps):
+    """Return the last valid step (1, B, F)."""
+    if steps is None:
+        ends = graph.axes(-1), graph.axes(2**31 - 1), graph.axes(0)
+        return graph.add("Slice", x, *ends)
+    one = graph.constant(1, "one", "int32")
+    at = graph.add("Sub", steps.lengths, one)
+    at = graph.add("Unsqueeze", graph.add("Cast", at, to=_code("int64")), graph.axes(0, 2))
+    size = graph.add("Slice", graph.add("Shape", x), graph.axes(2), graph.axes(3))
+    shape = graph.add("Concat", graph.axes(1, 1), size, axis=0)
+    return graph.add("GatherElements", x, graph.add("Expand", at, shape), axis=0)
+
+
+def _code(dtype):
+    """Return ONNX's number of a dtype."""
+    return {"float32": 1, "int32": 6, "int64": 7, "float64": 11}[dtype]
+
+
+def _extend(graph, layer, params, x, state, steps):
+    first = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
+    pads = graph.axes(0, 0, 0, layer.steps - 1, 0, 0)
+    return graph.add("Pad", first, pads, graph.constant(0.0)), ()
+
+
+def _recurrent(graph, layer, params, x, state, steps):
+    y, ends = recurrent(graph, [layer], [params], [False], x, [state], steps)
+    return y[0], ends[0]
+
+
+def _reversed(graph, layer, params, x, state, steps):
+    inner = _direction(layer)
+    y, ends = recurrent(graph, [inner], [params], [True], x, [state], steps)
+    return y[0], ends[0]
+
+
+def _bidirectional(graph, layer, params, x, state, steps):
+    inner = _direction(layer)
+    (u, w), ends = recurrent(
+        graph, [inner, inner], list(params), [False, True], x, list(state), steps
+    )
+    if layer.merge == "concat":
+        return graph.add("Concat", u, w, axis=-1), tuple(ends)
+    if layer.merge == "product":
+        return graph.add("Mul", u, w), tuple(ends)
+    y = graph.add("Add", u, w)
+    if layer.merge == "mean":
+        y = graph.add("Div", y, graph.constant(2.0))
+    return y, tuple(ends)
+
+
+def _direction(layer):
+    """Return the recurrent layer inside of one that reads from the end."""
+    if type(layer.layer) is not Recurrent:
+        raise ValueError(
+            f"{type(layer).__name__} of a {type(layer.layer).__name__} can't be written to an "
+            "ONNX file; of a Recurrent it can"
+        )
+    return layer.layer
+
+
+def _stack(graph, layer, params, x, state, steps):
+    ends = []
+    for inner, p, s in zip(layer.layers, params, state, strict=True):
+        x, end = convert(graph, inner, p, x, s, steps)
+        ends.append(end)
+        if not inner.keeps_steps:
+            steps = None
+    return x, tuple(ends)
+
+
+def _feedback(graph, layer, params, x, state, steps):
+    y_t = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
+    outputs = []
+    for _ in range(layer.steps):
+        y_t, state = convert(graph, layer.network, params, y_t, state, None)
+        outputs.append(y_t)
+    return graph.add("Concat", *outputs, axis=0), state
+
+
+def _encoder_decoder(graph, layer, params, x, state, steps):
+    _, end = convert(graph, layer.encoder, params["encoder"], x, state, steps)
+    like = layer.decoder.initial_state(params["decoder"], 1, xp=host)
+    start = tree.unflatten(dict(zip(tree.flatten(like), tree.leaves(end), strict=True)), like)
+    last = _last(graph, x, steps)
+    y, _ = convert(graph, layer.decoder, params["decoder"], last, start, None)
+    return y, end
+
+
+_TABLE: dict[type, Callable[..., tuple[str, Tree]]] = {
+    Bidirectional: _bidirectional,
+    Dense: _dense,
+    Dropout: _dropout,
+    EncoderDecoder: _encoder_decoder,
+    Extend: _extend,
+    Feedback: _feedback,
+    LayerNorm: _layer_norm,
+    Pool: _pool,
+    Recurrent: _recurrent,
+    Reversed: _reversed,
+    Stack: _stack,
+}

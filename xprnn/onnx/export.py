@@ -1,0 +1,244 @@
+"""A model as an ONNX file: batch-first, with standardisation, lengths and states."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xprnn import tree
+from xprnn._validate import unknown
+from xprnn._version import __version__
+from xprnn.backend import dtype_name, host, to_host, wider
+from xprnn.losses import GaussianNLL, Pinball
+from xprnn.model import Model
+from xprnn.onnx.convert import convert
+from xprnn.onnx.graph import Graph
+from xprnn.onnx.library import OPSET, library
+from xprnn.onnx.recurrent import Steps
+
+__all__ = ["export", "to_proto"]
+
+_CODES = {"float32": 1, "int32": 6, "float64": 11}
+
+
+def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
+    """Write a model to an ONNX file; `to_proto` says what is in it.
+
+    Parameters
+    ----------
+    model : Model
+    path : str or path
+        Ends in ``.onnx``.
+    dtype : {"float32", "float64"}, optional
+        As for `to_proto`.
+
+    Raises
+    ------
+    ValueError
+        If the path has another ending, and as `to_proto`.
+    FileNotFoundError
+        If there is no such folder.
+    MissingExtraError
+        Without the library onnx.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import xprnn
+    >>> x = np.linspace(0, 1, 20, dtype="float32")
+    >>> model = xprnn.fit(x, x**2, hidden_size=4, epochs=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     xprnn.onnx.export(model, f"{folder}/model.onnx")
+    ...     again = xprnn.from_onnx(f"{folder}/model.onnx")
+    >>> bool(np.allclose(again.predict(x), model.predict(x), atol=1e-5))
+    True
+    """
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise ValueError(f"path must end in .onnx, got {str(path)!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
+    proto = to_proto(model, dtype=dtype)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(proto.SerializeToString())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def to_proto(model: Model, *, dtype: str | None = None) -> Any:
+    """Return a model as an ``onnx.ModelProto``, opset 17.
+
+    ==================  ========================  ===========================================
+    input               shape                     what it is
+    ==================  ========================  ===========================================
+    ``x``               (batch, time, F)          as for `Model.predict`
+    ``lengths``         (batch,), int32           the valid steps of each row; may be left out
+    ``state_0``, …      (batch, H)                as `Model.predict` takes; may be left out
+    ==================  ========================  ===========================================
+
+    The outputs are ``y``, with the axes that `Model.predict` gives it for several
+    sequences, and ``new_state_0``, …, after the last valid step. A pool's state, which
+    `Model.predict` gives too, is left out. One-to-many models have no ``lengths``.
+
+    Parameters
+    ----------
+    model : Model
+    dtype : {"float32", "float64"}, optional
+        In which the file computes, and takes x. Left out, the model's; then x has the
+        dtype of the training data if that was wider. In float32 the recurrent layers are
+        ONNX's nodes RNN, LSTM and GRU; in float64, which onnxruntime has no such nodes
+        for, and for cells of one's own they are loops (Scan).
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ValueError
+        If the network has a layer, cell, activation or loss that can't be written, or
+        holds several models side by side; names it.
+    MissingExtraError
+        Without the library onnx.
+    """
+    helper = library().helper
+    if dtype not in (None, "float32", "float64"):
+        raise unknown("dtype", dtype, ("float32", "float64"))
+    params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)
+    if any(a.ndim != 2 for a in tree.leaves(params)):
+        raise ValueError("the model holds several models side by side; hand in one of them")
+    graph = Graph(dtype or model.dtype)
+    taken = dtype or _taken(model)
+    time = 1 if model.mode == "one_to_many" else "time"
+    inputs = [graph.value("x", taken, ["batch", time, model.features])]
+    x, steps = _x(graph, model, taken), None
+    defaults = []
+    if model.mode != "one_to_many":
+        inputs.append(graph.value("lengths", "int32", ["lengths"]))
+        defaults.append(np.zeros(0, dtype="int32"))
+        steps = _steps(graph)
+        x = graph.add("Where", steps.mask, x, graph.constant(0.0))
+    rows = model.network.initial_state(params, 1, xp=host)
+    states = {}
+    for k, (name, row) in enumerate(tree.flatten(rows).items()):
+        inputs.append(graph.value(f"state_{k}", None, [f"rows_{k}", row.shape[-1]]))
+        defaults.append(np.zeros((0, row.shape[-1]), dtype=graph.dtype))
+        states[name] = _or_else(graph, f"state_{k}", graph.constant(row, "row"))
+    start = tree.unflatten(states, like=rows)
+    y, end = convert(graph, model.network, params, x, start, steps)
+    y_shape = _y(graph, model, y, steps)
+    ends = [f"new_state_{k}" for k in range(len(states))]
+    for name, new in zip(tree.leaves(end), ends, strict=True):
+        graph.several("Identity", [name], [new])
+    outputs = [graph.value("y", None, y_shape)]
+    for new, row in zip(ends, tree.leaves(rows), strict=True):
+        outputs.append(graph.value(new, None, ["batch", row.shape[-1]]))
+    proto = graph.proto("xprnn", inputs, outputs)
+    for given, array in zip(inputs[1:], defaults, strict=True):
+        proto.initializer.append(library().numpy_helper.from_array(array, given.name))
+    proto.initializer.extend(graph.constants.values())
+    return helper.make_model(
+        proto,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=9,
+        producer_name="xprnn",
+        producer_version=__version__,
+    )
+
+
+def _taken(model: Model) -> str:
+    """Return the dtype of x: x far from zero has its digits there, and not after scaling."""
+    if model.x_scaler is None:
+        return model.dtype
+    return wider(model.dtype, dtype_name(model.x_scaler.mean))
+
+
+def _shape(graph: Graph, axis: int) -> str:
+    """Return a size of x as an array of one number."""
+    ends = graph.axes(axis), graph.axes(axis + 1)
+    return graph.add("Slice", graph.add("Shape", "x"), *ends)
+
+
+def _or_else(graph: Graph, given: str, row: str) -> str:
+    """Return an input or, if it is empty, the same row for the whole batch."""
+    batch, zero = _shape(graph, 0), graph.axes(0)
+    empty = graph.add("Equal", graph.add("Size", given), graph.constant(0, "zero", "int64"))
+    count = graph.add("Where", empty, batch, zero)
+    width = graph.add("Slice", graph.add("Shape", row), graph.axes(1), graph.axes(2**31 - 1))
+    shape = graph.add("Concat", batch, width, axis=0)
+    rows = graph.add("Slice", graph.add("Expand", row, shape), zero, count, zero)
+    return graph.add("Reshape", graph.add("Concat", given, rows, axis=0), shape)
+
+
+def _steps(graph: Graph) -> Steps:
+    """Return the valid steps, by default all."""
+    time = graph.add("Cast", _shape(graph, 1), to=_CODES["int32"])
+    lengths = _or_else(graph, "lengths", time)
+    zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
+    end = graph.add("Squeeze", time, graph.axes(0))
+    counted = graph.add("Unsqueeze", graph.add("Range", zero, end, one), graph.axes(1))
+    mask = graph.add("Less", counted, lengths)
+    return Steps(lengths, graph.add("Unsqueeze", mask, graph.axes(2)))
+
+
+def _x(graph: Graph, model: Model, taken: str) -> str:
+    """Return x, standardised and time-major."""
+    x, scaler = "x", model.x_scaler
+    if scaler is not None:
+        mean, scale = to_host(scaler.mean), to_host(scaler.scale)
+        x = _cast(graph, x, taken, str(mean.dtype))
+        x = graph.add("Sub", x, graph.constant(mean, "mean", str(mean.dtype)))
+        x = graph.add("Div", x, graph.constant(scale, "scale", str(mean.dtype)))
+        taken = str(mean.dtype)
+    x = _cast(graph, x, taken, graph.dtype)
+    return graph.add("Transpose", x, perm=[1, 0, 2])
+
+
+def _y(graph: Graph, model: Model, y: str, steps: Steps | None) -> list[Any]:
+    """Add y in the units of the data and with the axes of `predict`; return its shape."""
+    if model.y_scaler is not None:
+        scale, shift = _unscaling(model)
+        wide = str(scale.dtype)
+        y = _cast(graph, y, graph.dtype, wide)
+        y = graph.add("Mul", y, graph.constant(scale, "scale", wide))
+        y = graph.add("Add", y, graph.constant(shift, "mean", wide))
+        y = _cast(graph, y, wide, graph.dtype)
+    keeps = model.network.keeps_steps
+    if keeps and steps is not None:
+        y = graph.add("Where", steps.mask, y, graph.constant(0.0))
+    y = graph.add("Transpose", y, perm=[1, 0, 2])
+    one = model.mode == "many_to_one"
+    shape: list[Any] = ["batch", "time" if keeps else 1 if one else "steps", model.outputs]
+    gone = []
+    if one and model.y_rank < 3:
+        gone.append(1)
+    if model.outputs == 1 and model.y_rank == (1 if one else 2):
+        gone.append(2)
+    if gone:
+        y = graph.add("Squeeze", y, graph.axes(*gone))
+    graph.several("Identity", [y], ["y"])
+    return [size for axis, size in enumerate(shape) if axis not in gone]
+
+
+def _cast(graph: Graph, name: str, old: str, new: str) -> str:
+    return name if old == new else graph.add("Cast", name, to=_CODES[new])
+
+
+def _unscaling(model: Model) -> tuple[Any, Any]:
+    """Return what outputs for the standardised y are multiplied by, and what is added then."""
+    loss, scaler = model.loss, model.y_scaler
+    scale, mean = to_host(scaler.scale), to_host(scaler.mean)  # type: ignore[union-attr]
+    if type(loss) is GaussianNLL:
+        return (
+            np.concatenate([scale, np.ones_like(scale)]),
+            np.concatenate([mean, 2 * np.log(scale)]),
+        )
+    if type(loss) is Pinball:
+        return np.tile(scale, len(loss.quantiles)), np.tile(mean, len(loss.quantiles))
+    if hasattr(loss, "unscale"):
+        raise ValueError(f"unscale of {loss!r} can't be written to an ONNX file")
+    return scale, mean

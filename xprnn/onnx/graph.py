@@ -1,0 +1,73 @@
+"""A graph of ONNX's in the making: nodes, constants, and names for both."""
+
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from xprnn.onnx.library import library
+
+__all__ = ["Graph"]
+
+
+class Graph:
+    """Nodes and constants, added one by one.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the numbers, ``"float32"`` or ``"float64"``.
+    outer : Graph, optional
+        The graph in which a node has this one for its body; constants stand there.
+    """
+
+    def __init__(self, dtype: str, outer: "Graph | None" = None):
+        self.dtype = dtype
+        self.nodes: list[Any] = []
+        self.constants: dict[Any, Any] = {} if outer is None else outer.constants
+        self._numbers: Any = count() if outer is None else outer._numbers
+
+    def body(self) -> "Graph":
+        """Return a graph for the body of a node."""
+        return Graph(self.dtype, self)
+
+    def name(self, what: str) -> str:
+        """Return a name that nothing else has."""
+        return f"{what}_{next(self._numbers)}"
+
+    def constant(self, value: Any, what: str = "constant", dtype: str | None = None) -> str:
+        """Return the name of a constant, the same one for the same numbers."""
+        array = np.ascontiguousarray(np.asarray(value, dtype=dtype or self.dtype))
+        array = array.reshape(np.shape(value))
+        key = (str(array.dtype), array.shape, array.tobytes())
+        if key not in self.constants:
+            tensor = library().numpy_helper.from_array(array, self.name(what))
+            self.constants[key] = tensor
+        name: str = self.constants[key].name
+        return name
+
+    def axes(self, *values: int) -> str:
+        """Return the name of a constant list of integers."""
+        return self.constant(values, "axes", "int64")
+
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output, and return that."""
+        return self.several(op, inputs, 1, **attributes)[0]
+
+    def several(
+        self, op: str, inputs: Any, outputs: int | list[str], **attributes: Any
+    ) -> list[str]:
+        """Add a node with so many outputs, or outputs of those names, and return them."""
+        names = [self.name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
+        self.nodes.append(library().helper.make_node(op, list(inputs), names, **attributes))
+        return names
+
+    def value(self, name: str, dtype: str | None, shape: Any) -> Any:
+        """Return what declares an input or an output."""
+        helper = library().helper
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype or self.dtype))
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    def proto(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
+        """Return the graph; for a body, without the constants."""
+        return library().helper.make_graph(self.nodes, name, inputs, outputs)

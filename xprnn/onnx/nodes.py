@@ -1,0 +1,212 @@
+"""ONNX's operators RNN, LSTM and GRU: their attributes as cells, and what they compute."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn._validate import unknown
+from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
+from xprnn.layers import Layer, Recurrent
+from xprnn.onnx import activations, weights
+from xprnn.onnx.cells import GeneralLSTM
+from xprnn.onnx.layers import Reversed
+from xprnn.onnx.library import library
+
+__all__ = ["Attributes", "attributes", "directions", "run"]
+
+_DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
+_INPUTS = {
+    "RNN": ("X", "W", "R", "B", "sequence_lens", "initial_h"),
+    "GRU": ("X", "W", "R", "B", "sequence_lens", "initial_h"),
+    "LSTM": ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"),
+}
+_DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+
+
+class Attributes(NamedTuple):
+    """What the attributes of a node say."""
+
+    cells: list[Cell]
+    """One for each direction."""
+    reverse: tuple[bool, ...]
+    """Whether it reads from the end, for each direction."""
+    batch_first: bool
+    hidden_size: int | None
+
+
+def attributes(node: Any, *, peepholes: bool = False) -> Attributes:
+    """Return what the attributes of an RNN, LSTM or GRU node say.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    peepholes : bool
+        Whether it has an input P.
+    """
+    if node.op_type not in _DEFAULTS:
+        raise ValueError(f"node must be an RNN, LSTM or GRU, got {node.op_type!r}")
+    value = library().helper.get_attribute_value
+    given = {a.name: value(a) for a in node.attribute}
+    direction = given.get("direction", b"forward").decode()
+    if direction not in _DIRECTIONS:
+        raise unknown("direction", direction, _DIRECTIONS)
+    reverse, usual = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
+    names = [name.decode() for name in given.get("activations", ())] or usual * len(reverse)
+    if len(names) != len(usual) * len(reverse):
+        raise ValueError(
+            f"activations of a {node.op_type} must be {len(usual)} for each of "
+            f"{len(reverse)} direction(s), got {names}"
+        )
+    alpha, beta = (list(given.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
+    found = activations.named(names, alpha, beta, given.get("clip"))
+    parts = [found[d * len(usual) : (d + 1) * len(usual)] for d in range(len(reverse))]
+    cells = [_cell(node.op_type, part, given, peepholes) for part in parts]
+    return Attributes(cells, reverse, bool(given.get("layout", 0)), given.get("hidden_size"))
+
+
+def _cell(op: str, functions: list[Any], given: dict[str, Any], peepholes: bool) -> Any:
+    """Return the cell of one direction."""
+    if op == "RNN":
+        return Elman(*functions)
+    if op == "GRU":
+        gate, candidate = functions
+        kind = GRU if given.get("linear_before_reset", 0) else GRUResetBefore
+        return kind(candidate, gate)
+    gate, candidate, output = functions
+    if candidate == output and not given.get("input_forget", 0):
+        return LSTM(candidate, gate, peepholes)
+    return GeneralLSTM(candidate, output, gate, peepholes, bool(given.get("input_forget", 0)))
+
+
+def directions(read: Attributes, W: Any, R: Any, B: Any, P: Any) -> list[tuple[Layer, Any]]:
+    """Return the layer and the parameters of each direction of a node.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of the weights do not fit the node; names them.
+    """
+    D, G = len(read.cells), read.cells[0].gates
+    if W.ndim != 3 or R.ndim != 3:
+        raise ValueError(f"W and R must have 3 axes, got {W.shape} and {R.shape}")
+    H, F = R.shape[-1], W.shape[-1]
+    if read.hidden_size not in (None, H):
+        raise ValueError(f"hidden_size is {read.hidden_size}, but R has shape {R.shape}")
+    shapes = {"W": (D, G * H, F), "R": (D, G * H, H), "B": (D, 2 * G * H), "P": (D, 3 * H)}
+    for (name, shape), array in zip(shapes.items(), (W, R, B, P), strict=True):
+        if array is not None and array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    found = []
+    for d, (cell, reverse) in enumerate(zip(read.cells, read.reverse, strict=True)):
+        own = (None if a is None else a[d] for a in (W, R, B, P))
+        layer: Layer = Recurrent(H, cell)
+        found.append((Reversed(layer) if reverse else layer, weights.from_node(cell, *own)))
+    return found
+
+
+def run(node: Any, inputs: Any) -> tuple[Any, ...]:
+    """Compute an RNN, LSTM or GRU node as the standard defines it, with xprnn's cells.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+        With any attributes that ONNX's operator has: direction, layout, clip,
+        activations with their alpha and beta, linear_before_reset, input_forget.
+    inputs : list of arrays
+        In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for
+        LSTM, initial_c and P; those that may be left out may be None, or missing at
+        the end. All but sequence_lens in one dtype, float32 or float64.
+
+    Returns
+    -------
+    Y : NumPy array, (T, D, B, H)
+        Zero at padding. With ``layout=1``, (B, T, D, H).
+    Y_h : NumPy array, (D, B, H)
+        After the last valid step of each row. With ``layout=1``, (B, D, H).
+    Y_c : NumPy array, (D, B, H)
+        Of an LSTM only.
+
+    Raises
+    ------
+    ValueError
+        If the node is no such operator, or the inputs do not fit it.
+    TypeError
+        If the inputs have other dtypes.
+    MissingExtraError
+        Without the library onnx.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import onnx
+    >>> import xprnn.onnx
+    >>> node = onnx.helper.make_node("RNN", ["X", "W", "R"], ["Y"], activations=["Relu"])
+    >>> X = np.array([3.0, 4.0]).reshape(2, 1, 1)
+    >>> Y, Y_h = xprnn.onnx.run(node, [X, np.ones((1, 1, 1)), np.ones((1, 1, 1))])
+    >>> Y.ravel().tolist()
+    [3.0, 7.0]
+    """
+    X, W, R, B, lengths, *states, P = _inputs(node, inputs)
+    read = attributes(node, peepholes=P is not None)
+    if read.batch_first:
+        X = X.swapaxes(0, 1)
+        states = [None if s is None else s.swapaxes(0, 1) for s in states]
+    T, N, F = X.shape
+    if W.shape[-1] != F:
+        raise ValueError(f"W must have {F} columns, the features of X, got shape {W.shape}")
+    mask = _mask(lengths, T, N)
+    outputs, ends = [], []
+    for d, (layer, params) in enumerate(directions(read, W, R, B, P)):
+        start = list(layer.initial_state(params, N, xp=np))
+        for k, state in enumerate(states[: len(start)]):
+            if state is not None:
+                shape = (len(read.cells), *start[k].shape)
+                if state.shape != shape:
+                    name = ("initial_h", "initial_c")[k]
+                    raise ValueError(f"{name} must have shape {shape}, got {state.shape}")
+                start[k] = state[d]
+        y, end, _ = layer.forward(params, X, tuple(start), mask, xp=np)
+        outputs.append(y)
+        ends.append(end)
+    Y = np.stack(outputs, axis=1)
+    last = [np.stack(parts) for parts in zip(*ends, strict=True)]
+    if read.batch_first:
+        return (np.moveaxis(Y, 2, 0), *(s.swapaxes(0, 1) for s in last))
+    return (Y, *last)
+
+
+def _inputs(node: Any, inputs: Any) -> list[Any]:
+    """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked."""
+    names = _INPUTS.get(node.op_type, _INPUTS["LSTM"])
+    if not 3 <= len(inputs) <= len(names):
+        raise ValueError(
+            f"inputs of a {node.op_type} must be 3 to {len(names)}, {', '.join(names)}, "
+            f"got {len(inputs)}"
+        )
+    given: dict[str, Any] = {
+        name: None if a is None else np.asarray(a) for name, a in zip(names, inputs, strict=False)
+    }
+    missing = [name for name in ("X", "W", "R") if given[name] is None]
+    if missing:
+        raise ValueError(f"{missing[0]} must be given, got None")
+    lengths = given.pop("sequence_lens", None)
+    dtypes = {name: str(a.dtype) for name, a in given.items() if a is not None}
+    if len(set(dtypes.values())) > 1 or dtypes["X"] not in ("float32", "float64"):
+        raise TypeError(f"inputs must all be float32 or all float64, got {dtypes}")
+    if given["X"].ndim != 3:
+        raise ValueError(f"X must have 3 axes, got shape {given['X'].shape}")
+    first = [given.get(name) for name in ("X", "W", "R", "B")]
+    return [*first, lengths, *(given.get(name) for name in ("initial_h", "initial_c", "P"))]
+
+
+def _mask(lengths: Any, T: int, N: int) -> Any:
+    """Return sequence_lens as a mask (T, B, 1), None where every step is valid."""
+    if lengths is None:
+        return None
+    if lengths.dtype.kind not in "iu":
+        raise TypeError(f"sequence_lens must be integers, got {lengths.dtype}")
+    if lengths.shape != (N,):
+        raise ValueError(f"sequence_lens must have shape {(N,)}, got {lengths.shape}")
+    if lengths.min() < 0 or lengths.max() > T:
+        raise ValueError(f"sequence_lens must be 0 to {T}, the steps of X, got {lengths.tolist()}")
+    return (np.arange(T)[:, None] < lengths[None, :])[:, :, None]

@@ -1,0 +1,77 @@
+"""Weights in and out of the layout of ONNX's recurrent nodes.
+
+==========  =========================================  ==============================
+xprnn       ONNX, for each direction                   blocks of a gate
+==========  =========================================  ==============================
+W (F, G·H)  W (G·H, F) transposed                      LSTM i, f, g, o: i, o, f, c
+U (H, G·H)  R (G·H, H) transposed                      GRU r, z, n: z, r, h
+b (1, G·H)  the sum of both halves of B (2·G·H,)
+v of GRU    the candidate's part of B's second half
+v of LSTM   P (3·H,)                                   i, f, o: i, o, f
+==========  =========================================  ==============================
+"""
+
+from typing import Any
+
+import numpy as np
+
+from xprnn import cells
+from xprnn.cells import GRU
+
+__all__ = ["from_node", "to_node"]
+
+_ORDERS = {1: (0,), 3: (1, 0, 2), 4: (0, 3, 1, 2)}
+"""Which of our blocks is ONNX's first, second, …, by the number of gates."""
+
+_PEEPHOLES = (0, 2, 1)
+
+
+def _ours(a: Any, order: tuple[int, ...]) -> Any:
+    """Return blocks of the last axis that stand in ONNX's order in ours."""
+    blocks = cells.blocks(a, len(order))
+    return np.concatenate([blocks[order.index(k)] for k in range(len(order))], axis=-1)
+
+
+def _theirs(a: Any, order: tuple[int, ...]) -> Any:
+    """Return blocks of the last axis that stand in our order in ONNX's."""
+    blocks = cells.blocks(a, len(order))
+    return np.concatenate([blocks[k] for k in order], axis=-1)
+
+
+def from_node(cell: Any, W: Any, R: Any, B: Any, P: Any) -> dict[str, Any]:
+    """Return the parameters of a `Recurrent` layer.
+
+    Parameters
+    ----------
+    cell : Cell
+        `Elman`, `LSTM`, `GeneralLSTM`, `GRU` or `GRUResetBefore`.
+    W, R : array, (G·H, F) and (G·H, H)
+    B : array, (2·G·H,), or None
+    P : array, (3·H,), or None
+    """
+    order = _ORDERS[cell.gates]
+    B = np.zeros(2 * len(R), dtype=R.dtype) if B is None else B
+    one, other = (_ours(half[None, :], order) for half in np.split(B, 2))
+    params = {"W": _ours(W.T, order), "U": _ours(R.T, order)}
+    if isinstance(cell, GRU):
+        *gates, v = cells.blocks(other, 3)
+        other = np.concatenate([*gates, np.zeros_like(v)], axis=-1)
+        return {**params, "b": one + other, "v": v}
+    params["b"] = one + other
+    if getattr(cell, "peepholes", False):
+        params["v"] = _ours(P[None, :], _PEEPHOLES)
+    return params
+
+
+def to_node(cell: Any, params: dict[str, Any]) -> list[Any]:
+    """Return W, R, B and, with peepholes, P."""
+    order, v = _ORDERS[cell.gates], params.get("v", np.zeros((1, 0)))
+    b = _theirs(params["b"], order)[0]
+    own = np.zeros_like(b)
+    if isinstance(cell, GRU):
+        own[-v.shape[-1] :] = v[0]
+    arrays = [_theirs(params["W"], order).T, _theirs(params["U"], order).T]
+    arrays.append(np.concatenate([b, own]))
+    if getattr(cell, "peepholes", False):
+        arrays.append(_theirs(v, _PEEPHOLES)[0])
+    return arrays
