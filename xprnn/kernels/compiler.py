@@ -8,7 +8,6 @@ compiler and the processor.
 import contextlib
 import ctypes
 import functools
-import hashlib
 import importlib.util
 import os
 import shlex
@@ -101,6 +100,8 @@ def build(source: Path, **macros: int) -> ctypes.CDLL:
     UnbuildableError
         If there is no compiler, or it fails.
     """
+    import hashlib  # no part of importing xprnn
+
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
     flags, about = _flags()
     command = (*compiler(), *flags, *defines)

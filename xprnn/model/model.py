@@ -14,7 +14,6 @@ from xprnn.history import History
 from xprnn.layers import Layer, Pool
 from xprnn.losses import HalfMSE, Loss
 from xprnn.model.inputs import Inputs
-from xprnn.model.trace import trace
 from xprnn.objective import apply
 from xprnn.scaling import Scaler
 from xprnn.sequences import Sequences, sequences
@@ -207,11 +206,13 @@ class Model:
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """
+        from xprnn.model import trace
+
         data = self._data("x", x, lengths, mask)
         with data.backend.active():
             scaled, xp = self._scaled(data, data.x), data.backend.xp
             first = self._start(data, state)
-            layers = trace(self.network, data.weights, scaled, first, data.mask, xp=xp)
+            layers = trace.trace(self.network, data.weights, scaled, first, data.mask, xp=xp)
             return data.restore_layers(layers, self)
 
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
