@@ -1074,6 +1074,8 @@ OTHERS = [
     Elman("elu"),
     LSTM(peepholes=True),
     LSTM(activation="relu"),
+    LSTM(output_activation="relu"),
+    LSTM(coupled=True),
     LSTM(gate_activation="softsign"),
     GRU(activation="relu"),
     type("Own", (Elman,), {})(),

@@ -19,6 +19,7 @@ from xprnn.layers import (
     LayerNorm,
     Pool,
     Recurrent,
+    Reversed,
     Stack,
 )
 from xprnn.noise import Noise
@@ -53,6 +54,7 @@ WHOLE = {
         for merge in ("concat", "sum", "mean", "product")
     },
     "pool of both": Stack((Bidirectional(Recurrent(3, "gru")), Pool("mean"))),
+    "reversed": Stack((Reversed(Recurrent(3, "lstm")), Recurrent(2))),
     "extend": Stack((Extend(4), Recurrent(3))),
     "feedback": Feedback(Stack((Recurrent(3, "gru"), Dropout(0.2), Dense(FEATURES))), 4),
     "encoder and decoder": EncoderDecoder(
@@ -186,7 +188,7 @@ def test_a_gradient_of_x_that_is_not_wanted_changes_no_other(place, name, length
     same(place, found, grads, 0)
     same(place, other, start, 0)
     first = network.layers[0] if isinstance(network, Stack) else network
-    assert dx is None or not isinstance(first, Recurrent | Dense | Bidirectional)
+    assert dx is None or not isinstance(first, Recurrent | Dense | Bidirectional | Reversed)
 
 
 # Padding

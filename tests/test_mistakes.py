@@ -171,13 +171,19 @@ IN_LSTM = {
         "σ.backward(dc * i, z_i,",
     ),
     "the derivative of the output's tanh is missing": (
-        "dc = dc + f.backward(dh * o, c, out, xp=xp)",
+        "dc = dc + k.backward(dh * o, c, out, xp=xp)",
         "dc = dc + dh * o",
     ),
     "the output gate sees c in place of tanh c": (
         "σ.backward(dh * out, z_o,",
         "σ.backward(dh * c, z_o,",
     ),
+    "coupled gates: what is forgotten teaches the input gate nothing": ("dc * (g - old)", "dc * g"),
+    "coupled gates: the forget gate learns all the same": (
+        "dz_f = xp.zeros_like(dz_i)",
+        "dz_f = dz_i",
+    ),
+    "the output has the candidate's derivative": ("k.backward(dh * o", "f.backward(dh * o"),
     "no gradient through the memory": ("dc = dc * forget", "dc = 0 * dc"),
     "the memory's gradient does not decay": ("dc = dc * forget", "dc = dc * 1"),
     "the peephole of o is forgotten in dc": ("dc = dc + dz_o * v[2]", "dc = dc + 0 * dz_o"),
@@ -561,7 +567,14 @@ IN_VALUES_IN_C = {
 SQUARE = Stack((Recurrent(3, Elman("tanh")), Recurrent(3, Elman("tanh")), Dense(3)))
 """A square network, in which no wrong transpose fails for its shape."""
 
-LSTMS = Stack((Recurrent(3, LSTM(peepholes=True)), Recurrent(3, LSTM()), Dense(3)))
+LSTMS = Stack(
+    (
+        Recurrent(3, LSTM(peepholes=True)),
+        Recurrent(3, LSTM(coupled=True, output_activation="softsign")),
+        Recurrent(3, LSTM()),
+        Dense(3),
+    )
+)
 DROPPED = (
     Dropout(0.4),
     Recurrent(3, GRU(), recurrent_dropout=0.5, learn_initial_state=True),

@@ -11,9 +11,8 @@ import xprnn
 from xprnn import tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.errors import ModelFileError
-from xprnn.layers import Bidirectional, Dense, Dropout, LayerNorm, Pool, Recurrent, Stack
+from xprnn.layers import Bidirectional, Dense, Dropout, LayerNorm, Pool, Recurrent, Reversed, Stack
 from xprnn.model import Model
-from xprnn.onnx.layers import Reversed
 from xprnn.scaling import Scaler
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")

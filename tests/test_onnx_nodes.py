@@ -22,8 +22,6 @@ from xprnn.onnx.activations import (
     ScaledTanh,
     ThresholdedReLU,
 )
-from xprnn.onnx.cells import GeneralLSTM
-from xprnn.onnx.layers import Reversed
 
 onnx = pytest.importorskip("onnx", reason="the operators' attributes need onnx")
 runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
@@ -236,14 +234,6 @@ def test_gradients_of_the_activations(activation):
     from xprnn.cells import Elman
 
     assert gradients.check(Recurrent(3, Elman(activation))).ok
-
-
-@pytest.mark.parametrize("peepholes", [False, True])
-@pytest.mark.parametrize("coupled", [False, True])
-def test_gradients_of_the_general_lstm(peepholes, coupled):
-    cell = GeneralLSTM("softsign", "sigmoid", "sigmoid", peepholes, coupled)
-    assert gradients.check(Recurrent(3, cell)).ok
-    assert gradients.check(Reversed(Recurrent(2, cell)), masked=True).ok
 
 
 def test_what_does_not_fit_is_named():

@@ -29,6 +29,7 @@ from xprnn.layers import (
     LayerNorm,
     Pool,
     Recurrent,
+    Reversed,
     Stack,
 )
 from xprnn.serialization import files
@@ -449,7 +450,15 @@ cell = (
     st.builds(Elman, activation)
     | st.builds(GRU, activation, activation)
     | st.builds(GRUResetBefore, activation, activation)
-    | st.builds(LSTM, activation, activation, peepholes=st.booleans(), forget_bias=st.floats(-1, 1))
+    | st.builds(
+        LSTM,
+        activation,
+        activation,
+        st.booleans(),
+        st.floats(-1, 1),
+        output_activation=activation,
+        coupled=st.booleans(),
+    )
     | st.sampled_from(sorted(cells.TABLE))
 )
 recurrent = st.builds(
@@ -466,7 +475,7 @@ causal = recurrent | dense | st.builds(Dropout, rate) | st.builds(LayerNorm)
 both = st.builds(
     Bidirectional, recurrent, merge=st.sampled_from(["concat", "sum", "mean", "product"])
 )
-inside = st.lists(causal | both, min_size=1, max_size=3)
+inside = st.lists(causal | both | st.builds(Reversed, recurrent), min_size=1, max_size=3)
 pool = st.builds(Pool, st.sampled_from(["last", "mean", "max"]))
 
 
@@ -583,6 +592,7 @@ def test_all_losses_and_classes_are_among_these():
         "Normal": initializers.Normal(0.1),
         "Pool": Pool("max"),
         "Recurrent": Recurrent(3),
+        "Reversed": Reversed(Recurrent(2)),
         "Stack": Stack((Dense(1),)),
     }
     for module in (layers, cells, activations, initializers, losses):

@@ -14,32 +14,38 @@ __all__ = ["LSTM"]
 class LSTM:
     """Long short-term memory, gates in the order i, f, g, o.
 
-    With σ the gates' activation and f that of the candidate and the output::
+    With σ the gates' activation, f that of the candidate and k that of the output::
 
-        i(t) = σ(p_i + q_i + v_i c(t-1))        dc   += dh o f'(c) + dz_o v_o
-        f(t) = σ(p_f + q_f + v_f c(t-1))        dz_o  = dh f(c) σ'
+        i(t) = σ(p_i + q_i + v_i c(t-1))        dc   += dh o k'(c) + dz_o v_o
+        f(t) = σ(p_f + q_f + v_f c(t-1))        dz_o  = dh k(c) σ'
         g(t) = f(p_g + q_g)                     dz_g  = dc i f'
         c(t) = f(t) c(t-1) + i(t) g(t)          dz_f  = dc c(t-1) σ'
         o(t) = σ(p_o + q_o + v_o c(t))          dz_i  = dc g σ'
-        h(t) = o(t) f(c(t))                     dc(t-1) = dc f(t) + dz_i v_i + dz_f v_f
+        h(t) = o(t) k(c(t))                     dc(t-1) = dc f(t) + dz_i v_i + dz_f v_f
 
-    dp = dq = dz. The peephole weights v are there with ``peepholes=True`` only.
+    dp = dq = dz. The peephole weights v are there with ``peepholes=True`` only. With
+    ``coupled=True`` f(t) = 1 - i(t), so that dz_f = 0 and dz_i = dc (g - c(t-1)) σ'.
 
     Hochreiter and Schmidhuber, "Long short-term memory", 1997; the forget gate and
     its bias: Gers, Schmidhuber and Cummins, "Learning to forget", 2000; peepholes:
     Gers, Schraudolph and Schmidhuber, "Learning precise timing with LSTM recurrent
-    networks", 2002.
+    networks", 2002; coupled gates: Greff et al., "LSTM: a search space odyssey", 2017.
 
     Parameters
     ----------
     activation : str or Activation
-        Of the candidate g and of the output.
+        f, of the candidate g and, unless `output_activation` says otherwise, of the output.
     gate_activation : str or Activation
         Of the gates i, f and o.
     peepholes : bool
         Whether the gates see the memory c.
     forget_bias : float
         Added to the forget gate's first bias: a memory that starts open.
+    output_activation : str or Activation, optional
+        k, of the output.
+    coupled : bool
+        Whether the forget gate is what the input gate leaves. Its columns of W, U and b
+        then count for nothing.
 
     Examples
     --------
@@ -55,6 +61,8 @@ class LSTM:
     gate_activation: Any = "sigmoid"
     peepholes: bool = False
     forget_bias: float = 1.0
+    output_activation: Any = None
+    coupled: bool = False
 
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2
@@ -62,11 +70,14 @@ class LSTM:
     state_names: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def __post_init__(self):
-        if not isinstance(self.peepholes, bool):
-            raise TypeError(f"peepholes must be True or False, got {self.peepholes!r}")
+        for name in ("peepholes", "coupled"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        output = self.activation if self.output_activation is None else self.output_activation
         settle(
             self,
             activation=activations.get(self.activation),
+            output_activation=activations.get(output),
             gate_activation=activations.get(self.gate_activation),
             forget_bias=number("forget_bias", self.forget_bias),
         )
@@ -83,30 +94,35 @@ class LSTM:
 
     def forward(self, p, q, state, *, xp):
         """Return (h, c) and what `backward` needs."""
-        f, σ = self.activation, self.gate_activation
+        f, k, σ = self.activation, self.output_activation, self.gate_activation
         _, old, *v = state
         z_i, z_f, z_g, z_o = blocks(p + q, 4)
         if v:
             z_i, z_f = z_i + v[0] * old, z_f + v[1] * old
-        i, forget, g = σ.forward(z_i, xp=xp), σ.forward(z_f, xp=xp), f.forward(z_g, xp=xp)
+        i, g = σ.forward(z_i, xp=xp), f.forward(z_g, xp=xp)
+        forget = 1 - i if self.coupled else σ.forward(z_f, xp=xp)
         c = forget * old + i * g
         if v:
             z_o = z_o + v[2] * c
-        o, out = σ.forward(z_o, xp=xp), f.forward(c, xp=xp)
+        o, out = σ.forward(z_o, xp=xp), k.forward(c, xp=xp)
         z = (z_i, z_f, z_g, z_o)
         return (o * out, c, *v), (z, (i, forget, g, o), old, c, out, v)
 
     def backward(self, dstate, memo, *, xp):
         """Return dz, dz and (0.0, dc(t-1))."""
-        f, σ = self.activation, self.gate_activation
+        f, k, σ = self.activation, self.output_activation, self.gate_activation
         (z_i, z_f, z_g, z_o), (i, forget, g, o), old, c, out, v = memo
         dh, dc, *dv = dstate
         dz_o = σ.backward(dh * out, z_o, o, xp=xp)
-        dc = dc + f.backward(dh * o, c, out, xp=xp)
+        dc = dc + k.backward(dh * o, c, out, xp=xp)
         if v:
             dc = dc + dz_o * v[2]
-        dz_i = σ.backward(dc * g, z_i, i, xp=xp)
-        dz_f = σ.backward(dc * old, z_f, forget, xp=xp)
+        if self.coupled:
+            dz_i = σ.backward(dc * (g - old), z_i, i, xp=xp)
+            dz_f = xp.zeros_like(dz_i)
+        else:
+            dz_i = σ.backward(dc * g, z_i, i, xp=xp)
+            dz_f = σ.backward(dc * old, z_f, forget, xp=xp)
         dz_g = f.backward(dc * i, z_g, g, xp=xp)
         dc = dc * forget
         if v:

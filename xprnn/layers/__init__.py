@@ -29,6 +29,7 @@ from xprnn.layers.norm import LayerNorm
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import METHODS, Layer, checked
 from xprnn.layers.recurrent import Recurrent
+from xprnn.layers.reversed import Reversed
 from xprnn.layers.stack import Stack
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "LayerNorm",
     "Pool",
     "Recurrent",
+    "Reversed",
     "Stack",
     "checked",
 ]

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn.errors import ModelFileError
-from xprnn.layers import Bidirectional, Layer, Recurrent
-from xprnn.onnx.layers import Reversed
+from xprnn.layers import Bidirectional, Layer, Recurrent, Reversed
 from xprnn.onnx.library import library
 from xprnn.onnx.probe import Probe
 

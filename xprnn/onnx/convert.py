@@ -16,10 +16,10 @@ from xprnn.layers import (
     LayerNorm,
     Pool,
     Recurrent,
+    Reversed,
     Stack,
 )
 from xprnn.onnx.graph import Graph
-from xprnn.onnx.layers import Reversed
 from xprnn.onnx.recurrent import Steps, recurrent
 
 __all__ = ["convert"]

@@ -6,10 +6,8 @@ import numpy as np
 
 from xprnn._validate import unknown
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
-from xprnn.layers import Layer, Recurrent
+from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
-from xprnn.onnx.cells import GeneralLSTM
-from xprnn.onnx.layers import Reversed
 from xprnn.onnx.library import library
 
 __all__ = ["Attributes", "attributes", "directions", "run"]
@@ -73,9 +71,8 @@ def _cell(op: str, functions: list[Any], given: dict[str, Any], peepholes: bool)
         kind = GRU if given.get("linear_before_reset", 0) else GRUResetBefore
         return kind(candidate, gate)
     gate, candidate, output = functions
-    if candidate == output and not given.get("input_forget", 0):
-        return LSTM(candidate, gate, peepholes)
-    return GeneralLSTM(candidate, output, gate, peepholes, bool(given.get("input_forget", 0)))
+    coupled = bool(given.get("input_forget", 0))
+    return LSTM(candidate, gate, peepholes, output_activation=output, coupled=coupled)
 
 
 def directions(read: Attributes, W: Any, R: Any, B: Any, P: Any) -> list[tuple[Layer, Any]]:

@@ -13,7 +13,6 @@ import numpy as np
 from xprnn import cells, masking, product
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.onnx import activations, weights
-from xprnn.onnx.cells import GeneralLSTM
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.trace import Symbol, Tracer
 
@@ -35,8 +34,7 @@ def described(cell: Any) -> tuple[str, dict[str, Any]] | None:
         Elman: ("RNN", ("activation",), {}),
         GRU: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 1}),
         GRUResetBefore: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 0}),
-        LSTM: ("LSTM", ("gate_activation", "activation", "activation"), {}),
-        GeneralLSTM: ("LSTM", ("gate_activation", "activation", "output_activation"), {}),
+        LSTM: ("LSTM", ("gate_activation", "activation", "output_activation"), {}),
     }
     if type(cell) not in kinds:
         return None

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.layers import Bidirectional, Layer, Recurrent
+from xprnn.layers import Bidirectional, Layer, Recurrent, Reversed
 from xprnn.onnx.chain import Chain, Signal, refused
-from xprnn.onnx.layers import Reversed
 from xprnn.onnx.nodes import attributes, directions
 
 __all__ = ["OtherAxesError", "check_last", "recurrent"]

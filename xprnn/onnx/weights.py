@@ -44,7 +44,7 @@ def from_node(cell: Any, W: Any, R: Any, B: Any, P: Any) -> dict[str, Any]:
     Parameters
     ----------
     cell : Cell
-        `Elman`, `LSTM`, `GeneralLSTM`, `GRU` or `GRUResetBefore`.
+        `Elman`, `LSTM`, `GRU` or `GRUResetBefore`.
     W, R : array, (G·H, F) and (G·H, H)
     B : array, (2·G·H,), or None
     P : array, (3·H,), or None

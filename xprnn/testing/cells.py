@@ -56,7 +56,9 @@ def cells(draw, states: int | None = None):
     options = {
         "activation": activations(),
         "gate_activation": bounded_activations(),
+        "output_activation": activations(),
         "peepholes": st.booleans(),
+        "coupled": st.booleans(),
     }
     table: dict[str, Any] = TABLE
     kinds = [kind for kind in table.values() if states in (None, kind.states)]

@@ -12,6 +12,7 @@ from xprnn.layers import (
     LayerNorm,
     Pool,
     Recurrent,
+    Reversed,
     Stack,
 )
 from xprnn.testing.cells import cells as any_cell
@@ -79,12 +80,12 @@ def pointwise(draw):
 
 @composite
 def _deep(draw, cells):
-    """Return one to three recurrent layers, in one direction or both, and what lies between."""
+    """Return one to three recurrent layers, in any direction, and what lies between."""
     st, layers = strategies(), []
     for _ in range(draw(_few())):
         layer = draw(recurrent(cells=cells))
-        if draw(st.booleans()):
-            layer = Bidirectional(layer, draw(st.sampled_from(MERGES)))
+        both = Bidirectional(layer, draw(st.sampled_from(MERGES)))
+        layer = draw(st.sampled_from([layer, both, Reversed(layer)]))
         layers += [layer, *draw(pointwise())]
     return (*draw(pointwise()), *layers)
 

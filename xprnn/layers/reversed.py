@@ -1,25 +1,34 @@
-"""A recurrent layer that reads from the end, which ONNX has and `xprnn.layers` has not."""
+"""A recurrent layer that reads from the end."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn.layers import Layer, checked
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Layer, Time, checked
 
 __all__ = ["Reversed"]
 
 
 @dataclass(frozen=True)
 class Reversed:
-    """A layer that reads every sequence from its end; ONNX's ``direction="reverse"``.
+    """A layer that reads every sequence from its end.
 
-    Padding at the end is skipped, as by `Bidirectional`. Step t of the output belongs to
-    step t of x.
+    As ``direction="reverse"`` of ONNX, and Keras's ``go_backwards``, whose output is in
+    the other order. Padding at the end is skipped, as by `Bidirectional`. Step t of the
+    output belongs to step t of x.
 
     Parameters
     ----------
     layer : Layer
         A `Recurrent` layer, whose parameters and states are its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Recurrent, Reversed
+    >>> network = Reversed(Recurrent(8))
+    >>> params, features = network.init(np.random.default_rng(0), features=3)
+    >>> network.forward(params, np.ones((5, 1, 3)), None, None, xp=np)[0].shape
+    (5, 1, 8)
     """
 
     layer: Layer
