@@ -13,6 +13,8 @@ import pytest
 from sybil import Document
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
+import xprnn
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FIGURES = sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/figures/*.py"))
@@ -43,6 +45,10 @@ def test_the_architecture_page_names_every_module():
     table = (ROOT / "docs/architecture.md").read_text()
     names = {path.stem for path in (ROOT / "xprnn").iterdir() if path.suffix == ".py"}
     assert not [name for name in names - {"__init__"} if f"`{name}`" not in table]
+
+
+def test_the_citation_names_the_version():
+    assert f"\nversion: {xprnn.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=str)
