@@ -13,7 +13,7 @@ import numpy as np
 from xprnn._validate import unknown
 from xprnn.errors import MissingExtraError
 
-__all__ = ["Table", "read", "read_csv", "read_parquet"]
+__all__ = ["Table", "named", "read", "read_csv", "read_parquet"]
 
 
 class Table(NamedTuple):
@@ -33,6 +33,11 @@ class Table(NamedTuple):
         if name not in self.columns:
             raise unknown("column", name, self.columns)
         return self.columns[name]
+
+
+def named(path: str) -> str:
+    """Return what messages call a file."""
+    return "standard input" if path == "-" else path
 
 
 def read(path: str, delimiter: str = ",") -> Table:
@@ -79,7 +84,7 @@ def read_csv(path: str, delimiter: str = ",") -> Table:
         columns of one name.
     """
     data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    path = "standard input" if path == "-" else path
+    path = named(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -138,7 +143,7 @@ def read_parquet(path: str) -> Table:
         ) from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
-    if frame.index.name is not None:
+    if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
     if not len(frame):
         raise ValueError(f"{path} must hold rows, got none")

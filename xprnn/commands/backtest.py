@@ -5,6 +5,7 @@ import sys
 import warnings
 from typing import Any
 
+from xprnn import tables
 from xprnn._validate import whole
 from xprnn.commands import results, series
 
@@ -35,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
     known = len(given.y) - whole("folds", options.folds) * whole("steps", options.steps)
     if known < 4:
         raise ValueError(
-            f"{options.file} has {len(given.y)} rows, too few for --folds {options.folds} of "
-            f"--steps {options.steps}"
+            f"{tables.named(options.file)} has {len(given.y)} rows, too few for "
+            f"--folds {options.folds} of --steps {options.steps}"
         )
     forecaster = series.forecaster(options, given.y[:known])
     with warnings.catch_warnings(record=True) as told:

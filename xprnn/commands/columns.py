@@ -46,7 +46,7 @@ def read(options: argparse.Namespace) -> Columns:
     if len(set(names)) < len(names):
         raise ValueError(f"--features must name each column once, got {options.features!r}")
     if not names:
-        raise ValueError(f"{options.file} has no column of numbers")
+        raise ValueError(f"{tables.named(options.file)} has no column of numbers")
     columns = {name: table.column(name) for name in names}
     if target is None or options.target not in names:
         return Columns(names, np.stack([*columns.values()], axis=-1), target, 0, time)

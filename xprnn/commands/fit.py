@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import plotting, serialization, training
+from xprnn import plotting, serialization, tables, training
 from xprnn.commands import columns, results
 from xprnn.commands.columns import Columns
 from xprnn.commands.options import csv_file, network, running
@@ -55,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
     given = columns.read(options)
     cut = len(given.y) - round(options.holdout * len(given.y))
     if cut < 2:
-        raise ValueError(f"{options.file} has {len(given.y)} usable row(s), too few to train on")
+        raise ValueError(
+            f"{tables.named(options.file)} has {len(given.y)} usable row(s), too few to train on"
+        )
     model = training.fit(
         given.x[:cut], given.y[:cut], cell=options.cell, hidden_size=options.hidden_size,
         num_layers=options.num_layers, epochs=options.epochs, learning_rate=options.learning_rate,

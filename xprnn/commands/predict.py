@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from xprnn import serialization
+from xprnn import serialization, tables
 from xprnn.commands import columns, results
 from xprnn.commands.options import csv_file
 
@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
             f"trained on, got {', '.join(given.names)}"
         )
     if not len(given.x):
-        raise ValueError(f"{options.file} must have 2 rows or more if the target is a feature")
+        raise ValueError(
+            f"{tables.named(options.file)} must have 2 rows or more if the target is a feature"
+        )
     y_hat = model.predict(given.x).reshape(len(given.x), -1)
     width = y_hat.shape[1]
     found = ["prediction"] if width == 1 else [f"prediction_{i + 1}" for i in range(width)]

@@ -83,10 +83,11 @@ def read(options: argparse.Namespace) -> Series:
     if options.target is None:
         names = [name for name in table.columns if name != named]
         if len(names) != 1:
+            found = ", ".join(map(repr, names)) or "none"
             reasons = "".join(f"; {name!r}: {why}" for name, why in table.left_out.items())
             raise ValueError(
-                f"--target must name a column of numbers, of which {options.file} has "
-                f"{', '.join(map(repr, names)) or 'none'}{'' if names else reasons}"
+                f"--target must name a column of numbers, of which {tables.named(options.file)} "
+                f"has {found}{'' if names else reasons}"
             )
         options.target = names[0]
     if options.target == named:
@@ -132,7 +133,7 @@ def forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     if not 0 < options.interval < 1:
         raise ValueError(f"interval must be above 0 and below 1, got {options.interval}")
     if len(y) < 4:
-        raise ValueError(f"{options.file} must have at least 4 rows, got {len(y)}")
+        raise ValueError(f"{tables.named(options.file)} must have at least 4 rows, got {len(y)}")
     if options.season is None:
         options.season = differencing(y)
     season = whole("season", options.season, least=0)

@@ -83,7 +83,7 @@ def _numbers(values: Any, text: list[str]) -> Callable[[int], list[str]] | None:
 
 
 def _dates(text: list[str]) -> Callable[[int], list[str]] | None:
-    """Return what continues dates that are so many days, hours or months apart."""
+    """Return what continues dates that are so many months, days, hours or seconds apart."""
     if not all(_DATE.fullmatch(t) and len(t) == len(text[0]) for t in text):
         return None
     try:
@@ -94,25 +94,21 @@ def _dates(text: list[str]) -> Callable[[int], list[str]] | None:
     def written(later: Any) -> list[str]:
         return [str(t).replace("T", text[0][10:11] or "T") for t in later]
 
+    months, step = times.astype("datetime64[M]"), _step(times.astype("datetime64[M]"))
+    if step is not None and times.dtype != months.dtype:
+        into, left = times - months, months + 1 - times
+
+        def ahead(n: int) -> Any:
+            return months[-1] + step * np.arange(1, n + 1)
+
+        if (into == into[0]).all() and into[0] < np.timedelta64(28, "D"):
+            return lambda n: written(ahead(n).astype(times.dtype) + into[0])
+        if (left == left[0]).all():  # the last day of every month
+            return lambda n: written((ahead(n) + 1).astype(times.dtype) - left[0])
     step = _step(times)
-    if step is not None:
-        return lambda n: written(times[-1] + step * np.arange(1, n + 1))
-    months = times.astype("datetime64[M]")
-    step = _step(months)
     if step is None:
         return None
-    into, last = times - months, months + 1 - times
-    if (into == into[0]).all():  # the same day of every month
-        if into[0] >= np.timedelta64(28, "D"):
-            return None
-        return lambda n: written(
-            (months[-1] + step * np.arange(1, n + 1)).astype(times.dtype) + into[0]
-        )
-    if (last == last[0]).all():  # the last day of every month
-        return lambda n: written(
-            (months[-1] + 1 + step * np.arange(1, n + 1)).astype(times.dtype) - last[0]
-        )
-    return None
+    return lambda n: written(times[-1] + step * np.arange(1, n + 1))
 
 
 def _step(times: Any) -> Any:
