@@ -124,6 +124,15 @@ def test_backtest_prints_the_table(sunspots, capsys):
     assert "2 fold(s) of 5 step(s), expanding window" in out
 
 
+def test_a_backtest_is_set_up_by_what_comes_before_it(tmp_path, capsys, rng):
+    """The rows that are forecast climb, those before do not: no differences are taken."""
+    y = np.concatenate([rng.standard_normal(60), 100.0 * np.arange(20)])
+    path = written(tmp_path / "f.csv", y=y)
+    found = json.loads(ran(capsys, "backtest", path, "--steps", 4, *QUICK, "--json"))
+    assert found["season"] == 0
+    assert json.loads(ran(capsys, "forecast", path, "--steps", 4, *QUICK, "--json"))["season"] == 1
+
+
 def test_json_says_what_csv_says(sunspots, capsys, tmp_path):
     arguments = ["forecast", sunspots, "--steps", 4, *QUICK]
     text, found = ran(capsys, *arguments), json.loads(ran(capsys, *arguments, "--json"))
@@ -320,6 +329,15 @@ def test_a_reader_that_has_enough(airline):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_interrupted(airline, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RNNForecaster, "fit", interrupt)
+    assert main(["forecast", str(airline), "--steps", "2"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_standard_input_in_a_process(airline):
