@@ -20,7 +20,7 @@ ORDER = [
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
     "serialization", "interop", "onnx", "callbacks", "run", "builder", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "tables", "forecasting",
-    "demo", "__main__",
+    "demo", "commands", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""
 
@@ -34,7 +34,7 @@ LIBRARIES = {
     "threadpoolctl": {"kernels"},
     "hypothesis": {"testing"},
     "tqdm": {"callbacks"},
-    "pandas": {"forecasting"},
+    "pandas": {"forecasting", "tables"},
     "safetensors": {"serialization"},
     "sklearn": {"estimators"},
     "sktime": {"forecasting"},

@@ -81,16 +81,16 @@ def test_safetensors_and_no_holdout(weather, tmp_path, capsys):
         (["--target", "tempratur"], "column must be one of .*did you mean 'temperature'"),
         (["--target", "date"], "column 'date' cannot be used: line 2 holds '2026-01-0'"),
         (["--target", "wind", "--features", "wind,presure"], "did you mean 'pressure'"),
-        (["--target", "wind", "--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["--target", "wind", "--epochs", "0"], "--epochs must be at least 1, got 0"),
         (["--target", "wind", "--holdout", "1"], "--holdout must be at least 0 and below 1"),
         (["--target", "wind", "--backend", "cuppy"], "did you mean 'cupy'"),
-        (["--target", "wind", "--save", "m.pkl"], "path must end in .npz or .safetensors"),
+        (["--target", "wind", "--save", "m.pkl"], "--save: path must end in .npz or .safetensors"),
         (["--target", "wind", "--features", "pressure,pressure"], "must name each column once"),
         (["--target", "wind", "--save", "none/m.npz"], "there is no folder 'none'"),
         (["--target", "wind", "--plot", "none/m.png"], "there is no folder 'none'"),
         (["--target", "wind", "--plot", "m.pgn"], "did you mean '.png'"),
-        (["--target", "wind", "--seed", "-1"], "seed must be at least 0"),
-        (["--target", "wind", "--learning-rate", "0"], "learning_rate must be a finite number"),
+        (["--target", "wind", "--seed", "-1"], "--seed must be at least 0"),
+        (["--target", "wind", "--learning-rate", "0"], "--learning-rate must be a finite number"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(weather, arguments, message):
@@ -131,7 +131,7 @@ def test_divergence_is_status_1(weather, monkeypatch, capsys):
     def diverge(*_, **__):
         raise xprnn.NonFiniteError("the loss was not finite", epoch=1, name="loss", model=None)
 
-    monkeypatch.setattr("xprnn.__main__.fit", diverge)
+    monkeypatch.setattr("xprnn.training.fit", diverge)
     assert main(["fit", str(weather), "--target", "wind"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "xprnn: the loss was not finite"
 

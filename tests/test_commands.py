@@ -1,0 +1,375 @@
+"""The commands on series: what they write, for people and for machines, and what they refuse."""
+
+import csv
+import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xprnn
+from xprnn import cells, datasets, layers
+from xprnn.__main__ import main
+from xprnn.commands import COMMANDS, bench
+from xprnn.commands.results import as_csv
+from xprnn.forecasting import RNNForecaster
+from xprnn.optimizers import Adam
+
+QUICK = ["--epochs", "2", "--members", "1", "--hidden-size", "3"]
+
+
+@pytest.fixture
+def sunspots(tmp_path):
+    years, numbers = datasets.sunspots()
+    return written(tmp_path / "sunspots.csv", year=years, sunspots=numbers)
+
+
+@pytest.fixture
+def airline(tmp_path):
+    months, passengers = datasets.airline()
+    return written(tmp_path / "airline.csv", month=months, passengers=passengers)
+
+
+def written(path, **columns):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return path
+
+
+def ran(capsys, *arguments):
+    """Return what a command that succeeds prints."""
+    status = main([*map(str, arguments)])
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    return out
+
+
+def refused(capsys, *arguments):
+    """Return the one line of a command that ends with status 2."""
+    status = main([*map(str, arguments)])
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    lines = [line for line in err.splitlines() if "left out" not in line]
+    assert len(lines) == 1, err
+    return lines[0]
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_forecast_is_that_of_the_forecaster(airline, capsys):
+    """The same numbers, to the last bit, and the months that follow."""
+    found = rows(ran(capsys, "forecast", airline, "--steps", 3, *QUICK, "--interval", 0.8))
+    assert [row["month"] for row in found] == ["1961-01", "1961-02", "1961-03"]
+    _, y = datasets.airline()
+    forecaster = RNNForecaster(
+        horizon=3, lags=24, differencing=12, cell="gru", hidden_size=3, epochs=2,
+        optimizer=Adam(0.01),
+    ).fit(y)  # fmt: skip
+    for name, expected in {
+        "passengers": forecaster.predict(),
+        "lower": forecaster.predict_interval(0.8).lower,
+        "upper": forecaster.predict_interval(0.8).upper,
+    }.items():
+        np.testing.assert_array_equal([float(row[name]) for row in found], expected)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "argument"),
+    [
+        ("--cell", "lstm", {"cell": "lstm"}),
+        ("--lags", 7, {"lags": 7}),
+        ("--season", 1, {"differencing": 1}),
+        ("--seed", 5, {"seed": 5}),
+        ("--num-layers", 2, {"num_layers": 2}),
+        ("--learning-rate", 0.1, {"optimizer": Adam(0.1)}),
+        ("--members", 2, {"members": 2}),
+        ("--epochs", 3, {"epochs": 3}),
+    ],
+)
+def test_every_option_reaches_the_forecaster(sunspots, capsys, option, value, argument):
+    found = rows(ran(capsys, "forecast", sunspots, "--steps", 2, *QUICK, option, value))
+    assert [row["year"] for row in found] == ["2009", "2010"]
+    settings = {
+        "lags": 22, "differencing": 0, "cell": "gru", "hidden_size": 3, "epochs": 2,
+        "optimizer": Adam(0.01), **argument,
+    }  # fmt: skip
+    expected = RNNForecaster(horizon=2, **settings).fit(datasets.sunspots()[1]).predict()
+    np.testing.assert_array_equal([float(row["sunspots"]) for row in found], expected)
+
+
+@pytest.mark.parametrize(("name", "folds", "steps"), [("sunspots", 4, 11), ("airline", 3, 12)])
+def test_the_defaults_beat_the_rules(name, folds, steps, request, capsys):
+    """On the series on which they were tried."""
+    path = request.getfixturevalue(name)
+    found = json.loads(ran(capsys, "backtest", path, "--folds", folds, "--steps", steps, "--json"))
+    ours, *others = (scores["MAE"] for scores in found["scores"].values())
+    assert len(others) == 3
+    assert ours < 0.8 * min(others)
+
+
+def test_backtest_prints_the_table(sunspots, capsys):
+    out = ran(capsys, "backtest", sunspots, "--folds", 2, "--steps", 5, *QUICK)
+    assert [line[:14].strip() for line in out.splitlines()[:5]] == [
+        "", "RNNForecaster", "naive", "seasonal naive", "drift",
+    ]  # fmt: skip
+    assert "2 fold(s) of 5 step(s), expanding window" in out
+
+
+def test_a_backtest_is_set_up_by_what_comes_before_it(tmp_path, capsys, rng):
+    """The rows that are forecast climb, those before do not: no differences are taken."""
+    y = np.concatenate([rng.standard_normal(60), 100.0 * np.arange(20)])
+    path = written(tmp_path / "f.csv", y=y)
+    found = json.loads(ran(capsys, "backtest", path, "--steps", 4, *QUICK, "--json"))
+    assert found["season"] == 0
+    assert json.loads(ran(capsys, "forecast", path, "--steps", 4, *QUICK, "--json"))["season"] == 1
+
+
+def test_json_says_what_csv_says(sunspots, capsys, tmp_path):
+    arguments = ["forecast", sunspots, "--steps", 4, *QUICK]
+    text, found = ran(capsys, *arguments), json.loads(ran(capsys, *arguments, "--json"))
+    assert as_csv(found["forecast"]) == text
+    assert (found["target"], found["time"], found["interval"]) == ("sunspots", "year", 0.9)
+    assert ran(capsys, *arguments, "--output", tmp_path / "f.csv") == ""
+    assert (tmp_path / "f.csv").read_text() == text
+
+
+def test_a_picture(airline, capsys, tmp_path):
+    picture = tmp_path / "p.png"
+    ran(capsys, "forecast", airline, "--steps", 3, *QUICK, "--plot", picture)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_odd_files(tmp_path, capsys, monkeypatch, bom):
+    """A BOM, quotes, a comma in a name, text beside, blank lines, and standard input."""
+    numbers = np.sin(np.arange(40)).tolist()
+    lines = "\r\n\r\n".join(f'"2020, {k}","{number}"' for k, number in enumerate(numbers))
+    data = f'{bom}"note, in words","the ""y"""\r\n{lines}\r\n'.encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    found = rows(ran(capsys, "forecast", "-", "--steps", 2, *QUICK))
+    assert [*found[0]] == ["row", 'the "y"', "lower", "upper"]
+    assert [row["row"] for row in found] == ["41", "42"]
+
+
+def test_columns_of_our_names(tmp_path, capsys):
+    path = written(tmp_path / "f.csv", upper=range(30), lower=np.sin(range(30)))
+    (row,) = rows(ran(capsys, "forecast", path, "--steps", 1, *QUICK))
+    assert [*row] == ["upper", "lower", "lower_", "upper_"]
+
+
+def test_a_constant_goes_on(tmp_path, capsys):
+    path = written(tmp_path / "c.csv", c=[3] * 20)
+    found = rows(ran(capsys, "forecast", path, "--steps", 2, *QUICK))
+    assert [float(row["c"]) for row in found] == pytest.approx([3, 3])
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", [], "must hold a line of column names and rows"),
+        ("a\n1\n2\n", [], "must have at least 4 rows, got 2"),
+        ("a\n1\n\"\"\n3\n4\n5\n", [], "'a': line 3 holds '', which is not a finite number"),
+        ("a,b\nx,y\nz,w\n", [], "--target must name a column of numbers, of which"),
+        ("a,b\n1,2\n1,1\n4,2\n", [], "has 'a', 'b'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--target", "b"], "column must be one of 'a', got 'b'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--time", "a"], "column 'a' must hold numbers or dates"),
+        ("a\n1\n2\n3\n4\n5\n", ["--time", "a", "--target", "a"], "must be two columns, got 'a'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--lags", "9"], "column 'a' must have at least"),
+        ("a\n1\n2\n1\n5\n4\n", ["--lags", "0"], "--lags must be at least 1, got 0"),
+        ("a\n1\n2\n1\n5\n4\n", ["--steps", "0"], "--steps must be at least 1, got 0"),
+        ("a\n1\n2\n1\n5\n4\n", ["--season", "-1"], "--season must be at least 0, got -1"),
+        ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "--interval must be above 0 and below 1"),
+        ("a\n1\n2\n1\n5\n4\n", ["--members", "0"], "--members must be at least 1, got 0"),
+        ("a\n1\n2\n1\n5\n4\n", ["--hidden-size", "0"], "--hidden-size must be at least 1, got 0"),
+        ("a\n1\n2\n1\n5\n4\n", ["--delimiter", ",,"], "--delimiter must be one character"),
+        ("a\n1\n2\n1\n5\n4\n", ["--output", "none/f"], "--output: there is no folder 'none'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--plot", "f.pgn"], "--plot: the ending of a picture"),
+        ("a\n1\n2\n1\n5\n4\n", ["--backend", "cuppy"], "--backend must be one of"),
+    ],
+)  # fmt: skip
+def test_what_a_forecast_refuses(tmp_path, capsys, text, options, message):
+    path = tmp_path / "f.csv"
+    path.write_text(text)
+    assert message in refused(capsys, "forecast", path, "--steps", 2, *options)
+
+
+def test_a_file_in_another_code(tmp_path, capsys):
+    path = tmp_path / "f.csv"
+    path.write_bytes("größe\n1\n".encode("latin-1"))
+    assert "must be a CSV file in UTF-8" in refused(capsys, "forecast", path, "--steps", 2)
+
+
+def test_too_few_rows_for_a_backtest(airline, capsys):
+    line = refused(capsys, "backtest", airline, "--steps", 30)
+    assert "has 144 rows, too few for --folds 5 of --steps 30" in line
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_fit_then_predict(tmp_path, capsys, rng, cell):
+    """The numbers are the model's; the columns stand in the order of the training."""
+    a, b = rng.standard_normal((2, 30))
+    days = np.datetime64("2020-01-01") + np.arange(30)
+    path, saved = written(tmp_path / "f.csv", day=days, y=a - b, b=b, a=a), tmp_path / "m.npz"
+    fitted = ran(
+        capsys, "fit", path, "--target", "y", "--features", "a,b", "--save", saved, "--cell", cell,
+        "--epochs", 3, "--json",
+    )  # fmt: skip
+    assert json.loads(fitted)["features"] == ["a", "b"]
+    model = xprnn.load(saved)
+    assert model.network.layers[0].cell == cells.get(cell)
+    expected = model.predict(np.stack([a, b], axis=-1)).ravel()
+    found = rows(ran(capsys, "predict", saved, path, "--features", "a,b", "--target", "y"))
+    np.testing.assert_array_equal([float(row["prediction"]) for row in found], expected)
+    np.testing.assert_array_equal([float(row["y"]) for row in found], a - b)
+    assert [row["day"] for row in found] == [*map(str, days)]
+    swapped = json.loads(ran(capsys, "predict", saved, path, "--features", "b,a", "--json"))
+    assert swapped["predictions"][5]["prediction"] != expected[5]
+    line = refused(capsys, "predict", saved, path)
+    assert f"--features must name the 2 column(s) that {saved} was trained on, got y, b, a" in line
+
+
+def test_predict_with_the_target_as_its_own_feature(airline, tmp_path, capsys):
+    """The first row has none before it, so the second is the first that is predicted."""
+    saved = tmp_path / "m.npz"
+    ran(capsys, "fit", airline, "--target", "passengers", "--epochs", 2, "--save", saved)
+    found = rows(ran(capsys, "predict", saved, airline, "--target", "passengers"))
+    assert (found[0]["month"], float(found[0]["passengers"])) == ("1949-02", 118)
+    expected = xprnn.load(saved).predict(datasets.airline()[1][:-1])
+    np.testing.assert_array_equal([float(row["prediction"]) for row in found], expected.ravel())
+
+
+def test_predict_refuses_what_gives_no_number_at_every_row(airline, tmp_path, capsys):
+    x = np.zeros((4, 3, 1)) + np.arange(4).reshape(4, 1, 1)
+    model = xprnn.fit(x, np.arange(4.0)[:, None], mode="many_to_one", epochs=1)
+    model.save(tmp_path / "m.npz")
+    assert "got 'many_to_one'" in refused(capsys, "predict", tmp_path / "m.npz", airline)
+    assert "No such file" in refused(capsys, "predict", tmp_path / "none.npz", airline)
+    assert "holds no model" in refused(capsys, "predict", damaged(tmp_path), airline)
+
+
+def damaged(folder):
+    np.savez(folder / "other.npz", a=1)
+    return folder / "other.npz"
+
+
+def test_check_gradients(tmp_path, capsys):
+    found = json.loads(ran(capsys, "check-gradients", "--cell", "lstm", "--json"))
+    assert found["ok"]
+    assert {row["name"] for row in found["rows"]} >= {"params.0.U", "params.1.W", "x", "state.0.0"}
+    xprnn.fit(np.zeros((3, 2)), np.zeros((3, 1)), cell="gru", epochs=1).save(tmp_path / "m.npz")
+    out = ran(capsys, "check-gradients", "--model", tmp_path / "m.npz")
+    assert out.splitlines()[-1] == "ok"
+    assert "--backend must be one of" in refused(capsys, "check-gradients", "--backend", "cuppy")
+
+
+def test_a_wrong_gradient_is_status_1(capsys, monkeypatch):
+    right = layers.Dense.backward
+
+    def wrong(*arguments, **named):
+        dparams, dx, dstate = right(*arguments, **named)
+        return dparams, 1.001 * dx, dstate
+
+    monkeypatch.setattr(layers.Dense, "backward", wrong)
+    assert main(["check-gradients", "--cell", "gru"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "not ok"
+
+
+def test_bench(capsys, monkeypatch):
+    monkeypatch.setattr(bench, "SIZES", ((4, 2),))
+    monkeypatch.setattr(bench, "REPEATS", 1)
+    (row,) = json.loads(ran(capsys, "bench", "--backend", "numpy", "--json"))["rows"]
+    assert (row["backend"], row["hidden_size"], row["batch"]) == ("numpy", 4, 2)
+    head, *lines = ran(capsys, "bench").splitlines()
+    usable = [s.name for s in xprnn.backends() if s.usable and s.name != "array_api_strict"]
+    assert head.split()[-1] == "ms/epoch"
+    assert [line.split()[0] for line in lines] == usable
+
+
+def test_backends_as_json(capsys):
+    found = json.loads(ran(capsys, "backends", "--json"))["backends"]
+    assert found[0]["name"] == "numpy"
+    assert found[0]["usable"]
+
+
+def test_parquet(airline, tmp_path, capsys):
+    pd = pytest.importorskip("pandas", reason="needs pandas")
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    table = pd.read_csv(airline, parse_dates=["month"])
+    expected = rows(ran(capsys, "forecast", airline, "--steps", 2, *QUICK))
+    for frame in (table, table.set_index("month")):
+        frame.to_parquet(tmp_path / "a.parquet")
+        found = rows(ran(capsys, "forecast", tmp_path / "a.parquet", "--steps", 2, *QUICK))
+        assert [row["month"] for row in found] == ["1961-01-01 00:00:00", "1961-02-01 00:00:00"]
+        assert [row["passengers"] for row in found] == [row["passengers"] for row in expected]
+    (tmp_path / "a.parquet").write_text("month\n")
+    line = refused(capsys, "forecast", tmp_path / "a.parquet", "--steps", 2)
+    assert "is not a Parquet file that can be read" in line
+
+
+def test_parquet_without_pandas(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    (tmp_path / "a.parquet").touch()
+    line = refused(capsys, "forecast", tmp_path / "a.parquet", "--steps", 2)
+    assert line == "xprnn: Parquet files need pandas and pyarrow: pip install pandas pyarrow"
+
+
+def test_a_reader_that_has_enough(airline):
+    """As ``| head -1``: no traceback, and no message."""
+    command = [sys.executable, "-m", "xprnn", "forecast", str(airline), "--steps", "2", *QUICK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_interrupted(airline, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RNNForecaster, "fit", interrupt)
+    assert main(["forecast", str(airline), "--steps", "2"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_standard_input_in_a_process(airline):
+    done = subprocess.run(
+        [sys.executable, "-m", "xprnn", "forecast", "-", "--steps", "1", *QUICK],
+        input=airline.read_bytes(), capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"month,passengers,lower,upper\n1961-01,")
+    assert done.stderr == b""
+
+
+def test_the_examples_of_the_page(sunspots, airline, tmp_path, monkeypatch, capsys):
+    """Each line of the shell's blocks, in their order, but the demonstration, tested elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench, "SIZES", ((4, 2),))
+    page = (Path(__file__).parents[1] / "docs/command_line.md").read_text()
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("xprnn ")]
+    assert {command[0] for command in commands} == {
+        command.__name__.split(".")[-1].replace("_", "-") for command in COMMANDS
+    }
+    for command in commands:
+        if command[0] != "demo":
+            ran(capsys, *command)
+
+
+@pytest.mark.parametrize(
+    "command", ["fit", "predict", "forecast", "backtest", "backends", "check-gradients", "bench"]
+)
+def test_help_of_every_command(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"Example: xprnn {command}" in " ".join(capsys.readouterr().out.split())
