@@ -135,7 +135,7 @@ def fit(
     optimizer : str or Optimizer, optional
         An object of `xprnn.optimizers`, or ``"sgd"``, ``"adam"``, ``"adamw"``,
         ``"nadam"`` or ``"rmsprop"`` with the defaults of those classes, which are
-        torch's; left out, ``Adam(0.003)``.
+        torch's but for SGD's rate of 0.01; left out, ``Adam(0.003)``.
     learning_rate : float or schedule, optional
         Takes the place of the optimizer's; see `xprnn.schedules`.
     penalty : Penalty, optional
