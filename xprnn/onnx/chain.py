@@ -6,7 +6,7 @@ import numpy as np
 
 from xprnn.errors import ModelFileError
 from xprnn.layers import Bidirectional, Layer, Recurrent, Reversed
-from xprnn.onnx.library import library
+from xprnn.onnx.extra import library
 from xprnn.onnx.probe import Probe
 
 __all__ = ["Chain", "Signal", "given", "refused"]

@@ -13,8 +13,8 @@ from xprnn.backend import dtype_name, host, to_host, wider
 from xprnn.losses import GaussianNLL, Pinball
 from xprnn.model import Model
 from xprnn.onnx.convert import convert
+from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
-from xprnn.onnx.library import OPSET, library
 from xprnn.onnx.recurrent import Steps
 
 __all__ = ["export", "to_proto"]

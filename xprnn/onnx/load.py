@@ -9,7 +9,7 @@ import numpy as np
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.model import Model
-from xprnn.onnx.library import library
+from xprnn.onnx.extra import library
 from xprnn.onnx.probe import Probe
 from xprnn.onnx.reader import Reader
 from xprnn.onnx.recurrent_nodes import OtherAxesError

@@ -8,7 +8,7 @@ from xprnn._validate import unknown
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
 from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
-from xprnn.onnx.library import library
+from xprnn.onnx.extra import library
 
 __all__ = ["Attributes", "attributes", "directions", "run"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xprnn.errors import ModelFileError
-from xprnn.onnx.library import library
+from xprnn.onnx.extra import library
 
 __all__ = ["Probe"]
 
