@@ -111,8 +111,8 @@ def bench(session):
     # of the extra compiled without its compiler, 400 MB: the machine's own is used
     session.install("-e", ".[plot,progress]", "threadpoolctl>=3.5", TORCH, JAX)
     quick = [] if "--full" in session.posargs else ["--quick", "--output", session.create_tmp()]
-    session.run("python", "benchmarks/importtime.py")
     for name in (
         "lecture", "devices", "sunspots", "forecasting", "peers", "memory", "twins", "scaling"
     ):  # fmt: skip
         session.run("python", f"benchmarks/{name}.py", *quick)
+    session.run("python", "benchmarks/importtime.py")  # fails where a limit is passed
