@@ -130,6 +130,30 @@ def test_import_brings_no_optional_library():
     assert not loaded & OPTIONAL, loaded & OPTIONAL
 
 
+def test_what_type_checkers_see_is_what_there_is():
+    """The imports for them in ``xprnn/__init__.py`` name all that is public, and nothing else."""
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {}
+    exec(compile(ast.Module(block.body, []), "xprnn/__init__.py", "exec"), seen)
+    seen = {name: value for name, value in seen.items() if name != "__builtins__"}
+    assert seen.keys() | {"__version__"} == set(xprnn.__all__) == set(dir(xprnn))
+    assert len(xprnn.__all__) == len(set(xprnn.__all__))
+    for name, value in seen.items():
+        assert getattr(xprnn, name) is value, name
+
+
+def test_what_is_not_asked_for_is_not_imported():
+    """`import xprnn` is quick: what a name needs comes when it is asked for."""
+    code = (
+        "import sys, xprnn; print(*sorted(m for m in sys.modules if m.startswith('xprnn.')));"
+        "xprnn.metrics; print('xprnn.training' in sys.modules); xprnn.fit; "
+        "print('xprnn.training' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["xprnn._version", "False", "True"]
+
+
 def test_no_array_hangs_on_a_layer_or_an_optimizer():
     """Behaviour is frozen; arrays travel in trees."""
     import dataclasses

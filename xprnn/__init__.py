@@ -13,32 +13,46 @@ on a CPU and on CuPy on a CUDA GPU.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from xprnn import (
-    activations,
-    callbacks,
-    cells,
-    gradients,
-    initializers,
-    layers,
-    losses,
-    optimizers,
-    penalties,
-    schedules,
-)
 from xprnn._version import __version__
-from xprnn.backend import backends
-from xprnn.errors import (
-    BackendUnavailableError,
-    MissingExtraError,
-    ModelFileError,
-    NonFiniteError,
-)
-from xprnn.history import History
-from xprnn.model import Model
-from xprnn.objective import value_and_grad
-from xprnn.serialization import load, save
-from xprnn.training import fit
+
+if TYPE_CHECKING:
+    from xprnn import (
+        activations,
+        baselines,
+        callbacks,
+        cells,
+        datasets,
+        estimators,
+        forecasting,
+        gradients,
+        initializers,
+        interop,
+        kernels,
+        layers,
+        losses,
+        metrics,
+        onnx,
+        optimizers,
+        penalties,
+        plotting,
+        schedules,
+        testing,
+    )
+    from xprnn.backend import backends
+    from xprnn.errors import (
+        BackendUnavailableError,
+        MissingExtraError,
+        ModelFileError,
+        NonFiniteError,
+    )
+    from xprnn.history import History
+    from xprnn.model import Model
+    from xprnn.objective import value_and_grad
+    from xprnn.onnx.load import load as from_onnx
+    from xprnn.serialization import load, save
+    from xprnn.training.fit import fit
 
 __all__ = [
     "BackendUnavailableError",
@@ -61,6 +75,7 @@ __all__ = [
     "gradients",
     "initializers",
     "interop",
+    "kernels",
     "layers",
     "load",
     "losses",
@@ -75,23 +90,36 @@ __all__ = [
     "value_and_grad",
 ]
 
-_WHEN_ASKED_FOR = (
-    "baselines",
-    "datasets",
-    "estimators",
-    "forecasting",
-    "interop",
-    "metrics",
-    "onnx",
-    "plotting",
-    "testing",
-)
+_HOME = {
+    "BackendUnavailableError": "errors",
+    "History": "history",
+    "MissingExtraError": "errors",
+    "Model": "model",
+    "ModelFileError": "errors",
+    "NonFiniteError": "errors",
+    "backends": "backend",
+    "fit": "training",
+    "load": "serialization",
+    "save": "serialization",
+    "value_and_grad": "objective",
+}
+"""The module of each name that is no module itself."""
 
 
-def __getattr__(name):
-    """Import what `fit` does not need when somebody asks for it."""
-    if name in _WHEN_ASKED_FOR:
-        return import_module(f"xprnn.{name}")
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, when it is asked for the first time."""
     if name == "from_onnx":
-        return import_module("xprnn.onnx").load
-    raise AttributeError(f"module 'xprnn' has no attribute {name!r}")
+        found = import_module("xprnn.onnx").load
+    elif name in _HOME:
+        found = getattr(import_module(f"xprnn.{_HOME[name]}"), name)
+    elif name in __all__:
+        found = import_module(f"xprnn.{name}")
+    else:
+        raise AttributeError(f"module 'xprnn' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List all that may be asked for."""
+    return __all__
