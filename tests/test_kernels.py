@@ -1332,15 +1332,16 @@ PIECED = {
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Return the list of the sizes of pieces that were asked for."""
-    piece, sizes = kernels.piece, []
+    """Return the list of how many pieces there were."""
+    pieces, counts = kernels.pieces, []
 
     def watched(*args, **options):
-        sizes.append(piece(*args, **options))
-        return sizes[-1]
+        cuts = pieces(*args, **options)
+        counts.append(len(cuts))
+        return cuts
 
-    monkeypatch.setattr(kernels, "piece", watched)
-    return sizes
+    monkeypatch.setattr(kernels, "pieces", watched)
+    return counts
 
 
 @pytest.mark.parametrize("name", PIECED)
@@ -1377,11 +1378,11 @@ def test_in_pieces_it_is_the_whole(name, steps, lead, masked, noisy, share, seed
         )
 
     whole = results(1 << 60)
-    assert counted[-1] == steps
+    assert counted[-1] == 1
     largest = max(a.shape[-1] for a in tree.leaves(params))
     everything = (lead or (1,))[0] * steps * 3 * 8 * largest
     pieces = results(int(share * everything))
-    assert 1 <= counted[-1] < steps
+    assert 1 < counted[-1] <= steps
     for found in (pieces, results(1 << 60, checkpoint_every=2)):
         for key, array in whole.items():
             np.testing.assert_allclose(found[key], array, rtol=1e-11, atol=1e-12, err_msg=key)
@@ -1399,13 +1400,14 @@ def test_there_are_as_few_pieces_as_their_size_allows(steps, batch, width, lead)
     one = 8 * batch * max(width, 1) * (lead or (1,))[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ground, "PIECE", 10_000)
-        size = kernels.piece(x, weights, xp=kernels.Workspace(1))
-        assert kernels.piece(x, weights, xp=np) == steps
-    assert 1 <= size <= steps
-    largest, count = max(10_000 // one, math.isqrt(steps // 2), 1), -(-steps // size)
-    assert size <= largest
+        cuts = kernels.pieces(x, weights, xp=kernels.Workspace(1))
+        assert kernels.pieces(x, weights, xp=np) == [slice(0, steps)]
+    sizes = [cut.stop - cut.start for cut in cuts]
+    assert [t for cut in cuts for t in range(steps)[cut]] == list(range(steps))
+    largest, count = max(10_000 // one, math.isqrt(steps // 3), 1), len(cuts)
+    assert max(sizes) <= largest
     assert count == 1 or -(-steps // (count - 1)) > largest
-    assert size == -(-steps // count)  # none is much smaller than another
+    assert max(sizes) - min(sizes) <= 1
 
 
 # All together

@@ -382,11 +382,11 @@ IN_CHUNKS = {
         "grads = more if grads is None else tree.map(xp.add, grads, more)",
         "grads = more",
     ),
-    "the noise begins anew": ("noise.after(t)", "noise"),
+    "the noise begins anew": ("noise.after(part.start)", "noise"),
     "the mask begins anew": ("mask[part, ...]", "mask[: x[..., part, :, :].shape[-3], ...]"),
     "every chunk gets the gradient of the first": (
-        "slopes = [part.y for part in chunks(size, x, dy, None, None)]",
-        "slopes = [next(chunks(size, x, dy, None, None)).y for _ in parts]",
+        "slopes = [part.y for part in chunks(cuts, x, dy, None, None)]",
+        "slopes = [next(chunks(cuts, x, dy, None, None)).y for _ in parts]",
     ),
     "no chunk starts from the state before": (
         "y_hat, state, cache = forward(part, state)",
@@ -668,7 +668,8 @@ def report_of_chunks(patch, again):
             small.setattr(
                 importlib.import_module("xprnn.kernels.workspace"), "PIECE", 2 * 2 * 12 * 8
             )
-            assert kernels.piece(x, [params[3]["W"]], xp=kernels.Workspace(1)) == 2
+            cuts = kernels.pieces(x, [params[3]["W"]], xp=kernels.Workspace(1))
+            assert cuts == objective.every(2, x)
             _, grads, _ = run(params)
     return gradients.compare(lambda p: run(p)[0], params, grads, directions=1, xp=np)
 

@@ -10,7 +10,7 @@ from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.noise import Noise
 
-__all__ = ["Chunk", "apply", "check_cuttable", "chunks", "value_and_grad"]
+__all__ = ["Chunk", "apply", "check_cuttable", "chunks", "every", "value_and_grad"]
 
 
 class Chunk(NamedTuple):
@@ -24,27 +24,33 @@ class Chunk(NamedTuple):
     """Of the steps of y in the loss."""
 
 
+def every(size: int, x: Array) -> list[slice]:
+    """Return the steps of x (..., T, B, F), `size` at a time; the last may be fewer."""
+    steps = x.shape[-3]
+    return [slice(t, min(t + size, steps)) for t in range(0, steps, size)]
+
+
 def chunks(
-    size: int, x: Array, y: Array, mask: Array | None, noise: Noise | None
+    cuts: list[slice], x: Array, y: Array, mask: Array | None, noise: Noise | None
 ) -> Iterator[Chunk]:
-    """Cut sequences into chunks of `size` steps, the last may have fewer.
+    """Cut sequences into chunks.
 
     Parameters
     ----------
-    size : int
+    cuts : list of slice
+        The steps of each.
     x : array, (..., T, B, F)
     y : array, (..., T, B, O), or (..., 1, B, O), which every chunk then gets
     mask : array, (T, B, 1), or None
     noise : Noise or None
     """
     per_step = y.shape[-3] == x.shape[-3]
-    for t in range(0, x.shape[-3], size):
-        part = slice(t, min(t + size, x.shape[-3]))
+    for part in cuts:
         yield Chunk(
             x[..., part, :, :],
             y[..., part, :, :] if per_step else y,
             None if mask is None else mask[part, ...],
-            None if noise is None else noise.after(t),
+            None if noise is None else noise.after(part.start),
         )
 
 
@@ -59,9 +65,8 @@ def apply(
         As for `value_and_grad`.
     """
     with kernels.workspace(xp) as xp, kernels.unchanged(xp):
-        size = _piece(network, params, x, xp)
         outputs = []
-        for part in chunks(size, x, x, mask, None):
+        for part in chunks(_pieces(network, params, x, xp), x, x, mask, None):
             y_hat, state, _ = network.forward(params, part.x, state, part.mask, xp=xp)
             outputs.append(y_hat)
         if len(outputs) == 1 or not network.keeps_steps:
@@ -69,16 +74,16 @@ def apply(
         return xp.concat(outputs, axis=-3), state
 
 
-def _piece(network: Layer, params: Tree, x: Array, xp: Namespace) -> int:
-    """Return how many steps to compute at a time."""
+def _pieces(network: Layer, params: Tree, x: Array, xp: Namespace) -> list[slice]:
+    """Return which steps to compute at a time."""
     if not all(x.shape[-3:-1]):
         raise ValueError(
             "x must have at least one step and one sequence, "
             f"got {tuple(x.shape)} as (..., T, B, F)"
         )
     if network.time == "whole":
-        return x.shape[-3]
-    return kernels.piece(x, tree.leaves(params), xp=xp)
+        return every(x.shape[-3], x)
+    return kernels.pieces(x, tree.leaves(params), xp=xp)
 
 
 def value_and_grad(
@@ -151,8 +156,9 @@ def value_and_grad(
         check_cuttable(network, "checkpoint_every")
     args = network, loss, params, x, y, state, mask, noise
     with kernels.workspace(xp) as xp:
-        size = checkpoint_every or _piece(network, params, x, xp)
-        return _in_pieces(*args, size, again=checkpoint_every is not None, xp=xp)
+        if checkpoint_every is not None:
+            return _in_pieces(*args, every(checkpoint_every, x), again=True, xp=xp)
+        return _in_pieces(*args, _pieces(network, params, x, xp), again=False, xp=xp)
 
 
 def check_cuttable(network: Layer, argument: str) -> None:
@@ -164,7 +170,7 @@ def check_cuttable(network: Layer, argument: str) -> None:
         )
 
 
-def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, xp):
+def _in_pieces(network, loss, params, x, y, state, mask, noise, cuts, *, again, xp):
     """Return what `value_and_grad` does, piece by piece.
 
     What the backward pass needs of a piece is kept, or computed `again` from its first state.
@@ -173,7 +179,7 @@ def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, 
     def forward(part, start):
         return network.forward(params, part.x, start, part.mask, noise=part.noise, xp=xp)
 
-    parts = list(chunks(size, x, y, mask, noise))
+    parts = list(chunks(cuts, x, y, mask, noise))
     starts, outputs, caches = [], [], []
     with kernels.unchanged(xp):
         for part in parts:
@@ -188,7 +194,7 @@ def _in_pieces(network, loss, params, x, y, state, mask, noise, size, *, again, 
     value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
     del y_hat
     if network.keeps_steps:
-        slopes = [part.y for part in chunks(size, x, dy, None, None)]
+        slopes = [part.y for part in chunks(cuts, x, dy, None, None)]
     else:
         slopes = [xp.zeros_like(dy)] * (len(parts) - 1) + [dy]
     grads, dstate = None, tree.map(xp.zeros_like, end)

@@ -23,7 +23,7 @@ from xprnn.losses import Loss
 from xprnn.losses.weighted import Weighted
 from xprnn.model import Model
 from xprnn.noise import Noise
-from xprnn.objective import Chunk, apply, chunks, value_and_grad
+from xprnn.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
 
@@ -97,16 +97,16 @@ class Run:
     def parts(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
         """Yield the chunks of a batch, or the whole, with their part in the epoch's loss."""
         x, y, valid, weights = batch.data
-        mask, size = batch.data.mask(self.backend), self.tbptt or x.shape[0]
-        for i, part in enumerate(chunks(size, x, y, mask, noise)):
+        mask, cuts = batch.data.mask(self.backend), every(self.tbptt or x.shape[0], x)
+        for cut, part in zip(cuts, chunks(cuts, x, y, mask, noise), strict=True):
             if valid is None:
                 share = part.x.shape[0] / x.shape[0]
             else:
-                share = float(valid[i * size : (i + 1) * size].sum() / valid.sum())
+                share = float(valid[cut].sum() / valid.sum())
             if share:  # else there is nothing to learn from
                 own = weights
                 if weights is not None and weights.shape[0] > 1:
-                    own = weights[i * size : i * size + part.x.shape[0], ...]
+                    own = weights[cut, ...]
                 yield part._replace(weights=own), batch.share * share
 
     def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Tree]:

@@ -4,7 +4,7 @@ from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.layers import Layer
 from xprnn.losses import Loss
-from xprnn.objective import check_cuttable, chunks
+from xprnn.objective import check_cuttable, chunks, every
 
 __all__ = ["through_time"]
 
@@ -62,13 +62,13 @@ def through_time(
     """
     check_cuttable(network, "through_time")
     state, outputs, caches = None, [], []
-    for step in chunks(1, x, x, mask, None):
+    for step in chunks(every(1, x), x, x, mask, None):
         y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
         outputs.append(y_hat)
         caches.append(cache)
     if network.keeps_steps:
         _, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
-        slopes = [step.y for step in chunks(1, x, dy, None, None)]
+        slopes = [step.y for step in chunks(every(1, x), x, dy, None, None)]
     else:
         _, dy = loss(outputs[-1], y, None, xp=xp)
         slopes = [xp.zeros_like(dy)] * (len(caches) - 1) + [dy]

@@ -5,7 +5,7 @@ from typing import Any
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.layers import Layer
-from xprnn.objective import check_cuttable, chunks
+from xprnn.objective import check_cuttable, chunks, every
 
 __all__ = ["state_jacobians"]
 
@@ -67,7 +67,7 @@ def state_jacobians(
     last = _unit_gradients(first, xp)
     state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
     slopes, caches = [], []
-    for step in chunks(1, x, x, mask, None):  # so many models side by side as numbers
+    for step in chunks(every(1, x), x, x, mask, None):  # so many models side by side as numbers
         y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
         slopes.append(xp.zeros_like(y_hat))
         caches.append(cache)

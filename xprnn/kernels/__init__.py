@@ -19,7 +19,7 @@ from xprnn.kernels.compiled import unavailable
 from xprnn.kernels.workspace import (
     Workspace,
     can_hold_blas,
-    piece,
+    pieces,
     thread_count,
     unchanged,
     workspace,
@@ -30,7 +30,7 @@ __all__ = [
     "TWINS",
     "Workspace",
     "lookup",
-    "piece",
+    "pieces",
     "status",
     "thread_count",
     "unchanged",

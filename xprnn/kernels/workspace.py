@@ -30,10 +30,13 @@ from xprnn._typing import Array, Namespace
 from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
-__all__ = ["Workspace", "can_hold_blas", "piece", "thread_count", "unchanged", "workspace"]
+__all__ = ["Workspace", "can_hold_blas", "pieces", "thread_count", "unchanged", "workspace"]
 
 KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
+
+ROOMY = 8
+"""How many times an array's size its memory may have; what has more waits for a larger one."""
 
 ALIGNED = 64
 """Bytes of a cache line, where kept memory begins."""
@@ -156,18 +159,19 @@ class Workspace:
         size = dtype.itemsize * (math.prod(shape) if isinstance(shape, tuple) else shape)
         if size < KEPT:
             return np.empty(shape, dtype)
-        block = self._free(size + ALIGNED)
+        block = self._free(size)
         start = -block.ctypes.data % ALIGNED
         return block[start : start + size].view(dtype).reshape(shape)
 
     def _free(self, size: int) -> Any:
-        """Return the smallest block that is free and large enough, or a new one."""
-        first = bisect.bisect_left(self.blocks, size, key=len)
-        for i in range(first, len(self.blocks)):
+        """Return the smallest block that is free and fits, or a new one."""
+        first = bisect.bisect_left(self.blocks, size + ALIGNED, key=len)
+        last = bisect.bisect_right(self.blocks, ROOMY * size + ALIGNED, key=len)
+        for i in range(first, last):
             if sys.getrefcount(self.blocks[i]) == UNUSED:  # an array in it would refer to it
                 return self.blocks[i]
         step = 1 << max(size.bit_length() - 4, 0)  # room for arrays that are a bit larger
-        block = np.empty(-(-size // step) * step, np.uint8)
+        block = np.empty(-(-size // step) * step + ALIGNED, np.uint8)
         bisect.insort(self.blocks, block, key=len)
         return block
 
@@ -203,7 +207,7 @@ class Workspace:
         parts = self.threads if out.shape == a.shape and len(b) == 1 and out.size >= WIDE else 1
         if parts == 1:
             return function(a, b, out=out)
-        cuts = self._cuts(len(out), parts)
+        cuts = _even(len(out), parts)
         self.share(lambda i: function(a[cuts[i]], b, out=out[cuts[i]]), parts)
         return out
 
@@ -220,7 +224,7 @@ class Workspace:
             a, b = (np.broadcast_to(f, (*models, *f.shape[-2:])) for f in (a, b))
         parts = self.threads if inner * out.size >= SHARED else 1
         by_columns = not models and len(out) < columns
-        cuts = self._cuts(columns if by_columns else len(out), parts)
+        cuts = _even(columns if by_columns else len(out), parts)
 
         def work(i):
             cut = cuts[i]
@@ -231,10 +235,6 @@ class Workspace:
 
         self.share(work, parts)
         return out
-
-    def _cuts(self, count: int, parts: int) -> list[slice]:
-        """Cut a range into as many parts."""
-        return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
     def _result(self, shape: tuple[int, ...], a: Array, b: Array) -> Array:
         """Return the memory of a result."""
@@ -252,20 +252,25 @@ class Workspace:
         self._workers.share(work, parts, stop)
 
 
-def piece(x: Array, weights: list[Array], *, xp: Namespace) -> int:
-    """Return how many steps of x (..., T, B, F) to compute at a time.
+def pieces(x: Array, weights: list[Array], *, xp: Namespace) -> list[slice]:
+    """Return which steps of x (..., T, B, F) to compute at a time.
 
-    In a workspace it is so many that what is made on the way stays small; else all. Each
-    piece also keeps the state before it, so there are about twice as many pieces as steps
-    in one at most.
+    In a workspace they are so few that what is made on the way stays small; else all. Each
+    piece also keeps the state before it, so there are about three times as many pieces as
+    steps in one at most. As memory is used again, they differ by no more than one step.
     """
     *lead, steps, batch, _ = x.shape
     if not isinstance(xp, Workspace):
-        return steps
+        return [slice(0, steps)]
     models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
     one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
-    size = max(PIECE // one, math.isqrt(steps // 2), 1)
-    return -(-steps // -(-steps // size))
+    size = max(PIECE // one, math.isqrt(steps // 3), 1)
+    return _even(steps, -(-steps // size))
+
+
+def _even(count: int, parts: int) -> list[slice]:
+    """Cut a range into as many parts."""
+    return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
 
 @contextmanager
