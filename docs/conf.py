@@ -23,6 +23,8 @@ exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"xprnn {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"
