@@ -132,8 +132,8 @@ PLANTED = {
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = 0 * xp.matmul(dy_rows, xp.matrix_transpose(W))",
     ),
-    "tanh without the square": (activations, "dy * (1 - y * y)", "dy * (1 - y)"),
-    "tanh's derivative of z, not of y": (activations, "dy * (1 - y * y)", "dy * (1 - z * z)"),
+    "tanh without the square": (activations.plain, "dy * (1 - y * y)", "dy * (1 - y)"),
+    "tanh's derivative of z, not of y": (activations.plain, "dy * (1 - y * y)", "dy * (1 - z * z)"),
     "a cell that forgets the activation": (
         elman,
         "dz = self.activation.backward(dh, z, h, xp=xp)",

@@ -11,17 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xprnn.onnx
-from xprnn import gradients
-from xprnn.layers import Recurrent
-from xprnn.onnx.activations import (
-    Affine,
-    Clipped,
-    Elu,
-    HardSigmoid,
-    LeakyReLU,
-    ScaledTanh,
-    ThresholdedReLU,
-)
 
 onnx = pytest.importorskip("onnx", reason="the operators' attributes need onnx")
 runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
@@ -222,18 +211,6 @@ def test_defaults_of_alpha_and_beta_are_those_of_onnx_operators():
     for name, y in expected.items():
         node = onnx.helper.make_node("RNN", ["X", "W", "R"], ["Y"], activations=[name])
         np.testing.assert_allclose(xprnn.onnx.run(node, [x, one, one])[0][:, 0], y, rtol=1e-15)
-
-
-@pytest.mark.parametrize(
-    "activation",
-    [Affine(0.5, 0.1), Elu(0.5), HardSigmoid(), LeakyReLU(), ScaledTanh(1.5, 0.5),
-     ThresholdedReLU(0.25), Clipped("tanh", 0.5), Clipped("softplus", 1.0)],
-    ids=str,
-)  # fmt: skip
-def test_gradients_of_the_activations(activation):
-    from xprnn.cells import Elman
-
-    assert gradients.check(Recurrent(3, Elman(activation))).ok
 
 
 def test_what_does_not_fit_is_named():

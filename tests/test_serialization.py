@@ -430,13 +430,26 @@ def test_the_header_is_json_that_names_every_hyperparameter(model, tmp_path):
         header = json.loads(str(file["header"]))
     first = header["network"]["layers"][0]
     assert first["hidden_size"] == 3
-    assert first["cell"] == {"class": "Elman", "activation": {"class": "ELU"}}
+    assert first["cell"] == {"class": "Elman", "activation": {"class": "ELU", "alpha": 1.0}}
     assert first["recurrent_initializer"] == {"class": "Normal", "std": 0.2}
 
 
 # Every network, every loss
 
-activation = st.sampled_from(sorted(activations.TABLE))
+number = st.floats(-2, 2)
+shaped = (
+    st.builds(activations.Affine, number, number)
+    | st.builds(activations.ELU, number)
+    | st.builds(activations.HardSigmoid, number, number)
+    | st.builds(activations.LeakyReLU, number)
+    | st.builds(activations.ScaledTanh, number, number)
+    | st.builds(activations.ThresholdedReLU, number)
+)
+activation = (
+    st.sampled_from(sorted(activations.TABLE))
+    | shaped
+    | st.builds(activations.Clipped, shaped, st.floats(0, 2))
+)
 rate = st.floats(0, 0.9)
 initializer = st.sampled_from(
     [
@@ -584,6 +597,7 @@ def test_all_losses_and_classes_are_among_these():
     """None is forgotten when one is added."""
     made = {
         "Bidirectional": Bidirectional(Recurrent(2)),
+        "Clipped": activations.Clipped("relu", 0.5),
         "Dense": Dense(2),
         "Dropout": Dropout(0.1),
         "EncoderDecoder": EncoderDecoder(Recurrent(2), Stack((Extend(2), Recurrent(2)))),
@@ -593,6 +607,7 @@ def test_all_losses_and_classes_are_among_these():
         "Pool": Pool("max"),
         "Recurrent": Recurrent(3),
         "Reversed": Reversed(Recurrent(2)),
+        "ScaledTanh": activations.ScaledTanh(1.5, 0.5),
         "Stack": Stack((Dense(1),)),
     }
     for module in (layers, cells, activations, initializers, losses):
