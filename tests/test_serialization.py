@@ -20,16 +20,20 @@ import xprnn
 from xprnn import activations, cells, initializers, layers, losses, tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
+    Parallel,
     Pool,
     Recurrent,
     Reversed,
+    Softmax,
     Stack,
 )
 from xprnn.serialization import files
@@ -484,12 +488,20 @@ recurrent = st.builds(
     learn_initial_state=st.booleans(),
 )
 dense = st.builds(Dense, st.integers(1, 3), st.booleans(), kernel_initializer=initializer)
-causal = recurrent | dense | st.builds(Dropout, rate) | st.builds(LayerNorm)
+causal = (
+    recurrent
+    | dense
+    | st.builds(Dropout, rate)
+    | st.builds(LayerNorm)
+    | st.builds(Activation, activation)
+    | st.builds(Softmax, st.booleans())
+)
 both = st.builds(
     Bidirectional, recurrent, merge=st.sampled_from(["concat", "sum", "mean", "product"])
 )
-inside = st.lists(causal | both | st.builds(Reversed, recurrent), min_size=1, max_size=3)
-pool = st.builds(Pool, st.sampled_from(["last", "mean", "max"]))
+beside = st.builds(Parallel, st.lists(causal, min_size=1, max_size=2).map(tuple))
+inside = st.lists(causal | both | beside | st.builds(Reversed, recurrent), min_size=1, max_size=3)
+pool = st.builds(Pool, st.sampled_from(["last", "mean", "max"])) | st.builds(Final, recurrent)
 
 
 def stack(*parts, outputs=1):
@@ -603,7 +615,9 @@ def test_all_losses_and_classes_are_among_these():
         "EncoderDecoder": EncoderDecoder(Recurrent(2), Stack((Extend(2), Recurrent(2)))),
         "Extend": Extend(3),
         "Feedback": Feedback(Recurrent(2), 3),
+        "Final": Final(Recurrent(2)),
         "Normal": initializers.Normal(0.1),
+        "Parallel": Parallel((Dense(1), Recurrent(2)), "product"),
         "Pool": Pool("max"),
         "Recurrent": Recurrent(3),
         "Reversed": Reversed(Recurrent(2)),

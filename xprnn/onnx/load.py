@@ -10,6 +10,7 @@ from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.model import Model
 from xprnn.onnx.extra import library
+from xprnn.onnx.original import original
 from xprnn.onnx.probe import Probe
 from xprnn.onnx.reader import Reader
 from xprnn.onnx.recurrent_nodes import OtherAxesError
@@ -50,6 +51,9 @@ def load(path: Any) -> Model:
     See `export`.
     """
     model = _opened(path)
+    ours = original(model)
+    if ours is not None:
+        return ours
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
             return _model(Reader(Probe(model, axes), axes), model)
