@@ -38,7 +38,6 @@ from xprnn.layers import (
     LayerNorm,
     Pool,
     Recurrent,
-    Reversed,
     Softmax,
     Stack,
     activation,
@@ -612,7 +611,7 @@ def cases():
         "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
         "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
         "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
-        "reversed": (reversed_, Stack((Reversed(Recurrent(3)), Recurrent(3))), IN_REVERSED),
+        "reversed": (reversed_, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),
         "parallel": (parallel, Stack((Dense(3), Bidirectional(Recurrent(3)))), IN_PARALLEL),
         "activation": (
             activation,
@@ -654,7 +653,7 @@ def plant(monkeypatch, module, right, wrong):
         if isinstance(new, types.FunctionType):
             monkeypatch.setattr(module, name, new)
         elif isinstance(new, type) and new.__module__ == module.__name__:
-            for method in ("forward", "backward", "__call__"):
+            for method in ("forward", "backward", "_forward", "_backward", "__call__"):
                 if isinstance(vars(new).get(method), types.FunctionType):
                     monkeypatch.setattr(old, method, vars(new)[method])
     if module is recurrence:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xprnn import tree
 from xprnn.backend import to_host
 from xprnn.initializers import Zeros
 from xprnn.model import Model
@@ -42,6 +43,7 @@ def written(model: Model, dtype: str | None) -> dict[str, str]:
         "loss": describe(model.loss) if known(model.loss) else None,
         "mode": model.mode,
         "y_rank": model.y_rank,
+        "precision": dtype or model.dtype,
         "dtype": dtype,
     }
     return {_KEY: json.dumps(told)}
@@ -59,13 +61,13 @@ def read(proto: Any) -> tuple[Model, str | None] | None:
     if _KEY not in texts:
         return None
     told = json.loads(texts[_KEY])
-    dtype = told.pop("dtype")
+    dtype, precision = told.pop("dtype"), told.pop("precision")
     zeros, _ = build(told["network"], Zeros()).init(np.random.default_rng(0), told["features"])
     told |= {name: build(told[name]) for name in ("network", "loss")}
     for name in ("x_scaler", "y_scaler"):
         if told[name] is not None:
             told[name] = Scaler(*(np.asarray(a, told[name]["dtype"]) for a in told[name]["arrays"]))
-    return Model(weights=zeros, **told), dtype
+    return Model(weights=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
 
 
 def _scaler(scaler: Scaler | None) -> Any:

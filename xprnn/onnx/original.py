@@ -55,21 +55,18 @@ def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     found = np.zeros(len(count))
-    kinds = set()
     for one, other, values in _constants(low.graph, high.graph, proto.graph):
         ours = (one > 0) & (other < 0)
-        at = (one - 1) + _BASE * (-1 - other)
-        found[at[ours].astype(int)] = values[ours]
-        kinds |= {values.dtype} if ours.any() else set()
-    (kind,) = kinds
-    return _filled(like.weights, found.astype(kind))
+        at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
+        found[at] = values[ours]
+    return _filled(like.weights, found)
 
 
 def _filled(like: Tree, numbers: Any) -> Tree:
-    """Return a tree of the structure and the shapes of another with these numbers."""
+    """Return a tree like another, with these numbers."""
     arrays, start = {}, 0
     for name, a in tree.flatten(like).items():
-        arrays[name] = numbers[start : start + a.size].reshape(a.shape)
+        arrays[name] = numbers[start : start + a.size].reshape(a.shape).astype(a.dtype)
         start += a.size
     return tree.unflatten(arrays, like)
 
