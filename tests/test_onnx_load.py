@@ -11,7 +11,21 @@ import xprnn
 from xprnn import tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.errors import ModelFileError
-from xprnn.layers import Bidirectional, Dense, Dropout, LayerNorm, Pool, Recurrent, Reversed, Stack
+from xprnn.layers import (
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Extend,
+    Final,
+    LayerNorm,
+    Parallel,
+    Pool,
+    Recurrent,
+    Reversed,
+    Softmax,
+    Stack,
+)
 from xprnn.model import Model
 from xprnn.scaling import Scaler
 
@@ -29,7 +43,10 @@ WRAPS = {
     "product": lambda layer: Bidirectional(layer, "product"),
 }
 HEADS = [(), (Dense(2),), (Dropout(0.5), LayerNorm(), Dense(1)), (Pool("last"), Dense(2)),
-         (Pool("mean"), Dense(1)), (Pool("max"), LayerNorm())]  # fmt: skip
+         (Pool("mean"), Dense(1)), (Pool("max"), LayerNorm()),
+         (Activation("relu"), Dense(2), Softmax()), (Dense(2), Activation("tanh")),
+         (Parallel((Pool("mean"), Pool("max"), Pool("last"))), Dense(2), Softmax(log=True)),
+         (Parallel((Dense(2), Stack((Dense(2), Activation("sigmoid")))), "product"),)]  # fmt: skip
 
 
 @given(
@@ -56,7 +73,9 @@ def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
     model = Model(
         network, params, 2, outputs, scaler(2), scaler(outputs), mode=mode, y_rank=2 if one else 3
     )
-    again = xprnn.from_onnx(xprnn.onnx.to_proto(model))
+    proto = xprnn.onnx.to_proto(model)
+    del proto.metadata_props[:]  # what is left is the graph
+    again = xprnn.from_onnx(proto)
     x = rng.standard_normal((4, 6, 2)).astype("float32")
     lengths = rng.integers(1, 7, 4)
     for options in ({}, {"lengths": lengths}):
@@ -82,38 +101,79 @@ def torch():
     return pytest.importorskip("torch", reason="the exporter is torch, which is not installed")
 
 
-@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+HALVES = {
+    "all": lambda y, h, c: y,
+    "last": lambda y, h, c: y[:, -1],
+    "mean": lambda y, h, c: y.mean(1),
+    "max": lambda y, h, c: y.amax(1),
+    "h_n": lambda y, h, c: h[-1],
+    "c_n": lambda y, h, c: c[-1],
+    "both h_n": lambda y, h, c: cat(h[-2], h[-1]),
+    "both h_n, swapped": lambda y, h, c: cat(h[-1], h[-2]),
+    "h_n of two layers": lambda y, h, c: cat(h[0], h[-1]),
+    "last and first": lambda y, h, c: cat(y[:, -1, :3], y[:, 0, 3:]),
+    "mean, max and h_n": lambda y, h, c: cat(y.mean(1), y.amax(1), h[-1]),
+    "sum of the directions": lambda y, h, c: y[..., :3] + y[..., 3:],
+    "softmax": lambda y, h, c: y.softmax(-1),
+    "log_softmax": lambda y, h, c: h[-1].log_softmax(-1),
+    "activations": lambda y, h, c: (2 * y).sigmoid().relu() * y.tanh(),
+    "residual": lambda y, h, c: y + y.tanh(),
+}
+
+
+def cat(*parts):
+    import torch
+
+    return torch.cat(parts, -1)
+
+
 @pytest.mark.parametrize(
-    ("layers", "batch_first", "both", "head"),
+    ("name", "layers", "batch_first", "both", "head"),
     [
-        (1, True, False, "all"),
-        (2, False, True, "all"),
-        (1, False, False, "last"),
-        (2, True, True, "mean"),
-        (2, False, False, "h_n"),
-        (1, True, True, "max"),
+        ("RNN", 1, True, False, "all"),
+        ("LSTM", 2, False, True, "all"),
+        ("GRU", 2, True, True, "all"),
+        ("GRU", 1, True, False, "last"),
+        ("RNN", 2, True, True, "mean"),
+        ("LSTM", 2, True, False, "h_n"),
+        ("GRU", 2, True, True, "h_n"),
+        ("LSTM", 1, True, False, "h_n"),
+        ("LSTM", 1, True, False, "c_n"),
+        ("LSTM", 2, True, True, "c_n"),
+        ("LSTM", 1, True, True, "max"),
+        ("LSTM", 1, True, True, "both h_n"),
+        ("GRU", 2, True, True, "both h_n"),
+        ("RNN", 1, True, True, "both h_n, swapped"),
+        ("GRU", 2, True, False, "h_n of two layers"),
+        ("LSTM", 1, True, True, "last and first"),
+        ("LSTM", 2, True, False, "mean, max and h_n"),
+        ("GRU", 1, True, True, "mean, max and h_n"),
+        ("GRU", 1, True, True, "sum of the directions"),
+        ("RNN", 1, True, False, "softmax"),
+        ("GRU", 1, True, False, "log_softmax"),
+        ("RNN", 1, True, True, "activations"),
+        ("RNN", 1, True, False, "residual"),
     ],
 )
 def test_what_torch_writes(torch, tmp_path, name, layers, batch_first, both, head):
+    torch.manual_seed(0)
+
     class Network(torch.nn.Module):
         def __init__(self):
             super().__init__()
             kind = getattr(torch.nn, name)
             self.rnn = kind(2, 3, layers, bidirectional=both, batch_first=batch_first)
-            self.top = torch.nn.Linear(6 if both else 3, 2)
+            with torch.no_grad():
+                size = self.half(torch.zeros(3, 5, 2)).shape[-1]
+            self.top = torch.nn.Linear(size, 2)
+
+        def half(self, x):
+            y, states = self.rnn(x)
+            h, c = states if name == "LSTM" else (states, None)
+            return HALVES[head](y, h, c)
 
         def forward(self, x):
-            y, h = self.rnn(x)
-            time = 1 if batch_first else 0
-            if head == "last":
-                y = y.select(time, -1)
-            elif head == "mean":
-                y = y.mean(time)
-            elif head == "max":
-                y = y.amax(time)
-            elif head == "h_n":
-                y = (h[0] if name == "LSTM" else h)[-1]
-            return self.top(y)
+            return self.top(self.half(x))
 
     network = Network().eval()
     axes = {"x": {0: "one", 1: "other"}}
@@ -256,8 +316,9 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
         with pytest.raises(ModelFileError, match=message):
             xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
 
+    refused(r"node 'y' \(Erf\): no layer of xprnn does that", RNN, squeeze, node("Erf", "s"))
     refused(
-        r"node 'y' \(Softmax\): no layer of xprnn does that", RNN, squeeze, node("Softmax", "s")
+        r"\(Softmax\): it can go over the features", RNN, squeeze, node("Softmax", "s", axis=0)
     )
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))

@@ -52,6 +52,8 @@ def assert_same(again, model, dtype):
     assert again.network == model.network
     assert again.params.keys() == model.params.keys()
     for name, a in again.params.items():
+        if "decoder" in name and ".state." in name:
+            continue  # a decoder starts from the encoder's state, and no file holds its own
         np.testing.assert_array_equal(a, model.params[name].astype(dtype), err_msg=name)
         assert a.dtype == dtype
     for one, other in ((again.x_scaler, model.x_scaler), (again.y_scaler, model.y_scaler)):
