@@ -240,6 +240,129 @@ def node(op, inputs, output="y", **attributes):
 
 
 RNN = node("RNN", "x W R B", "Y Y_h", hidden_size=3)
+LENGTHS = onnx.helper.make_tensor_value_info("n", 6, ["B"])
+
+
+def with_lengths(x):
+    return onnx.helper.make_node("RNN", [x, "W", "R", "B", "n"], ["Y", "Y_h"], hidden_size=3)
+
+
+def test_layers_beside_one_another(by_hand):
+    """A dense layer of x, the states, and both once more: Concat, Add, Softmax."""
+    nodes = [
+        RNN,
+        node("Squeeze", "Y one", "s"),
+        node("MatMul", "x V", "z"),
+        node("Concat", "z s", "both", axis=-1),
+        node("Softmax", "both", "p"),
+        node("Add", "both p"),
+    ]
+    model = by_hand.model(nodes, one=np.array([1]), V=by_hand.array(2, 3))
+    x = by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack(
+        (
+            Parallel((Dense(3, bias=False), Recurrent(3))),
+            Parallel((Activation("identity"), Softmax()), "sum"),
+        )
+    )
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_x_beside_what_was_made_of_it(by_hand):
+    """The standardisation of x stands before one of two ways only."""
+    nodes = [
+        node("Sub", "x mean", "c"),
+        node("Div", "c scale", "u"),
+        node("RNN", "u W R B", "Y", hidden_size=3),
+        node("Squeeze", "Y one", "s"),
+        node("Concat", "x u s", axis=2),
+    ]
+    scaled = {"mean": by_hand.array(2), "scale": np.array([2, 0.5], "float32")}
+    model, x = by_hand.model(nodes, one=np.array([1]), **scaled), by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_dense_layer_on_batch_and_time_as_one_axis(by_hand):
+    """As some exporters write it: (B, T, F) to (B·T, F), Gemm, and back."""
+    nodes = [
+        RNN,
+        node("Squeeze", "Y one", "s"),
+        node("Transpose", "s", "b", perm=[1, 0, 2]),
+        node("Shape", "b", "shape"),
+        node("Slice", "shape zero two", "ends"),
+        node("Concat", "ends five", "wide", axis=0),
+        node("Reshape", "b flat", "rows"),
+        node("Gemm", "rows V c", "z"),
+        node("Relu", "z", "r"),
+        node("Reshape", "r wide"),
+    ]
+    constants = {"one": [1], "zero": [0], "two": [2], "five": [5], "flat": [-1, 3]}
+    model = by_hand.model(
+        nodes, V=by_hand.array(3, 5), c=by_hand.array(5),
+        **{name: np.array(value) for name, value in constants.items()},
+    )  # fmt: skip
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack((Recurrent(3), Dense(5), Activation("relu")))
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
+
+
+def test_directions_with_activations_of_their_own(by_hand):
+    nodes = [
+        node("RNN", "x W2 R2", "Y Y_h", direction="bidirectional", hidden_size=3,
+             activations=["Tanh", "Relu"]),
+        node("Transpose", "Y", "t", perm=[0, 2, 1, 3]),
+        node("Reshape", "t flat"),
+    ]  # fmt: skip
+    weights = {"W2": by_hand.array(2, 3, 2), "R2": by_hand.array(2, 3, 3)}
+    model = by_hand.model(nodes, flat=np.array([0, 0, -1]), **weights)
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    one, other = Recurrent(3), Recurrent(3, Elman("relu"))
+    assert loaded.network == Stack((Parallel((one, Reversed(other))),))
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_both_outputs_of_a_node_that_reads_from_the_end(by_hand):
+    """Its last state is the first step of what it gives: the layer stands once."""
+    nodes = [
+        node("RNN", "x W R B", "Y Y_h", direction="reverse", hidden_size=3),
+        node("Squeeze", "Y one", "s"),
+        node("ReduceMean", "s", "m", axes=[0], keepdims=0),
+        node("Squeeze", "Y_h nought", "h"),
+        node("Concat", "m h", axis=1),
+    ]
+    model = by_hand.model(nodes, one=np.array([1]), nought=np.array([0]))
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack(
+        (Reversed(Recurrent(3)), Parallel((Pool("mean"), Extend(1))))
+    )
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
+
+
+def test_a_memory_beside_the_states(by_hand):
+    """Y_c is no part of Y, so the layer stands twice, with the same parameters."""
+    nodes = [
+        node("LSTM", "x W4 R4", "Y Y_h Y_c", hidden_size=3),
+        node("Concat", "Y_h Y_c", "hc", axis=2),
+        node("Squeeze", "hc nought"),
+    ]
+    weights = {"W4": by_hand.array(1, 12, 2), "R4": by_hand.array(1, 12, 3)}
+    model = by_hand.model(nodes, nought=np.array([0]), **weights)
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    lstm = Recurrent(3, LSTM())
+    assert loaded.network == Stack((Parallel((Stack((lstm, Pool("last"))), Final(lstm, 1))),))
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
 
 
 def test_gemm_after_the_last_state(by_hand):
@@ -322,37 +445,51 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
     )
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
-    refused("two ways from x to y meet", RNN, squeeze, node("Where", "s s x"))
-    refused("joins other things", RNN, squeeze, node("Add", "s x"))
+    refused("two ways from x meet here", RNN, squeeze, node("Where", "s s x"))
+    refused(r"joins features of the sizes \[3, 2\]", RNN, squeeze, node("Add", "s x"))
+    refused("joins values of other axes", RNN, squeeze, node("Concat", "s Y_h", axis=2))
+    refused("join features, on the last axis", RNN, squeeze, node("Concat", "s s", axis=0))
     refused(
-        "beside other layers",
-        RNN,
-        squeeze,
-        node("MatMul", "x V", "z"),
-        node("Concat", "z s", axis=2),
-        V=by_hand.array(2, 3),
-    )
-    refused("first output must be", RNN, node("Identity", "Y"))
-    refused("last one", RNN, squeeze, node("Gather", "s first", axis=0), first=np.array(0))
-    refused("sums over the steps", RNN, squeeze, node("ReduceSum", "s zero"), zero=np.array([0]))
-    refused(
-        "Y_h of a node that reads from the end",
-        node("RNN", "x W R B", "Y Y_h", direction="reverse"), node("Squeeze", "Y_h zero"),
-        zero=np.array([0]),
+        "joins the directions of one layer with something else",
+        node("RNN", "x W2 R2", "Y", direction="bidirectional"), node("Add", "Y Y"),
+        W2=by_hand.array(2, 3, 2), R2=by_hand.array(2, 3, 3),
     )  # fmt: skip
+    refused(
+        r"y must be \(B, T, O\) or \(B, O\), got the axes BT, F",
+        RNN, squeeze, node("Transpose", "s", "t", perm=[1, 0, 2]), node("Reshape", "t flat"),
+        flat=np.array([-1, 3]),
+    )  # fmt: skip
+    refused("last or the first", RNN, squeeze, node("Gather", "s second", axis=0),
+            second=np.array(1))  # fmt: skip
+    refused("sums over the steps", RNN, squeeze, node("ReduceSum", "s zero"), zero=np.array([0]))
+    mask = [node("Less", "range n", "row"), node("Unsqueeze", "row axis", "mask")]
+    refused("steps that were prepared", with_lengths("x"), squeeze, *mask,
+            node("Where", "mask s low", "w"), node("Tanh", "w"), inputs=[LENGTHS],
+            dims=(5, "B", 2), low=np.float32(-np.inf), axis=np.array([2]),
+            range=np.arange(5, dtype="int32")[:, None])  # fmt: skip
     refused("its weight 'W' is no constant", RNN, squeeze, node("Identity", "s"),
             inputs=[onnx.helper.make_tensor_value_info("W", 1, [1, 3, 2])])  # fmt: skip
     refused(
         "can take the last valid one", RNN, squeeze, node("GatherElements", "s first"),
         dims=("T", 3, 2), first=np.zeros((1, 3, 3), dtype="int64"),
     )  # fmt: skip
-    lengths = onnx.helper.make_tensor_value_info("n", 6, ["B"])
-    with_lengths = onnx.helper.make_node("RNN", ["x", "W", "R", "B", "n"], ["Y"])
-    refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[lengths])
+    refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[LENGTHS])
     refused(
-        "takes padding for valid steps", with_lengths, squeeze,
-        node("ReduceMean", "s", axes=[0]), inputs=[lengths],
+        "takes padding for valid steps", with_lengths("x"), squeeze,
+        node("ReduceMean", "s", axes=[0]), inputs=[LENGTHS],
     )  # fmt: skip
+    other = onnx.helper.make_tensor_value_info("h", 1, [1, "B", 3])
+    computed = onnx.helper.make_node("RNN", ["x", "W", "R", "", "", "g"], ["Y"], hidden_size=3)
+    refused("its initial state 'g' is computed from another input", node("Tanh", "h", "g"),
+            computed, node("Squeeze", "Y one"), inputs=[other])  # fmt: skip
+    refused("its initial state 'g' is computed from x", RNN, node("Identity", "Y_h", "g"),
+            onnx.helper.make_node("RNN", ["x", "W", "R", "", "", "g"], ["Z"], hidden_size=3),
+            node("Squeeze", "Z one"))  # fmt: skip
+    rows = by_hand.array(1, 3, 3)
+    refused("its initial state 'g' is not one for the whole batch", computed,
+            node("Squeeze", "Y one"), dims=("T", 3, 2), g=rows)  # fmt: skip
+    with pytest.raises(ValueError, match=r"output must be one of 'Y', 'Y_h', 'y', got 'h'"):
+        xprnn.from_onnx(by_hand.model([RNN, node("Identity", "Y")]), output="h")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         xprnn.from_onnx(tmp_path / "nothing.onnx")
     (tmp_path / "damaged.onnx").write_bytes(b"no model at all")
