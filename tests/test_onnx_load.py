@@ -1,5 +1,6 @@
 """Models out of ONNX files: ours, torch's, and graphs by hand."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -85,12 +86,16 @@ def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
         np.testing.assert_allclose(found, y, rtol=1e-4, atol=1e-4)
 
 
-def test_a_plain_network_comes_back_as_it_was(rng, tmp_path):
+@pytest.mark.parametrize("note", [True, False])
+def test_a_plain_network_comes_back_as_it_was(rng, note):
+    """With the note of what it was, and by the graph alone."""
     network = Stack((Recurrent(3, LSTM()), Bidirectional(Recurrent(4, GRU())), Dense(2)))
     params, _ = network.init(rng, 5)
     params = tree.map(lambda a: rng.standard_normal(a.shape).astype("float32"), params)
-    Model(network, params, 5, 2).to_onnx(tmp_path / "model.onnx")
-    again = xprnn.from_onnx(tmp_path / "model.onnx")
+    proto = xprnn.onnx.to_proto(Model(network, params, 5, 2))
+    if not note:
+        del proto.metadata_props[:]
+    again = xprnn.from_onnx(proto)
     assert again.network == network
     for name, a in tree.flatten(params).items():
         np.testing.assert_array_equal(again.params[name], a)
@@ -414,7 +419,7 @@ def test_a_first_state_that_is_a_constant_is_learnt(by_hand):
     )
 
 
-def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand):
+def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand, tmp_path):
     alpha = {
         "activations": ["LeakyRelu"],
         "activation_alpha": [0.25],
@@ -426,6 +431,10 @@ def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand):
     loaded, y = by_hand.both(model, x)
     again, _ = by_hand.both(xprnn.onnx.to_proto(loaded), x.swapaxes(0, 1))
     assert again.network == loaded.network
+    loaded.save(tmp_path / "model.npz")
+    for kept in (xprnn.load(tmp_path / "model.npz"), pickle.loads(pickle.dumps(loaded))):
+        assert kept.network == loaded.network
+        np.testing.assert_array_equal(kept.predict(x), loaded.predict(x))
     for found in (loaded, again):
         np.testing.assert_allclose(
             found.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6

@@ -1,12 +1,17 @@
 """Files: what is saved comes back, and a bad file says why it is bad."""
 
 import dataclasses
+import errno
 import io
 import json
 import math
 import os
 import re
+import signal
 import stat
+import subprocess
+import sys
+import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,6 +43,7 @@ from xprnn.layers import (
 )
 from xprnn.serialization import files
 from xprnn.serialization.hyperparameters import build, describe
+from xprnn.serialization.replacing import replacing
 
 ENDINGS = [".npz", ".safetensors"]
 
@@ -375,6 +381,63 @@ def test_two_threads_may_write_one_file(model, tmp_path):
         for done in [pool.submit(model.save, path) for _ in range(40)]:
             done.result()
     assert xprnn.load(path).network == model.network
+    assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
+
+
+KILLED = """
+import os, signal, sys, numpy, xprnn
+x = numpy.linspace(0, 1, 5)
+model = xprnn.fit(x, x, hidden_size=2, epochs=1)
+os.fsync = lambda opened: os.kill(os.getpid(), signal.SIGKILL)
+{0}
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL on Windows")
+def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
+    """And nothing else: not what somebody is writing, nor what is of another file."""
+    path, other = tmp_path / "m[1].npz", tmp_path / "m1.npz"
+    for name in (path, other):
+        code = KILLED.format(f"model.save({str(name)!r})")
+        killed = subprocess.run([sys.executable, "-c", code], check=False)
+        assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.glob("m1.npz.*.part")
+    with replacing(path) as file:
+        file.write(b"not whole yet")
+        model.save(path)
+        assert len(list(tmp_path.glob("*.part"))) == 2
+        assert xprnn.load(path).network == model.network
+    assert path.read_bytes() == b"not whole yet"
+    assert sorted(tmp_path.iterdir()) == sorted([path, left])
+
+
+def test_without_locks_a_save_is_a_save(model, tmp_path, monkeypatch):
+    """On Windows, and on file systems that have none."""
+    module = sys.modules["xprnn.serialization.replacing"]
+    (tmp_path / "m.npz.01234567.part").touch()
+    for locks in (None, types.SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)):
+        monkeypatch.setattr(module, "fcntl", locks)
+        model.save(tmp_path / "m.npz")
+        assert xprnn.load(tmp_path / "m.npz").network == model.network
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["m.npz", "m.npz.01234567.part"]
+
+
+def no_locks(file, how):
+    raise OSError(errno.ENOLCK, "no locks available")
+
+
+def test_a_file_that_is_cleared_before_it_is_locked_is_begun_again(model, tmp_path, monkeypatch):
+    module, lost = sys.modules["xprnn.serialization.replacing"], []
+
+    def late(file, *, wait):
+        if not lost:
+            lost.append(Path(file.name))
+            lost[0].unlink()
+        return True
+
+    monkeypatch.setattr(module, "_locked", late)
+    model.save(tmp_path / "m.npz")
+    assert lost
     assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
 
 

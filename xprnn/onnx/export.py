@@ -17,6 +17,7 @@ from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps
+from xprnn.serialization.replacing import replacing
 
 __all__ = ["export", "to_proto"]
 
@@ -62,12 +63,8 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
     proto = to_proto(model, dtype=dtype)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(proto.SerializeToString())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(proto.SerializeToString())
 
 
 def to_proto(model: Model, *, dtype: str | None = None) -> Any:
