@@ -348,9 +348,7 @@ def test_both_outputs_of_a_node_that_reads_from_the_end(by_hand):
     model = by_hand.model(nodes, one=np.array([1]), nought=np.array([0]))
     x = by_hand.array(5, 4, 2)
     loaded, y = by_hand.both(model, x)
-    assert loaded.network == Stack(
-        (Reversed(Recurrent(3)), Parallel((Pool("mean"), Extend(1))))
-    )
+    assert loaded.network == Stack((Reversed(Recurrent(3)), Parallel((Pool("mean"), Extend(1)))))
     np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
 
 
@@ -449,9 +447,7 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
             xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
 
     refused(r"node 'y' \(Erf\): no layer of xprnn does that", RNN, squeeze, node("Erf", "s"))
-    refused(
-        r"\(Softmax\): it can go over the features", RNN, squeeze, node("Softmax", "s", axis=0)
-    )
+    refused(r"\(Softmax\): it can go over the features", RNN, squeeze, node("Softmax", "s", axis=0))
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
     refused("two ways from x meet here", RNN, squeeze, node("Where", "s s x"))

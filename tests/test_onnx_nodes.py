@@ -1,8 +1,9 @@
 """The operators RNN, LSTM and GRU: every attribute, input and output, against three oracles.
 
-Once as single nodes, by `xprnn.onnx.run`, and once as files that `from_onnx` loads. The operators' equations, written down here; onnxruntime, in float32 and without what it
-lacks (layout=1, and the clip before the last activation of an LSTM); and onnx's reference,
-which looks at neither activations, clip, input_forget nor sequence_lens.
+Once as single nodes, by `xprnn.onnx.run`, and once as files that `from_onnx` loads. The
+operators' equations, written down here; onnxruntime, in float32 and without what it lacks
+(layout=1, and the clip before the last activation of an LSTM); and onnx's reference, which
+looks at neither activations, clip, input_forget nor sequence_lens.
 """
 
 import numpy as np

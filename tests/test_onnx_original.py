@@ -133,6 +133,7 @@ def test_the_parameters_are_those_of_the_graph():
 
 def test_a_note_of_another_network_is_not_believed():
     """The graph is then read like that of any program: in float32 it has nodes, else loops."""
+
     def other(name):
         (entry,) = proto_of(RELU, "float32" if name == "float32" else "float64").metadata_props
         return json.loads(entry.value)["network"]

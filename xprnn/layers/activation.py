@@ -1,5 +1,6 @@
 """An activation at every step, and the softmax of every step."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,11 +12,19 @@ __all__ = ["Activation", "Softmax"]
 
 
 @dataclass(frozen=True)
-class _Pointwise:
-    """A layer without parameters or state; `_forward` and `_backward` are its equations."""
+class _Pointwise(ABC):
+    """A layer without parameters or state."""
 
     time: ClassVar[Time] = "pointwise"
     keeps_steps: ClassVar[bool] = True
+
+    @abstractmethod
+    def _forward(self, x, *, xp):
+        """Return y."""
+
+    @abstractmethod
+    def _backward(self, dy, x, y, *, xp):
+        """Return dx."""
 
     def init(self, rng, features):
         """Return no parameters."""

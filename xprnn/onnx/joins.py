@@ -5,11 +5,12 @@ from itertools import takewhile
 from typing import Any
 
 from xprnn.layers import Bidirectional, Parallel
+from xprnn.layers.merging import Merge
 from xprnn.onnx.signal import Entry, Signal, beside, given, in_one, refused
 
 __all__ = ["joined"]
 
-_MERGES = {"Concat": "concat", "Add": "sum", "Mul": "product"}
+_MERGES: dict[str, Merge] = {"Concat": "concat", "Add": "sum", "Mul": "product"}
 
 
 def joined(node: Any, signals: list[Signal]) -> Signal:

@@ -20,9 +20,9 @@ class OtherAxesError(Exception):
 class Node(NamedTuple):
     """A recurrent node that was read."""
 
-    node: Any
     x: Signal
     read: Attributes
+    hidden_size: int
     entries: list[Entry]
     """One for each direction."""
     y: Entry
@@ -34,7 +34,7 @@ class Node(NamedTuple):
         Y_h of a node that runs forward is the last step of Y; of one that reads from the
         end, the first. What is neither is given by the same layer once more.
         """
-        D, H = len(self.entries), self.read.hidden_size
+        D, H = len(self.entries), self.hidden_size
         batch_first, reverse = self.read.batch_first, self.read.reverse
         s = self.x._replace(size=H, directions=D)
         if index == 0:
@@ -71,9 +71,8 @@ def recurrent(probe: Probe, node: Any, s: Signal) -> Node:
     if any(np.any(row) for row in rows):
         parts = [_learnt(part, [row[d] for row in rows]) for d, part in enumerate(parts)]
     entries = [Entry(*part) for part in parts]
-    read = read._replace(hidden_size=R.shape[-1])
     y = entries[0] if len(entries) == 1 else beside(entries)
-    return Node(node, s.whole(node), read, entries, y)
+    return Node(s.whole(node), read, R.shape[-1], entries, y)
 
 
 def _learnt(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
