@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xprnn._validate import settle, unknown
 from xprnn.layers import merging
 from xprnn.layers.merging import MERGES, Merge
-from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.protocol import Layer, Time, several
 
 __all__ = ["Parallel"]
 
@@ -42,13 +42,7 @@ class Parallel:
     merge: Merge = "concat"
 
     def __post_init__(self):
-        if not isinstance(self.layers, tuple | list):
-            raise TypeError(f"layers must be a tuple of layers, got {self.layers!r}")
-        settle(self, layers=tuple(self.layers))
-        if not self.layers:
-            raise ValueError("layers must hold at least one layer, got none")
-        for layer in self.layers:
-            checked("layer", layer)
+        settle(self, layers=several(self.layers))
         if len({layer.keeps_steps for layer in self.layers}) > 1:
             raise ValueError(
                 f"layers must all keep the steps of x, or none of them, got {self.layers!r}"

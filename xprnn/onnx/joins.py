@@ -6,7 +6,7 @@ from typing import Any
 
 from xprnn.layers import Bidirectional, Parallel
 from xprnn.layers.merging import Merge
-from xprnn.onnx.signal import Entry, Signal, beside, given, in_one, refused
+from xprnn.onnx.signal import Entry, Signal, beside, given, in_one, made_by, refused
 
 __all__ = ["joined"]
 
@@ -30,7 +30,8 @@ def joined(node: Any, signals: list[Signal]) -> Signal:
         raise refused(node, "it joins the directions of one layer with something else")
     size = sum(s.size for s in signals) if merge == "concat" else one.size
     same = [s._replace(part=None) == one._replace(part=None) for s in signals]
-    if [s.part for s in signals] == [0, 1] and all(same):
+    parts = [s.part for s in signals]
+    if all(same) and one.path and parts == list(range(len(one.path[made_by(one.path)].params))):
         *before, last = one.path
         if merge == "concat":
             return one._replace(part=None, size=size)

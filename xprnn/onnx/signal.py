@@ -11,7 +11,7 @@ from xprnn.layers import Activation, Bidirectional, Dense, Extend, Parallel, Poo
 from xprnn.onnx.extra import library
 from xprnn.scaling import Scaler
 
-__all__ = ["Entry", "Signal", "beside", "given", "in_one", "refused"]
+__all__ = ["Entry", "Signal", "beside", "given", "in_one", "made_by", "refused"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Signal(NamedTuple):
     directions: int = 1
     """The size of D."""
     part: int | None = None
-    """Which direction it is, if it is one of the two of a layer."""
+    """Which it is, if it is one of several layers or directions side by side."""
     note: str = ""
     """What was done to its steps: ``"zeroed"`` or ``"lowered"`` at padding, ``"summed"``."""
     items: tuple["Signal", ...] = ()
@@ -93,9 +93,15 @@ def _dense(entry: Entry) -> Entry:
     return Entry(Dense(len(mean)), params)
 
 
+def made_by(path: tuple[Entry, ...]) -> int:
+    """Return where in a path stands what made the features: pools only take some steps."""
+    made = (k for k, entry in enumerate(path) if not isinstance(entry.layer, Pool | Extend))
+    return max(made, default=0)
+
+
 def _part(path: tuple[Entry, ...], part: int) -> tuple[Entry, ...]:
-    """Return the path through one of the two directions of a layer, before pools or after."""
-    at = max(k for k, entry in enumerate(path) if not isinstance(entry.layer, Pool | Extend))
+    """Return the path through one of the layers side by side, before pools or after."""
+    at = made_by(path)
     layer, params = path[at].layer, path[at].params[part]
     both = layer.layers if isinstance(layer, Parallel) else (layer.layer, Reversed(layer.layer))
     return (*path[:at], Entry(both[part], params), *path[at + 1 :])

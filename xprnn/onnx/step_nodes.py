@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.layers import Bidirectional, Extend, Parallel, Pool
+from xprnn.layers import Extend, Pool
 from xprnn.onnx import axes as moves
 from xprnn.onnx.probe import Probe
-from xprnn.onnx.signal import Signal, given, refused
+from xprnn.onnx.signal import Signal, given, made_by, refused
 
 __all__ = ["gathered", "last_valid", "reduced", "sliced", "where"]
 
@@ -38,14 +38,13 @@ def sliced(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
     if (starts[0], end) == (0, size) and (ends[0] > _END or label in "DF1"):
         return s
     if label == "F":
-        return _half(node, s, start, end)
-    if label == "D" and s.items:
+        return _features(node, s, start, end)
+    if label == "D":
         return _several(node, s, start, end)
     last = label == "T" and starts[0] == -1 and ends[0] > _END
     first = label == "T" and (starts[0], ends[0]) == (0, 1)
-    if last or first or (label == "D" and end - start == 1):
-        k = -1 if last else start
-        return _picked(probe, node, s, label, k, moves.one(s.axes, axes[0]))
+    if last or first:
+        return _picked(probe, node, s, "T", -1 if last else 0, moves.one(s.axes, axes[0]))
     raise refused(node, _ONE)
 
 
@@ -54,13 +53,8 @@ def _picked(
 ) -> Signal:
     """Return the k-th of the directions or of the steps."""
     if label == "D":
-        for item in s.items:
-            if (k % s.directions) < item.directions:
-                return _picked(probe, node, item, label, k % s.directions, axes)
-            s, k = s._replace(directions=s.directions - item.directions), k % s.directions
-            k -= item.directions
-        part = k % s.directions if s.directions > 1 else None
-        return s._replace(axes=axes, directions=1, part=part)
+        k = k % s.directions
+        return _several(node, s, k, k + 1)._replace(axes=axes)
     if label == "1":
         return s._replace(axes=axes)
     if label == "T" and k == -1:
@@ -71,8 +65,8 @@ def _picked(
 
 
 def _several(node: Any, s: Signal, start: int, end: int) -> Signal:
-    """Return the last states of one layer, or of one of its directions, out of several."""
-    for item in s.items:
+    """Return some of the directions: all of one layer, or one of them."""
+    for item in s.items or (s,):
         if (start, end) == (0, item.directions):
             return item
         if 0 <= start < end <= item.directions:
@@ -81,14 +75,17 @@ def _several(node: Any, s: Signal, start: int, end: int) -> Signal:
     raise refused(node, "it takes the last states of several layers, or parts of them")
 
 
-def _half(node: Any, s: Signal, start: int, end: int) -> Signal:
-    """Return the features of one direction."""
-    made = [entry.layer for entry in s.path if not isinstance(entry.layer, Pool | Extend)]
-    pair = isinstance(made[-1], Bidirectional) if made else False
-    pair = pair or (bool(made) and isinstance(made[-1], Parallel) and len(made[-1].layers) == 2)
-    size = s.size // 2
-    if pair and made[-1].merge == "concat" and (start, end) in ((0, size), (size, 2 * size)):
-        return s._replace(size=size, part=int(start > 0))
+def _features(node: Any, s: Signal, start: int, end: int) -> Signal:
+    """Return the features of one of the layers that stand side by side."""
+    entry = s.path[made_by(s.path)] if s.path else None
+    if entry is not None and s.part is None and getattr(entry.layer, "merge", "") == "concat":
+        for part, params in enumerate(entry.params):
+            if "U" not in params:
+                break
+            size = len(params["U"])
+            if (start, end) == (0, size):
+                return s._replace(size=size, part=part)
+            start, end = start - size, end - size
     raise refused(node, "of the features it can take those of one direction")
 
 
