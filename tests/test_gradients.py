@@ -135,10 +135,17 @@ def test_losses(place, prove, name, masked, lead, shared, seed):
     prove(report)
 
 
-@pytest.mark.parametrize("name", sorted(activations.TABLE))
+SHAPED = [
+    activations.Affine(0.5, 0.1), activations.ELU(0.5), activations.HardSigmoid(),
+    activations.LeakyReLU(), activations.ScaledTanh(1.5, 0.5), activations.ThresholdedReLU(0.25),
+    activations.Clipped("tanh", 0.5), activations.Clipped(activations.ELU(2.0), 1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", [*sorted(activations.TABLE), *SHAPED], ids=str)
 @given(scale=st.sampled_from([0.1, 1.0, 10.0]), seed=SEEDS)
-def test_activations(place, prove, name, scale, seed):
-    f, xp = activations.get(name), place.xp
+def test_activations(place, prove, activation, scale, seed):
+    f, xp = activations.get(activation), place.xp
     z = place.array(scale * np.random.default_rng(seed).standard_normal((3, 4)))
     dz = f.backward(xp.ones_like(z), z, f.forward(z, xp=xp), xp=xp)
     report = gradients.compare(lambda p: f.forward(p["z"], xp=xp), {"z": z}, {"z": dz}, xp=xp)

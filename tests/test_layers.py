@@ -10,16 +10,20 @@ from hypothesis import strategies as st
 from xprnn import losses, tree, value_and_grad
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
+    Parallel,
     Pool,
     Recurrent,
     Reversed,
+    Softmax,
     Stack,
 )
 from xprnn.noise import Noise
@@ -42,6 +46,9 @@ CAUSAL = {
     "dropout": Stack(
         (Dropout(0.3), Recurrent(3, "gru", recurrent_dropout=0.4), Dropout(0.5), Recurrent(2))
     ),
+    "parallel": Parallel((Stack((Recurrent(3, "lstm"), Dropout(0.3))), Recurrent(3)), "product"),
+    "final": Stack((Recurrent(3), Final(Recurrent(2, "lstm"), 1), Dense(2))),
+    "softmax": Stack((Recurrent(3), Activation("softplus"), Softmax(), Softmax(log=True))),
     "norm": Stack((LayerNorm(), Recurrent(3), LayerNorm(), Dropout(0.2))),
     **{
         f"pool {how}": Stack((Recurrent(3), Pool(how), Dropout(0.4), Dense(2)))
@@ -55,6 +62,7 @@ WHOLE = {
     },
     "pool of both": Stack((Bidirectional(Recurrent(3, "gru")), Pool("mean"))),
     "reversed": Stack((Reversed(Recurrent(3, "lstm")), Recurrent(2))),
+    "both to their ends": Parallel((Final(Recurrent(3)), Final(Reversed(Recurrent(2))))),
     "extend": Stack((Extend(4), Recurrent(3))),
     "feedback": Feedback(Stack((Recurrent(3, "gru"), Dropout(0.2), Dense(FEATURES))), 4),
     "encoder and decoder": EncoderDecoder(

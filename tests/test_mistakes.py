@@ -27,24 +27,31 @@ from xprnn import (
 )
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, elman, gru, lstm
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
     Pool,
     Recurrent,
+    Softmax,
     Stack,
-    bidirectional,
+    activation,
     decoder,
     dropout,
+    final,
+    merging,
     norm,
+    parallel,
     pool,
     stack,
 )
 from xprnn.layers import recurrent as recurrent_layer
+from xprnn.layers import reversed as reversed_
 from xprnn.losses import regression
 from xprnn.noise import Noise
 
@@ -132,8 +139,8 @@ PLANTED = {
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = 0 * xp.matmul(dy_rows, xp.matrix_transpose(W))",
     ),
-    "tanh without the square": (activations, "dy * (1 - y * y)", "dy * (1 - y)"),
-    "tanh's derivative of z, not of y": (activations, "dy * (1 - y * y)", "dy * (1 - z * z)"),
+    "tanh without the square": (activations.plain, "dy * (1 - y * y)", "dy * (1 - y)"),
+    "tanh's derivative of z, not of y": (activations.plain, "dy * (1 - y * y)", "dy * (1 - z * z)"),
     "a cell that forgets the activation": (
         elman,
         "dz = self.activation.backward(dh, z, h, xp=xp)",
@@ -319,34 +326,40 @@ IN_POOL = {
     },
 }
 
-IN_BIDIRECTIONAL = {
-    "concat": {
-        "the backward one's gradient is not reversed": (
-            "params[1], xp.flip(dw, axis=-3), dstate[1]",
-            "params[1], dw, dstate[1]",
-        ),
-        "the backward one's dx is not reversed": (
-            "dx + xp.flip(reverse, axis=-3)",
-            "dx + reverse",
-        ),
-        "the mask is not reversed": ("xp.flip(mask, axis=-3)", "mask"),
-        "the halves are swapped": (
-            "dy[..., :size], dy[..., size:]",
-            "dy[..., size:], dy[..., :size]",
-        ),
-        "the states are swapped": (
-            "(ahead, back), dx, (dahead, dback)",
-            "(ahead, back), dx, (dback, dahead)",
-        ),
-    },
-    "product": {"each with its own": ("dy * w, dy * u", "dy * u, dy * w")},
-    "mean": {
-        "the sum in place of the mean": (
-            'dy if self.merge == "sum" else dy / 2',
-            "dy",
-        )
-    },
+IN_REVERSED = {
+    "the gradient is not reversed": ("dy = xp.flip(dy, axis=-3)", "dy = dy * 1"),
+    "dx is not reversed": ("(xp.flip(dx, axis=-3) if input_grad else None)", "dx"),
+    "the mask is not reversed": ("xp.flip(mask, axis=-3)", "mask"),
 }
+
+IN_PARALLEL = {
+    "the states are swapped": ("return tuple(grads), dx, tuple(start)",
+                               "return tuple(grads), dx, tuple(start[::-1])"),
+    "dx of the last one alone": ("dx = more if dx is None else dx + more", "dx = more"),
+}  # fmt: skip
+
+IN_MERGING = {
+    "concat": {
+        "the halves are swapped": (
+            "dy[..., end - p.shape[-1] : end] for p, end in zip(parts, ends, strict=True)]",
+            "dy[..., end - p.shape[-1] : end] for p, end in zip(parts, ends, strict=True)][::-1]",
+        ),
+    },
+    "product": {"each with its own": ("parts[:i] + parts[i + 1 :]", "parts[i : i + 1]")},
+    "mean": {"the sum in place of the mean": ("dy / len(parts)", "dy")},
+}
+
+IN_ACTIVATION = {
+    "softmax without the sum": ("y * (dy - xp.sum(dy * y, axis=-1, keepdims=True))", "y * dy"),
+    "the logarithm's gradient without exp": ("dy - xp.exp(y) * xp", "dy - y * xp"),
+    "f without f'": ("self.activation.backward(dy, x, y, xp=xp)", "dy * 1"),
+}
+
+IN_FINAL = {
+    "h in place of c": ("dstate[self.state] = dstate[self.state] + dy[..., 0, :, :]",
+                        "dstate[0] = dstate[0] + dy[..., 0, :, :]"),
+    "the state's own gradient is lost": ("dstate[self.state] + dy", "0 * dstate[self.state] + dy"),
+}  # fmt: skip
 
 IN_DECODER = {
     "the next step's input gets nothing": (
@@ -598,12 +611,20 @@ def cases():
         "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
         "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
         "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
+        "reversed": (reversed_, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),
+        "parallel": (parallel, Stack((Dense(3), Bidirectional(Recurrent(3)))), IN_PARALLEL),
+        "activation": (
+            activation,
+            Stack((Recurrent(3), Activation("tanh"), Softmax(), Dense(3), Softmax(log=True))),
+            IN_ACTIVATION,
+        ),
+        "final": (final, Stack((Recurrent(3), Final(Recurrent(3, LSTM()), 1))), IN_FINAL),
     }
     for how, planted in IN_POOL.items():
         groups[f"pool, {how}"] = pool, Stack((Recurrent(3), Pool(how))), planted
-    for merge, planted in IN_BIDIRECTIONAL.items():
+    for merge, planted in IN_MERGING.items():
         network = Stack((Bidirectional(Recurrent(3), merge), Dense(3)))
-        groups[f"bidirectional, {merge}"] = bidirectional, network, planted
+        groups[f"bidirectional, {merge}"] = merging, network, planted
     for group, (module, network, planted) in groups.items():
         for name, change in planted.items():
             full = change if module is None else (module, *change)
@@ -632,7 +653,7 @@ def plant(monkeypatch, module, right, wrong):
         if isinstance(new, types.FunctionType):
             monkeypatch.setattr(module, name, new)
         elif isinstance(new, type) and new.__module__ == module.__name__:
-            for method in ("forward", "backward", "__call__"):
+            for method in ("forward", "backward", "_forward", "_backward", "__call__"):
                 if isinstance(vars(new).get(method), types.FunctionType):
                     monkeypatch.setattr(old, method, vars(new)[method])
     if module is recurrence:

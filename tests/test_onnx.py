@@ -184,6 +184,27 @@ def test_float32_has_recurrent_nodes_and_float64_loops(rng):
     assert "GRU" in operators(double, dtype="float32")
 
 
+@pytest.mark.parametrize("op", ["RNN", "LSTM", "GRU"])
+def test_onnxruntime_has_no_recurrent_nodes_in_float64(op):
+    """Why there are loops. If this fails, a float64 file can have nodes."""
+    gates, helper, double = {"RNN": 1, "LSTM": 4, "GRU": 3}[op], onnx.helper, 11
+    node = helper.make_node(op, ["X", "W", "R"], ["Y"], hidden_size=2)
+    feeds = {"X": np.ones((3, 1, 2)), "W": np.ones((1, 2 * gates, 2))}
+    feeds["R"] = feeds["W"]
+    values = [helper.make_tensor_value_info(n, double, a.shape) for n, a in feeds.items()]
+    graph = helper.make_graph(
+        [node], "node", values, [helper.make_tensor_value_info("Y", double, None)]
+    )
+    opset = [helper.make_opsetid("", 17)]
+    proto = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    with pytest.raises(Exception, match=r"does not support double|Could not find an impl"):
+        runtime.InferenceSession(
+            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        ).run(None, feeds)
+
+
 @dataclass(frozen=True)
 class MinimalGatedUnit:
     """f = σ(p + q), h = (1 - f) h + f tanh(p)."""

@@ -1,5 +1,6 @@
 """Models out of ONNX files: ours, torch's, and graphs by hand."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -11,7 +12,21 @@ import xprnn
 from xprnn import tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.errors import ModelFileError
-from xprnn.layers import Bidirectional, Dense, Dropout, LayerNorm, Pool, Recurrent, Reversed, Stack
+from xprnn.layers import (
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Extend,
+    Final,
+    LayerNorm,
+    Parallel,
+    Pool,
+    Recurrent,
+    Reversed,
+    Softmax,
+    Stack,
+)
 from xprnn.model import Model
 from xprnn.scaling import Scaler
 
@@ -29,7 +44,10 @@ WRAPS = {
     "product": lambda layer: Bidirectional(layer, "product"),
 }
 HEADS = [(), (Dense(2),), (Dropout(0.5), LayerNorm(), Dense(1)), (Pool("last"), Dense(2)),
-         (Pool("mean"), Dense(1)), (Pool("max"), LayerNorm())]  # fmt: skip
+         (Pool("mean"), Dense(1)), (Pool("max"), LayerNorm()),
+         (Activation("relu"), Dense(2), Softmax()), (Dense(2), Activation("tanh")),
+         (Parallel((Pool("mean"), Pool("max"), Pool("last"))), Dense(2), Softmax(log=True)),
+         (Parallel((Dense(2), Stack((Dense(2), Activation("sigmoid")))), "product"),)]  # fmt: skip
 
 
 @given(
@@ -56,7 +74,9 @@ def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
     model = Model(
         network, params, 2, outputs, scaler(2), scaler(outputs), mode=mode, y_rank=2 if one else 3
     )
-    again = xprnn.from_onnx(xprnn.onnx.to_proto(model))
+    proto = xprnn.onnx.to_proto(model)
+    del proto.metadata_props[:]  # what is left is the graph
+    again = xprnn.from_onnx(proto)
     x = rng.standard_normal((4, 6, 2)).astype("float32")
     lengths = rng.integers(1, 7, 4)
     for options in ({}, {"lengths": lengths}):
@@ -66,12 +86,16 @@ def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
         np.testing.assert_allclose(found, y, rtol=1e-4, atol=1e-4)
 
 
-def test_a_plain_network_comes_back_as_it_was(rng, tmp_path):
+@pytest.mark.parametrize("note", [True, False])
+def test_a_plain_network_comes_back_as_it_was(rng, note):
+    """With the note of what it was, and by the graph alone."""
     network = Stack((Recurrent(3, LSTM()), Bidirectional(Recurrent(4, GRU())), Dense(2)))
     params, _ = network.init(rng, 5)
     params = tree.map(lambda a: rng.standard_normal(a.shape).astype("float32"), params)
-    Model(network, params, 5, 2).to_onnx(tmp_path / "model.onnx")
-    again = xprnn.from_onnx(tmp_path / "model.onnx")
+    proto = xprnn.onnx.to_proto(Model(network, params, 5, 2))
+    if not note:
+        del proto.metadata_props[:]
+    again = xprnn.from_onnx(proto)
     assert again.network == network
     for name, a in tree.flatten(params).items():
         np.testing.assert_array_equal(again.params[name], a)
@@ -82,38 +106,79 @@ def torch():
     return pytest.importorskip("torch", reason="the exporter is torch, which is not installed")
 
 
-@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+HALVES = {
+    "all": lambda y, h, c: y,
+    "last": lambda y, h, c: y[:, -1],
+    "mean": lambda y, h, c: y.mean(1),
+    "max": lambda y, h, c: y.amax(1),
+    "h_n": lambda y, h, c: h[-1],
+    "c_n": lambda y, h, c: c[-1],
+    "both h_n": lambda y, h, c: cat(h[-2], h[-1]),
+    "both h_n, swapped": lambda y, h, c: cat(h[-1], h[-2]),
+    "h_n of two layers": lambda y, h, c: cat(h[0], h[-1]),
+    "last and first": lambda y, h, c: cat(y[:, -1, :3], y[:, 0, 3:]),
+    "mean, max and h_n": lambda y, h, c: cat(y.mean(1), y.amax(1), h[-1]),
+    "sum of the directions": lambda y, h, c: y[..., :3] + y[..., 3:],
+    "softmax": lambda y, h, c: y.softmax(-1),
+    "log_softmax": lambda y, h, c: h[-1].log_softmax(-1),
+    "activations": lambda y, h, c: (2 * y).sigmoid().relu() * y.tanh(),
+    "residual": lambda y, h, c: y + y.tanh(),
+}
+
+
+def cat(*parts):
+    import torch
+
+    return torch.cat(parts, -1)
+
+
 @pytest.mark.parametrize(
-    ("layers", "batch_first", "both", "head"),
+    ("name", "layers", "batch_first", "both", "head"),
     [
-        (1, True, False, "all"),
-        (2, False, True, "all"),
-        (1, False, False, "last"),
-        (2, True, True, "mean"),
-        (2, False, False, "h_n"),
-        (1, True, True, "max"),
+        ("RNN", 1, True, False, "all"),
+        ("LSTM", 2, False, True, "all"),
+        ("GRU", 2, True, True, "all"),
+        ("GRU", 1, True, False, "last"),
+        ("RNN", 2, True, True, "mean"),
+        ("LSTM", 2, True, False, "h_n"),
+        ("GRU", 2, True, True, "h_n"),
+        ("LSTM", 1, True, False, "h_n"),
+        ("LSTM", 1, True, False, "c_n"),
+        ("LSTM", 2, True, True, "c_n"),
+        ("LSTM", 1, True, True, "max"),
+        ("LSTM", 1, True, True, "both h_n"),
+        ("GRU", 2, True, True, "both h_n"),
+        ("RNN", 1, True, True, "both h_n, swapped"),
+        ("GRU", 2, True, False, "h_n of two layers"),
+        ("LSTM", 1, True, True, "last and first"),
+        ("LSTM", 2, True, False, "mean, max and h_n"),
+        ("GRU", 1, True, True, "mean, max and h_n"),
+        ("GRU", 1, True, True, "sum of the directions"),
+        ("RNN", 1, True, False, "softmax"),
+        ("GRU", 1, True, False, "log_softmax"),
+        ("RNN", 1, True, True, "activations"),
+        ("RNN", 1, True, False, "residual"),
     ],
 )
 def test_what_torch_writes(torch, tmp_path, name, layers, batch_first, both, head):
+    torch.manual_seed(0)
+
     class Network(torch.nn.Module):
         def __init__(self):
             super().__init__()
             kind = getattr(torch.nn, name)
             self.rnn = kind(2, 3, layers, bidirectional=both, batch_first=batch_first)
-            self.top = torch.nn.Linear(6 if both else 3, 2)
+            with torch.no_grad():
+                size = self.half(torch.zeros(3, 5, 2)).shape[-1]
+            self.top = torch.nn.Linear(size, 2)
+
+        def half(self, x):
+            y, states = self.rnn(x)
+            h, c = states if name == "LSTM" else (states, None)
+            return HALVES[head](y, h, c)
 
         def forward(self, x):
-            y, h = self.rnn(x)
-            time = 1 if batch_first else 0
-            if head == "last":
-                y = y.select(time, -1)
-            elif head == "mean":
-                y = y.mean(time)
-            elif head == "max":
-                y = y.amax(time)
-            elif head == "h_n":
-                y = (h[0] if name == "LSTM" else h)[-1]
-            return self.top(y)
+            return self.top(self.half(x))
 
     network = Network().eval()
     axes = {"x": {0: "one", 1: "other"}}
@@ -180,6 +245,127 @@ def node(op, inputs, output="y", **attributes):
 
 
 RNN = node("RNN", "x W R B", "Y Y_h", hidden_size=3)
+LENGTHS = onnx.helper.make_tensor_value_info("n", 6, ["B"])
+
+
+def with_lengths(x):
+    return onnx.helper.make_node("RNN", [x, "W", "R", "B", "n"], ["Y", "Y_h"], hidden_size=3)
+
+
+def test_layers_beside_one_another(by_hand):
+    """A dense layer of x, the states, and both once more: Concat, Add, Softmax."""
+    nodes = [
+        RNN,
+        node("Squeeze", "Y one", "s"),
+        node("MatMul", "x V", "z"),
+        node("Concat", "z s", "both", axis=-1),
+        node("Softmax", "both", "p"),
+        node("Add", "both p"),
+    ]
+    model = by_hand.model(nodes, one=np.array([1]), V=by_hand.array(2, 3))
+    x = by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack(
+        (
+            Parallel((Dense(3, bias=False), Recurrent(3))),
+            Parallel((Activation("identity"), Softmax()), "sum"),
+        )
+    )
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_x_beside_what_was_made_of_it(by_hand):
+    """The standardisation of x stands before one of two ways only."""
+    nodes = [
+        node("Sub", "x mean", "c"),
+        node("Div", "c scale", "u"),
+        node("RNN", "u W R B", "Y", hidden_size=3),
+        node("Squeeze", "Y one", "s"),
+        node("Concat", "x u s", axis=2),
+    ]
+    scaled = {"mean": by_hand.array(2), "scale": np.array([2, 0.5], "float32")}
+    model, x = by_hand.model(nodes, one=np.array([1]), **scaled), by_hand.array(5, 3, 2)
+    loaded, y = by_hand.both(model, x)
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_dense_layer_on_batch_and_time_as_one_axis(by_hand):
+    """As some exporters write it: (B, T, F) to (B·T, F), Gemm, and back."""
+    nodes = [
+        RNN,
+        node("Squeeze", "Y one", "s"),
+        node("Transpose", "s", "b", perm=[1, 0, 2]),
+        node("Shape", "b", "shape"),
+        node("Slice", "shape zero two", "ends"),
+        node("Concat", "ends five", "wide", axis=0),
+        node("Reshape", "b flat", "rows"),
+        node("Gemm", "rows V c", "z"),
+        node("Relu", "z", "r"),
+        node("Reshape", "r wide"),
+    ]
+    constants = {"one": [1], "zero": [0], "two": [2], "five": [5], "flat": [-1, 3]}
+    model = by_hand.model(
+        nodes, V=by_hand.array(3, 5), c=by_hand.array(5),
+        **{name: np.array(value) for name, value in constants.items()},
+    )  # fmt: skip
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack((Recurrent(3), Dense(5), Activation("relu")))
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
+
+
+def test_directions_with_activations_of_their_own(by_hand):
+    nodes = [
+        node("RNN", "x W2 R2", "Y Y_h", direction="bidirectional", hidden_size=3,
+             activations=["Tanh", "Relu"]),
+        node("Transpose", "Y", "t", perm=[0, 2, 1, 3]),
+        node("Reshape", "t flat"),
+    ]  # fmt: skip
+    weights = {"W2": by_hand.array(2, 3, 2), "R2": by_hand.array(2, 3, 3)}
+    model = by_hand.model(nodes, flat=np.array([0, 0, -1]), **weights)
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    one, other = Recurrent(3), Recurrent(3, Elman("relu"))
+    assert loaded.network == Stack((Parallel((one, Reversed(other))),))
+    np.testing.assert_allclose(
+        loaded.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_both_outputs_of_a_node_that_reads_from_the_end(by_hand):
+    """Its last state is the first step of what it gives: the layer stands once."""
+    nodes = [
+        node("RNN", "x W R B", "Y Y_h", direction="reverse", hidden_size=3),
+        node("Squeeze", "Y one", "s"),
+        node("ReduceMean", "s", "m", axes=[0], keepdims=0),
+        node("Squeeze", "Y_h nought", "h"),
+        node("Concat", "m h", axis=1),
+    ]
+    model = by_hand.model(nodes, one=np.array([1]), nought=np.array([0]))
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    assert loaded.network == Stack((Reversed(Recurrent(3)), Parallel((Pool("mean"), Extend(1)))))
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
+
+
+def test_a_memory_beside_the_states(by_hand):
+    """Y_c is no part of Y, so the layer stands twice, with the same parameters."""
+    nodes = [
+        node("LSTM", "x W4 R4", "Y Y_h Y_c", hidden_size=3),
+        node("Concat", "Y_h Y_c", "hc", axis=2),
+        node("Squeeze", "hc nought"),
+    ]
+    weights = {"W4": by_hand.array(1, 12, 2), "R4": by_hand.array(1, 12, 3)}
+    model = by_hand.model(nodes, nought=np.array([0]), **weights)
+    x = by_hand.array(5, 4, 2)
+    loaded, y = by_hand.both(model, x)
+    lstm = Recurrent(3, LSTM())
+    assert loaded.network == Stack((Parallel((Stack((lstm, Pool("last"))), Final(lstm, 1))),))
+    np.testing.assert_allclose(loaded.predict(x.swapaxes(0, 1)), y, rtol=1e-5, atol=1e-6)
 
 
 def test_gemm_after_the_last_state(by_hand):
@@ -231,7 +417,7 @@ def test_a_first_state_that_is_a_constant_is_learnt(by_hand):
     )
 
 
-def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand):
+def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand, tmp_path):
     alpha = {
         "activations": ["LeakyRelu"],
         "activation_alpha": [0.25],
@@ -243,6 +429,10 @@ def test_clip_and_parameters_of_activations_are_kept_and_written_again(by_hand):
     loaded, y = by_hand.both(model, x)
     again, _ = by_hand.both(xprnn.onnx.to_proto(loaded), x.swapaxes(0, 1))
     assert again.network == loaded.network
+    loaded.save(tmp_path / "model.npz")
+    for kept in (xprnn.load(tmp_path / "model.npz"), pickle.loads(pickle.dumps(loaded))):
+        assert kept.network == loaded.network
+        np.testing.assert_array_equal(kept.predict(x), loaded.predict(x))
     for found in (loaded, again):
         np.testing.assert_allclose(
             found.predict(x.swapaxes(0, 1)), y.swapaxes(0, 1), rtol=1e-5, atol=1e-6
@@ -256,42 +446,55 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
         with pytest.raises(ModelFileError, match=message):
             xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
 
-    refused(
-        r"node 'y' \(Softmax\): no layer of xprnn does that", RNN, squeeze, node("Softmax", "s")
-    )
+    refused(r"node 'y' \(Erf\): no layer of xprnn does that", RNN, squeeze, node("Erf", "s"))
+    refused(r"\(Softmax\): it can go over the features", RNN, squeeze, node("Softmax", "s", axis=0))
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
-    refused("two ways from x to y meet", RNN, squeeze, node("Where", "s s x"))
-    refused("joins other things", RNN, squeeze, node("Add", "s x"))
+    refused("two ways from x meet here", RNN, squeeze, node("Where", "s s x"))
+    refused(r"joins features of the sizes \[3, 2\]", RNN, squeeze, node("Add", "s x"))
+    refused("joins values of other axes", RNN, squeeze, node("Concat", "s Y_h", axis=2))
+    refused("join features, on the last axis", RNN, squeeze, node("Concat", "s s", axis=0))
     refused(
-        "beside other layers",
-        RNN,
-        squeeze,
-        node("MatMul", "x V", "z"),
-        node("Concat", "z s", axis=2),
-        V=by_hand.array(2, 3),
-    )
-    refused("first output must be", RNN, node("Identity", "Y"))
-    refused("last one", RNN, squeeze, node("Gather", "s first", axis=0), first=np.array(0))
-    refused("sums over the steps", RNN, squeeze, node("ReduceSum", "s zero"), zero=np.array([0]))
-    refused(
-        "Y_h of a node that reads from the end",
-        node("RNN", "x W R B", "Y Y_h", direction="reverse"), node("Squeeze", "Y_h zero"),
-        zero=np.array([0]),
+        "joins the directions of one layer with something else",
+        node("RNN", "x W2 R2", "Y", direction="bidirectional"), node("Add", "Y Y"),
+        W2=by_hand.array(2, 3, 2), R2=by_hand.array(2, 3, 3),
     )  # fmt: skip
+    refused(
+        r"y must be \(B, T, O\) or \(B, O\), got the axes BT, F",
+        RNN, squeeze, node("Transpose", "s", "t", perm=[1, 0, 2]), node("Reshape", "t flat"),
+        flat=np.array([-1, 3]),
+    )  # fmt: skip
+    refused("last or the first", RNN, squeeze, node("Gather", "s second", axis=0),
+            second=np.array(1))  # fmt: skip
+    refused("sums over the steps", RNN, squeeze, node("ReduceSum", "s zero"), zero=np.array([0]))
+    mask = [node("Less", "range n", "row"), node("Unsqueeze", "row axis", "mask")]
+    refused("steps that were prepared", with_lengths("x"), squeeze, *mask,
+            node("Where", "mask s low", "w"), node("Tanh", "w"), inputs=[LENGTHS],
+            dims=(5, "B", 2), low=np.float32(-np.inf), axis=np.array([2]),
+            range=np.arange(5, dtype="int32")[:, None])  # fmt: skip
     refused("its weight 'W' is no constant", RNN, squeeze, node("Identity", "s"),
             inputs=[onnx.helper.make_tensor_value_info("W", 1, [1, 3, 2])])  # fmt: skip
     refused(
         "can take the last valid one", RNN, squeeze, node("GatherElements", "s first"),
         dims=("T", 3, 2), first=np.zeros((1, 3, 3), dtype="int64"),
     )  # fmt: skip
-    lengths = onnx.helper.make_tensor_value_info("n", 6, ["B"])
-    with_lengths = onnx.helper.make_node("RNN", ["x", "W", "R", "B", "n"], ["Y"])
-    refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[lengths])
+    refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[LENGTHS])
     refused(
-        "takes padding for valid steps", with_lengths, squeeze,
-        node("ReduceMean", "s", axes=[0]), inputs=[lengths],
+        "takes padding for valid steps", with_lengths("x"), squeeze,
+        node("ReduceMean", "s", axes=[0]), inputs=[LENGTHS],
     )  # fmt: skip
+    other = onnx.helper.make_tensor_value_info("h", 1, [1, "B", 3])
+    computed = onnx.helper.make_node("RNN", ["x", "W", "R", "", "", "g"], ["Y"], hidden_size=3)
+    refused("its initial state 'g' is computed from another input", node("Tanh", "h", "g"),
+            computed, node("Squeeze", "Y one"), inputs=[other])  # fmt: skip
+    refused("its initial state 'g' is computed from x", RNN, node("Identity", "Y_h", "g"),
+            onnx.helper.make_node("RNN", ["x", "W", "R", "", "", "g"], ["Z"], hidden_size=3),
+            node("Squeeze", "Z one"))  # fmt: skip
+    rows = by_hand.array(1, 3, 3)
+    refused("its initial state 'g' is not one for the whole batch", computed,
+            node("Squeeze", "Y one"), dims=("T", 3, 2), g=rows)  # fmt: skip
+    with pytest.raises(ValueError, match=r"output must be one of 'Y', 'Y_h', 'y', got 'h'"):
+        xprnn.from_onnx(by_hand.model([RNN, node("Identity", "Y")]), output="h")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         xprnn.from_onnx(tmp_path / "nothing.onnx")
     (tmp_path / "damaged.onnx").write_bytes(b"no model at all")

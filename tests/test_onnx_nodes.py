@@ -1,8 +1,9 @@
-"""The operators RNN, LSTM and GRU: every attribute, against three oracles.
+"""The operators RNN, LSTM and GRU: every attribute, input and output, against three oracles.
 
-The operators' equations, written down here; onnxruntime, in float32 and without what it
-lacks (layout=1, and the clip before the last activation of an LSTM); and onnx's reference,
-which looks at neither activations, clip, input_forget nor sequence_lens.
+Once as single nodes, by `xprnn.onnx.run`, and once as files that `from_onnx` loads. The
+operators' equations, written down here; onnxruntime, in float32 and without what it lacks
+(layout=1, and the clip before the last activation of an LSTM); and onnx's reference, which
+looks at neither activations, clip, input_forget nor sequence_lens.
 """
 
 import numpy as np
@@ -11,17 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xprnn.onnx
-from xprnn import gradients
-from xprnn.layers import Recurrent
-from xprnn.onnx.activations import (
-    Affine,
-    Clipped,
-    Elu,
-    HardSigmoid,
-    LeakyReLU,
-    ScaledTanh,
-    ThresholdedReLU,
-)
 
 onnx = pytest.importorskip("onnx", reason="the operators' attributes need onnx")
 runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
@@ -101,18 +91,67 @@ def ours(op, attributes, inputs):
     return xprnn.onnx.run(node_of(op, attributes, inputs), arrays)
 
 
-def model_of(op, attributes, inputs):
+WEIGHTS = ("W", "R", "B", "P")
+
+
+def model_of(op, attributes, inputs, fixed=(), free=()):
+    """The node as a file; weights of the names `fixed` in it, and `free` sizes of axes."""
     node, helper = node_of(op, attributes, inputs), onnx.helper
 
     def value(name, a):
         kind = helper.np_dtype_to_tensor_dtype(a.dtype)
-        return helper.make_tensor_value_info(name, kind, a.shape)
+        shape = [None if k in free else n for k, n in enumerate(a.shape)]
+        return helper.make_tensor_value_info(name, kind, shape)
 
     kind = helper.np_dtype_to_tensor_dtype(inputs["X"].dtype)
     outputs = [helper.make_tensor_value_info(name, kind, None) for name in node.output]
-    graph = helper.make_graph([node], "node", [value(*i) for i in inputs.items()], outputs)
+    given = [value(*item) for item in inputs.items() if item[0] not in fixed]
+    constants = [
+        onnx.numpy_helper.from_array(np.ascontiguousarray(a), name)
+        for name, a in inputs.items() if name in fixed
+    ]  # fmt: skip
+    graph = helper.make_graph([node], "node", given, outputs, constants)
     opset = [helper.make_opsetid("", 17)]
     return helper.make_model(graph, opset_imports=opset, ir_version=9)
+
+
+def loaded(op, attributes, inputs):
+    """What the models give that `from_onnx` makes of a file with the node: Y, Y_h and Y_c.
+
+    In the axes of the node; and the states that Y's model ends with are Y_h and Y_c too.
+    """
+    first, D = attributes.get("layout", 0), len(inputs["W"])
+    proto = model_of(op, attributes, inputs, fixed=WEIGHTS, free=(0, 1))
+    x = inputs["X"] if first else inputs["X"].swapaxes(0, 1)
+    options = {"lengths": inputs["sequence_lens"]} if "sequence_lens" in inputs else {}
+    names = ["h", "c"][: 1 + (op == "LSTM")]
+    found, ends = [], None
+    for output in ["Y", "Y_h", "Y_c"][: 1 + len(names)]:
+        model = xprnn.from_onnx(proto, output=output)
+        assert model.dtype == x.dtype
+        _, own = model.predict(x, return_state=True, **options)
+        begin = []
+        for k, zeros in enumerate(own):  # h, c of each direction, then what a pool keeps
+            d, name = k // len(names), names[k % len(names)]
+            state = inputs.get(f"initial_{name}") if d < D else None
+            start = np.zeros_like(zeros)
+            if state is not None:
+                start = state[:, d] if first else state[d]
+            begin.append(start)
+        y, end = model.predict(x, state=tuple(begin), return_state=True, **options)
+        assert y.dtype == x.dtype
+        if output == "Y":
+            B, T, _ = y.shape
+            y, ends = y.reshape(B, T, D, -1), end
+            y = y if first else y.transpose(1, 2, 0, 3)
+        else:
+            y = y.reshape(len(y), D, -1)
+            y = y if first else y.swapaxes(0, 1)
+        found.append(y)
+    for k, state in enumerate(found[1:]):
+        mine = np.stack(ends[k :: len(names)], axis=1 if first else 0)
+        np.testing.assert_allclose(mine, state, rtol=1e-6, atol=1e-6)
+    return found
 
 
 def written_down(op, attributes, inputs):
@@ -185,6 +224,7 @@ def same(one, other, tolerance):
 def test_the_operators_equations(case):
     found = ours(*case)
     same(found, written_down(*case), 1e-11)
+    same(loaded(*case), written_down(*case), 1e-11)
     assert all(a.dtype == "float64" for a in found)
 
 
@@ -199,8 +239,9 @@ def test_onnxruntime(case):
     made = runtime.InferenceSession(
         model_of(*case).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    found = ours(*case)
-    same(found, made.run(None, case[2]), 2e-4)
+    found, theirs = ours(*case), made.run(None, case[2])
+    same(found, theirs, 2e-4)
+    same(loaded(*case), theirs, 2e-4)
     assert all(a.dtype == "float32" for a in found)
 
 
@@ -208,7 +249,9 @@ def test_onnxruntime(case):
 def test_the_reference_of_onnx(case):
     from onnx.reference import ReferenceEvaluator
 
-    same(ours(*case), ReferenceEvaluator(model_of(*case)).run(None, case[2]), 1e-12)
+    theirs = ReferenceEvaluator(model_of(*case)).run(None, case[2])
+    same(ours(*case), theirs, 1e-12)
+    same(loaded(*case), theirs, 1e-12)
 
 
 def test_defaults_of_alpha_and_beta_are_those_of_onnx_operators():
@@ -222,18 +265,6 @@ def test_defaults_of_alpha_and_beta_are_those_of_onnx_operators():
     for name, y in expected.items():
         node = onnx.helper.make_node("RNN", ["X", "W", "R"], ["Y"], activations=[name])
         np.testing.assert_allclose(xprnn.onnx.run(node, [x, one, one])[0][:, 0], y, rtol=1e-15)
-
-
-@pytest.mark.parametrize(
-    "activation",
-    [Affine(0.5, 0.1), Elu(0.5), HardSigmoid(), LeakyReLU(), ScaledTanh(1.5, 0.5),
-     ThresholdedReLU(0.25), Clipped("tanh", 0.5), Clipped("softplus", 1.0)],
-    ids=str,
-)  # fmt: skip
-def test_gradients_of_the_activations(activation):
-    from xprnn.cells import Elman
-
-    assert gradients.check(Recurrent(3, Elman(activation))).ok
 
 
 def test_what_does_not_fit_is_named():

@@ -1,12 +1,17 @@
 """Files: what is saved comes back, and a bad file says why it is bad."""
 
 import dataclasses
+import errno
 import io
 import json
 import math
 import os
 import re
+import signal
 import stat
+import subprocess
+import sys
+import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,20 +25,25 @@ import xprnn
 from xprnn import activations, cells, initializers, layers, losses, tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
+    Parallel,
     Pool,
     Recurrent,
     Reversed,
+    Softmax,
     Stack,
 )
 from xprnn.serialization import files
 from xprnn.serialization.hyperparameters import build, describe
+from xprnn.serialization.replacing import replacing
 
 ENDINGS = [".npz", ".safetensors"]
 
@@ -374,6 +384,63 @@ def test_two_threads_may_write_one_file(model, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
 
 
+KILLED = """
+import os, signal, sys, numpy, xprnn
+x = numpy.linspace(0, 1, 5)
+model = xprnn.fit(x, x, hidden_size=2, epochs=1)
+os.fsync = lambda opened: os.kill(os.getpid(), signal.SIGKILL)
+{0}
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL on Windows")
+def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
+    """And nothing else: not what somebody is writing, nor what is of another file."""
+    path, other = tmp_path / "m[1].npz", tmp_path / "m1.npz"
+    for name in (path, other):
+        code = KILLED.format(f"model.save({str(name)!r})")
+        killed = subprocess.run([sys.executable, "-c", code], check=False)
+        assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.glob("m1.npz.*.part")
+    with replacing(path) as file:
+        file.write(b"not whole yet")
+        model.save(path)
+        assert len(list(tmp_path.glob("*.part"))) == 2
+        assert xprnn.load(path).network == model.network
+    assert path.read_bytes() == b"not whole yet"
+    assert sorted(tmp_path.iterdir()) == sorted([path, left])
+
+
+def test_without_locks_a_save_is_a_save(model, tmp_path, monkeypatch):
+    """On Windows, and on file systems that have none."""
+    module = sys.modules["xprnn.serialization.replacing"]
+    (tmp_path / "m.npz.01234567.part").touch()
+    for locks in (None, types.SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)):
+        monkeypatch.setattr(module, "fcntl", locks)
+        model.save(tmp_path / "m.npz")
+        assert xprnn.load(tmp_path / "m.npz").network == model.network
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["m.npz", "m.npz.01234567.part"]
+
+
+def no_locks(file, how):
+    raise OSError(errno.ENOLCK, "no locks available")
+
+
+def test_a_file_that_is_cleared_before_it_is_locked_is_begun_again(model, tmp_path, monkeypatch):
+    module, lost = sys.modules["xprnn.serialization.replacing"], []
+
+    def late(file, *, wait):
+        if not lost:
+            lost.append(Path(file.name))
+            lost[0].unlink()
+        return True
+
+    monkeypatch.setattr(module, "_locked", late)
+    model.save(tmp_path / "m.npz")
+    assert lost
+    assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
+
+
 def test_a_failed_save_leaves_the_old_file(model, tmp_path):
     path = tmp_path / "m.npz"
     xprnn.save(model, path)
@@ -430,13 +497,26 @@ def test_the_header_is_json_that_names_every_hyperparameter(model, tmp_path):
         header = json.loads(str(file["header"]))
     first = header["network"]["layers"][0]
     assert first["hidden_size"] == 3
-    assert first["cell"] == {"class": "Elman", "activation": {"class": "ELU"}}
+    assert first["cell"] == {"class": "Elman", "activation": {"class": "ELU", "alpha": 1.0}}
     assert first["recurrent_initializer"] == {"class": "Normal", "std": 0.2}
 
 
 # Every network, every loss
 
-activation = st.sampled_from(sorted(activations.TABLE))
+number = st.floats(-2, 2)
+shaped = (
+    st.builds(activations.Affine, number, number)
+    | st.builds(activations.ELU, number)
+    | st.builds(activations.HardSigmoid, number, number)
+    | st.builds(activations.LeakyReLU, number)
+    | st.builds(activations.ScaledTanh, number, number)
+    | st.builds(activations.ThresholdedReLU, number)
+)
+activation = (
+    st.sampled_from(sorted(activations.TABLE))
+    | shaped
+    | st.builds(activations.Clipped, shaped, st.floats(0, 2))
+)
 rate = st.floats(0, 0.9)
 initializer = st.sampled_from(
     [
@@ -471,12 +551,20 @@ recurrent = st.builds(
     learn_initial_state=st.booleans(),
 )
 dense = st.builds(Dense, st.integers(1, 3), st.booleans(), kernel_initializer=initializer)
-causal = recurrent | dense | st.builds(Dropout, rate) | st.builds(LayerNorm)
+causal = (
+    recurrent
+    | dense
+    | st.builds(Dropout, rate)
+    | st.builds(LayerNorm)
+    | st.builds(Activation, activation)
+    | st.builds(Softmax, st.booleans())
+)
 both = st.builds(
     Bidirectional, recurrent, merge=st.sampled_from(["concat", "sum", "mean", "product"])
 )
-inside = st.lists(causal | both | st.builds(Reversed, recurrent), min_size=1, max_size=3)
-pool = st.builds(Pool, st.sampled_from(["last", "mean", "max"]))
+beside = st.builds(Parallel, st.lists(causal, min_size=1, max_size=2).map(tuple))
+inside = st.lists(causal | both | beside | st.builds(Reversed, recurrent), min_size=1, max_size=3)
+pool = st.builds(Pool, st.sampled_from(["last", "mean", "max"])) | st.builds(Final, recurrent)
 
 
 def stack(*parts, outputs=1):
@@ -584,15 +672,19 @@ def test_all_losses_and_classes_are_among_these():
     """None is forgotten when one is added."""
     made = {
         "Bidirectional": Bidirectional(Recurrent(2)),
+        "Clipped": activations.Clipped("relu", 0.5),
         "Dense": Dense(2),
         "Dropout": Dropout(0.1),
         "EncoderDecoder": EncoderDecoder(Recurrent(2), Stack((Extend(2), Recurrent(2)))),
         "Extend": Extend(3),
         "Feedback": Feedback(Recurrent(2), 3),
+        "Final": Final(Recurrent(2)),
         "Normal": initializers.Normal(0.1),
+        "Parallel": Parallel((Dense(1), Recurrent(2)), "product"),
         "Pool": Pool("max"),
         "Recurrent": Recurrent(3),
         "Reversed": Reversed(Recurrent(2)),
+        "ScaledTanh": activations.ScaledTanh(1.5, 0.5),
         "Stack": Stack((Dense(1),)),
     }
     for module in (layers, cells, activations, initializers, losses):

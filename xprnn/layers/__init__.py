@@ -21,11 +21,14 @@ Two properties say what can be done with a layer along time: `time` is
 output has the steps of the input.
 """
 
+from xprnn.layers.activation import Activation, Softmax
 from xprnn.layers.bidirectional import Bidirectional
 from xprnn.layers.decoder import EncoderDecoder, Extend, Feedback
 from xprnn.layers.dense import Dense
 from xprnn.layers.dropout import Dropout
+from xprnn.layers.final import Final
 from xprnn.layers.norm import LayerNorm
+from xprnn.layers.parallel import Parallel
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import METHODS, Layer, checked
 from xprnn.layers.recurrent import Recurrent
@@ -34,17 +37,21 @@ from xprnn.layers.stack import Stack
 
 __all__ = [
     "METHODS",
+    "Activation",
     "Bidirectional",
     "Dense",
     "Dropout",
     "EncoderDecoder",
     "Extend",
     "Feedback",
+    "Final",
     "Layer",
     "LayerNorm",
+    "Parallel",
     "Pool",
     "Recurrent",
     "Reversed",
+    "Softmax",
     "Stack",
     "checked",
 ]

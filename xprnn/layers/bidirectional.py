@@ -1,14 +1,15 @@
 """A recurrent layer run forward and another run backward in time."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from xprnn._validate import unknown
+from xprnn.layers.merging import MERGES, Merge
+from xprnn.layers.parallel import Parallel
 from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.reversed import Reversed
 
 __all__ = ["Bidirectional"]
-
-_MERGES = ("concat", "sum", "mean", "product")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Bidirectional:
     """
 
     layer: Layer
-    merge: Literal["concat", "sum", "mean", "product"] = "concat"
+    merge: Merge = "concat"
 
     time: ClassVar[Time] = "whole"
     keeps_steps: ClassVar[bool] = True
@@ -48,58 +49,30 @@ class Bidirectional:
         checked("layer", self.layer)
         if not self.layer.keeps_steps:
             raise ValueError(f"layer must give an output at every step, got {self.layer!r}")
-        if self.merge not in _MERGES:
-            raise unknown("merge", self.merge, _MERGES)
+        if self.merge not in MERGES:
+            raise unknown("merge", self.merge, MERGES)
+
+    @property
+    def _both(self) -> Parallel:
+        """The layer, and beside it the layer that reads from the end."""
+        return Parallel((self.layer, Reversed(self.layer)), self.merge)
 
     def init(self, rng, features):
         """Draw the parameters of both."""
-        (ahead, size), (back, _) = self.layer.init(rng, features), self.layer.init(rng, features)
-        return (ahead, back), 2 * size if self.merge == "concat" else size
+        return self._both.init(rng, features)
 
     def initial_state(self, params, batch, *, xp):
         """Return the initial states of both."""
-        return tuple(self.layer.initial_state(p, batch, xp=xp) for p in params)
+        return self._both.initial_state(params, batch, xp=xp)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run both and merge their outputs."""
-        ahead, back = (None, None) if state is None else state
-        noises = [None if noise is None else noise.layer(i) for i in range(2)]
-        reverse = None if mask is None else xp.flip(mask, axis=-3)
-        u, ahead, u_cache = self.layer.forward(params[0], x, ahead, mask, noise=noises[0], xp=xp)
-        w, back, w_cache = self.layer.forward(
-            params[1], xp.flip(x, axis=-3), back, reverse, noise=noises[1], xp=xp
-        )
-        w = xp.flip(w, axis=-3)
-        if self.merge == "concat":
-            y = xp.concat([u, w], axis=-1)
-        elif self.merge == "product":
-            y = u * w
-        else:
-            y = u + w if self.merge == "sum" else (u + w) / 2
-        return y, (ahead, back), (u, w, u_cache, w_cache)
+        return self._both.forward(params, x, state, mask, noise=noise, xp=xp)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
-        u, w, u_cache, w_cache = cache
-        if self.merge == "concat":
-            size = u.shape[-1]
-            du, dw = dy[..., :size], dy[..., size:]
-        elif self.merge == "product":
-            du, dw = dy * w, dy * u
-        else:
-            du = dw = dy if self.merge == "sum" else dy / 2
-        ahead, dx, dahead = self.layer.backward(
-            params[0], du, dstate[0], u_cache, input_grad=input_grad, xp=xp
-        )
-        back, reverse, dback = self.layer.backward(
-            params[1], xp.flip(dw, axis=-3), dstate[1], w_cache, input_grad=input_grad, xp=xp
-        )
-        if input_grad:
-            dx = dx + xp.flip(reverse, axis=-3)
-        return (ahead, back), dx, (dahead, dback)
+        return self._both.backward(params, dy, dstate, cache, input_grad=input_grad, xp=xp)
 
     def states(self, cache, *, xp):
         """Return h of the forward and of the backward one, both in the order of time."""
-        _, _, u_cache, w_cache = cache
-        back = self.layer.states(w_cache, xp=xp)
-        return (*self.layer.states(u_cache, xp=xp), *(xp.flip(h, axis=-3) for h in back))
+        return self._both.states(cache, xp=xp)

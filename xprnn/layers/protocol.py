@@ -6,7 +6,7 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import chosen
 from xprnn.noise import Noise
 
-__all__ = ["METHODS", "Layer", "Time", "checked"]
+__all__ = ["METHODS", "Layer", "Time", "checked", "several"]
 
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 
@@ -69,3 +69,12 @@ class Layer(Protocol):
 def checked(argument: str, layer: Any) -> Any:
     """Return a layer, or raise TypeError if it lacks a method."""
     return chosen(argument, layer, {}, METHODS)
+
+
+def several(layers: Any) -> tuple[Layer, ...]:
+    """Return layers as a tuple, or raise if there is none, or something that is no layer."""
+    if not isinstance(layers, tuple | list):
+        raise TypeError(f"layers must be a tuple of layers, got {layers!r}")
+    if not layers:
+        raise ValueError("layers must hold at least one layer, got none")
+    return tuple(checked("layer", layer) for layer in layers)

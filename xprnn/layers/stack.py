@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn._validate import settle
-from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.protocol import Layer, Time, several
 
 __all__ = ["Stack"]
 
@@ -31,13 +31,7 @@ class Stack:
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
-        if not isinstance(self.layers, tuple | list):
-            raise TypeError(f"layers must be a tuple of layers, got {self.layers!r}")
-        settle(self, layers=tuple(self.layers))
-        if not self.layers:
-            raise ValueError("layers must hold at least one layer, got none")
-        for layer in self.layers:
-            checked("layer", layer)
+        settle(self, layers=several(self.layers))
 
     @property
     def time(self) -> Time:

@@ -1,8 +1,7 @@
 """What Transpose, Squeeze, Unsqueeze, Reshape and Flatten do to named axes."""
 
+from math import prod
 from typing import Any
-
-import numpy as np
 
 __all__ = ["moved", "one", "without"]
 
@@ -26,7 +25,7 @@ def moved(
 ) -> tuple[str, ...] | None:
     """Return the axes after a node, None if they have no names any more.
 
-    D and F that become one axis are F.
+    Axes that become one have the letters of both, such as BT.
 
     Parameters
     ----------
@@ -60,20 +59,16 @@ def moved(
 def _reshaped(
     axes: tuple[str, ...], sizes: dict[str, int], shape: list[int]
 ) -> tuple[str, ...] | None:
-    """Return the axes after a reshape that joins D and F, or adds or drops axes of size 1."""
-    total = int(np.prod([sizes[a] for a in axes]))
-    known = int(np.prod([n for n in shape if n != -1]))
-    wanted = [total // known if n == -1 else n for n in shape]
-    left = [a for a in axes if sizes[a] != 1 or a in "TBF"]
-    joined = [a for k, a in enumerate(left) if a != "D" or left[k + 1 : k + 2] != ["F"]]
-    size = {**sizes, "F": sizes["F"] * (sizes["D"] if len(joined) < len(left) else 1)}
-    found, waiting = [], joined
+    """Return the axes after a reshape that makes several one, or takes them apart again."""
+    letters = [a for a in "".join(axes) if a in "TBF" or sizes[a] != 1]
+    known = prod(n for n in shape if n != -1)
+    wanted = [prod(sizes[a] for a in letters) // known if n == -1 else n for n in shape]
+    found = []
     for n in wanted:
-        if waiting and size[waiting[0]] == n:
-            found.append(waiting[0])
-            waiting = waiting[1:]
-        elif n == 1:
-            found.append("1")
-        else:
+        label = letters.pop(0) if letters and sizes[letters[0]] == n else ""
+        while letters and prod(sizes[a] for a in label) < n:
+            label += letters.pop(0)
+        if prod(sizes[a] for a in label) != n:
             return None
-    return None if waiting else tuple(found)
+        found.append(label or "1")
+    return None if any(a != "F" or sizes[a] != 1 for a in letters) else tuple(found)

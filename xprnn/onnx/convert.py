@@ -1,26 +1,33 @@
 """Each of xprnn's layers as nodes; inside, arrays are (T, B, F) as in xprnn."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from xprnn import tree
 from xprnn._typing import Tree
 from xprnn.backend import host
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
+    Parallel,
     Pool,
     Recurrent,
     Reversed,
+    Softmax,
     Stack,
 )
+from xprnn.onnx import activations
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps, recurrent
+from xprnn.onnx.trace import traced
 
 __all__ = ["convert"]
 
@@ -65,6 +72,17 @@ def _dense(graph, layer, params, x, state, steps):
 
 def _dropout(graph, layer, params, x, state, steps):
     return x, ()
+
+
+def _activation(graph, layer, params, x, state, steps):
+    kind = activations.described(layer.activation)
+    if kind is not None and kind[0] in ("Relu", "Sigmoid", "Tanh") and kind[-1] is None:
+        return graph.add(kind[0], x), ()
+    return traced(graph, layer.activation, x), ()
+
+
+def _softmax(graph, layer, params, x, state, steps):
+    return graph.add("LogSoftmax" if layer.log else "Softmax", x, axis=-1), ()
 
 
 def _layer_norm(graph, layer, params, x, state, steps):
@@ -134,14 +152,29 @@ def _bidirectional(graph, layer, params, x, state, steps):
     (u, w), ends = recurrent(
         graph, [inner, inner], list(params), [False, True], x, list(state), steps
     )
-    if layer.merge == "concat":
-        return graph.add("Concat", u, w, axis=-1), tuple(ends)
-    if layer.merge == "product":
-        return graph.add("Mul", u, w), tuple(ends)
-    y = graph.add("Add", u, w)
-    if layer.merge == "mean":
-        y = graph.add("Div", y, graph.constant(2.0))
-    return y, tuple(ends)
+    return _merged(graph, layer.merge, [u, w]), tuple(ends)
+
+
+def _merged(graph, how, names):
+    """Return the outputs of layers as one."""
+    if how == "concat":
+        return graph.add("Concat", *names, axis=-1)
+    op = "Mul" if how == "product" else "Add"
+    y = reduce(lambda one, other: graph.add(op, one, other), names)
+    return graph.add("Div", y, graph.constant(len(names))) if how == "mean" else y
+
+
+def _parallel(graph, layer, params, x, state, steps):
+    parts = [
+        convert(graph, inner, p, x, s, steps)
+        for inner, p, s in zip(layer.layers, params, state, strict=True)
+    ]
+    return _merged(graph, layer.merge, [y for y, _ in parts]), tuple(end for _, end in parts)
+
+
+def _final(graph, layer, params, x, state, steps):
+    _, end = convert(graph, layer.layer, params, x, state, steps)
+    return graph.add("Unsqueeze", end[layer.state], graph.axes(0)), end
 
 
 def _direction(layer):
@@ -183,15 +216,19 @@ def _encoder_decoder(graph, layer, params, x, state, steps):
 
 
 _TABLE: dict[type, Callable[..., tuple[str, Tree]]] = {
+    Activation: _activation,
     Bidirectional: _bidirectional,
     Dense: _dense,
     Dropout: _dropout,
     EncoderDecoder: _encoder_decoder,
     Extend: _extend,
     Feedback: _feedback,
+    Final: _final,
     LayerNorm: _layer_norm,
+    Parallel: _parallel,
     Pool: _pool,
     Recurrent: _recurrent,
     Reversed: _reversed,
+    Softmax: _softmax,
     Stack: _stack,
 }

@@ -12,10 +12,12 @@ from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
 from xprnn.losses import GaussianNLL, Pinball
 from xprnn.model import Model
+from xprnn.onnx import note
 from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps
+from xprnn.serialization.replacing import replacing
 
 __all__ = ["export", "to_proto"]
 
@@ -61,12 +63,8 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
     proto = to_proto(model, dtype=dtype)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(proto.SerializeToString())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(proto.SerializeToString())
 
 
 def to_proto(model: Model, *, dtype: str | None = None) -> Any:
@@ -141,13 +139,15 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     for given, array in zip(inputs[1:], defaults, strict=True):
         proto.initializer.append(library().numpy_helper.from_array(array, given.name))
     proto.initializer.extend(graph.constants.values())
-    return helper.make_model(
+    made = helper.make_model(
         proto,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=9,
         producer_name="xprnn",
         producer_version=__version__,
     )
+    helper.set_model_props(made, note.written(model, dtype))
+    return made
 
 
 def _taken(model: Model) -> str:

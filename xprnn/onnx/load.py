@@ -4,32 +4,38 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from xprnn._validate import unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.model import Model
+from xprnn.model.trace import recurrent
 from xprnn.onnx.extra import library
+from xprnn.onnx.original import original
 from xprnn.onnx.probe import Probe
 from xprnn.onnx.reader import Reader
 from xprnn.onnx.recurrent_nodes import OtherAxesError
+from xprnn.onnx.signal import refused
 from xprnn.scaling import Scaler
 
 __all__ = ["load"]
 
 
-def load(path: Any) -> Model:
+def load(path: Any, *, output: str | None = None) -> Model:
     """Read a model of RNN, LSTM and GRU nodes from an ONNX file.
 
-    The nodes may stand one after the other, with what exporters write around them:
+    A file of ours gives the model that was written. In one of another program the nodes
+    may stand one after the other and side by side, with what exporters write around them:
     Transpose, Squeeze, Reshape, Slice and the like; MatMul, Gemm, Add and Mul for dense
-    layers; the last step, the mean or the maximum over the steps; LayerNormalization.
-    The first output of the file is the model's. Initial states that are inputs of the
-    file are `Model.predict`'s ``state``, and lengths its ``lengths``.
+    layers; activations and Softmax; the last step, the mean or the maximum over the steps;
+    LayerNormalization. Initial states that are inputs of the file are `Model.predict`'s
+    ``state``, and lengths its ``lengths``.
 
     Parameters
     ----------
     path : str, path or onnx.ModelProto
+    output : str, optional
+        The name of the output that the model gives, or of any value in the graph; left
+        out, the first output.
 
     Returns
     -------
@@ -40,6 +46,8 @@ def load(path: Any) -> Model:
     ------
     FileNotFoundError
         If there is no such file.
+    ValueError
+        If it has no value of the name `output`.
     ModelFileError
         If it is damaged, or holds what no network of xprnn has; says which node.
     MissingExtraError
@@ -50,9 +58,14 @@ def load(path: Any) -> Model:
     See `export`.
     """
     model = _opened(path)
+    if output is None:
+        ours = original(model)
+        if ours is not None:
+            return ours
+    name = model.graph.output[0].name if output is None else output
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
-            return _model(Reader(Probe(model, axes), axes), model)
+            return _model(Reader(Probe(model, axes), axes), name)
         except OtherAxesError:
             continue
     raise ModelFileError("x has its axes in an order other than (T, B, F) and (B, T, F)")
@@ -79,30 +92,32 @@ def _opened(path: str | os.PathLike[str] | Any) -> Any:
     return model
 
 
-def _model(reader: Reader, model: Any) -> Model:
+def _model(reader: Reader, name: str) -> Model:
     """Put a model together."""
-    if reader.probe.rank != 3:
-        raise ModelFileError(f"the first input must have 3 axes, got {reader.probe.rank}")
-    y = reader.signal(model.graph.output[0].name)
-    if not any(reader.chain.recurrent):
-        raise ModelFileError("there is no RNN, LSTM or GRU node on the way to the first output")
-    steps, axes = "T" in y.axes, set(y.axes)
-    if "B" not in axes or not axes <= {"T", "B", "F", "1"} or not y.whole:
-        raise ModelFileError(
-            f"the first output must be (B, T, O) or (B, O), got axes {', '.join(y.axes)}"
-        )
-    mean, scale = reader.chain.mean, reader.chain.scale
-    scaler = None
-    if np.any(mean != 0) or np.any(scale != 1):
-        scaler = Scaler(*(np.broadcast_to(a, (reader.features,)).copy() for a in (mean, scale)))
+    probe = reader.probe
+    if probe.rank != 3:
+        raise ModelFileError(f"the first input must have 3 axes, got {probe.rank}")
+    if name not in probe.made:
+        raise unknown("output", name, probe.made)
+    node = probe.made[name]
+    y = reader.signal(name).whole(node)
+    path, scaler = y.path, None
+    if path and isinstance(path[0].layer, Scaler):
+        scaler, path = path[0].layer, path[1:]
+    network = Stack(tuple(e.layer for e in path)) if path else None
+    if network is None or next(recurrent(network), None) is None:
+        raise ModelFileError(f"there is no RNN, LSTM or GRU node on the way to {name!r}")
+    if "B" not in y.axes or not set(y.axes) <= set("TBFD1"):
+        raise refused(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
+    steps = "T" in y.axes
     return Model(
-        Stack(tuple(reader.chain.layers)),
-        tuple(reader.chain.params),
+        network,
+        tuple(entry.params for entry in path),
         reader.features,
-        y.size,
+        y.size * y.directions,
         scaler,
         None,
         None,
         "many_to_many" if steps else "many_to_one",
-        len(y.axes),
+        2 + (steps or "1" in y.axes) - ("F" not in y.axes),
     )

@@ -17,6 +17,12 @@ __all__ = ["Probe"]
 _SHAPE = {"Shape", "Size"}
 """What these give knows the shape of x and not its values."""
 
+_CARRIERS = {
+    "Cast", "Concat", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
+    "Transpose", "Unsqueeze",
+}  # fmt: skip
+"""What these give are the numbers that they took."""
+
 _RECURRENT = {"RNN", "LSTM", "GRU", "Scan", "Loop"}
 
 
@@ -32,6 +38,7 @@ class Probe:
 
     def __init__(self, model: Any, axes: tuple[str, ...]):
         self.model, self.graph = model, model.graph
+        self.opset = max((o.version for o in model.opset_import if not o.domain), default=1)
         self.made = {out: node for node in self.graph.node for out in node.output if out}
         array = library().numpy_helper.to_array
         self.constants = {t.name: array(t) for t in self.graph.initializer}
@@ -86,6 +93,17 @@ class Probe:
     def depends(self, name: str) -> bool:
         """Whether a value is a function of x."""
         return bool(self.sources(name) & ({self.x} | _RECURRENT))
+
+    def free(self, name: str) -> bool:
+        """Whether a value is a function of inputs that are not x and have no value of their own."""
+        return bool(self.sources(name) - {self.x, *self.constants})
+
+    def carried(self, name: str) -> bool:
+        """Whether the numbers of inputs come to a value as they were."""
+        node = self.made.get(name)
+        if node is None or not self.free(name):
+            return True
+        return node.op_type in _CARRIERS and all(map(self.carried, filter(None, node.input)))
 
     def value(self, name: str) -> Any:
         """Return a value that is no function of x, for a batch of the probe's sizes."""

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from xprnn.errors import ModelFileError
-from xprnn.layers import Pool
 from xprnn.onnx import axes as moves
 from xprnn.onnx import dense_nodes, recurrent_nodes, step_nodes
-from xprnn.onnx.chain import Chain, Signal, given, refused
+from xprnn.onnx.joins import joined
 from xprnn.onnx.probe import Probe
+from xprnn.onnx.signal import Signal, given, refused
 
 __all__ = ["Reader"]
 
@@ -18,7 +18,7 @@ _FLOATS = (1, 11)
 
 
 class Reader:
-    """Layers, found by following a graph from its output back to x.
+    """What the values of a graph are, found by following it from an output back to x.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ class Reader:
     def __init__(self, probe: Probe, axes: tuple[str, ...]):
         self.probe = probe
         self.axes = axes
-        self.chain = Chain(probe)
         self.features = probe.features
         self._signals: dict[str, Signal] = {}
+        self._nodes: dict[tuple[str, ...], recurrent_nodes.Node] = {}
         probe.shape_of = self._shape
 
     def signal(self, name: str) -> Signal:
         """Return what is known of a value that is a function of x."""
         if name == self.probe.x:
-            return Signal(self.axes, self.features, 0)
+            return Signal(self.axes, self.features)
         if name not in self._signals:
             node = self.probe.made.get(name)
             if node is None:
@@ -49,7 +49,7 @@ class Reader:
     def _shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a value that is a function of x, for the probe's batch."""
         s = self.signal(name)
-        sizes = self.chain.sizes(s)
+        sizes = s.sizes(self.probe)
         return tuple(sizes[axis] for axis in s.axes)
 
     def _read(self, node: Any, index: int) -> Signal:
@@ -57,79 +57,66 @@ class Reader:
         if node.domain not in ("", "ai.onnx"):
             raise refused(node, f"the domain {node.domain!r} is not ONNX's own")
         if node.op_type in _RECURRENT:
-            return self._recurrent(node, index)
+            return self._recurrent(node).output(index)
+        if node.op_type in ("Scan", "Loop"):
+            raise refused(node, "of loops only those that xprnn wrote are read, unchanged")
         inputs = [name for name in node.input if name]
         signals = [name for name in inputs if self.probe.depends(name)]
         if not signals:
             raise refused(node, "its output is no function of x")
-        if node.op_type == "Concat" or (len(signals) == 2 and node.op_type in ("Add", "Mul")):
-            return step_nodes.merged(self.chain, node, [self.signal(name) for name in inputs])
+        if len(signals) == len(inputs) and node.op_type in ("Concat", "Add", "Mul"):
+            return joined(node, [self.signal(name) for name in inputs])
         if len(signals) > 1:
-            raise refused(node, "two ways from x to y meet here; layers stand in one row")
-        if signals[0] not in inputs[:2] or (node.op_type == "Where" and signals[0] == inputs[0]):
-            raise refused(node, "no layer of xprnn does that")
+            raise refused(node, "two ways from x meet here, and no layer of xprnn joins them so")
         function = _TABLE.get(node.op_type)
-        if function is None:
+        first = inputs.index(signals[0])
+        if function is None or first > 1 or (node.op_type == "Where" and first == 0):
             raise refused(node, "no layer of xprnn does that")
-        one = self._of_one_layer(node)
-        if one:
-            return step_nodes.gathered(self.chain, node, self.signal(one), [0 * self._at(node)])
         s = self.signal(signals[0])
         rest = [self.probe.value(name) for name in inputs if name != signals[0]]
-        if inputs[0] != signals[0] and node.op_type not in ("Add", "Sub", "Mul", "Div", "Where"):
+        if first and node.op_type in ("Sub", "Div"):
+            return dense_nodes.affine_of(self.probe, node, s, rest[0])
+        if first and node.op_type not in ("Add", "Mul", "Where"):
             raise refused(node, "x can only stand first in it")
-        if inputs[0] != signals[0] and node.op_type in ("Sub", "Div"):
-            return dense_nodes.affine_of(self.chain, node, s, rest[0])
-        return function(self.chain, node, s, rest)
+        return function(self.probe, node, s, rest)
 
-    def _at(self, node: Any) -> Any:
-        """Return the index of a Gather."""
-        return self.probe.value(node.input[1])
-
-    def _of_one_layer(self, node: Any) -> str | None:
-        """Return the Y_h that a Gather takes out of those of all layers, if it does that."""
-        joined = self.probe.made.get(node.input[0]) if node.op_type == "Gather" else None
-        if joined is None or joined.op_type != "Concat" or self._at(node).size != 1:
-            return None
-        makers = [self.probe.made.get(name) for name in joined.input]
-        ends = all(m is not None and m.op_type in _RECURRENT for m in makers)
-        if not ends or given(joined)["axis"] != given(node).get("axis", 0):
-            return None
-        return str(joined.input[int(self._at(node).reshape(()))])
-
-    def _recurrent(self, node: Any, index: int) -> Signal:
-        """Return Y, or Y_h as its last step."""
-        if index == 0:
-            return recurrent_nodes.recurrent(self.chain, node, self.signal(node.input[0]))
-        recurrent_nodes.check_last(node, index)
-        if node.output[0]:
-            s = self.signal(node.output[0])
-        else:
-            s = recurrent_nodes.recurrent(self.chain, node, self.signal(node.input[0]))
-        axes = ("B", "D", "F") if s.axes[0] == "B" else ("D", "B", "F")
-        return self.chain.add(node, s, Pool("last"), (), axes=axes)
+    def _recurrent(self, node: Any) -> recurrent_nodes.Node:
+        """Return a recurrent node, read once for all of its outputs."""
+        key = tuple(node.output)
+        if key not in self._nodes:
+            x = self.signal(node.input[0])
+            self._nodes[key] = recurrent_nodes.recurrent(self.probe, node, x)
+        return self._nodes[key]
 
 
-def _passed_on(chain: Chain, node: Any, s: Signal, rest: list[Any]) -> Signal:
+def _passed_on(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
     if node.op_type == "Cast" and given(node)["to"] not in _FLOATS:
         raise refused(node, "it can make float32 or float64 of x only")
     return s
 
 
-def _moved(chain: Chain, node: Any, s: Signal, rest: list[Any]) -> Signal:
-    axes = moves.moved(node.op_type, s.axes, chain.sizes(s), given(node), rest)
-    if axes is None:
+def _moved(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
+    axes = moves.moved(node.op_type, s.axes, s.sizes(probe), given(node), rest)
+    if axes is None or s.items:
         raise refused(node, f"it mixes the axes {', '.join(s.axes)}")
-    if "D" in s.axes and "D" not in axes and s.directions == 2:
-        return s._replace(axes=axes, size=2 * s.size, directions=1)
+    if "DF" in axes:
+        axes = tuple("F" if axis == "DF" else axis for axis in axes)
+        return s._replace(axes=axes, size=s.directions * s.size, directions=1)
     return s._replace(axes=axes)
 
+
+_ACTIVATIONS = (
+    "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh",
+    "ThresholdedRelu",
+)  # fmt: skip
 
 _TABLE: dict[str, Callable[..., Signal]] = {
     **dict.fromkeys(("Identity", "Cast", "Dropout"), _passed_on),
     **dict.fromkeys(("Transpose", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), _moved),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), dense_nodes.affine),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), step_nodes.reduced),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), dense_nodes.softmax),
+    **dict.fromkeys(_ACTIVATIONS, dense_nodes.activation),
     "Gather": step_nodes.gathered,
     "GatherElements": step_nodes.last_valid,
     "Gemm": dense_nodes.gemm,

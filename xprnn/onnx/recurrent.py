@@ -14,7 +14,7 @@ from xprnn import cells, masking, product
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.onnx import activations, weights
 from xprnn.onnx.graph import Graph
-from xprnn.onnx.trace import Symbol, Tracer
+from xprnn.onnx.trace import Symbol, Tracer, writing
 
 __all__ = ["Steps", "described", "recurrent"]
 
@@ -152,11 +152,9 @@ def _scan(
     p_t = Symbol(body, body.name("p"), G * H)
     mask_t = None if steps is None else Symbol(body, body.name("mask"), 1)
     own = cells.blocks(params["v"], cell.weights) if "v" in params else []
-    try:
+    with writing(cell):
         q, _, _ = product.forward(cell, params["U"], p_t, old[0], xp=xp)
         new, _ = cell.forward(p_t, q, (*old, *own), xp=xp)
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"{cell!r} can't be written to an ONNX file: {error}") from error
     new = masking.select(mask_t, new[: len(old)], old, xp=xp)
     y = masking.valid(new[0], mask_t, xp=xp)
     ends = [body.add("Identity", s.name) for s in (*new, y)]

@@ -1,79 +1,102 @@
 """RNN, LSTM and GRU nodes of a graph, as layers."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn.layers import Bidirectional, Layer, Recurrent, Reversed
-from xprnn.onnx.chain import Chain, Signal, refused
-from xprnn.onnx.nodes import attributes, directions
+from xprnn.layers import Extend, Final, Layer, Pool, Recurrent, Reversed
+from xprnn.model.trace import recurrent as inside
+from xprnn.onnx.nodes import Attributes, attributes, directions
+from xprnn.onnx.probe import Probe
+from xprnn.onnx.signal import Entry, Signal, beside, refused
 
-__all__ = ["OtherAxesError", "check_last", "recurrent"]
+__all__ = ["Node", "OtherAxesError", "recurrent"]
 
 
 class OtherAxesError(Exception):
     """x has its axes in another order."""
 
 
-def recurrent(chain: Chain, node: Any, s: Signal) -> Signal:
-    """Put a recurrent layer after all others, and return Y."""
+class Node(NamedTuple):
+    """A recurrent node that was read."""
+
+    x: Signal
+    read: Attributes
+    hidden_size: int
+    entries: list[Entry]
+    """One for each direction."""
+    y: Entry
+    """All of them."""
+
+    def output(self, index: int) -> Signal:
+        """Return Y, Y_h or Y_c.
+
+        Y_h of a node that runs forward is the last step of Y; of one that reads from the
+        end, the first. What is neither is given by the same layer once more.
+        """
+        D, H = len(self.entries), self.hidden_size
+        batch_first, reverse = self.read.batch_first, self.read.reverse
+        s = self.x._replace(size=H, directions=D)
+        if index == 0:
+            axes = ("B", "T", "D", "F") if batch_first else ("T", "D", "B", "F")
+            return s._replace(axes=axes, path=(*s.path, self.y))
+        s = s._replace(axes=("B", "D", "F") if batch_first else ("D", "B", "F"))
+        if index == 1 and D == 1:
+            last = Entry(Extend(1) if reverse[0] else Pool("last"))
+            return s._replace(path=(*s.path, self.y, last))
+        ends = [Entry(Final(e.layer, index - 1), e.params) for e in self.entries]
+        return s._replace(path=(*s.path, ends[0] if D == 1 else beside(ends)))
+
+
+def recurrent(probe: Probe, node: Any, s: Signal) -> Node:
+    """Return the layers of a node that reads x."""
     names = list(node.input)
     _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
-    W, R, B, P = (_weight(chain, node, name) for name in (W, R, B, P))
+    W, R, B, P = (_weight(probe, node, name) for name in (W, R, B, P))
     read = attributes(node, peepholes=P is not None)
     wanted = ("B", "T", "F") if read.batch_first else ("T", "B", "F")
     if s.axes != wanted:
-        if not chain.recurrent and set(s.axes) == set(wanted) and s.axes[-1] == "F":
+        below = (next(inside(entry.layer), None) for entry in s.path)
+        if set(s.axes) == set(wanted) and s.axes[-1] == "F" and not any(below):
             raise OtherAxesError
         raise refused(node, f"its X has the axes {', '.join(s.axes)}, not {', '.join(wanted)}")
     if W.shape[-1] != s.size:
         raise refused(node, f"W has {W.shape[-1]} columns, and X has {s.size} features")
-    if any(cell != read.cells[0] for cell in read.cells):
-        raise refused(node, "its directions have different activations; xprnn.onnx.run computes it")
-    _check_lengths(chain, node, lengths)
-    params = [p for _, p in directions(read, W, R, B, P)]
-    H, cell = R.shape[-1], read.cells[0]
+    _check_lengths(probe, node, lengths)
+    parts, cell = directions(read, W, R, B, P), read.cells[0]
     rows = [
-        _row(chain, node, name, (len(params), H), read.batch_first)
+        _row(probe, node, name, (len(parts), R.shape[-1]), read.batch_first)
         for name in (h, c)[: cell.states]
     ]
-    learnt = any(np.any(row) for row in rows)
-    if learnt:
-        for d, p in enumerate(params):
-            p["state"] = tuple(row[d : d + 1].astype(R.dtype) for row in rows)
-    inner = Recurrent(H, cell, learn_initial_state=learnt)
-    axes = ("B", "T", "D", "F") if read.batch_first else ("T", "D", "B", "F")
-    layer: Layer = inner
-    if len(params) == 2:
-        layer = Bidirectional(inner)
-    elif read.reverse[0]:
-        layer = Reversed(inner)
-    weights = tuple(params) if len(params) == 2 else params[0]
-    return chain.add(node, s, layer, weights, axes=axes, size=H, directions=len(params))
+    if any(np.any(row) for row in rows):
+        parts = [_learnt(part, [row[d] for row in rows]) for d, part in enumerate(parts)]
+    entries = [Entry(*part) for part in parts]
+    y = entries[0] if len(entries) == 1 else beside(entries)
+    return Node(s.whole(node), read, R.shape[-1], entries, y)
 
 
-def check_last(node: Any, index: int) -> None:
-    """Raise unless an output after Y is the last step of Y."""
-    if index > 1:
-        raise refused(node, "Y_c is used as an output, which no layer of xprnn gives")
-    if attributes(node).reverse != (False,):
-        raise refused(
-            node, "Y_h of a node that reads from the end is used, which no layer of xprnn gives"
-        )
+def _learnt(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
+    """Return a layer and its parameters with an initial state that is one of them."""
+    layer, params = part
+    inner: Any = layer.layer if isinstance(layer, Reversed) else layer
+    inner = Recurrent(inner.hidden_size, inner.cell, learn_initial_state=True)
+    state = tuple(row[None, :].astype(params["U"].dtype) for row in rows)
+    return Reversed(inner) if isinstance(layer, Reversed) else inner, {**params, "state": state}
 
 
-def _weight(chain: Chain, node: Any, name: str) -> Any:
+def _weight(probe: Probe, node: Any, name: str) -> Any:
     """Return a weight, None if there is none."""
     if not name:
         return None
-    if chain.probe.sources(name):
+    if probe.sources(name):
         raise refused(node, f"its weight {name!r} is no constant")
-    return chain.probe.value(name)
+    return probe.value(name)
 
 
-def _check_lengths(chain: Chain, node: Any, name: str) -> None:
+def _check_lengths(probe: Probe, node: Any, name: str) -> None:
     """Raise unless a node's sequence_lens are the model's lengths, or all steps."""
-    probe = chain.probe
+    if name and probe.depends(name):
+        raise refused(node, f"its sequence_lens {name!r} are computed from x")
     found = probe.value(name) if name else np.full(probe.sizes["B"], probe.sizes["T"])
     if not np.array_equal(found, probe.lengths):
         raise refused(
@@ -81,13 +104,16 @@ def _check_lengths(chain: Chain, node: Any, name: str) -> None:
         )
 
 
-def _row(chain: Chain, node: Any, name: str, shape: tuple[int, int], batch_first: bool) -> Any:
+def _row(probe: Probe, node: Any, name: str, shape: tuple[int, int], batch_first: bool) -> Any:
     """Return an initial state (D, H) that is the same for the whole batch; zero for an input."""
-    probe = chain.probe
-    if not name or probe.sources(name) - set(probe.constants) - {probe.x}:
+    if not name:
         return np.zeros(shape)
     if probe.depends(name):
         raise refused(node, f"its initial state {name!r} is computed from x")
+    if probe.free(name):
+        if not probe.carried(name):
+            raise refused(node, f"its initial state {name!r} is computed from another input")
+        return np.zeros(shape)
     state = probe.value(name)
     if batch_first:
         state = state.swapaxes(0, 1)

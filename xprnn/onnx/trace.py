@@ -4,13 +4,15 @@ A cell's ``forward``, called with arrays of this namespace, writes its own equat
 into a graph. So the mathematics of the cells stands written once, for files too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from xprnn.onnx.graph import Graph
 
-__all__ = ["Symbol", "Tracer"]
+__all__ = ["Symbol", "Tracer", "traced", "writing"]
 
 
 class Symbol:
@@ -164,3 +166,19 @@ class Tracer:
         """Join arrays along the last axis."""
         size = sum(a.shape[-1] for a in arrays)
         return _node(self._graph, "Concat", *arrays, size=size, axis=axis)
+
+
+@contextmanager
+def writing(thing: Any) -> Iterator[None]:
+    """Turn what a forward that ONNX has no nodes for raises into an error that names it."""
+    try:
+        yield
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"{thing!r} can't be written to an ONNX file: {error}") from error
+
+
+def traced(graph: Graph, activation: Any, z: str) -> str:
+    """Add the nodes of an activation, and return its output."""
+    with writing(activation):
+        y: Symbol = activation.forward(Symbol(graph, z, 1), xp=Tracer(graph))
+    return y.name

@@ -1,19 +1,17 @@
 """A file: a header and arrays by name, with a checksum over both."""
 
-import contextlib
-import errno
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from xprnn._version import __version__
 from xprnn.errors import ModelFileError
 from xprnn.serialization import npz, safetensors
+from xprnn.serialization.replacing import replacing
 
 __all__ = ["check_path", "read", "write"]
 
@@ -49,37 +47,8 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
     text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})
     ending = check_path(path)
-    with _replacing(Path(path)) as file:
+    with replacing(Path(path)) as file:
         _FORMATS[ending].write(file, text, _checksum(text, arrays), arrays)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file beside `path`, and put it in its place if nothing goes wrong."""
-    part = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _settle(path.parent)
-
-
-def _settle(folder: Path) -> None:
-    """Wait until the disk has the new name, where a folder can be waited for."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # what a file system says that cannot
-            raise
-    finally:
-        os.close(opened)
 
 
 def _checksum(header: str, arrays: dict[str, Any]) -> str:

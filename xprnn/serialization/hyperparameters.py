@@ -1,6 +1,7 @@
 """Hyper-parameters as JSON: of a network, to build it again; of a run, to compare it."""
 
 import dataclasses
+import functools
 import numbers
 from typing import Any
 
@@ -8,17 +9,21 @@ from xprnn import activations, cells, initializers, layers, losses
 
 __all__ = ["build", "describe", "differences", "known", "label"]
 
-_CLASSES = {
-    name: getattr(module, name)
-    for module in (layers, cells, activations, initializers, losses)
-    for name in module.__all__
-    if dataclasses.is_dataclass(getattr(module, name))
-}
+
+@functools.cache
+def _classes() -> dict[str, type]:
+    """Return the classes of xprnn that can be in a file, by name."""
+    return {
+        name: getattr(module, name)
+        for module in (layers, cells, activations, initializers, losses)
+        for name in module.__all__
+        if dataclasses.is_dataclass(getattr(module, name))
+    }
 
 
 def known(value: Any) -> bool:
     """Whether `value` is of a class of xprnn, and so can be built again from JSON."""
-    return _CLASSES.get(type(value).__name__) is type(value)
+    return _classes().get(type(value).__name__) is type(value)
 
 
 def describe(value: Any) -> Any:
@@ -64,7 +69,7 @@ def build(described: Any, initializer: Any = None) -> Any:
         name = fields.pop("class")
         if initializer is not None and name in initializers.__all__:
             return initializer
-        return _CLASSES[name](**fields)
+        return _classes()[name](**fields)
     return described
 
 

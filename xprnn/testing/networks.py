@@ -3,16 +3,20 @@
 from typing import Any
 
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
+    Parallel,
     Pool,
     Recurrent,
     Reversed,
+    Softmax,
     Stack,
 )
 from xprnn.testing.cells import cells as any_cell
@@ -74,7 +78,10 @@ def pointwise(draw):
     >>> test()
     """
     st = strategies()
-    layers = [Dropout(0.4), LayerNorm(0.1), Dense(draw(st.integers(1, 4))), Dense(2, bias=False)]
+    layers = [
+        Dropout(0.4), LayerNorm(0.1), Dense(draw(st.integers(1, 4))), Dense(2, bias=False),
+        Activation("softsign"), Softmax(draw(st.booleans())),
+    ]  # fmt: skip
     return draw(st.just(()) | st.sampled_from([(layer,) for layer in layers]))
 
 
@@ -85,9 +92,20 @@ def _deep(draw, cells):
     for _ in range(draw(_few())):
         layer = draw(recurrent(cells=cells))
         both = Bidirectional(layer, draw(st.sampled_from(MERGES)))
-        layer = draw(st.sampled_from([layer, both, Reversed(layer)]))
+        beside = Parallel((layer, draw(recurrent(layer.hidden_size, cells=cells))), both.merge)
+        layer = draw(st.sampled_from([layer, both, Reversed(layer), beside]))
         layers += [layer, *draw(pointwise())]
     return (*draw(pointwise()), *layers)
+
+
+@composite
+def _ends(draw, cells):
+    """Return a layer that makes one step out of many."""
+    st, layer = strategies(), draw(recurrent(cells=cells))
+    final = Final(layer, draw(st.integers(0, layer.cell.states - 1)))
+    pool = Pool(draw(st.sampled_from(POOLS)))
+    several = Parallel((pool, Final(Reversed(layer)), final))
+    return draw(st.sampled_from([pool, final, several]))
 
 
 @composite
@@ -186,7 +204,7 @@ def networks(draw, features: int, cells: Any = None):
     else:
         layers = draw(_deep(cells))
     if kind == "pool":
-        layers = (*layers, Pool(draw(st.sampled_from(POOLS))))
+        layers = (*layers, draw(_ends(cells)))
     elif kind == "extend":
         layers = (Extend(draw(_few())), *layers)
     return Stack((*layers, *draw(pointwise())))

@@ -1,0 +1,92 @@
+"""Activation functions f with their derivatives, pointwise.
+
+An activation is any object with two methods. Both see arrays of any shape::
+
+    forward(z, *, xp)           -> y     y = f(z)
+    backward(dy, z, y, *, xp)   -> dz    dz = dy f'(z)
+
+`backward` gets the argument z and the result y, whichever gives the derivative
+more cheaply. A user's own object with these two methods can stand wherever a
+name can.
+
+Those that take numbers, from `Affine` on, are imported when they are asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from xprnn._validate import chosen
+from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
+from xprnn.activations.protocol import Activation
+
+if TYPE_CHECKING:
+    from xprnn.activations.shaped import (
+        Affine,
+        Clipped,
+        HardSigmoid,
+        LeakyReLU,
+        ScaledTanh,
+        ThresholdedReLU,
+    )
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "Affine",
+    "Clipped",
+    "HardSigmoid",
+    "Identity",
+    "LeakyReLU",
+    "ReLU",
+    "ScaledTanh",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "ThresholdedReLU",
+    "get",
+]
+
+TABLE: dict[str, Activation] = {
+    "elu": ELU(),
+    "identity": Identity(),
+    "relu": ReLU(),
+    "sigmoid": Sigmoid(),
+    "softplus": Softplus(),
+    "softsign": Softsign(),
+    "tanh": Tanh(),
+}
+
+
+def get(activation: str | Activation) -> Activation:
+    """Return the activation of that name, or the object itself.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        ``"tanh"``, ``"relu"``, ``"sigmoid"``, ``"identity"``, ``"softsign"``,
+        ``"softplus"``, ``"elu"``, or an object with `forward` and `backward`.
+
+    Raises
+    ------
+    ValueError
+        If there is no activation of that name.
+    TypeError
+        If the object lacks a method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import activations
+    >>> f = activations.get("softsign")
+    >>> f.forward(np.array([-1.0, 0.0, 3.0]), xp=np)
+    array([-0.5 ,  0.  ,  0.75])
+    """
+    return chosen("activation", activation, TABLE, ("forward", "backward"))
+
+
+def __getattr__(name):
+    """Import the activations that take numbers when somebody asks for one."""
+    if name in __all__:
+        return getattr(import_module("xprnn.activations.shaped"), name)
+    raise AttributeError(f"module 'xprnn.activations' has no attribute {name!r}")

@@ -1,0 +1,124 @@
+"""An activation at every step, and the softmax of every step."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xprnn import activations, masking
+from xprnn._validate import settle
+from xprnn.layers.protocol import Time
+
+__all__ = ["Activation", "Softmax"]
+
+
+@dataclass(frozen=True)
+class _Pointwise(ABC):
+    """A layer without parameters or state."""
+
+    time: ClassVar[Time] = "pointwise"
+    keeps_steps: ClassVar[bool] = True
+
+    @abstractmethod
+    def _forward(self, x, *, xp):
+        """Return y."""
+
+    @abstractmethod
+    def _backward(self, dy, x, y, *, xp):
+        """Return dx."""
+
+    def init(self, rng, features):
+        """Return no parameters."""
+        return (), features
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the empty state."""
+        return ()
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Apply it to every valid step."""
+        x = masking.valid(x, mask, xp=xp)
+        y = masking.valid(self._forward(x, xp=xp), mask, xp=xp)
+        return y, (), (x, y, mask)
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`."""
+        x, y, mask = cache
+        dx = self._backward(masking.valid(dy, mask, xp=xp), x, y, xp=xp)
+        return (), masking.valid(dx, mask, xp=xp), ()
+
+    def states(self, cache, *, xp):
+        """Return (), no hidden state."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Activation(_Pointwise):
+    """y(t) = f(x(t)) at every step.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        f, of `xprnn.activations`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Activation
+    >>> x = np.array([-2.0, 3.0]).reshape(1, 1, 2)
+    >>> Activation("relu").forward((), x, (), None, xp=np)[0]
+    array([[[0., 3.]]])
+    """
+
+    activation: Any = "tanh"
+
+    def __post_init__(self):
+        settle(self, activation=activations.get(self.activation))
+
+    def _forward(self, x, *, xp):
+        return self.activation.forward(x, xp=xp)
+
+    def _backward(self, dy, x, y, *, xp):
+        return self.activation.backward(dy, x, y, xp=xp)
+
+
+@dataclass(frozen=True)
+class Softmax(_Pointwise):
+    """Every step's features as probabilities, y = exp(x) / Σ exp(x), or their logarithms.
+
+    ::
+
+        y = exp(x) / Σ exp(x)          dx = y (dy - Σ dy y)
+        y = x - log Σ exp(x)           dx = dy - exp(y) Σ dy          with log=True
+
+    To train a classifier takes the scores before it, see `xprnn.losses.CrossEntropy`.
+
+    Parameters
+    ----------
+    log : bool
+        Whether to give logarithms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Softmax
+    >>> y, _, _ = Softmax().forward((), np.log([[[1.0, 3.0]]]), (), None, xp=np)
+    >>> y.round(2)
+    array([[[0.25, 0.75]]])
+    """
+
+    log: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.log, bool):
+            raise TypeError(f"log must be True or False, got {self.log!r}")
+
+    def _forward(self, x, *, xp):
+        x = x - xp.max(x, axis=-1, keepdims=True)
+        e = xp.exp(x)
+        total = xp.sum(e, axis=-1, keepdims=True)
+        return x - xp.log(total) if self.log else e / total
+
+    def _backward(self, dy, x, y, *, xp):
+        if self.log:
+            return dy - xp.exp(y) * xp.sum(dy, axis=-1, keepdims=True)
+        return y * (dy - xp.sum(dy * y, axis=-1, keepdims=True))

@@ -1,0 +1,89 @@
+"""A recurrent layer of which only the last state counts."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xprnn._validate import settle, whole
+from xprnn.layers.protocol import Time
+from xprnn.layers.recurrent import Recurrent
+from xprnn.layers.reversed import Reversed
+
+__all__ = ["Final"]
+
+
+@dataclass(frozen=True)
+class Final:
+    """The state of a recurrent layer after the last valid step: (..., T, B, F) to (..., 1, B, H).
+
+    Of h that is what ``Pool("last")`` takes out of a layer that runs forward; of a layer
+    that reads from the end, it is h at the first step. torch calls it h_n, and c_n for an
+    LSTM's memory.
+
+    Parameters
+    ----------
+    layer : Recurrent, or Reversed of one
+        Parameters and state are its own.
+    state : int
+        Which array of the cell's state: 0 is h, 1 is c of an LSTM.
+
+    Examples
+    --------
+    Both directions read to their ends:
+
+    >>> import numpy as np
+    >>> from xprnn.layers import Final, Parallel, Recurrent, Reversed
+    >>> lstm = Recurrent(8, "lstm")
+    >>> network = Parallel((Final(lstm), Final(Reversed(lstm))))
+    >>> params, _ = network.init(np.random.default_rng(0), features=3)
+    >>> network.forward(params, np.ones((5, 1, 3)), None, None, xp=np)[0].shape
+    (1, 1, 16)
+    """
+
+    layer: Any
+    state: int = 0
+
+    keeps_steps: ClassVar[bool] = False
+
+    def __post_init__(self):
+        inner = self.layer.layer if isinstance(self.layer, Reversed) else self.layer
+        if not isinstance(inner, Recurrent):
+            raise TypeError(f"layer must be a Recurrent, or Reversed of one, got {self.layer!r}")
+        settle(self, state=whole("state", self.state, least=0))
+        if self.state >= inner.cell.states:
+            raise ValueError(
+                f"state must be below {inner.cell.states}, the arrays of the cell's state, "
+                f"got {self.state}"
+            )
+
+    @property
+    def time(self) -> Time:
+        """The layer's."""
+        kind: Time = self.layer.time
+        return kind
+
+    def init(self, rng, features):
+        """Draw the layer's parameters."""
+        return self.layer.init(rng, features)
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the layer's initial state."""
+        return self.layer.initial_state(params, batch, xp=xp)
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run the layer, and return its last state as a step."""
+        y, end, cache = self.layer.forward(params, x, state, mask, noise=noise, xp=xp)
+        return end[self.state][..., None, :, :], end, (y.shape, cache)
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`."""
+        shape, cache = cache
+        dstate = list(dstate)
+        dstate[self.state] = dstate[self.state] + dy[..., 0, :, :]
+        nothing = xp.zeros(shape, dtype=dy.dtype, device=dy.device)
+        return self.layer.backward(
+            params, nothing, tuple(dstate), cache, input_grad=input_grad, xp=xp
+        )
+
+    def states(self, cache, *, xp):
+        """Return the layer's hidden states."""
+        return self.layer.states(cache[1], xp=xp)

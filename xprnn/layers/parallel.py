@@ -1,0 +1,114 @@
+"""Layers side by side."""
+
+from dataclasses import dataclass
+
+from xprnn._validate import settle, unknown
+from xprnn.layers import merging
+from xprnn.layers.merging import MERGES, Merge
+from xprnn.layers.protocol import Layer, Time, several
+
+__all__ = ["Parallel"]
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Layers that read the same x, and whose outputs become one.
+
+    With u, w, … their outputs at the same step, y is ``concat`` (u, w, …), ``sum``
+    u + w + …, ``mean`` (u + w + …) / n or ``product`` u w ….
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        At least one. All keep the steps of x, or none does. Parameters, states and caches
+        are tuples in their order.
+    merge : {"concat", "sum", "mean", "product"}
+        How the outputs become one; for all but ``"concat"`` they have the same size.
+
+    Examples
+    --------
+    The mean, the largest and the last of all states:
+
+    >>> import numpy as np
+    >>> from xprnn.layers import Parallel, Pool, Recurrent, Stack
+    >>> pools = Parallel((Pool("mean"), Pool("max"), Pool("last")))
+    >>> network = Stack((Recurrent(4), pools))
+    >>> params, features = network.init(np.random.default_rng(0), features=2)
+    >>> features
+    12
+    """
+
+    layers: tuple[Layer, ...]
+    merge: Merge = "concat"
+
+    def __post_init__(self):
+        settle(self, layers=several(self.layers))
+        if len({layer.keeps_steps for layer in self.layers}) > 1:
+            raise ValueError(
+                f"layers must all keep the steps of x, or none of them, got {self.layers!r}"
+            )
+        if self.merge not in MERGES:
+            raise unknown("merge", self.merge, MERGES)
+
+    @property
+    def time(self) -> Time:
+        """The least that one of the layers needs."""
+        kinds = {layer.time for layer in self.layers}
+        return next(kind for kind in ("whole", "causal", "pointwise") if kind in kinds)
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether the layers do."""
+        return self.layers[0].keeps_steps
+
+    def init(self, rng, features):
+        """Draw the parameters of every layer."""
+        drawn = [layer.init(rng, features) for layer in self.layers]
+        sizes = [size for _, size in drawn]
+        if self.merge != "concat" and len(set(sizes)) > 1:
+            raise ValueError(f"merge={self.merge!r} needs outputs of one size, got {sizes}")
+        return tuple(params for params, _ in drawn), (
+            sum(sizes) if self.merge == "concat" else sizes[0]
+        )
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the initial state of every layer."""
+        return tuple(
+            layer.initial_state(p, batch, xp=xp)
+            for layer, p in zip(self.layers, params, strict=True)
+        )
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run every layer over x, and merge what they give."""
+        states = (None,) * len(self.layers) if state is None else state
+        outputs, ends, caches = [], [], []
+        for i, (layer, p, s) in enumerate(zip(self.layers, params, states, strict=True)):
+            own = None if noise is None else noise.layer(i)
+            y, end, cache = layer.forward(p, x, s, mask, noise=own, xp=xp)
+            outputs.append(y)
+            ends.append(end)
+            caches.append(cache)
+        steps = [y.shape[-3] for y in outputs]
+        if len(set(steps)) > 1:
+            raise ValueError(f"layers must give the same number of steps, got {steps}")
+        return merging.merged(self.merge, outputs, xp=xp), tuple(ends), (outputs, caches)
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`; the gradient of x is the sum of all."""
+        outputs, caches = cache
+        parts = merging.parted(self.merge, dy, outputs)
+        grads, dx, start = [], None, []
+        for layer, p, du, d, c in zip(self.layers, params, parts, dstate, caches, strict=True):
+            g, more, s = layer.backward(p, du, d, c, input_grad=input_grad, xp=xp)
+            grads.append(g)
+            start.append(s)
+            if input_grad:
+                dx = more if dx is None else dx + more
+        return tuple(grads), dx, tuple(start)
+
+    def states(self, cache, *, xp):
+        """Return the hidden states of all layers, first to last."""
+        _, caches = cache
+        return tuple(
+            h for layer, c in zip(self.layers, caches, strict=True) for h in layer.states(c, xp=xp)
+        )

@@ -1,0 +1,91 @@
+"""The model that a file of ours was written from.
+
+The file says what it was, and the graph has to bear it out: the model is written once more,
+and if the result is the same graph, to the bit, it is the model. Else the graph is read
+like that of any other program.
+
+Which number of the graph is which parameter is found in the same way. The model is written
+with its parameters numbered, and where a number stands then, its parameter stands.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xprnn import tree
+from xprnn._typing import Tree
+from xprnn.model import Model
+from xprnn.onnx import note
+from xprnn.onnx.export import to_proto
+from xprnn.onnx.extra import library
+
+__all__ = ["original"]
+
+_BASE = 2**20
+"""A parameter's number has two digits of this base, so that float32 holds them."""
+
+
+def original(proto: Any) -> Model | None:
+    """Return the model that a file was written from; None if it was not `to_proto` that did.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+    """
+    try:
+        told = note.read(proto)
+        if told is None:
+            return None
+        like, dtype = told
+        model = replace(like, weights=_parameters(like, dtype, proto))
+        again = to_proto(model, dtype=dtype)
+    except Exception:  # of which a text that says something else has many
+        return None
+    same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
+    return model if same and not proto.functions else None
+
+
+def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
+    """Return the parameters of a file that was written from a model like this one."""
+    count = np.arange(sum(a.size for a in tree.leaves(like.weights)))
+    low, high = (
+        to_proto(replace(like, weights=_filled(like.weights, digits)), dtype=dtype)
+        for digits in (1 + count % _BASE, -1 - count // _BASE)
+    )
+    found = np.zeros(len(count))
+    for one, other, values in _constants(low.graph, high.graph, proto.graph):
+        ours = (one > 0) & (other < 0)
+        at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
+        found[at] = values[ours]
+    return _filled(like.weights, found)
+
+
+def _filled(like: Tree, numbers: Any) -> Tree:
+    """Return a tree like another, with these numbers."""
+    arrays, start = {}, 0
+    for name, a in tree.flatten(like).items():
+        arrays[name] = numbers[start : start + a.size].reshape(a.shape).astype(a.dtype)
+        start += a.size
+    return tree.unflatten(arrays, like)
+
+
+def _constants(*graphs: Any) -> Iterator[list[Any]]:
+    """Yield the constants that stand in the same place in graphs of the same nodes."""
+    array = library().numpy_helper.to_array
+    tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
+    seen = set()
+    for names in _inputs(graphs):
+        if names not in seen and names[0] in tables[0]:
+            seen.add(names)
+            yield [array(table[name]) for table, name in zip(tables, names, strict=True)]
+
+
+def _inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the inputs of all nodes, those of bodies too, side by side."""
+    for nodes in zip(*(graph.node for graph in graphs), strict=True):
+        yield from zip(*(node.input for node in nodes), strict=True)
+        for attributes in zip(*(node.attribute for node in nodes), strict=True):
+            if attributes[0].name == "body":
+                yield from _inputs([attribute.g for attribute in attributes])
