@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import baselines, metrics
+from xprnn import baselines, callbacks, metrics
 from xprnn.forecasting import RNNForecaster
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
@@ -171,8 +171,54 @@ def test_members_side_by_side_are_each_alone(place, lags):
 
 
 def test_members_say_what_was_not_finite():
-    with pytest.raises(xprnn.NonFiniteError, match="of a member was not finite"):
+    with pytest.raises(xprnn.NonFiniteError, match="was not finite any more in epoch") as error:
         forecaster(members=2, learning_rate=1e200, clip_norm=None, epochs=20).fit(walk())
+    assert np.isfinite(error.value.model.predict(np.zeros((1, 3, 1)))).all()
+
+
+def test_callbacks_of_members_see_the_mean(capsys):
+    """And what they change is changed for all: the learning rate, the end."""
+    seen = []
+
+    def watch(training):
+        seen.append((training.history.loss[-1], training.history.learning_rate[-1]))
+        training.multiply_learning_rate(0.5)
+        return training.epoch == 4
+
+    model = forecaster(members=3, callbacks=[watch, callbacks.Log(1)], epochs=9).fit(walk())
+    curves = np.asarray([member.history.loss for member in model.models_])
+    assert curves.shape == (3, 4)
+    assert {member.history.ended for member in model.models_} == {"stopped"}
+    losses, rates = zip(*seen, strict=True)
+    np.testing.assert_allclose(losses, curves.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(np.divide(rates[1:], rates[:-1]), 0.5)
+    assert capsys.readouterr().out.count("loss") == 4
+
+
+def test_early_stopping_of_members_ends_all_with_the_best_epoch():
+    """A learning rate that is far too large: the best epoch comes before the last one."""
+    options = {"members": 3, "optimizer": "sgd", "learning_rate": 3.0, "seed": 5}
+    stop = callbacks.EarlyStopping(patience=4)
+    stopped = forecaster(**options, epochs=60, callbacks=[stop]).fit(walk())
+    ran = len(stopped.models_[0].history)
+    assert stop.best_epoch == ran - 4 < 56
+    until = forecaster(**options, epochs=stop.best_epoch).fit(walk())
+    for one, other in zip(stopped.models_, until.models_, strict=True):
+        for name, array in other.params.items():
+            np.testing.assert_array_equal(one.params[name], array)
+
+
+def test_members_are_neither_saved_nor_applied_by_a_callback(tmp_path):
+    def apply(training):
+        training.model.predict(walk())
+
+    for callback, message in (
+        (callbacks.Checkpoint(tmp_path / "run.npz"), "callbacks must not save the run"),
+        (apply, "not to be applied or saved: expected members=1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            forecaster(members=2, callbacks=[callback]).fit(walk())
+    assert not any(tmp_path.iterdir())
 
 
 # Intervals
@@ -344,7 +390,7 @@ REFUSED = {
     "pool": ({"pool": "mean"}, Y, None, "pool .*expected lags, got lags=None"),
     "classes": ({"loss": "cross_entropy"}, Y, None, "loss must have one output"),
     "a distribution": ({"loss": "gaussian_nll"}, Y, None, "loss must have one output"),
-    "callbacks": ({"members": 2, "callbacks": [print]}, Y, None, "expected members=1"),
+    "callbacks": ({"members": 2, "callbacks": print}, Y, None, "a sequence of callables"),
     "short": ({"lags": 9, "differencing": 4}, Y[:13], None, "at least 14 steps .*got 13"),
     "one short": ({"lags": 9}, [Y, Y[:9]], None, r"y\[1\] must have at least 10 steps"),
     "NaN": ({}, np.asarray([1.0, np.nan, 2, 3, 4]), None, "y must be finite, got nan at index"),

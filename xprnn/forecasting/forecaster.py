@@ -58,7 +58,7 @@ recurrent_dropout, pool, loss, optimizer, learning_rate, penalty, epochs, batch_
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
         As for `xprnn.fit`. `bidirectional` and `pool` need `lags`. A sequence of a batch
         is a window or, without `lags`, a series. `standardize` also brings every series
-        to a scale of its own.
+        to a scale of its own. Callbacks of several members see the mean of their curves.
 
     Attributes
     ----------
