@@ -29,7 +29,8 @@ For comparison:
   a day ago and the day of the week: what a linear model makes of the same inputs.
 
 The settings were chosen on the four quarters of 2013 by ``--select``. What the grid holds
-was found by trials on parts of 2013; nothing was run on 2014 before.
+was found by trials on parts of 2013, the penalty of the ridge regression too; nothing was run
+on 2014 before.
 """
 
 import importlib.util

@@ -8,6 +8,7 @@ from xprnn import baselines, tables
 from xprnn._validate import whole
 from xprnn.commands import timeline
 from xprnn.commands.options import csv_file, network, running
+from xprnn.commands.options import table as read_table
 from xprnn.commands.timeline import Timeline
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
@@ -74,7 +75,7 @@ def read(options: argparse.Namespace) -> Series:
     ValueError
         If the target must be named, or a column is not what was said.
     """
-    table = tables.read(options.file, options.delimiter)
+    table = read_table(options)
     if options.time is not None:
         time: Timeline | None = timeline.read(table, options.time)
     else:
@@ -94,6 +95,7 @@ def read(options: argparse.Namespace) -> Series:
         raise ValueError(f"--target and --time must be two columns, got {named!r} twice")
     for name, why in table.left_out.items():
         if name not in (options.target, named):
+            why = timeline.why_not(table.text[name]) or why
             print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
     return Series(options.target, table.column(options.target), time)
 

@@ -40,6 +40,9 @@ class Model:
         training had no axis of steps or of features.
     history : History
         The curves of the training.
+    feature_names, output_names : tuple of str, optional
+        What the features of x and the outputs are called, if somebody said it, as
+        ``xprnn fit`` does with the columns of a file.
     """
 
     network: Layer
@@ -52,6 +55,8 @@ class Model:
     mode: str = "many_to_many"
     y_rank: int = 3
     history: History = field(default_factory=History)
+    feature_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
 
     @property
     def params(self) -> dict[str, Array]:
