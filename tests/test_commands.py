@@ -82,6 +82,17 @@ def test_a_forecast_is_that_of_the_forecaster(airline, capsys):
         np.testing.assert_array_equal([float(row[name]) for row in found], expected)
 
 
+def test_the_interval_is_calibrated_if_asked_for(sunspots, capsys):
+    found = rows(ran(capsys, "forecast", sunspots, "--steps", 4, *QUICK, "--calibration", 5))
+    forecaster = RNNForecaster(
+        horizon=4, lags=22, cell="gru", hidden_size=3, epochs=2, optimizer=Adam(0.01),
+        calibration=5,
+    ).fit(datasets.sunspots()[1])  # fmt: skip
+    lower, upper = forecaster.predict_interval(0.9)
+    np.testing.assert_array_equal([float(row["lower"]) for row in found], lower)
+    np.testing.assert_array_equal([float(row["upper"]) for row in found], upper)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "argument"),
     [
@@ -238,6 +249,7 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "0"], "--steps must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--season", "-1"], "--season must be at least 0, got -1"),
         ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "--interval must be above 0 and below 1"),
+        ("a\n1\n2\n1\n5\n4\n", ["--calibration", "-1"], "--calibration must be at least 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--members", "0"], "--members must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--hidden-size", "0"], "--hidden-size must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--delimiter", ",,"], "--delimiter must be one character"),

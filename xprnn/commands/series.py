@@ -61,6 +61,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="share of the rows that is to lie between lower and upper (default 0.9)",
     )
     parser.add_argument(
+        "--calibration",
+        type=int,
+        default=0,
+        metavar="N",
+        help="forecast the last N pieces of as many rows first, and make the interval as wide as "
+        "the errors there ask for; N + 1 trainings (default 0)",
+    )
+    parser.add_argument(
         "--members", type=int, default=3, metavar="N", help="networks, averaged (default 3)"
     )
     network(parser, cell="gru", hidden_size=16, num_layers=1, epochs=100)
@@ -145,7 +153,7 @@ def forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     rate = 0.01 if options.learning_rate is None else options.learning_rate
     return RNNForecaster(
         horizon=steps, lags=whole("lags", options.lags), differencing=season,
-        members=options.members, cell=options.cell, hidden_size=options.hidden_size,
-        num_layers=options.num_layers, epochs=options.epochs, optimizer=Adam(rate),
-        seed=options.seed, backend=options.backend, progress=options.progress,
+        members=options.members, calibration=options.calibration, cell=options.cell,
+        hidden_size=options.hidden_size, num_layers=options.num_layers, epochs=options.epochs,
+        optimizer=Adam(rate), seed=options.seed, backend=options.backend, progress=options.progress,
     )  # fmt: skip

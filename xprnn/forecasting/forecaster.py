@@ -235,7 +235,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
 
         With `calibration` they are the forecast ± c σ_j, where σ_j is the spread that the
         networks expect at step j, and c what covered the share `coverage` of the pieces
-        held out: split conformal prediction, see `xprnn.forecasting.calibration`. Then the
+        held out: split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and
+        Wasserman, "Distribution-Free Predictive Inference for Regression", 2018). Then the
         horizon is at most the forecaster's, and any coverage can be asked of `quantiles`.
 
         Parameters
