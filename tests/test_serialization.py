@@ -149,12 +149,12 @@ def test_arrays_of_others_are_no_model(tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_files_of_other_formats_say_which(model, tmp_path, monkeypatch, ending):
     path = tmp_path / f"m{ending}"
-    monkeypatch.setattr(files, "FORMAT", 4)
+    monkeypatch.setattr(files, "FORMAT", 5)
     monkeypatch.setattr(files, "__version__", "9.1")
     xprnn.save(model, path)
     monkeypatch.undo()
     assert re.fullmatch(
-        r"was written by xprnn 9.1 in format 4; this xprnn \S+ reads format 3: update xprnn",
+        r"was written by xprnn 9.1 in format 5; this xprnn \S+ reads format 4: update xprnn",
         messages(path),
     )
     for number in (1, 2):
@@ -207,6 +207,8 @@ def test_a_header_that_does_not_fit(model, tmp_path, ending):
         ({"history": {"ended": "completed"}}, "'loss'"),
         ({"features": 3}, r"0.W has shape \(2, 3\), expected \(3, 3\)"),
         ({"features": "two"}, "'str'"),
+        ({"feature_names": ["one"]}, r"feature_names must be 2 names or none, got \['one'\]"),
+        ({"output_names": "y"}, "output_names must be 1 names or none, got 'y'"),
     ):
         model.save(path)
         written(path, changes)

@@ -52,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _said(error: Exception, options: argparse.Namespace) -> str:
     """Return what an error says in one line, with the option's name for the argument's."""
     text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     argument, _, rest = text.partition(" ")
     if argument == "y" and getattr(options, "target", None) is not None:
         return f"column {options.target!r} {rest}"

@@ -8,9 +8,11 @@ import numpy as np
 
 from xprnn import tables
 from xprnn.commands import timeline
+from xprnn.commands.options import table as read_table
 from xprnn.commands.timeline import Timeline
+from xprnn.tables import Table
 
-__all__ = ["Columns", "read"]
+__all__ = ["Columns", "chosen", "listed", "read"]
 
 
 class Columns(NamedTuple):
@@ -32,23 +34,33 @@ def read(options: argparse.Namespace) -> Columns:
 
     A target among the features means its value one row before.
     """
-    table = tables.read(options.file, options.delimiter)
-    target = None if options.target is None else table.column(options.target)
-    time = timeline.find(table, options.target)
-    if options.features:
-        names = [name.strip() for name in options.features.split(",")]
-    else:
-        names = [name for name in table.columns if name != options.target]
-        names = names or ([] if target is None else [options.target])
+    table = read_table(options)
+    names = None if options.features is None else listed(options.features)
+    return chosen(table, tables.named(options.file), options.target, names)
+
+
+def listed(features: str) -> list[str]:
+    """Return the names of ``--features``."""
+    names = [name.strip() for name in features.split(",")]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--features must name each column once, got {features!r}")
+    return names
+
+
+def chosen(table: Table, path: str, target: str | None, names: list[str] | None) -> Columns:
+    """Return the target and the features of a table, all but the target if none are named."""
+    y = None if target is None else table.column(target)
+    time = timeline.find(table, target)
+    if names is None:
+        names = [name for name in table.columns if name != target]
+        names = names or ([] if target is None else [target])
         for name, why in table.left_out.items():
             if time is None or name != time.name:
                 print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
-    if len(set(names)) < len(names):
-        raise ValueError(f"--features must name each column once, got {options.features!r}")
     if not names:
-        raise ValueError(f"{tables.named(options.file)} has no column of numbers")
+        raise ValueError(f"{path} has no column of numbers")
     columns = {name: table.column(name) for name in names}
-    if target is None or options.target not in names:
-        return Columns(names, np.stack([*columns.values()], axis=-1), target, 0, time)
-    columns = {n: c[:-1] if n == options.target else c[1:] for n, c in columns.items()}
-    return Columns(names, np.stack([*columns.values()], axis=-1), target[1:], 1, time)
+    if y is None or target not in names:
+        return Columns(names, np.stack([*columns.values()], axis=-1), y, 0, time)
+    columns = {n: c[:-1] if n == target else c[1:] for n, c in columns.items()}
+    return Columns(names, np.stack([*columns.values()], axis=-1), y[1:], 1, time)

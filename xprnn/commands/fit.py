@@ -1,6 +1,7 @@
 """``xprnn fit``: train on the columns of a file."""
 
 import argparse
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,10 @@ def run(options: argparse.Namespace) -> int:
         dtype=options.dtype, backend=options.backend, seed=options.seed, progress=options.progress,
     )  # fmt: skip
     if options.save:
-        serialization.save(model, options.save)
+        named = dataclasses.replace(
+            model, feature_names=tuple(given.names), output_names=(options.target,)
+        )
+        serialization.save(named, options.save)
     if options.plot:
         _draw(options, model, given, cut)
     report = {

@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
         _draw(options, given, ahead, (lower, upper))
     report = {
         "target": given.name, "time": name, "steps": len(rows), "interval": options.interval,
-        "season": options.season, "lags": options.lags, "forecast": rows,
+        "season": options.season, "lags": options.lags,
+        "forecast": [{**row, name: results.value(row[name])} for row in rows],
     }  # fmt: skip
     results.write(options, report, results.as_csv(rows))
     return 0

@@ -3,7 +3,10 @@
 import argparse
 from typing import Any, NoReturn
 
-__all__ = ["CELLS", "Parser", "csv_file", "network", "running"]
+from xprnn import tables
+from xprnn.tables import Table
+
+__all__ = ["CELLS", "Parser", "csv_file", "network", "running", "table"]
 
 CELLS = ("elman", "lstm", "gru")
 
@@ -35,7 +38,18 @@ def csv_file(parser: argparse.ArgumentParser) -> None:
         help="a CSV file, whose first line names the columns, - for one on standard input, "
         "or a .parquet file",
     )
-    parser.add_argument("--delimiter", default=",", help="between the columns (default a comma)")
+    parser.add_argument(
+        "--delimiter",
+        metavar="SIGN",
+        help="between the columns, tab for a tab (default: what makes the most names of the first "
+        "line, of comma, semicolon, tab and bar)",
+    )
+    parser.add_argument(
+        "--decimal", metavar="SIGN", default=".", help="before decimals, . (default) or ,"
+    )
+    parser.add_argument(
+        "--no-header", action="store_true", help="there are no names; the columns are 1, 2, ..."
+    )
 
 
 def network(parser: argparse.ArgumentParser, **defaults: Any) -> None:
@@ -56,3 +70,10 @@ def network(parser: argparse.ArgumentParser, **defaults: Any) -> None:
             help=f"{what} (default %(default)s)",
         )
     parser.add_argument("--learning-rate", type=float, metavar="RATE")
+
+
+def table(options: argparse.Namespace) -> Table:
+    """Return the table of the file that the options name."""
+    return tables.read(
+        options.file, options.delimiter, options.decimal, header=not options.no_header
+    )

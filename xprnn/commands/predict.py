@@ -5,7 +5,11 @@ from typing import Any
 
 from xprnn import serialization, tables
 from xprnn.commands import columns, results
+from xprnn.commands.columns import Columns
 from xprnn.commands.options import csv_file
+from xprnn.commands.options import table as read_table
+from xprnn.model import Model
+from xprnn.tables import Table
 
 __all__ = ["add", "run"]
 
@@ -16,20 +20,23 @@ def add(commands: Any) -> None:
         "predict",
         help="apply a saved model to a CSV file",
         description="Apply a saved model to the rows of a file, which are the steps of one "
-        "sequence, and write what it gives at each. A model file holds no names: name the "
-        "columns as in xprnn fit, which prints them.",
-        epilog="Example: xprnn predict model.npz weather.csv --features pressure,wind",
+        "sequence, and write what it gives at each. A file of xprnn fit knows the names of its "
+        "columns; for one of model.save name them.",
+        epilog="Example: xprnn predict model.npz weather.csv",
     )
     parser.add_argument("model", metavar="MODEL", help="a file of xprnn fit --save, or model.save")
     csv_file(parser)
     parser.add_argument(
         "--features",
         metavar="COLUMN,...",
-        help="what the model reads, in the order of its training (default: all columns of "
-        "numbers but the target)",
+        help="what the model reads, in the order of its training (default: what xprnn fit had, "
+        "else all columns of numbers but the target)",
     )
     parser.add_argument(
-        "--target", metavar="COLUMN", help="what it was trained on, to stand beside what it gives"
+        "--target",
+        metavar="COLUMN",
+        help="what it was trained on, to stand beside what it gives (default: what xprnn fit "
+        "had, if the file has it)",
     )
     parser.add_argument("--backend", default="numpy", help="where to compute (default numpy)")
     results.add_options(parser, "the predictions")
@@ -45,12 +52,7 @@ def run(options: argparse.Namespace) -> int:
             f"{options.model} must be a model that gives numbers at every row, mode "
             f"'many_to_many', got {model.mode!r}"
         )
-    given = columns.read(options)
-    if len(given.names) != model.features:
-        raise ValueError(
-            f"--features must name the {model.features} column(s) that {options.model} was "
-            f"trained on, got {', '.join(given.names)}"
-        )
+    given = _columns(options, model)
     if not len(given.x):
         raise ValueError(
             f"{tables.named(options.file)} must have 2 rows or more if the target is a feature"
@@ -69,6 +71,50 @@ def run(options: argparse.Namespace) -> int:
         dict(zip(names, (step, *map(float, [*truth, *row])), strict=True))
         for step, truth, row in zip(steps, truths, y_hat, strict=True)
     ]
-    report = {"features": given.names, "target": options.target, "predictions": rows}
+    report = {
+        "features": given.names,
+        "target": options.target,
+        "predictions": [{**row, label: results.value(row[label])} for row in rows],
+    }
     results.write(options, report, results.as_csv(rows))
     return 0
+
+
+def _columns(options: argparse.Namespace, model: Model) -> Columns:
+    """Return the columns that the model was trained on, by its names if it has some."""
+    table = read_table(options)
+    names = None if options.features is None else columns.listed(options.features)
+    if model.feature_names is not None:
+        trained = [*model.feature_names]
+        if names is not None and set(names) != set(trained):
+            raise ValueError(
+                f"--features must be what {options.model} was trained on, {', '.join(trained)}, "
+                f"got {options.features}"
+            )
+        lacking = [name for name in trained if name not in table.text]
+        if lacking:
+            raise ValueError(
+                f"{tables.named(options.file)} must have the column(s) that {options.model} was "
+                f"trained on, {', '.join(trained)}: there is no {', '.join(lacking)}"
+            )
+        _check_target(options, model, table)
+        names = trained
+    given = columns.chosen(table, tables.named(options.file), options.target, names)
+    if len(given.names) != model.features:
+        raise ValueError(
+            f"--features must name the {model.features} column(s) that {options.model} was "
+            f"trained on, got {', '.join(given.names)}"
+        )
+    return given
+
+
+def _check_target(options: argparse.Namespace, model: Model, table: Table) -> None:
+    """Fill in the target that the model was trained on, or raise if it is another."""
+    for name in model.output_names or ():
+        if options.target not in (None, name):
+            raise ValueError(
+                f"--target must be {name!r}, which {options.model} was trained on, got "
+                f"{options.target!r}"
+            )
+        if name in table.columns or name in (model.feature_names or ()):
+            options.target = name

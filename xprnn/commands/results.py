@@ -11,7 +11,7 @@ from typing import Any
 
 from xprnn import plotting, serialization
 
-__all__ = ["add_options", "apart", "as_csv", "check", "write"]
+__all__ = ["add_options", "apart", "as_csv", "check", "value", "write"]
 
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -87,6 +87,24 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
+
+
+def value(text: Any) -> int | float | str:
+    """Return what a text says in JSON: a number, or the text itself.
+
+    Examples
+    --------
+    >>> from xprnn.commands.results import value
+    >>> value("2009"), value("0.25"), value("2009-01")
+    (2009, 0.25, '2009-01')
+    """
+    for kind in (int, float):
+        try:
+            found = kind(text)
+        except ValueError:
+            continue
+        return found if math.isfinite(found) else str(text)
+    return str(text)
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from xprnn import baselines, tables
 from xprnn._validate import whole
 from xprnn.commands import timeline
 from xprnn.commands.options import csv_file, network, running
+from xprnn.commands.options import table as read_table
 from xprnn.commands.timeline import Timeline
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
@@ -60,6 +61,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="share of the rows that is to lie between lower and upper (default 0.9)",
     )
     parser.add_argument(
+        "--calibration",
+        type=int,
+        default=0,
+        metavar="N",
+        help="forecast the last N pieces of as many rows first, and make the interval as wide as "
+        "the errors there ask for; N + 1 trainings (default 0)",
+    )
+    parser.add_argument(
         "--members", type=int, default=3, metavar="N", help="networks, averaged (default 3)"
     )
     network(parser, cell="gru", hidden_size=16, num_layers=1, epochs=100)
@@ -74,7 +83,7 @@ def read(options: argparse.Namespace) -> Series:
     ValueError
         If the target must be named, or a column is not what was said.
     """
-    table = tables.read(options.file, options.delimiter)
+    table = read_table(options)
     if options.time is not None:
         time: Timeline | None = timeline.read(table, options.time)
     else:
@@ -94,6 +103,7 @@ def read(options: argparse.Namespace) -> Series:
         raise ValueError(f"--target and --time must be two columns, got {named!r} twice")
     for name, why in table.left_out.items():
         if name not in (options.target, named):
+            why = timeline.why_not(table.text[name]) or why
             print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
     return Series(options.target, table.column(options.target), time)
 
@@ -143,7 +153,7 @@ def forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     rate = 0.01 if options.learning_rate is None else options.learning_rate
     return RNNForecaster(
         horizon=steps, lags=whole("lags", options.lags), differencing=season,
-        members=options.members, cell=options.cell, hidden_size=options.hidden_size,
-        num_layers=options.num_layers, epochs=options.epochs, optimizer=Adam(rate),
-        seed=options.seed, backend=options.backend, progress=options.progress,
+        members=options.members, calibration=options.calibration, cell=options.cell,
+        hidden_size=options.hidden_size, num_layers=options.num_layers, epochs=options.epochs,
+        optimizer=Adam(rate), seed=options.seed, backend=options.backend, progress=options.progress,
     )  # fmt: skip

@@ -8,9 +8,10 @@ import numpy as np
 
 from xprnn.tables import Table
 
-__all__ = ["Timeline", "find", "read"]
+__all__ = ["Timeline", "find", "read", "why_not"]
 
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?")
+_OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*")
 _UNEVEN = 0.01
 """Numbers step evenly if each is within this part of a step of where it should be."""
 
@@ -70,6 +71,30 @@ def read(table: Table, name: str) -> Timeline:
         f"column {name!r} must hold numbers or dates, such as 2026-01-31, that step evenly, got "
         f"{', '.join(text[:3])}, …"
     )
+
+
+def why_not(text: list[str]) -> str | None:
+    """Return why a column of dates is no timeline, None if it holds no dates.
+
+    Examples
+    --------
+    >>> from xprnn.commands.timeline import why_not
+    >>> why_not(["2026-01-01", "2026-01-02", "2026-01-05"])
+    'its dates do not step evenly, 2026-01-02 is followed by 2026-01-05'
+    >>> why_not(["31.01.2026", "01.02.2026"])
+    'its dates are not written as 2026-01-31'
+    """
+    if not text or not _OTHER_DATE.fullmatch(text[0]):
+        return None
+    if not all(_DATE.fullmatch(t) for t in text):
+        return "its dates are not written as 2026-01-31"
+    try:
+        steps = np.diff(np.asarray([t.replace(" ", "T") for t in text], "datetime64"))
+    except ValueError:
+        return "not all of its dates exist"
+    (uneven,) = np.nonzero(steps != steps[0])
+    at = int(uneven[0]) if uneven.size else 0
+    return f"its dates do not step evenly, {text[at]} is followed by {text[at + 1]}"
 
 
 def _numbers(values: Any, text: list[str]) -> Callable[[int], list[str]] | None:

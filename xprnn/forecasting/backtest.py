@@ -10,6 +10,7 @@ import numpy as np
 from xprnn import baselines, metrics
 from xprnn._typing import Array
 from xprnn._validate import unknown, whole
+from xprnn.forecasting import fitting
 from xprnn.forecasting.checks import tails
 from xprnn.forecasting.fitted import OneStep
 from xprnn.forecasting.panel import Panel
@@ -114,7 +115,7 @@ def run(
     season = _season(forecaster.differencing, cuts[0][0], season)
     done: list[Fold] = []
     for past, truth in cuts:
-        fitted = forecaster.fitted_to(past)
+        fitted = fitting.calibrated(forecaster, past)
         if not done:
             _warn_if_late(fitted.one_step(given))
         later = tuple(x[:, fitted.known] for x in truth.x)

@@ -12,7 +12,8 @@ from xprnn.losses import Pinball
 __all__ = ["check", "options", "tails"]
 
 STRATEGIES = ("recursive", "direct")
-OWN = ("horizon", "lags", "strategy", "differencing", "past_columns", "quantiles", "members")
+OWN = ("horizon", "lags", "strategy", "differencing", "past_columns", "quantiles", "members",
+       "calibration")  # fmt: skip
 """The hyper-parameters that `xprnn.fit` does not know."""
 
 
@@ -21,6 +22,7 @@ def check(forecaster: Any) -> None:
     whole("horizon", forecaster.horizon)
     whole("members", forecaster.members)
     whole("differencing", forecaster.differencing, least=0)
+    whole("calibration", forecaster.calibration, least=0)
     if forecaster.strategy not in STRATEGIES:
         raise unknown("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):

@@ -1,5 +1,6 @@
 """What a forecaster's `fit` leaves behind, and the forecasts that come from it."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from xprnn._typing import Array
 from xprnn.backend import generator
 from xprnn.forecasting import paths
+from xprnn.forecasting.calibration import Calibration
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.forecasting.panel import Panel
 from xprnn.model import Model
@@ -16,6 +18,8 @@ __all__ = ["Fitted", "OneStep"]
 
 PATHS = 1000
 """How many paths make an interval."""
+TINY = 1e-9
+"""The least spread, in the scale of the series."""
 
 
 class OneStep(NamedTuple):
@@ -40,6 +44,7 @@ class Fitted(NamedTuple):
     trained_for: tuple[float, ...] | None
     """The quantiles of the loss."""
     seed: int
+    calibration: Calibration | None = None
 
     @property
     def names_ahead(self) -> tuple[object, ...]:
@@ -61,7 +66,8 @@ class Fitted(NamedTuple):
     def forecast(self, steps: int, later: tuple[Array, ...]) -> list[Array]:
         """Return the next steps of every series, (steps, O), the mean of the members'."""
         if self.trained_for is not None:
-            return self.quantiles((0.5,), steps, later)[0]
+            middle = int(np.searchsorted(np.sort(self.trained_for), 0.5))
+            return list(self._own_quantiles(steps, later)[:, middle])
         known = self.pasts(later)
         if self.layout.steps > 1:
             each = [
@@ -78,10 +84,10 @@ class Fitted(NamedTuple):
         self, levels: tuple[float, ...], steps: int, later: tuple[Array, ...]
     ) -> list[list[Array]]:
         """Return for each level and series its quantile of the next steps, (steps, O)."""
-        known = self.pasts(later)
+        if self.calibration is not None:
+            return self._calibrated(self.calibration, levels, steps, later)
         if self.trained_for is None:
-            rng = generator((self.seed, len(self.models)))
-            drawn = paths.simulated(self.models, known, self.layout, steps, PATHS, rng)
+            drawn = self._drawn(steps, later)
             return [list(y) for y in np.quantile(drawn, levels, axis=1)]
         own = np.sort(self.trained_for)
         where = [np.flatnonzero(np.abs(own - level) < 1e-9) for level in levels]
@@ -91,10 +97,47 @@ class Fitted(NamedTuple):
                 f"{[round(float(level), 9) for level in levels]} are needed: give the forecaster "
                 "all of them as quantiles="
             )
+        together = self._own_quantiles(steps, later)
+        return [[y[found[0]] for y in together] for found in where]
+
+    def _calibrated(
+        self,
+        calibration: Calibration,
+        levels: tuple[float, ...],
+        steps: int,
+        later: tuple[Array, ...],
+    ) -> list[list[Array]]:
+        """Return ŷ ± c σ for each level and series, (steps, O)."""
+        centre, found = self.forecast(steps, later), []
+        for level in levels:
+            halves = calibration.half_widths(abs(2 * level - 1), steps)
+            sign = math.copysign(1, level - 0.5)
+            found.append([y + sign * half for y, half in zip(centre, halves, strict=True)])
+        return found
+
+    def spreads(self, steps: int, later: tuple[Array, ...]) -> list[Array]:
+        """Return how far apart the networks hold what may come, (steps, O) for each series.
+
+        The standard deviation of the paths, or half the distance of the outermost quantiles;
+        never zero, so that a forecast can be measured by it.
+        """
+        if self.trained_for is None:
+            found = list(self._drawn(steps, later).std(axis=1))
+        else:
+            found = [(y[-1] - y[0]) / 2 for y in self._own_quantiles(steps, later)]
+        return [np.maximum(y, TINY * s.scale) for y, s in zip(found, self.scalers, strict=True)]
+
+    def _drawn(self, steps: int, later: tuple[Array, ...]) -> Array:
+        """Return paths that could come, (S, P, steps, O)."""
+        rng = generator((self.seed, len(self.models)))
+        return paths.simulated(self.models, self.pasts(later), self.layout, steps, PATHS, rng)
+
+    def _own_quantiles(self, steps: int, later: tuple[Array, ...]) -> Array:
+        """Return the quantiles that the networks were trained for, sorted, (S, Q, steps, O)."""
+        known = self.pasts(later)
         each = [paths.direct(model, known, self.layout) for model in self.models]
         # Quantiles that cross change places: Chernozhukov et al., 2010.
-        together = np.sort(np.mean(each, axis=0), axis=1)
-        return [[y[found[0], :steps] for y in together] for found in where]
+        return np.sort(np.mean(each, axis=0), axis=1)[:, :, :steps]
 
     def one_step(self, longer: Panel) -> OneStep:
         """Return forecasts of the next step at every step of `longer` after the own panel.

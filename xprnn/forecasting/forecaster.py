@@ -4,18 +4,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import numpy as np
-
 from xprnn._validate import whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
 from xprnn.forecasting import backtest as backtests
-from xprnn.forecasting import checks, members, panel
+from xprnn.forecasting import checks, fitting, panel
 from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.fitted import Fitted
 from xprnn.forecasting.layout import Layout
-from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.paths import Interval
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
@@ -53,12 +50,17 @@ class RNNForecaster:
     members : int
         How many networks, which differ in their first weights, to train side by side.
         The forecast is their mean. Member i is drawn from ``seed + i``.
+    calibration : int
+        0: intervals of what the networks missed in training. Above: so many pieces of
+        `horizon` steps at the end of y are held out and forecast, each from what came
+        before it, by networks trained for that; intervals get as wide as these errors
+        ask for. The forecaster is then trained on all of y.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
         As for `xprnn.fit`. `bidirectional` and `pool` need `lags`. A sequence of a batch
         is a window or, without `lags`, a series. `standardize` also brings every series
-        to a scale of its own.
+        to a scale of its own. Callbacks of several members see the mean of their curves.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     past_columns: tuple[Any, ...] = ()
     quantiles: tuple[float, ...] | None = None
     members: int = 1
+    calibration: int = 0
 
     network: Layer | None = None
     cell: str | Cell = "elman"
@@ -168,32 +171,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             If y or X is not what was said, or too short; if a pandas index can't be
             continued; and as `xprnn.fit`.
         """
-        self._fitted = self.fitted_to(panel.read(y, X))
+        self._fitted = fitting.calibrated(self, panel.read(y, X))
         return self
-
-    def fitted_to(self, given: Panel) -> Fitted:
-        """Return what training on a panel gives, and leave the forecaster as it is."""
-        checks.check(self)
-        for i, length in enumerate(given.lengths):
-            if length < self.layout.least:
-                raise ValueError(
-                    f"{f'y[{i}]' if given.listed else 'y'} must have at least {self.layout.least} "
-                    f"steps for lags={self.lags}, differencing={self.differencing} and "
-                    f"strategy={self.strategy!r}, got {length}"
-                )
-        for column in self.past_columns:
-            if column not in given.inputs:
-                raise ValueError(
-                    f"past_columns must be columns of X, {list(given.inputs)}, got {column!r}"
-                )
-
-        known = np.asarray([name not in self.past_columns for name in given.inputs], bool)
-        scalers = tuple(self.layout.scaler(y, self.standardize) for y in given.y)
-        quantiles = None if self.quantiles is None else Pinball(self.quantiles).quantiles
-        untrained = Fitted((), given, scalers, self.layout, known, quantiles, self.seed)
-        options = checks.options(self, self.layout.steps * given.y[0].shape[1])
-        examples = self.layout.examples(untrained.pasts())
-        return untrained._replace(models=members.trained(*examples, self.members, options))
 
     def update(self, y: Any, X: Any = None) -> "RNNForecaster":
         """Go on from longer series, with the networks and the scales that there are.
@@ -214,17 +193,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             If there are other series, columns or inputs than in `fit`.
         """
         fitted, given = self._trained(), panel.read(y, X)
-        for what, got, like in (
-            ("series", len(given.y), len(fitted.panel.y)),
-            ("columns", given.y[0].shape[1], fitted.panel.y[0].shape[1]),
-            ("inputs", list(given.inputs), list(fitted.panel.inputs)),
-        ):
-            if got != like:
-                raise ValueError(f"y and X must have the {what} of fit, {like}, got {got}")
-        if min(given.lengths) < fitted.layout.least:
-            raise ValueError(
-                f"y must have at least {fitted.layout.least} steps, got {given.lengths}"
-            )
+        panel.check_alike(given, fitted.panel, fitted.layout.least)
         self._fitted = fitted._replace(panel=given)
         return self
 
@@ -263,6 +232,12 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         back (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd
         edition, sections 5.5 and 12.4). A network that knows its series by heart missed
         nothing, and then they are too narrow: `backtest` measures it.
+
+        With `calibration` they are the forecast ± c σ_j, where σ_j is the spread that the
+        networks expect at step j, and c what covered the share `coverage` of the pieces
+        held out: split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and
+        Wasserman, "Distribution-Free Predictive Inference for Regression", 2018). Then the
+        horizon is at most the forecaster's, and any coverage can be asked of `quantiles`.
 
         Parameters
         ----------

@@ -1,21 +1,21 @@
 """Several networks that differ in their first weights, trained side by side."""
 
-import time
-from typing import Any
+from typing import Any, NoReturn
 
 from xprnn import kernels, losses, modes, tree
 from xprnn._typing import Tree
 from xprnn.backend import generator
-from xprnn.callbacks import progress_bar
+from xprnn.callbacks import Training
 from xprnn.errors import NonFiniteError
 from xprnn.history import Epoch, History
 from xprnn.model import Model
 from xprnn.optimizers import get
-from xprnn.run import LOOK_EVERY, Position, Run
+from xprnn.run import Position, Run
 from xprnn.scaling import Scaler
-from xprnn.training import fit
+from xprnn.training import checks, fit
 from xprnn.training.data import InUnitsOf, prepared
 from xprnn.training.fit import DEFAULT
+from xprnn.training.loop import train
 
 __all__ = ["trained"]
 
@@ -37,18 +37,16 @@ def trained(x: Any, y: Any, count: int, options: dict[str, Any]) -> tuple[Model,
 
     Raises
     ------
+    ValueError
+        If a callback wants the run saved.
     NonFiniteError
         If a number of one of the members is no longer finite.
     """
     if count == 1:
         return (fit(x, y, **options),)
-    if tuple(options["callbacks"]):
-        raise ValueError(
-            "callbacks watch one training, and several members are trained at once: expected "
-            "members=1 or no callbacks"
-        )
-    first = fit(x, y, **{**options, "epochs": 1, "progress": False})
-    place, dtype, epochs = first.backend, first.dtype, options["epochs"]
+    callbacks = (*checks.listed(options["callbacks"]), _no_files)
+    first = fit(x, y, **{**options, "epochs": 1, "progress": False, "callbacks": ()})
+    place, dtype = first.backend, first.dtype
     seeds = range(options["seed"], options["seed"] + count)
     drawn = [first.network.init(generator(seed), first.features)[0] for seed in seeds]
     pair = modes.pair(x, y, mode=first.mode)
@@ -73,22 +71,67 @@ def trained(x: Any, y: Any, count: int, options: dict[str, Any]) -> tuple[Model,
             place,
             xp,
         )  # fmt: skip
-        histories = [History() for _ in seeds]
-        start = run.start(params)
-        end = _through(run, start, epochs, histories, options["progress"])
-        models = tuple(
-            _member(first, end.params, i, history) for i, history in enumerate(histories)
+        history = Histories(count)
+
+        def build(position: Position) -> Model:
+            return Together(**{**vars(first), "weights": position.params, "history": history})
+
+        try:
+            end = train(
+                run, run.start(params), options["epochs"], callbacks, options["progress"], history,
+                build,
+            )  # fmt: skip
+        except NonFiniteError as error:
+            error.model = _member(first, error.model.weights, 0, history.each[0])
+            raise
+        return tuple(_member(first, end.params, i, own) for i, own in enumerate(history.done()))
+
+
+def _no_files(training: Training) -> None:
+    """Raise if a callback before this one wants the run saved."""
+    if training.files:
+        raise ValueError(
+            "callbacks must not save the run, as Checkpoint does: a file holds one model, and "
+            "several members are trained at once; expected members=1 or other callbacks"
         )
-        if run.unfinite(end.params) is not None:
-            good, name = run.blame(start, epochs)
-            raise NonFiniteError(
-                f"the {name} of a member was not finite any more in epoch {good.epoch + 1}; try a "
-                "smaller learning_rate, a smaller clip_norm or standardize=True",
-                epoch=good.epoch + 1,
-                name=name,
-                model=_member(first, good.params, 0, History()),
-            )
-    return models
+
+
+class Together(Model):
+    """All members after an epoch, their parameters stacked: for callbacks to keep and return."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError(
+            "the model of a callback holds several members side by side, to be kept and returned, "
+            "not to be applied or saved: expected members=1"
+        )
+
+    predict = predict_proba = trace = forecast = evaluate = save = to_onnx = _refuse
+
+
+class Histories(History):
+    """The curves of every member, and their mean."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.each = [History() for _ in range(count)]
+
+    def append(self, epoch: Epoch, seconds: float) -> None:
+        """Add an epoch, whose numbers are one for each member."""
+        parts = [_of_member(epoch, i) for i in range(len(self.each))]
+        for history, part in zip(self.each, parts, strict=True):
+            history.append(part, seconds)
+        mean = epoch._replace(
+            losses=[loss for part in parts for loss in part.losses],
+            shares=[share / len(parts) for part in parts for share in part.shares],
+            norms=[norm for part in parts for norm in part.norms],
+        )
+        super().append(mean, seconds)
+
+    def done(self) -> list[History]:
+        """Return the curves of every member after the run."""
+        for history in self.each:
+            history.ended = self.ended
+        return self.each
 
 
 def _in_units(model: Model, place: Any, dtype: str) -> losses.Loss:
@@ -97,25 +140,6 @@ def _in_units(model: Model, place: Any, dtype: str) -> losses.Loss:
     if model.y_scaler is None:
         return model.loss
     return InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in model.y_scaler)), model.loss)
-
-
-def _through(
-    run: Run, position: Position, epochs: int, histories: list[History], progress: bool | None
-) -> Position:
-    """Go through the epochs, and note for each member what was measured."""
-    now = shown = time.perf_counter()
-    with progress_bar(progress, epochs) as report:
-        while position.epoch < epochs:
-            position, measured = run.epoch(position)
-            began, now = now, time.perf_counter()
-            for i, history in enumerate(histories):
-                history.append(_of_member(measured, i), now - began)
-            if now - shown > LOOK_EVERY or position.epoch == epochs:
-                shown = now
-                report(position.epoch, sum(h.loss[-1] for h in histories) / len(histories))
-    for history in histories:
-        history.ended = "completed"
-    return position
 
 
 def _of_member(measured: Epoch, i: int) -> Epoch:

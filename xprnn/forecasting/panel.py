@@ -10,7 +10,7 @@ from xprnn.forecasting import frames
 from xprnn.forecasting.frames import Framed
 from xprnn.sequences import check_finite
 
-__all__ = ["Panel", "future", "read"]
+__all__ = ["Panel", "check_alike", "future", "read"]
 
 
 class Plain(NamedTuple):
@@ -105,6 +105,19 @@ def read(y: Any, X: Any = None) -> Panel:
         if _names(kind, x) != names:
             raise ValueError(f"{name} must have the columns {names}, got {_names(kind, x)}")
     return Panel(arrays, tuple(x for _, x, _ in found), kinds, names, listed)
+
+
+def check_alike(given: Panel, like: Panel, least: int) -> None:
+    """Raise unless a panel has the series, columns and inputs of another, and enough steps."""
+    for what, got, wanted in (
+        ("series", len(given.y), len(like.y)),
+        ("columns", given.y[0].shape[1], like.y[0].shape[1]),
+        ("inputs", list(given.inputs), list(like.inputs)),
+    ):
+        if got != wanted:
+            raise ValueError(f"y and X must have the {what} of fit, {wanted}, got {got}")
+    if min(given.lengths) < least:
+        raise ValueError(f"y must have at least {least} steps, got {given.lengths}")
 
 
 def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Array, ...]:

@@ -49,10 +49,10 @@ def _made() -> type:
 
         Parameters
         ----------
-        lags, strategy, differencing, past_columns, quantiles, members, network, cell, \
-hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, loss, \
-optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, clip_norm, \
-standardize, seed, backend, dtype, callbacks, progress
+        lags, strategy, differencing, past_columns, quantiles, members, calibration, network, \
+cell, hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, \
+loss, optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, \
+clip_norm, standardize, seed, backend, dtype, callbacks, progress
             As for `xprnn.forecasting.RNNForecaster`.
 
         Attributes
@@ -94,6 +94,7 @@ standardize, seed, backend, dtype, callbacks, progress
             past_columns=(),
             quantiles=None,
             members=1,
+            calibration=0,
             network=None,
             cell="elman",
             hidden_size=64,

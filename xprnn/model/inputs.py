@@ -1,13 +1,17 @@
 """What a caller hands to a model: sequences, where and as the model computes."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xprnn import masking, tree
 from xprnn._typing import Array, Tree
-from xprnn.backend import Backend, admit, common, to_host
-from xprnn.sequences import check_finite
+from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
+from xprnn.batches import time_major
+from xprnn.sequences import Sequences, check_finite, sequences
 
-__all__ = ["Inputs"]
+if TYPE_CHECKING:
+    from xprnn.model.model import Model
+
+__all__ = ["Inputs", "brought", "read"]
 
 
 class Inputs(NamedTuple):
@@ -26,7 +30,12 @@ class Inputs(NamedTuple):
     dtype: str
     weights: Tree
 
-    def restore(self, y: Array, model: Any) -> Any:
+    def scaled(self, x: Array, model: "Model") -> Array:
+        """Return x in the units of the data as the network takes it."""
+        x = x if model.x_scaler is None else model.x_scaler.apply(x)
+        return self.backend.asarray(x, self.dtype)
+
+    def restore(self, y: Array, model: "Model") -> Any:
         """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
         if model.network.keeps_steps:
             y = masking.valid(y, self.mask, xp=self.backend.xp)
@@ -37,7 +46,7 @@ class Inputs(NamedTuple):
         flat = plain and model.y_rank == 2
         return self._steps(y, flat, listed=model.network.keeps_steps)
 
-    def restore_layers(self, layers: tuple[Tree, ...], model: Any) -> tuple[Any, ...]:
+    def restore_layers(self, layers: tuple[Tree, ...], model: "Model") -> tuple[Any, ...]:
         """Return arrays (T, B, H) of every recurrent layer batch-first, in the trees they are in.
 
         Those of a decoder have steps of their own.
@@ -90,3 +99,41 @@ class Inputs(NamedTuple):
             moved = self.backend.asarray(array, self.dtype)
             filled[name] = self.backend.xp.reshape(moved, shape)
         return tree.unflatten(filled, like=like)
+
+
+def read(model: "Model", argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
+    """Return an argument of a caller's, checked and brought to where the model is."""
+    one_step = model.mode == "one_to_many"
+    found = sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
+    return brought(model, argument, found)
+
+
+def brought(model: "Model", argument: str, given: Sequences) -> Inputs:
+    """Return sequences brought to where the model is."""
+    array = given.array
+    if array.shape[-1] != model.features:
+        raise ValueError(
+            f"{argument} must have {model.features} feature(s) on its last axis, as in "
+            f"training, got {array.shape[-1]}: {tuple(array.shape)} as (B, T, F)"
+        )
+    if model.mode == "one_to_many" and array.shape[1] != 1:
+        raise ValueError(
+            f"{argument} must be (B, F) or (B, 1, F) for a one-to-many model, "
+            f"got {array.shape[1]} steps: {tuple(array.shape)} as (B, T, F)"
+        )
+    backend = common({argument: array}, model.backend)
+    dtype = wider(model.dtype, float_name(argument, array) or model.dtype)
+    with backend.active():
+        x = time_major(backend.asarray(array, _data_dtype(model, dtype)), xp=backend.xp)
+        weights = tree.map(lambda a: backend.asarray(a, dtype), model.weights)
+        mask = None
+        if given.valid is not None:
+            mask = backend.asarray(given.valid.T[:, :, None], "bool")
+    on_host = of(array).name == "numpy"
+    single = given.rank < 3
+    return Inputs(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
+
+
+def _data_dtype(model: "Model", dtype: str) -> str:
+    """Return what x is scaled in: x far from zero has its digits there, and not after it."""
+    return dtype if model.x_scaler is None else wider(dtype, dtype_name(model.x_scaler.mean))

@@ -1,22 +1,17 @@
 """The model that `fit` returns: a network with its parameters, ready to be applied."""
 
-import math
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from xprnn import kernels, losses, modes, tree
-from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import whole
-from xprnn.backend import Backend, common, dtype_name, float_name, of, wider
-from xprnn.batches import time_major
+from xprnn import tree
+from xprnn._typing import Array, Tree
+from xprnn.backend import Backend, dtype_name, of
 from xprnn.history import History
-from xprnn.layers import Layer, Pool
+from xprnn.layers import Layer
 from xprnn.losses import HalfMSE, Loss
-from xprnn.model.inputs import Inputs
-from xprnn.objective import apply
+from xprnn.model import continuation, evaluation, inputs, prediction, summary
 from xprnn.scaling import Scaler
-from xprnn.sequences import Sequences, sequences
 
 __all__ = ["Model"]
 
@@ -45,6 +40,9 @@ class Model:
         training had no axis of steps or of features.
     history : History
         The curves of the training.
+    feature_names, output_names : tuple of str, optional
+        What the features of x and the outputs are called, if somebody said it, as
+        ``xprnn fit`` does with the columns of a file.
     """
 
     network: Layer
@@ -57,6 +55,8 @@ class Model:
     mode: str = "many_to_many"
     y_rank: int = 3
     history: History = field(default_factory=History)
+    feature_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
 
     @property
     def params(self) -> dict[str, Array]:
@@ -143,21 +143,8 @@ class Model:
         >>> bool(np.allclose(rest, y[60:]))
         True
         """
-        data = self._data("x", x, lengths, mask)
-        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
-            first = self._start(data, state)
-            if return_states:
-                x = self._scaled(data, data.x)
-                y, end, cache = self.network.forward(data.weights, x, first, data.mask, xp=xp)
-                y = self._unscaled(y, xp)
-            else:
-                y, end = self._forward(data, data.x, first, data.mask, xp)
-            parts = [data.restore(y, self)]
-            if return_state:
-                parts.append(tuple(data.restore_state(s) for s in tree.leaves(end)))
-            if return_states:
-                parts.append(data.restore_layers(self.network.states(cache, xp=xp), self))
-            return parts[0] if len(parts) == 1 else tuple(parts)
+        data = inputs.read(self, "x", x, lengths, mask)
+        return prediction.predict(self, data, state, return_state, return_states)
 
     def trace(
         self,
@@ -206,14 +193,7 @@ class Model:
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """
-        from xprnn.model import trace
-
-        data = self._data("x", x, lengths, mask)
-        with data.backend.active():
-            scaled, xp = self._scaled(data, data.x), data.backend.xp
-            first = self._start(data, state)
-            layers = trace.trace(self.network, data.weights, scaled, first, data.mask, xp=xp)
-            return data.restore_layers(layers, self)
+        return prediction.trace(self, inputs.read(self, "x", x, lengths, mask), state)
 
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
         """Return the probabilities of the classes, for a model trained to classify.
@@ -244,16 +224,8 @@ class Model:
         >>> model.predict_proba(x).shape
         (20, 2)
         """
-        probabilities = getattr(self.loss, "probabilities", None)
-        if probabilities is None:
-            raise ValueError(
-                "predict_proba needs a model trained with loss='cross_entropy' or "
-                f"'binary_cross_entropy'; this one has {self.loss!r}"
-            )
-        data = self._data("x", x, lengths, mask)
-        with data.backend.active():
-            y, _ = self._forward(data, data.x, None, data.mask, data.backend.xp)
-            return data.restore(probabilities(y, xp=data.backend.xp), self)
+        prediction.check_probabilities(self)
+        return prediction.probabilities(self, inputs.read(self, "x", x, lengths, mask))
 
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
         """Continue sequences: every output is the next input (closed loop).
@@ -290,28 +262,8 @@ class Model:
         >>> bool(np.abs(model.forecast(wave, steps=10) - truth).max() < 0.1)
         True
         """
-        whole("steps", steps)
-        if self.network.time == "whole" or not self.network.keeps_steps:
-            raise ValueError(
-                "forecast runs the network step by step, each output the next input; this one "
-                "sees sequences whole (bidirectional, one to many, encoder and decoder) or gives "
-                "one output for many steps"
-            )
-        if self.features != self.outputs:
-            raise ValueError(
-                "forecast feeds the outputs back as inputs, so there must be as many: the network "
-                f"has {self.features} feature(s) and {self.outputs} output(s)"
-            )
-        data = self._data("x", x, lengths, None)
-        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
-            y, state = self._forward(data, data.x, None, data.mask, xp)
-            last, _, _ = Pool("last").forward((), y, (), data.mask, xp=xp)
-            future = [last]
-            while len(future) < steps:
-                y, state = self._forward(data, future[-1], state, None, xp)
-                future.append(y)
-            together = xp.concat(future, axis=0)
-            return data._replace(mask=None, sizes=None).restore(together, self)
+        continuation.check(self, steps)
+        return continuation.forecast(self, inputs.read(self, "x", x, lengths, None), steps)
 
     def evaluate(
         self,
@@ -348,30 +300,7 @@ class Model:
         >>> model.evaluate(wave[:-1], wave[1:], loss="mae") < 0.1
         True
         """
-        loss = self.loss if loss is None else losses.get(loss)
-        if loss is None:
-            raise ValueError("loss must be given: the model was trained on one that no file holds")
-        pair = modes.pair(x, y, mode=self.mode, lengths=lengths, mask=mask)
-        data = self._brought("x", pair.x)
-        backend = common({"x": pair.x.array, "y": pair.y}, self.backend)
-        dtype = float_name("y", pair.y) or self.dtype
-        xp = backend.xp
-        with backend.active():
-            truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
-            kept = data.mask if self.network.keeps_steps else None
-            wanted = losses.outputs(loss, truth, kept, xp=xp)
-            labels = truth.shape[-1] == 1 < wanted and not losses.standardizes(loss)
-            if wanted > self.outputs or (wanted < self.outputs and not labels):
-                raise ValueError(
-                    f"the network gives {self.outputs} output(s), but this loss of y needs {wanted}"
-                )
-            y_hat, _ = self._forward(data, data.x, None, data.mask, xp)
-            if y_hat.shape[0] != truth.shape[0]:
-                raise ValueError(
-                    f"y must have {y_hat.shape[0]} step(s), as the network gives, "
-                    f"got {truth.shape[0]}"
-                )
-            return float(loss(y_hat, truth, kept, xp=xp)[0])
+        return evaluation.evaluate(self, x, y, loss, lengths, mask)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file that `xprnn.load` reads.
@@ -437,75 +366,11 @@ class Model:
         1.b   (1, 1)            1
         total                  29
         """
-        rows = [(name, str(tuple(a.shape)), math.prod(a.shape)) for name, a in self.params.items()]
-        rows.append(("total", "", sum(row[2] for row in rows)))
-        width = max(len(name) for name, _, _ in rows)
-        lines = [f"{'name':<{width}} {'shape':<11} numbers"]
-        return "\n".join(lines + [f"{n:<{width}} {s:<11} {c:>7,}" for n, s, c in rows])
+        return summary.table(self.params)
 
     def __repr__(self) -> str:
-        count = sum(math.prod(a.shape) for a in self.params.values())
+        count = summary.numbers(self.params)
         return (
             f"Model({self.features} feature(s) -> {self.outputs} output(s), {count:,} parameters, "
             f"{self.dtype} on {self.backend}, {self.history!r})"
         )
-
-    def _data(self, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
-        """Return an argument of the caller's, checked and brought to where the model is."""
-        one_step = self.mode == "one_to_many"
-        return self._brought(
-            argument, sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
-        )
-
-    def _brought(self, argument: str, given: Sequences) -> Inputs:
-        """Return sequences brought to where the model is."""
-        array = given.array
-        if array.shape[-1] != self.features:
-            raise ValueError(
-                f"{argument} must have {self.features} feature(s) on its last axis, as in "
-                f"training, got {array.shape[-1]}: {tuple(array.shape)} as (B, T, F)"
-            )
-        if self.mode == "one_to_many" and array.shape[1] != 1:
-            raise ValueError(
-                f"{argument} must be (B, F) or (B, 1, F) for a one-to-many model, "
-                f"got {array.shape[1]} steps: {tuple(array.shape)} as (B, T, F)"
-            )
-        backend = common({argument: array}, self.backend)
-        dtype = wider(self.dtype, float_name(argument, array) or self.dtype)
-        with backend.active():
-            x = time_major(backend.asarray(array, self._data_dtype(dtype)), xp=backend.xp)
-            weights = tree.map(lambda a: backend.asarray(a, dtype), self.weights)
-            mask = None
-            if given.valid is not None:
-                mask = backend.asarray(given.valid.T[:, :, None], "bool")
-        on_host = of(array).name == "numpy"
-        single = given.rank < 3
-        return Inputs(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
-
-    def _data_dtype(self, dtype: str) -> str:
-        """Return what x is scaled in: x far from zero has its digits there, and not after it."""
-        return dtype if self.x_scaler is None else wider(dtype, dtype_name(self.x_scaler.mean))
-
-    def _start(self, data: Inputs, state: Any) -> Tree | None:
-        """Return the caller's state as the network takes it, None for its own."""
-        if state is None:
-            return None
-        first = None if data.mask is None else data.mask[:1, ...]
-        _, like = self._forward(data, data.x[:1, ...], None, first, data.backend.xp)
-        return data.fill(like, state, self.backend)
-
-    def _scaled(self, data: Inputs, x: Array) -> Array:
-        """Return x as the network takes it."""
-        x = x if self.x_scaler is None else self.x_scaler.apply(x)
-        return data.backend.asarray(x, data.dtype)
-
-    def _unscaled(self, y: Array, xp: Namespace) -> Array:
-        """Return y as the network gives it in the units of the data."""
-        return y if self.y_scaler is None else losses.unscale(self.loss, y, self.y_scaler, xp=xp)
-
-    def _forward(
-        self, data: Inputs, x: Array, state: Tree | None, mask: Array | None, xp: Namespace
-    ) -> tuple[Array, Tree]:
-        """Run the network from and to the units of the data."""
-        y, state = apply(self.network, data.weights, self._scaled(data, x), state, mask, xp=xp)
-        return self._unscaled(y, xp), state

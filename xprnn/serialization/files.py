@@ -15,7 +15,7 @@ from xprnn.serialization.replacing import replacing
 
 __all__ = ["check_path", "read", "write"]
 
-FORMAT = 3
+FORMAT = 4
 """Of the files written; a file of another format is refused. Every format from 3 on has
 the header and the checksum where this one has them."""
 

@@ -67,6 +67,8 @@ def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
         "y_rank": model.y_rank,
         "history": {"ended": model.history.ended, **model.history.as_dict()},
         "params": pack(model.weights, "params", arrays),
+        "feature_names": model.feature_names,
+        "output_names": model.output_names,
     }
     for name, scaler in (("x_scaler", model.x_scaler), ("y_scaler", model.y_scaler)):
         header[name] = None if scaler is None else pack(scaler._asdict(), name, arrays)
@@ -143,7 +145,18 @@ def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Mo
         header["mode"],
         header["y_rank"],
         History.of(header["history"]),
+        _names("feature_names", header["feature_names"], features),
+        _names("output_names", header["output_names"], header["outputs"]),
     )
+
+
+def _names(what: str, names: Any, count: int) -> tuple[str, ...] | None:
+    """Return names as a tuple; raise ValueError unless they are None or so many texts."""
+    if names is None:
+        return None
+    if [type(name) for name in names] != [str] * count or isinstance(names, str):
+        raise ValueError(f"{what} must be {count} names or none, got {names!r}")
+    return tuple(names)
 
 
 def _like(weights: Tree, like: Tree) -> Tree:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xprnn import builder, kernels, losses, modes, optimizers, serialization, tree
-from xprnn._typing import Tree
-from xprnn._validate import chosen, number, whole
+from xprnn._validate import number, whole
 from xprnn.activations import Activation
-from xprnn.backend import Backend, common, generator, host
+from xprnn.backend import Backend, common, generator
 from xprnn.builder import Recipe
 from xprnn.callbacks import Training
 from xprnn.cells import Cell
@@ -16,13 +15,12 @@ from xprnn.history import History
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.modes import Pair
-from xprnn.objective import check_cuttable
 from xprnn.optimizers import Adam, Optimizer
 from xprnn.penalties import Penalty
 from xprnn.run import Position, Run
 from xprnn.scaling import Scaler
 from xprnn.schedules import Schedule
+from xprnn.training import checks
 from xprnn.training.data import (
     InUnitsOf,
     common_dtype,
@@ -219,21 +217,8 @@ def fit(
         batch_size = whole("batch_size", batch_size)
     if clip_norm is not None:
         clip_norm = number("clip_norm", clip_norm, above=0)
-    if callable(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
-    callbacks = tuple(callbacks)
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"callbacks must hold callables, got {callback!r}")
-    if not isinstance(standardize, bool):
-        raise TypeError(f"standardize must be True or False, got {standardize!r}")
-    if not isinstance(progress, bool | None):
-        raise TypeError(f"progress must be True, False or None, got {progress!r}")
-    if not isinstance(resume, str | os.PathLike | None):
-        raise TypeError(f"resume must be the path of a file, got {resume!r}")
-
-    if penalty is not None:
-        chosen("penalty", penalty, {}, ("gradient", "constrain"))
+    callbacks = checks.listed(callbacks)
+    checks.check(standardize, progress, resume, penalty)
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
     if warm_start is not None:
         network = network_of(warm_start, network, pair.mode)
@@ -269,7 +254,7 @@ def fit(
             feedback,
         ),
     )
-    _check_cuts(network, tbptt, checkpoint_every)
+    checks.check_cuts(network, tbptt, checkpoint_every)
     drawn, produced = network.init(generator(seed), features)
     if produced != outputs:
         raise ValueError(
@@ -277,7 +262,7 @@ def fit(
         )
     if warm_start is not None:
         check_start(warm_start, features, outputs, loss, place)
-    _check_steps(network, drawn, features, pairs)
+    checks.check_steps(network, drawn, features, pairs)
 
     with place.active(), kernels.workspace(place.xp) as xp:
         first = drawn if warm_start is None else warm_start.weights
@@ -324,29 +309,3 @@ def fit(
         if saved is not None:
             position = resumed(saved, run, position, epochs, callbacks, build(position))
         return build(train(run, position, epochs, callbacks, progress, history, build))
-
-
-def _check_steps(network: Layer, drawn: Tree, features: int, pairs: list[Pair]) -> None:
-    """Raise unless a network that changes the number of steps gives as many as y has."""
-    if network.keeps_steps:
-        return
-    y_hat, _, _ = network.forward(drawn, host.zeros((1, 1, features)), None, None, xp=host)
-    for name, pair in zip(("y", "validation_data[1]"), pairs, strict=False):
-        if pair.y.shape[1] != y_hat.shape[0]:
-            raise ValueError(
-                f"{name} must have {y_hat.shape[0]} step(s), as the network gives, "
-                f"got {pair.y.shape[1]}"
-            )
-
-
-def _check_cuts(network: Layer, tbptt: int | None, checkpoint_every: int | None) -> None:
-    """Raise unless the network can be cut in time as asked."""
-    for argument, size in (("tbptt", tbptt), ("checkpoint_every", checkpoint_every)):
-        if size is not None:
-            whole(argument, size)
-            check_cuttable(network, argument)
-    if tbptt is not None and not network.keeps_steps:
-        raise ValueError(
-            "tbptt updates after every chunk and so needs outputs at every step; this network "
-            "gives one output for many steps"
-        )

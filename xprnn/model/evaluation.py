@@ -1,0 +1,44 @@
+"""The loss of a model's predictions, in the units of y."""
+
+from typing import TYPE_CHECKING, Any
+
+from xprnn import losses, modes
+from xprnn.backend import common, float_name
+from xprnn.batches import time_major
+from xprnn.losses import Loss
+from xprnn.model import inputs
+from xprnn.model.prediction import forward
+
+if TYPE_CHECKING:
+    from xprnn.model.model import Model
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: "Model", x: object, y: object, loss: str | Loss | None, lengths: Any, mask: Any
+) -> float:
+    """Return the loss of the predictions for x against y; see `Model`."""
+    loss = model.loss if loss is None else losses.get(loss)
+    if loss is None:
+        raise ValueError("loss must be given: the model was trained on one that no file holds")
+    pair = modes.pair(x, y, mode=model.mode, lengths=lengths, mask=mask)
+    data = inputs.brought(model, "x", pair.x)
+    backend = common({"x": pair.x.array, "y": pair.y}, model.backend)
+    dtype = float_name("y", pair.y) or model.dtype
+    xp = backend.xp
+    with backend.active():
+        truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
+        kept = data.mask if model.network.keeps_steps else None
+        wanted = losses.outputs(loss, truth, kept, xp=xp)
+        labels = truth.shape[-1] == 1 < wanted and not losses.standardizes(loss)
+        if wanted > model.outputs or (wanted < model.outputs and not labels):
+            raise ValueError(
+                f"the network gives {model.outputs} output(s), but this loss of y needs {wanted}"
+            )
+        y_hat, _ = forward(model, data, data.x, None, data.mask, xp)
+        if y_hat.shape[0] != truth.shape[0]:
+            raise ValueError(
+                f"y must have {y_hat.shape[0]} step(s), as the network gives, got {truth.shape[0]}"
+            )
+        return float(loss(y_hat, truth, kept, xp=xp)[0])
