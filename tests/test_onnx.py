@@ -50,21 +50,19 @@ CELLS = st.one_of(
     st.builds(GRUResetBefore, ACTIVATIONS),
 )
 WRAPS = st.sampled_from(["forward", "concat", "sum", "mean", "product"])
-HEADS = st.sampled_from(
-    [
-        (),
-        (Dense(2),),
-        (Dropout(0.5), LayerNorm(), Dense(1, bias=False)),
-        (Pool("last"), Dense(1)),
-        (Pool("mean"), LayerNorm(), Dense(3)),
-        (Pool("max"),),
-        (Activation("relu"), Dense(2), Softmax()),
-        (Activation(f.HardSigmoid()), Softmax(log=True)),
-        (Parallel((Pool("mean"), Pool("last"))), Dense(2), Activation("sigmoid")),
-        (Parallel((Recurrent(2), Reversed(Recurrent(2, GRU()))), "mean"), Activation("elu")),
-        (Parallel((Final(Recurrent(2, LSTM()), 1), Final(Reversed(Recurrent(2)))), "product"),),
-    ]
-)
+HEADS = [
+    (),
+    (Dense(2),),
+    (Dropout(0.5), LayerNorm(), Dense(1, bias=False)),
+    (Pool("last"), Dense(1)),
+    (Pool("mean"), LayerNorm(), Dense(3)),
+    (Pool("max"),),
+    (Activation("relu"), Dense(2), Softmax()),
+    (Activation(f.HardSigmoid()), Softmax(log=True)),
+    (Parallel((Pool("mean"), Pool("last"))), Dense(2), Activation("sigmoid")),
+    (Parallel((Recurrent(2), Reversed(Recurrent(2, GRU()))), "mean"), Activation("elu")),
+    (Parallel((Final(Recurrent(2, LSTM()), 1), Final(Reversed(Recurrent(2)))), "product"),),
+]
 TOLERANCES = {"float32": {"rtol": 1e-4, "atol": 1e-4}, "float64": {"rtol": 1e-10, "atol": 1e-11}}
 
 
@@ -103,7 +101,7 @@ def same(theirs, ours, dtype):
 @given(
     cell=CELLS,
     wraps=st.lists(WRAPS, min_size=1, max_size=2),
-    head=HEADS,
+    head=st.sampled_from(HEADS),
     learnt=st.booleans(),
     scaled=st.booleans(),
     flat=st.booleans(),
@@ -141,6 +139,17 @@ def test_onnxruntime_gives_what_predict_gives(cell, wraps, head, learnt, scaled,
     same(theirs[0], y, dtype)
     for k, new in enumerate(theirs[1:]):
         same(new, end[k], dtype)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: " ".join(type(h).__name__ for h in head))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_head(head, dtype, rng):
+    network = Stack((Recurrent(3), *head))
+    mode = "many_to_many" if network.keeps_steps else "many_to_one"
+    model = random_model(network, 2, dtype, rng, mode=mode)
+    x, lengths = rng.standard_normal((3, 5, 2)).astype(dtype), np.array([5, 1, 3])
+    theirs = session(model).run(["y"], {"x": x, "lengths": lengths.astype("int32")})
+    same(theirs[0], model.predict(x, lengths=lengths), dtype)
 
 
 @given(cell=CELLS, dtype=st.sampled_from(["float32", "float64"]), seed=SEEDS)
