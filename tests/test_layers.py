@@ -534,3 +534,68 @@ def test_wrong_use_is_named(make, error, message):
 )
 def test_how_a_stack_works_along_time(network, time):
     assert network.time == time
+
+
+# Layers side by side, and last states
+
+
+@given(lengths=LENGTHS, seed=SEEDS)
+def test_the_last_state_is_that_of_a_run(place, lengths, seed):
+    rng, xp = np.random.default_rng(seed), place.xp
+    layer = Recurrent(3, "lstm")
+    params = place.tree(draw(layer, rng))
+    kept = ragged(lengths)
+    x = place.array(np.where(kept, rng.standard_normal((*kept.shape[:2], FEATURES)), np.nan))
+    for inner in (layer, Reversed(layer)):
+        _, end, _ = inner.forward(params, x, None, place.mask(kept), xp=xp)
+        for k in range(2):
+            y, _, _ = Final(inner, k).forward(params, x, None, place.mask(kept), xp=xp)
+            same(place, y[0, ...], end[k], 0)
+
+
+def test_both_directions_are_a_layer_beside_its_reversal(place, rng):
+    layer, xp = Recurrent(3, "gru"), place.xp
+    for merge in ("concat", "sum", "mean", "product"):
+        both = Bidirectional(layer, merge)
+        params = place.tree(draw(both, rng))
+        x = place.array(rng.standard_normal((5, 2, FEATURES)))
+        u, w = (
+            one.forward(p, x, None, None, xp=xp)[0]
+            for one, p in zip((layer, Reversed(layer)), params, strict=True)
+        )
+        expected = {"concat": xp.concat([u, w], axis=-1), "sum": u + w, "product": u * w}
+        y, _, _ = both.forward(params, x, None, None, xp=xp)
+        same(place, y, expected.get(merge, (u + w) / 2), 1e-15)
+
+
+def test_softmax_gives_probabilities_however_large_the_scores(place):
+    x = place.array(np.array([[[1000.0, 1000.0], [-1000.0, 1000.0]]]))
+    y, _, _ = Softmax().forward((), x, (), None, xp=place.xp)
+    same(place, y, place.array([[[0.5, 0.5], [0.0, 1.0]]]), 1e-15)
+    log, _, _ = Softmax(log=True).forward((), x, (), None, xp=place.xp)
+    same(place, log, place.array([[[-np.log(2)] * 2, [-2000.0, 0.0]]]), 1e-15)
+
+
+def test_what_can_not_stand_side_by_side_is_named():
+    def refused(message, make, error=ValueError):
+        with pytest.raises(error, match=message):
+            make()
+
+    refused("layers must be a tuple of layers, got 3", lambda: Parallel(3), TypeError)
+    refused("at least one layer, got none", lambda: Parallel(()))
+    refused("must all keep the steps of x, or none", lambda: Parallel((Dense(1), Pool("last"))))
+    refused("merge must be one of .*'max'", lambda: Parallel((Dense(1),), "max"))
+    refused(
+        r"merge='sum' needs outputs of one size, got \[1, 2\]",
+        lambda: draw(Parallel((Dense(1), Dense(2)), "sum"), np.random.default_rng(0)),
+    )
+    steps = Parallel((Extend(2), Extend(3)), "sum")
+    refused(
+        r"the same number of steps, got \[2, 3\]",
+        lambda: steps.forward(((), ()), np.ones((1, 1, 1)), None, None, xp=np),
+    )
+    refused("layer must be a Recurrent", lambda: Final(Dense(1)), TypeError)
+    refused("state must be below 1, the arrays of the cell's", lambda: Final(Recurrent(2), 1))
+    refused("state must be an integer", lambda: Final(Recurrent(2), "c"), TypeError)
+    refused("log must be True or False, got 1", lambda: Softmax(1), TypeError)
+    refused("activation must be one of .*'gelu'", lambda: Activation("gelu"))

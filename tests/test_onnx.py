@@ -10,19 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xprnn
+from xprnn import activations as f
 from xprnn import losses, tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.errors import MissingExtraError
 from xprnn.layers import (
+    Activation,
     Bidirectional,
     Dense,
     Dropout,
     EncoderDecoder,
     Extend,
     Feedback,
+    Final,
     LayerNorm,
+    Parallel,
     Pool,
     Recurrent,
+    Reversed,
+    Softmax,
     Stack,
 )
 from xprnn.model import Model
@@ -33,8 +39,10 @@ runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is
 
 SEEDS = st.integers(0, 2**32 - 1)
 ACTIVATIONS = st.sampled_from(
-    ["tanh", "relu", "sigmoid", "identity", "softsign", "softplus", "elu"]
-)
+    ["tanh", "relu", "sigmoid", "identity", "softsign", "softplus", "elu", f.Affine(0.5, 0.1),
+     f.ELU(0.5), f.HardSigmoid(), f.LeakyReLU(0.2), f.ScaledTanh(1.5, 0.5),
+     f.ThresholdedReLU(0.25), f.Clipped("tanh", 0.5), f.Clipped("relu", 0.5)]
+)  # fmt: skip
 CELLS = st.one_of(
     st.builds(Elman, ACTIVATIONS),
     st.builds(LSTM, ACTIVATIONS, st.sampled_from(["sigmoid", "tanh"]), st.booleans()),
@@ -42,16 +50,19 @@ CELLS = st.one_of(
     st.builds(GRUResetBefore, ACTIVATIONS),
 )
 WRAPS = st.sampled_from(["forward", "concat", "sum", "mean", "product"])
-HEADS = st.sampled_from(
-    [
-        (),
-        (Dense(2),),
-        (Dropout(0.5), LayerNorm(), Dense(1, bias=False)),
-        (Pool("last"), Dense(1)),
-        (Pool("mean"), LayerNorm(), Dense(3)),
-        (Pool("max"),),
-    ]
-)
+HEADS = [
+    (),
+    (Dense(2),),
+    (Dropout(0.5), LayerNorm(), Dense(1, bias=False)),
+    (Pool("last"), Dense(1)),
+    (Pool("mean"), LayerNorm(), Dense(3)),
+    (Pool("max"),),
+    (Activation("relu"), Dense(2), Softmax()),
+    (Activation(f.HardSigmoid()), Softmax(log=True)),
+    (Parallel((Pool("mean"), Pool("last"))), Dense(2), Activation("sigmoid")),
+    (Parallel((Recurrent(2), Reversed(Recurrent(2, GRU()))), "mean"), Activation("elu")),
+    (Parallel((Final(Recurrent(2, LSTM()), 1), Final(Reversed(Recurrent(2)))), "product"),),
+]
 TOLERANCES = {"float32": {"rtol": 1e-4, "atol": 1e-4}, "float64": {"rtol": 1e-10, "atol": 1e-11}}
 
 
@@ -90,7 +101,7 @@ def same(theirs, ours, dtype):
 @given(
     cell=CELLS,
     wraps=st.lists(WRAPS, min_size=1, max_size=2),
-    head=HEADS,
+    head=st.sampled_from(HEADS),
     learnt=st.booleans(),
     scaled=st.booleans(),
     flat=st.booleans(),
@@ -128,6 +139,17 @@ def test_onnxruntime_gives_what_predict_gives(cell, wraps, head, learnt, scaled,
     same(theirs[0], y, dtype)
     for k, new in enumerate(theirs[1:]):
         same(new, end[k], dtype)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: " ".join(type(h).__name__ for h in head))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_head(head, dtype, rng):
+    network = Stack((Recurrent(3), *head))
+    mode = "many_to_many" if network.keeps_steps else "many_to_one"
+    model = random_model(network, 2, dtype, rng, mode=mode)
+    x, lengths = rng.standard_normal((3, 5, 2)).astype(dtype), np.array([5, 1, 3])
+    theirs = session(model).run(["y"], {"x": x, "lengths": lengths.astype("int32")})
+    same(theirs[0], model.predict(x, lengths=lengths), dtype)
 
 
 @given(cell=CELLS, dtype=st.sampled_from(["float32", "float64"]), seed=SEEDS)
@@ -244,6 +266,16 @@ class Doubled(Dense):
     """A layer of one's own."""
 
 
+class Wavy:
+    """An activation of one's own that ONNX has no nodes for."""
+
+    def forward(self, z, *, xp):
+        return xp.sin(z)
+
+    def backward(self, dy, z, y, *, xp):
+        return dy * xp.cos(z)
+
+
 class Unscaled(losses.HalfMSE):
     def unscale(self, y_hat, scaler, *, xp):
         return y_hat
@@ -256,6 +288,7 @@ def test_what_can_not_be_written_is_named(rng, tmp_path):
             xprnn.onnx.to_proto(model)
 
     refused("a Doubled can't be written to an ONNX file", Recurrent(3), Doubled(1))
+    refused("Wavy.* can't be written to an ONNX file: xp.sin", Recurrent(3), Activation(Wavy()))
     refused("MinimalGatedUnit.*xp.asinh", Recurrent(3, MinimalGatedUnit("asinh")))
     refused(
         "unscale of Unscaled",

@@ -6,6 +6,8 @@ operators' equations, written down here; onnxruntime, in float32 and without wha
 looks at neither activations, clip, input_forget nor sequence_lens.
 """
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -226,6 +228,18 @@ def test_the_operators_equations(case):
     same(found, written_down(*case), 1e-11)
     same(loaded(*case), written_down(*case), 1e-11)
     assert all(a.dtype == "float64" for a in found)
+
+
+@given(nodes())
+def test_what_is_loaded_can_be_saved(tmp_path_factory, case):
+    """With whatever activations, their numbers and clip: in a file, and as a pickle."""
+    model = xprnn.from_onnx(model_of(*case, fixed=WEIGHTS, free=(0, 1)))
+    path = tmp_path_factory.mktemp("loaded") / "model.npz"
+    model.save(path)
+    X = case[2]["X"]
+    for again in (xprnn.load(path), pickle.loads(pickle.dumps(model))):
+        assert again.network == model.network
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
 TRUSTED = sorted(FUNCTIONS.keys() - {"Softplus"})

@@ -58,11 +58,11 @@ def load(path: Any, *, output: str | None = None) -> Model:
     See `export`.
     """
     model = _opened(path)
-    if output is None:
-        ours = original(model)
-        if ours is not None:
-            return ours
-    name = model.graph.output[0].name if output is None else output
+    first = model.graph.output[0].name
+    name = first if output is None else output
+    ours = original(model) if name == first else None
+    if ours is not None:
+        return ours
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
             return _model(Reader(Probe(model, axes), axes), name)
