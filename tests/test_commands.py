@@ -148,6 +148,7 @@ def test_json_says_what_csv_says(sunspots, capsys, tmp_path):
     arguments = ["forecast", sunspots, "--steps", 4, *QUICK]
     text, found = ran(capsys, *arguments), json.loads(ran(capsys, *arguments, "--json"))
     assert as_csv(found["forecast"]) == text
+    assert [row["year"] for row in found["forecast"]] == [2009, 2010, 2011, 2012]
     assert (found["target"], found["time"], found["interval"]) == ("sunspots", "year", 0.9)
     assert ran(capsys, *arguments, "--output", tmp_path / "f.csv") == ""
     assert (tmp_path / "f.csv").read_text() == text

@@ -1,28 +1,20 @@
 """The classifier."""
 
 import dataclasses
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
 from xprnn.backend import to_host
 from xprnn.estimators._base import SequenceEstimator, placed
+from xprnn.estimators._labels import flat, known_labels, label_targets, label_weights, shaped
 from xprnn.estimators._sequences import Read, read
-from xprnn.estimators._targets import (
-    Targets,
-    counted,
-    on_host,
-    per_step_weights,
-    targets,
-)
+from xprnn.estimators._targets import counted, targets
 from xprnn.losses import CrossEntropy
 
 __all__ = ["RNNClassifier"]
@@ -94,6 +86,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     >>> classifier.classes_.tolist(), classifier.predict_proba(X[:3]).shape
     (['down', 'up'], (3, 2))
     """
+
+    classes_: Any
 
     def __init__(
         self,
@@ -216,63 +210,17 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
                 f"class_weight here, got {loss!r}"
             )
         given = read(self, X, method=method, reset=anew)
-        found = self._targets(y, given)
-        labels = _flat(found.y)
+        found = label_targets(y, given, self.mode, type(self).__name__)
+        labels = flat(found.y)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
-        known = self._known(np.unique(labels), classes, anew)
+        known = known_labels(np.unique(labels), classes, None if anew else self.classes_)
         codes = np.searchsorted(known, labels).astype("int64")
-        weights = self._weights(sample_weight, labels, found, given)
+        weights = label_weights(self.class_weight, sample_weight, labels, found, given)
         loss = dataclasses.replace(loss, num_classes=len(known))
-        self._train(given, found._replace(y=_like(codes, found.y)), weights, loss, epochs, anew)
+        self._train(given, found._replace(y=shaped(codes, found.y)), weights, loss, epochs, anew)
         self.classes_ = known
         return self
-
-    def _targets(self, y: Any, given: Read) -> Targets:
-        """Return y as labels for sequences (n,), or for their steps."""
-        if self.mode == "encoder_decoder":
-            raise ValueError("mode must be 'many_to_many' or 'many_to_one' for labels")
-        found = targets(y, given, self.mode, type(self).__name__, labels=True)
-        if found.mode == "many_to_one" and np.shape(found.y) == (len(given.lengths), 1):
-            warnings.warn(
-                "A column-vector y was passed when a 1d array was expected. Please change the "
-                "shape of y to (n_samples, ), for example using ravel().",
-                DataConversionWarning,
-                stacklevel=4,
-            )
-            found = found._replace(y=found.y[:, 0])
-        axes = 1 if isinstance(found.y, list) or found.mode == "many_to_one" else 2
-        for labels in found.y if isinstance(found.y, list) else [found.y]:
-            if labels.ndim != axes:
-                raise ValueError(
-                    "y must hold one label for each sequence, (n,), or for each step, (n, T) or a "
-                    f"list of (T_i,), got {labels.shape} for {found.mode}"
-                )
-        return found
-
-    def _known(self, labels: Any, classes: Any, anew: bool) -> Any:
-        """Return all labels, sorted; raise if there are others in y."""
-        known = np.unique(labels if classes is None else on_host(classes))
-        if not anew:
-            if classes is not None and not np.array_equal(known, self.classes_):
-                raise ValueError(f"classes must be those of the first call, got {known}")
-            known = self.classes_
-        new = np.setdiff1d(labels, known)
-        if new.size:
-            raise ValueError(f"y holds the label {new.tolist()[0]!r}, which is not one of {known}")
-        if len(known) < 2:
-            raise ValueError(f"y has 1 class, {known.tolist()[0]!r}: expected at least two classes")
-        return known
-
-    def _weights(self, sample_weight: Any, labels: Any, found: Targets, given: Read) -> Any:
-        """Return the weights of sequences or steps, those of their classes included."""
-        if self.class_weight is None:
-            return None if sample_weight is None else on_host(sample_weight)
-        weights = compute_sample_weight(self.class_weight, labels)
-        own = counted(sample_weight, found.y, given, found.mode)
-        weights = weights if own is None else weights * own
-        per_step = found.mode == "many_to_many"
-        return per_step_weights(weights, given.lengths) if per_step else weights
 
     def predict(self, X):
         """Return the likeliest labels.
@@ -343,19 +291,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         given = self._given(X, "score")
         true = targets(y, given, self.model_.mode, type(self).__name__).y
         weights = counted(sample_weight, true, given, self.model_.mode)
-        true, found = _flat(true), _flat(self._labels(given))
+        true, found = flat(true), flat(self._labels(given))
         if true.shape != found.shape:
             raise ValueError(f"y must hold {len(found)} labels for this X, got {len(true)}")
         return float(accuracy_score(true, found, sample_weight=weights))
-
-
-def _flat(y: Any) -> Any:
-    """Return all labels (N,)."""
-    return np.concatenate(y) if isinstance(y, list) else y.ravel()
-
-
-def _like(codes: Any, y: Any) -> Any:
-    """Return numbers (N,) in the shape of y."""
-    if isinstance(y, list):
-        return np.split(codes, np.cumsum([len(labels) for labels in y])[:-1])
-    return codes.reshape(y.shape)
