@@ -40,7 +40,8 @@ def load(path: Any, *, output: str | None = None) -> Model:
     Returns
     -------
     Model
-        Batch-first, whatever the file was. Without a loss: `Model.evaluate` needs one.
+        Batch-first, whatever the file was. Of another program without a loss:
+        `Model.evaluate` needs one then.
 
     Raises
     ------
