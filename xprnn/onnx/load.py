@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from xprnn import tree
 from xprnn._validate import unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
@@ -40,7 +43,8 @@ def load(path: Any, *, output: str | None = None) -> Model:
     Returns
     -------
     Model
-        Batch-first, whatever the file was. Without a loss: `Model.evaluate` needs one.
+        Batch-first, whatever the file was. Of another program without a loss:
+        `Model.evaluate` needs one then.
 
     Raises
     ------
@@ -112,7 +116,7 @@ def _model(reader: Reader, name: str) -> Model:
     steps = "T" in y.axes
     return Model(
         network,
-        tuple(entry.params for entry in path),
+        tree.map(np.ascontiguousarray, tuple(entry.params for entry in path)),
         reader.features,
         y.size * y.directions,
         scaler,
