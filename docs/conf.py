@@ -1,7 +1,10 @@
 """How Sphinx builds these pages: python -m sphinx -W --keep-going -b html docs docs/_build."""
 
+import inspect
 import sys
 from pathlib import Path
+
+from sphinx.util import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import xprnn
@@ -25,6 +28,9 @@ html_theme = "furo"
 html_title = f"xprnn {release}"
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
+
+NOT_WHOLE = {"kernels"}
+"""Public modules of which the reference has a part."""
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"
@@ -60,6 +66,23 @@ def _skip(app, what, name, obj, skip, options):
     return skip or (what == "module" and name not in getattr(module, "__all__", [name]))
 
 
+def _complete(app, env):
+    """Warn of a public name that the reference does not have."""
+    there = env.domains["py"].objects
+    for name in xprnn.__all__:
+        module = getattr(xprnn, name)
+        if not inspect.ismodule(module):
+            names = [f"xprnn.{name}"] if callable(module) else []
+        elif name in NOT_WHOLE:
+            names = []
+        else:
+            public = [n for n in module.__all__ if callable(getattr(module, n))]
+            names = [f"{module.__name__}.{n}" for n in public]
+        for missing in sorted({*names} - {*there}):
+            logging.getLogger(__name__).warning("%s is public, and not in the reference", missing)
+
+
 def setup(app):
+    app.connect("env-check-consistency", _complete)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _plain)

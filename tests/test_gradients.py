@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from xprnn import activations, gradients, losses, recurrence, testing, tree, value_and_grad
@@ -34,6 +34,8 @@ def test_every_gradient_of_every_network(place, prove, data):
         backend=str(place.backend),
         directions=1,
     )
+    assert not report.wrong, f"\n{report}"
+    assume(report.ok)  # at a kink there is no gradient to compare with
     prove(report)
 
 

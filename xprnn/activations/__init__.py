@@ -8,26 +8,19 @@ An activation is any object with two methods. Both see arrays of any shape::
 `backward` gets the argument z and the result y, whichever gives the derivative
 more cheaply. A user's own object with these two methods can stand wherever a
 name can.
-
-Those that take numbers, from `Affine` on, are imported when they are asked for.
 """
-
-from importlib import import_module
-from typing import TYPE_CHECKING
 
 from xprnn._validate import chosen
 from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
 from xprnn.activations.protocol import Activation
-
-if TYPE_CHECKING:
-    from xprnn.activations.shaped import (
-        Affine,
-        Clipped,
-        HardSigmoid,
-        LeakyReLU,
-        ScaledTanh,
-        ThresholdedReLU,
-    )
+from xprnn.activations.shaped import (
+    Affine,
+    Clipped,
+    HardSigmoid,
+    LeakyReLU,
+    ScaledTanh,
+    ThresholdedReLU,
+)
 
 __all__ = [
     "ELU",
@@ -83,10 +76,3 @@ def get(activation: str | Activation) -> Activation:
     array([-0.5 ,  0.  ,  0.75])
     """
     return chosen("activation", activation, TABLE, ("forward", "backward"))
-
-
-def __getattr__(name):
-    """Import the activations that take numbers when somebody asks for one."""
-    if name in __all__:
-        return getattr(import_module("xprnn.activations.shaped"), name)
-    raise AttributeError(f"module 'xprnn.activations' has no attribute {name!r}")
