@@ -18,9 +18,8 @@ if "SCIPY_ARRAY_API" not in os.environ:
     def test_with_dispatch():
         """Run the tests below in a process of their own."""
         command = (sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", __file__)
-        run = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True,
-        )  # fmt: skip
+        env = {**os.environ, "SCIPY_ARRAY_API": "1"}
+        run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
         assert run.returncode == 0, run.stdout + run.stderr
         passed = [line for line in run.stdout.splitlines() if line.startswith("PASSED")]
         checks = [line for line in passed if "check_array_api_input" in line]
