@@ -1,0 +1,1 @@
+"""The recurrence as one kernel on a CUDA GPU."""
