@@ -9,6 +9,7 @@ and gradients by one parametrised test.
 
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,13 +40,22 @@ __all__ = [
 
 MISSING = "; for more, pip install threadpoolctl"
 
-Supports = Callable[[Cell, Namespace, dict[str, tuple[int, ...]], object], bool]
 
-TWINS: dict[str, tuple[Supports, Unroll]] = {
-    "compiled": (compiled.supports, compiled.COMPILED),
-    "reference": (lambda cell, xp, shapes, dtype: True, REFERENCE),
+class Twin(NamedTuple):
+    """A loop, and what is to be said of it. Both get a case as `lookup` does."""
+
+    obstacle: Callable[..., str | None]
+    """Why it does not support the case; None if it does."""
+    unroll: Unroll
+    about: Callable[..., str]
+    """How it runs."""
+
+
+TWINS = {
+    "compiled": Twin(compiled.obstacle, compiled.COMPILED, compiled.about),
+    "reference": Twin(lambda *case: None, REFERENCE, lambda *case: "step by step in Python"),
 }
-"""By name, in order of preference: which cases a twin supports, and the twin."""
+"""By name, in order of preference."""
 
 
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
@@ -77,7 +87,8 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     >>> kernels.lookup(cells.Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE
     True
     """
-    fits = (twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))
+    case = cell, xp, shapes, dtype
+    fits = (twin.unroll for twin in TWINS.values() if twin.obstacle(*case) is None)
     unroll = REFERENCE if _switched_off() else next(fits)
     if unroll is REFERENCE and isinstance(xp, Workspace):
         xp.close()
