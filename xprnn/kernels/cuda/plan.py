@@ -33,8 +33,11 @@ ROWS = (1, 2, 4, 8, 16, 32)
 REGISTERS = 255
 """Most that a thread can have."""
 
-WORKING = 64
-"""Registers of a thread beside weights and sums: addresses, the step of the cell."""
+WORKING = 48
+"""Registers of a thread beside those for numbers: addresses, counters."""
+
+PAIR = 6
+"""Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
 
 OLDEST = (7, 0)
 """Compute capability from which on memory has the order that the exchange needs."""
@@ -52,7 +55,7 @@ SHARED_BYTES = 128
 """Read from its shared memory in a cycle."""
 
 SHUFFLES = 5
-"""To sum a number over the lanes of a warp."""
+"""To sum one number over the lanes of a warp; each further number takes one more."""
 
 WORD = 4
 """Bytes of a register."""
@@ -95,14 +98,12 @@ class Plan(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What a block of a plan takes."""
+    """What a block of a plan takes, in the words of recurrence.cu."""
 
     units: int
-    """That it owns."""
-    mine: int
-    """Sums of a warp, for each row."""
+    """UNITS, those of a warp."""
     length: int
-    """Numbers of the exchanged vector for each lane of a warp."""
+    """LENGTH, the columns of a lane."""
     registers: int
     """Of a thread."""
     shared: int
@@ -198,15 +199,19 @@ def _parts(whole: int, size: int) -> int:
 def needs(given: Loop, made: Plan) -> Needs:
     """Return what a block of a plan takes.
 
-    A warp has whole units. Its lanes share the length of the exchanged vector, of which
-    there are two in shared memory, this step's and the next one's, beside the sums.
+    Each warp has units of its own. Its lanes share the columns of their weights, and the
+    pairs of a row and a unit. The block's shared memory has this step's vector and the
+    next one's, and the sums.
     """
-    units = _parts(given.size, made.blocks)
-    mine = _parts(units, made.threads // WARP) * given.sums
+    warps = made.threads // WARP
+    units = _parts(_parts(given.size, made.blocks), warps)
     length = _parts(given.size * given.inputs, WARP)
-    registers = WORKING + given.words * mine * (length + made.rows)
-    numbers = made.rows * (2 * WARP * length + units * given.sums)
-    return Needs(units, mine, length, registers, WORD * given.words * numbers)
+    products, pairs = units * given.sums, _parts(made.rows * units, WARP)
+    gates = max(given.sums, given.inputs)
+    numbers = products * (length + made.rows) + pairs * PAIR * gates
+    in_shared = made.rows * (2 * WARP * length + warps * products)
+    bytes_each = WORD * given.words
+    return Needs(units, length, WORKING + given.words * numbers, bytes_each * in_shared)
 
 
 def _room(device: Device, made: Plan) -> int:
@@ -230,9 +235,9 @@ def _excess(device: Device, given: Loop, made: Plan) -> str | None:
 def _reason(device: Device, given: Loop) -> str:
     """Return why no layout fits, by the one that comes nearest."""
 
-    def lacking(made: Plan) -> tuple[int, int]:
+    def lacking(made: Plan) -> tuple[float, int]:
         needed = needs(given, made)
-        return max(needed.registers - _room(device, made), 0), needed.shared
+        return max(needed.registers / _room(device, made), 1), needed.shared
 
     nearest = min(_layouts(device, given), key=lacking)
     return (
@@ -248,14 +253,15 @@ def cycles(device: Device, given: Loop, made: Plan) -> float:
     needed, warps = needs(given, made), made.threads // WARP
     size = WORD * given.words
     at_once = _parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
-    products = made.rows * needed.mine * needed.length * at_once * WARP / _rate(device, given)
+    sums = made.rows * needed.units * given.sums
+    products = sums * needed.length * at_once * WARP / _rate(device, given)
     reads = made.rows * needed.length * warps * WARP * size / SHARED_BYTES
-    reduction = SHUFFLES * made.rows * needed.mine * warps * given.words
+    reduction = (sums + SHUFFLES - 1) * warps * given.words
     step = max(products, reads) + reduction + STEP
     if made.blocks > 1:
         exchanged = made.rows * given.size * given.inputs
         step += EXCHANGE + TAGGED * exchanged * size / L2_BYTES
-    weights = needed.units * given.sums * given.size * given.inputs
+    weights = _parts(given.size, made.blocks) * given.sums * given.size * given.inputs
     turns = _parts(given.models * _parts(given.batch, made.rows), made.groups)
     return turns * (weights * size / L2_BYTES + given.steps * step)
 
