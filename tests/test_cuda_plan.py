@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from xprnn.kernels.cuda import device as devices
 from xprnn.kernels.cuda import plan as planner
 from xprnn.kernels.cuda.device import KNOWN, Device
-from xprnn.kernels.cuda.plan import Loop, Unplannable, candidates, cycles, loop, needs, plan
+from xprnn.kernels.cuda.plan import Loop, Unplannable, candidates, cycles, loop, needs
+
+
+def plan(device, **sizes):
+    """Return the first plan."""
+    return candidates(device, loop(**sizes))[0]
+
 
 H100 = KNOWN["H100"]
 
@@ -30,13 +36,12 @@ DEVICES = st.sampled_from(sorted(KNOWN.values())) | st.builds(
 @st.composite
 def loops(draw):
     """Draw a loop, forward or backward, of an Elman, a GRU or an LSTM."""
-    gates, forward = draw(st.sampled_from([1, 3, 4])), draw(st.booleans())
     return loop(
         steps=draw(st.integers(1, 1000)),
         batch=draw(st.integers(1, 300)),
         size=draw(st.integers(1, 600) | st.integers(1, 4000)),
-        inputs=1 if forward else gates,
-        sums=gates if forward else 1,
+        gates=draw(st.sampled_from([1, 3, 4])),
+        forward=draw(st.booleans()),
         dtype=draw(st.sampled_from(["float32", "float64"])),
         models=draw(st.sampled_from([1, 2, 7, 64])),
     )
@@ -111,8 +116,8 @@ def test_what_fits_fits_with_fewer_units_too(device, given, fewer):
 def test_a_narrow_layer_needs_no_exchange(device, size, gates, batch):
     assume(device.registers == 65536)
     sizes = {"steps": 100, "batch": batch, "size": size, "models": 1, "dtype": "float32"}
-    assert plan(device, inputs=1, sums=gates, **sizes).blocks == 1
-    assert plan(device, inputs=gates, sums=1, **sizes).blocks == 1
+    for forward in (True, False):
+        assert plan(device, gates=gates, forward=forward, **sizes).blocks == 1
 
 
 SIZES = {"steps": 200, "batch": 1, "models": 1}
@@ -123,8 +128,8 @@ SIZES = {"steps": 200, "batch": 1, "models": 1}
     [(1, "float32", 2048), (1, "float64", 1448), (3, "float32", 1024), (4, "float32", 1024)],
 )
 def test_how_wide_a_layer_fits_on_an_h100(gates, dtype, widest):
-    for inputs, sums in ((1, gates), (gates, 1)):
-        sizes = SIZES | {"inputs": inputs, "sums": sums, "dtype": dtype}
+    for forward in (True, False):
+        sizes = SIZES | {"gates": gates, "forward": forward, "dtype": dtype}
         made = plan(H100, size=widest, **sizes)
         assert made.blocks > 100
         assert made.groups == 1
@@ -133,12 +138,14 @@ def test_how_wide_a_layer_fits_on_an_h100(gates, dtype, widest):
 
 
 def test_many_models_stand_side_by_side():
-    made = plan(H100, steps=200, batch=1, size=64, inputs=1, sums=1, dtype="float32", models=64)
+    made = plan(
+        H100, steps=200, batch=1, size=64, gates=1, forward=True, dtype="float32", models=64
+    )
     assert (made.groups, made.blocks, made.rows) == (64, 1, 1)
 
 
 def test_why_there_is_no_plan():
-    sizes = {**SIZES, "size": 4096, "inputs": 1, "sums": 1, "dtype": "float32"}
+    sizes = {**SIZES, "size": 4096, "gates": 1, "forward": True, "dtype": "float32"}
     with pytest.raises(Unplannable, match=r"4096 units with 4096 weights .* registers .* has \d+"):
         plan(H100, **sizes)
     small = H100._replace(shared=1000)
@@ -156,7 +163,7 @@ def test_why_there_is_no_plan():
 
 def test_the_constants_order_the_layouts_only():
     """An exchange that cost nothing would spread the units of one sequence further."""
-    given = Loop(200, 1, 128, 1, 1, 1, 1)
+    given = Loop(200, 1, 128, 1, True, 1, 1)
     made = candidates(H100, given)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planner, "EXCHANGE", 0)
@@ -186,7 +193,7 @@ def test_the_device_is_what_the_driver_says():
 
 
 def test_dtypes_of_other_libraries_are_known():
-    sizes = SIZES | {"size": 8, "inputs": 1, "sums": 1}
+    sizes = SIZES | {"size": 8, "gates": 1, "forward": True}
     for dtype in (np.float32, np.dtype("float32"), "float32"):
         assert loop(dtype=dtype, **sizes).words == 1
     assert loop(dtype=float, **sizes).words == 2

@@ -24,9 +24,9 @@ def loops(cell: Cell, shapes: dict[str, tuple[int, ...]], dtype: Any) -> tuple[L
     *x_lead, steps, batch, _ = shapes["x"]
     *u_lead, size, _ = shapes["U"]
     models = math.prod(np.broadcast_shapes(tuple(x_lead), tuple(u_lead)))
-    sizes = {"steps": steps, "batch": batch, "size": size, "dtype": dtype, "models": models}
-    forward = loop(inputs=1, sums=cell.gates, **sizes)
-    return forward, loop(inputs=cell.gates, sums=1, **sizes)
+    sizes = {"steps": steps, "batch": batch, "size": size, "gates": cell.gates, "models": models}
+    forward = loop(forward=True, dtype=dtype, **sizes)
+    return forward, forward._replace(forward=False)
 
 
 def plans(cell: Cell, device: Device, shapes: dict[str, tuple[int, ...]], dtype: Any) -> Plans:
@@ -46,4 +46,4 @@ def describe(cell: Cell, device: Device, shapes: dict[str, tuple[int, ...]], dty
             f"{made.rows} row(s) of the batch at a time; at most {needed.registers} registers a "
             f"thread and {needed.shared} bytes of shared memory a block"
         )
-    return "\n    ".join(lines)
+    return "\n  ".join(lines)

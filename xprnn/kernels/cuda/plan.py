@@ -19,7 +19,7 @@ import numpy as np
 
 from xprnn.kernels.cuda.device import Device
 
-__all__ = ["Loop", "Plan", "Unplannable", "candidates", "loop", "needs", "plan"]
+__all__ = ["Loop", "Plan", "Unplannable", "candidates", "cycles", "loop", "needs"]
 
 WARP = 32
 """Threads that go together, one lane each."""
@@ -75,13 +75,22 @@ class Loop(NamedTuple):
     batch: int
     size: int
     """H."""
-    inputs: int
-    """Numbers a unit gives to the others at a step: 1 forward, G backward."""
-    sums: int
-    """Products a unit needs at a step: G forward, 1 backward."""
+    gates: int
+    """G."""
+    forward: bool
     words: int
     """Registers of a number."""
     models: int
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that a unit gives to the others at a step: h, or dq."""
+        return 1 if self.forward else self.gates
+
+    @property
+    def sums(self) -> int:
+        """Numbers that a unit needs of all the others at a step: q, or dh."""
+        return self.gates if self.forward else 1
 
 
 class Plan(NamedTuple):
@@ -111,7 +120,7 @@ class Needs(NamedTuple):
 
 
 def loop(
-    *, steps: int, batch: int, size: int, inputs: int, sums: int, dtype: Any, models: int
+    *, steps: int, batch: int, size: int, gates: int, forward: bool, dtype: Any, models: int
 ) -> Loop:
     """Return a loop with the width of its dtype; raise `Unplannable` for what is no float."""
     name = np.dtype(dtype).name
@@ -119,53 +128,27 @@ def loop(
         raise Unplannable(f"there are kernels for float32 and float64, and this is {name}")
     if not min(steps, batch, size, models):
         raise Unplannable("there is nothing to compute: an axis has no length")
-    return Loop(steps, batch, size, inputs, sums, np.dtype(dtype).itemsize // WORD, models)
-
-
-def plan(
-    device: Device,
-    *,
-    steps: int,
-    batch: int,
-    size: int,
-    inputs: int,
-    sums: int,
-    dtype: Any,
-    models: int,
-) -> Plan:
-    """Return the layout of least cost.
-
-    Parameters
-    ----------
-    device : Device
-    steps, batch, size, models : int
-        T, B, H, and how many models there are side by side.
-    inputs, sums : int
-        1 and G forward, G and 1 backward.
-    dtype : dtype
-        float32 or float64.
-
-    Raises
-    ------
-    Unplannable
-        If no layout fits.
-
-    Examples
-    --------
-    >>> from xprnn.kernels.cuda import device, plan
-    >>> elman = {"inputs": 1, "sums": 1, "dtype": "float32", "models": 1}
-    >>> plan.plan(device.KNOWN["H100"], steps=100, batch=256, size=64, **elman)
-    Plan(groups=128, blocks=1, rows=2, threads=128)
-    """
-    given = loop(
-        steps=steps, batch=batch, size=size, inputs=inputs, sums=sums, dtype=dtype, models=models
-    )
-    return candidates(device, given)[0]
+    words = np.dtype(dtype).itemsize // WORD
+    return Loop(steps, batch, size, gates, forward, words, models)
 
 
 @functools.lru_cache(maxsize=256)
 def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
-    """Return the layouts that fit, the one of least cost first; raise `Unplannable` if none."""
+    """Return the layouts that fit, the one of least cost first.
+
+    Raises
+    ------
+    Unplannable
+        If none fits.
+
+    Examples
+    --------
+    >>> from xprnn.kernels.cuda import device, plan
+    >>> elman = {"gates": 1, "forward": True, "dtype": "float32", "models": 1}
+    >>> loop = plan.loop(steps=100, batch=256, size=64, **elman)
+    >>> plan.candidates(device.KNOWN["H100"], loop)[0]
+    Plan(groups=128, blocks=1, rows=2, threads=128)
+    """
     if not device.cooperative or device.capability < OLDEST:
         major, minor = device.capability
         raise Unplannable(
@@ -207,8 +190,7 @@ def needs(given: Loop, made: Plan) -> Needs:
     units = _parts(_parts(given.size, made.blocks), warps)
     length = _parts(given.size * given.inputs, WARP)
     products, pairs = units * given.sums, _parts(made.rows * units, WARP)
-    gates = max(given.sums, given.inputs)
-    numbers = products * (length + made.rows) + pairs * PAIR * gates
+    numbers = products * (length + made.rows) + pairs * PAIR * given.gates
     in_shared = made.rows * (2 * WARP * length + warps * products)
     bytes_each = WORD * given.words
     return Needs(units, length, WORKING + given.words * numbers, bytes_each * in_shared)
