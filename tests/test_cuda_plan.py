@@ -8,18 +8,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from xprnn import kernels
+from xprnn.cells import LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import device as devices
 from xprnn.kernels.cuda import plan as planner
 from xprnn.kernels.cuda.device import KNOWN, Device
 from xprnn.kernels.cuda.plan import Loop, Unplannable, candidates, cycles, loop, needs
 
-
-def plan(device, **sizes):
-    """Return the first plan."""
-    return candidates(device, loop(**sizes))[0]
-
-
 H100 = KNOWN["H100"]
+ELMAN = {"gates": 1, "forward": True, "dtype": "float32"}
+SIZES = {"steps": 200, "batch": 1, "models": 1}
 
 DEVICES = st.sampled_from(sorted(KNOWN.values())) | st.builds(
     Device,
@@ -31,6 +29,11 @@ DEVICES = st.sampled_from(sorted(KNOWN.values())) | st.builds(
     threads=st.sampled_from([512, 1024]),
     cooperative=st.just(True),
 )
+
+
+def plan(device, **sizes):
+    """Return the first plan."""
+    return candidates(device, loop(**sizes))[0]
 
 
 @st.composite
@@ -120,9 +123,6 @@ def test_a_narrow_layer_needs_no_exchange(device, size, gates, batch):
         assert plan(device, gates=gates, forward=forward, **sizes).blocks == 1
 
 
-SIZES = {"steps": 200, "batch": 1, "models": 1}
-
-
 @pytest.mark.parametrize(
     ("gates", "dtype", "widest"),
     [(1, "float32", 2048), (1, "float64", 1448), (3, "float32", 1024), (4, "float32", 1024)],
@@ -197,3 +197,54 @@ def test_dtypes_of_other_libraries_are_known():
     for dtype in (np.float32, np.dtype("float32"), "float32"):
         assert loop(dtype=dtype, **sizes).words == 1
     assert loop(dtype=float, **sizes).words == 2
+
+
+@pytest.fixture
+def no_environment(monkeypatch):
+    monkeypatch.delenv("XPRNN_KERNELS", raising=False)
+
+
+def explained(cell="elman", **other):
+    """Return the lines of an explanation."""
+    case = {"steps": 10, "batch": 2, "hidden_size": 64, **other}
+    return kernels.explain(cell, **case).splitlines()
+
+
+def test_explain_on_a_gpu_that_is_not_there(no_environment, monkeypatch):
+    shape, cuda, forward, backward = explained("gru", device="A100", models=3)
+    assert shape.endswith("64 units, 10 steps, 2 sequence(s), 3 model(s), float32, on A100")
+    assert cuda == "cuda: one launch on A100"
+    assert forward.startswith("  forward: 6 group(s) of 1 block(s) of")
+    assert backward.startswith("  backward: 6 group(s) of 1 block(s) of")
+    assert explained(device=H100)[0].endswith("on H100")
+    _, cuda, reference = explained(device="H100", hidden_size=5000)
+    assert "cuda: no, 5000 units with 5000 weights each do not fit on the 132" in cuda
+    assert reference == "reference: step by step in Python"
+    assert "inner part" in explained("gru_reset_before", device="H100")[1]
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+    _, cuda, reference = explained(device="H100")
+    assert cuda == "cuda: no, switched off by XPRNN_KERNELS=reference"
+    assert reference.startswith("reference: ")
+
+
+def test_explain_says_what_lookup_does(place, no_environment):
+    for cell in (Elman(), Elman("elu"), LSTM(peepholes=True), GRUResetBefore()):
+        lines = explained(cell, backend=place.backend)
+        runs = [line for line in lines[1:] if not line.startswith("  ") and ": no, " not in line]
+        (name,) = [line.partition(":")[0] for line in runs]
+        shapes = {"x": (1, 10, 2, 1), "U": (64, cell.gates * 64)}
+        found = kernels.lookup(cell, place.xp, shapes, place.xp.float32)
+        assert kernels.TWINS[name].unroll is found
+
+
+def test_explain_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="dtype must be one of 'float32', 'float64'"):
+        explained(dtype="float16")
+    with pytest.raises(ValueError, match=r"device must be one of .*'H100'.*did you mean 'H100'"):
+        explained(device="h10")
+    with pytest.raises(ValueError, match="cell must be one of"):
+        explained("elmann")
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        explained(steps=0)
+    with pytest.raises(TypeError, match="models must be an integer"):
+        explained(models=1.0)

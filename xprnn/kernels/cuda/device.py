@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
-__all__ = ["KNOWN", "Device", "current"]
+from xprnn._validate import unknown
+
+__all__ = ["KNOWN", "Device", "current", "named"]
 
 
 class Device(NamedTuple):
@@ -49,6 +51,15 @@ KNOWN = {
     "RTX 5090": _known("RTX 5090", (12, 0), 170, 99),
 }
 """Some, to plan for without having one. CUDA C++ Programming Guide, Compute Capabilities."""
+
+
+def named(device: str | Device) -> Device:
+    """Return the known device of a name, or the device itself."""
+    if isinstance(device, Device):
+        return device
+    if device not in KNOWN:
+        raise unknown("device", device, KNOWN)
+    return KNOWN[device]
 
 
 def current(runtime: Any = None, number: int | None = None) -> Device:
