@@ -9,7 +9,7 @@ and gradients by one parametrised test.
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
