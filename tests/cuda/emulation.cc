@@ -1,0 +1,165 @@
+// Runs the threads of a CUDA launch on a CPU.
+//
+// With FIBERS each is a context that goes on until it waits, in an order that a seed shuffles:
+// quick, and the same every time. Without, each is a thread of the system, for
+// ThreadSanitizer: barriers alone order what the threads of a block do, and nothing orders
+// the words of the ring.
+
+#include "emulation_thread.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+void end_with(const char* message)
+{
+    std::fprintf(stderr, "%s\n", message);
+    std::_Exit(3);
+}
+
+#ifdef FIBERS
+
+#include <algorithm>
+#include <random>
+#include <ucontext.h>
+
+struct Barrier {
+    int expected, arrived = 0, turn = 0;
+    explicit Barrier(int count) : expected(count) {}
+    void wait()
+    {
+        const int before = turn;
+        if (++arrived == expected) {
+            arrived = 0;
+            turn++;
+        }
+        while (turn == before) let_others_run();
+    }
+};
+
+#else
+
+#include <barrier>
+#include <thread>
+
+struct Barrier {
+    std::barrier<> barrier;
+    explicit Barrier(int count) : barrier(count) {}
+    void wait() { barrier.arrive_and_wait(); }
+};
+
+#endif
+
+struct Warp {
+    Barrier barrier{32};
+    double given[32];
+};
+
+struct Block {
+    Barrier barrier;
+    std::vector<std::unique_ptr<Warp>> warps;
+    std::unique_ptr<double[]> shared;
+    Block(int threads, int bytes) : barrier(threads), shared(new double[(bytes + 7) / 8])
+    {
+        for (int k = 0; k < threads / 32; k++) warps.emplace_back(new Warp);
+    }
+};
+
+struct Running : CudaThread {
+    Block* own;
+    Warp* warp;
+#ifdef FIBERS
+    ucontext_t context;
+    std::unique_ptr<char[]> stack;
+    bool ended = false;
+#endif
+};
+
+#ifdef FIBERS
+static Running* current;
+#else
+static thread_local Running* current;
+#endif
+
+CudaThread* cuda_thread() { return current; }
+void wait_for_block() { current->own->barrier.wait(); }
+void wait_for_warp() { current->warp->barrier.wait(); }
+
+#ifdef FIBERS
+
+static ucontext_t scheduler;
+static void (*running_kernel)(void**);
+static void** running_arguments;
+
+void let_others_run() { swapcontext(&current->context, &scheduler); }
+
+static void fiber()
+{
+    running_kernel(running_arguments);
+    current->ended = true;
+}
+
+static void run(std::vector<Running>& threads, void (*kernel)(void**), void** arguments)
+{
+    static std::mt19937 order(1);
+    std::vector<Running*> left;
+    running_kernel = kernel;
+    running_arguments = arguments;
+    for (Running& one : threads) {
+        constexpr int STACK = 1 << 17;
+        one.stack.reset(new char[STACK]);
+        getcontext(&one.context);
+        one.context.uc_stack.ss_sp = one.stack.get();
+        one.context.uc_stack.ss_size = STACK;
+        one.context.uc_link = &scheduler;
+        makecontext(&one.context, fiber, 0);
+        left.push_back(&one);
+    }
+    std::shuffle(left.begin(), left.end(), order);
+    while (!left.empty()) {
+        for (Running* one : left) {
+            current = one;
+            swapcontext(&scheduler, &one->context);
+        }
+        left.erase(std::remove_if(left.begin(), left.end(), [](auto* one) { return one->ended; }),
+                   left.end());
+    }
+}
+
+#else
+
+void let_others_run() { std::this_thread::yield(); }
+
+static void run(std::vector<Running>& threads, void (*kernel)(void**), void** arguments)
+{
+    std::vector<std::thread> system;
+    for (Running& one : threads)
+        system.emplace_back([&one, kernel, arguments] {
+            current = &one;
+            kernel(arguments);
+        });
+    for (std::thread& one : system) one.join();
+}
+
+#endif
+
+void run_all(void (*kernel)(void**), int blocks, int threads, int shared, void** arguments)
+{
+    std::vector<std::unique_ptr<Block>> grid;
+    std::vector<Running> all(blocks * threads);
+    for (int block = 0; block < blocks; block++) {
+        grid.emplace_back(new Block(threads, shared));
+        for (int thread = 0; thread < threads; thread++) {
+            Running& one = all[block * threads + thread];
+            one.thread.x = thread;
+            one.block.x = block;
+            one.blocks.x = blocks;
+            one.own = grid.back().get();
+            one.warp = one.own->warps[thread / 32].get();
+            one.shared = one.own->shared.get();
+            one.given = one.warp->given;
+        }
+    }
+    run(all, kernel, arguments);
+}
