@@ -27,14 +27,14 @@ WARP = 32
 SCHEDULERS = 4
 """Warps of a multiprocessor that issue at the same time."""
 
-THREADS = (32, 64, 128, 256, 512)
+THREADS = tuple(range(32, 513, 32))
 ROWS = (1, 2, 4, 8, 16, 32)
 
 REGISTERS = 255
 """Most that a thread can have."""
 
-WORKING = 48
-"""Registers of a thread beside those for numbers: addresses, counters."""
+WORKING = 80
+"""Registers of a thread beside those for numbers: addresses, counters, what the compiler likes."""
 
 PAIR = 6
 """Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
