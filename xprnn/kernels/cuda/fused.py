@@ -64,8 +64,8 @@ class Fused:
     launcher: Launcher
     plan: Callable[[Device, Loop], Plan] = best
 
-    def make(self, name: str, given: Loop, cell: Cell) -> Made:
-        """Return the loop of a cell, ``"forward"`` or ``"backward"``, compiled.
+    def make(self, given: Loop, cell: Cell) -> Made:
+        """Return a loop of a cell, compiled.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Fused:
         made, plan = step(cell), self.plan(self.launcher.device(), given)
         # Sizes that the source does not depend on are left out, so that it is made once.
         alike = given._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
-        source = program(name, made, *alike, hardware=self.launcher.hardware)
+        source = program(made, *alike, hardware=self.launcher.hardware)
         kernel = self.launcher.load(source)
         if kernel.resident < plan.blocks:
             raise Unplannable(
@@ -103,8 +103,8 @@ class Fused:
             elif reason := self.launcher.obstacle(xp):
                 return reason
             else:
-                for name, given in zip(Unroll._fields, loops(cell, shapes, dtype), strict=True):
-                    self.make(name, given, cell)
+                for given in loops(cell, shapes, dtype):
+                    self.make(given, cell)
         except (Untraceable, Unplannable) as error:
             return str(error)
         return None
@@ -135,7 +135,7 @@ class Fused:
         dtype = xp.result_type(p, U, *state)
         *lead, batch, size = state[0].shape
         hidden = (*lead, x.shape[-3], batch, size)
-        made = self.make("forward", _loops(cell, hidden, dtype)[0], cell)
+        made = self.make(_loops(cell, hidden, dtype)[0], cell)
         columns = cell.gates * size
         start = _stacked(state, hidden, dtype, xp=xp)
         h = xp.empty((*lead, hidden[-3] + 1, batch, size), dtype=dtype)
@@ -159,7 +159,7 @@ class Fused:
         U, hidden = params["U"], dy.shape
         dtype = xp.result_type(dy, U, memo.h, *dstate)
         memo = Memo(*(xp.astype(a, dtype, copy=False) for a in memo))
-        made = self.make("backward", _loops(cell, hidden, dtype)[1], cell)
+        made = self.make(_loops(cell, hidden, dtype)[1], cell)
         columns = cell.gates * hidden[-1]
         dp = xp.empty((*hidden[:-1], columns), dtype=dtype)
         dq = None if made.step.same else xp.empty(dp.shape, dtype=dtype)

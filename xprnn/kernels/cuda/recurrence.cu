@@ -97,19 +97,23 @@ __device__ inline Pair pair_of(int k, const Thread& me, const Tile& tile)
     return {number, row, unit, row < tile.rows && unit < me.last};
 }
 
-// Reads the weights of a warp, SUMS * size rows of INPUTS * size numbers for each model.
+// Reads the weights of a warp from SUMS * size rows of INPUTS * size numbers: row k of the warp
+// is sum k % SUMS of its unit k / SUMS.
 __device__ inline void read_weights(real (&weight)[PRODUCTS][LENGTH], const real* weights,
                                     const Thread& me, int size)
 {
     const int columns = INPUTS * size;
 #pragma unroll
     for (int k = 0; k < PRODUCTS; k++) {
+#pragma unroll
+        for (int i = 0; i < LENGTH; i++) weight[k][i] = 0;
         const int unit = me.first + k / SUMS;
-        const real* const row = weights + (long long)(k % SUMS * size + unit) * columns;
+        if (unit >= me.last) continue;
+        const real* const row = weights + (long long)(k % SUMS * size + unit) * columns + me.lane;
 #pragma unroll
         for (int i = 0; i < LENGTH; i++) {
-            const int column = me.lane + WARP * i;
-            weight[k][i] = unit < me.last && column < columns ? row[column] : real(0);
+            const bool inside = i + 1 < LENGTH || me.lane + WARP * i < columns;
+            if (inside) weight[k][i] = row[WARP * i];
         }
     }
 }

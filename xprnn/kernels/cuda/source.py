@@ -43,7 +43,6 @@ class Program(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def program(
-    name: str,
     step: Step,
     loop: Loop,
     plan: Plan,
@@ -55,7 +54,6 @@ def program(
 
     Parameters
     ----------
-    name : {"forward", "backward"}
     step : Step
         Of the cell.
     loop : Loop
@@ -66,7 +64,7 @@ def program(
     patience : int
         In place of `PATIENCE`.
     """
-    needed = needs(loop, plan)
+    name, needed = "forward" if loop.forward else "backward", needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
         "ROWS": plan.rows,
