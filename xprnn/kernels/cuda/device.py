@@ -73,7 +73,9 @@ def current(runtime: Any = None, number: int | None = None) -> Device:
         As in ``"cupy:1"``.
     """
     if runtime is None:
-        from cupy.cuda import runtime
+        import cupy
+
+        runtime = cupy.cuda.runtime
     found = runtime.getDeviceProperties(runtime.getDevice() if number is None else number)
     return Device(
         name=found["name"].decode(),
