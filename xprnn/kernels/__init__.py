@@ -18,9 +18,8 @@ from xprnn._typing import Namespace
 from xprnn._validate import unknown, whole
 from xprnn.backend import Backend, resolve
 from xprnn.cells import Cell
-from xprnn.kernels import compiled
+from xprnn.kernels import compiled, cuda
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.cuda import fused
 from xprnn.kernels.cuda.device import Device, named
 from xprnn.kernels.workspace import (
     Workspace,
@@ -60,7 +59,7 @@ class Twin(NamedTuple):
 
 TWINS = {
     "compiled": Twin(compiled.obstacle, compiled.COMPILED, compiled.about),
-    "cuda": Twin(fused.obstacle, fused.FUSED, fused.about),
+    "cuda": Twin(cuda.obstacle, cuda.CUDA, cuda.about),
     "reference": Twin(lambda *case: None, REFERENCE, lambda *case: "step by step in Python"),
 }
 """By name, in order of preference."""
