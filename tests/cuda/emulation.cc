@@ -7,6 +7,7 @@
 
 #include "emulation_thread.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -19,37 +20,28 @@ void end_with(const char* message)
 }
 
 #ifdef FIBERS
-
 #include <algorithm>
 #include <random>
 #include <ucontext.h>
+#else
+#include <thread>
+#endif
 
+// Not std::barrier: all of those share what they wait with, and so would order more.
 struct Barrier {
-    int expected, arrived = 0, turn = 0;
+    int expected;
+    std::atomic<int> arrived{0}, turn{0};
     explicit Barrier(int count) : expected(count) {}
     void wait()
     {
-        const int before = turn;
-        if (++arrived == expected) {
-            arrived = 0;
-            turn++;
+        const int before = turn.load(std::memory_order_relaxed);
+        if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == expected) {
+            arrived.store(0, std::memory_order_relaxed);
+            turn.store(before + 1, std::memory_order_release);
         }
-        while (turn == before) let_others_run();
+        while (turn.load(std::memory_order_acquire) == before) let_others_run();
     }
 };
-
-#else
-
-#include <barrier>
-#include <thread>
-
-struct Barrier {
-    std::barrier<> barrier;
-    explicit Barrier(int count) : barrier(count) {}
-    void wait() { barrier.arrive_and_wait(); }
-};
-
-#endif
 
 struct Warp {
     Barrier barrier{32};

@@ -190,12 +190,10 @@ def _dense(a: Array, shape: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
     return xp.ascontiguousarray(xp.astype(xp.broadcast_to(a, shape), dtype, copy=False))
 
 
-def _stacked(
-    state: tuple[Array, ...], hidden: tuple[int, ...], dtype: Any, *, xp: Any
-) -> Array:
+def _stacked(state: tuple[Array, ...], hidden: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
     """Return the arrays of a state as one, (S, ..., B, H)."""
     shape = (*hidden[:-3], *hidden[-2:])
-    return xp.stack([xp.astype(xp.broadcast_to(s, shape), dtype, copy=False) for s in state])
+    return xp.stack([_dense(s, shape, dtype, xp=xp) for s in state])
 
 
 def _options(
