@@ -103,6 +103,12 @@ def test_a_wrong_loop_is_not_timed(part, ground, kind, monkeypatch, capsys, tmp_
     assert not list(tmp_path.glob("gpu*"))
 
 
+def test_memory_is_poisoned(part):
+    made = part("checks").Poisoned(np).empty((2, 3), dtype=np.float32)
+    assert np.isnan(made).all()
+    assert made.dtype == np.float32
+
+
 def test_the_reference_passes_the_checks(part, ground):
     found = part("checks").run(ground)
     assert found["distances"][0]["distance"] == 0

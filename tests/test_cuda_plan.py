@@ -26,7 +26,7 @@ DEVICES = st.sampled_from(sorted(KNOWN.values())) | st.builds(
     multiprocessors=st.integers(16, 160),
     registers=st.sampled_from([32768, 65536]),
     shared=st.sampled_from([48, 64, 99, 163, 227]).map(lambda kilobytes: kilobytes << 10),
-    threads=st.sampled_from([512, 1024]),
+    threads=st.sampled_from([256, 512, 1024]),
     cooperative=st.just(True),
 )
 
@@ -99,6 +99,16 @@ def test_more_work_never_costs_less(device, given, axis, more):
     larger = given._replace(**{axis: getattr(given, axis) + more})
     costs = [cycles(device, g, found(device, g)[0]) for g in (given, larger)]
     assert costs[0] <= costs[1]
+
+
+@given(DEVICES, loops())
+def test_work_that_does_not_fit_at_once_takes_turns(device, given):
+    """A thousand times as many models are at least 1000 / 170 times as much work in turns."""
+    costs = [
+        cycles(device, g, found(device, g)[0])
+        for g in (given, given._replace(models=1000 * given.models))
+    ]
+    assert 5 * costs[0] <= costs[1]
 
 
 @given(DEVICES, loops(), st.integers(1, 100))
