@@ -118,7 +118,7 @@ __device__ inline void read_weights(real (&weight)[PRODUCTS][LENGTH], const real
     }
 }
 
-constexpr int power_of_two_from(int least)
+__device__ constexpr int power_of_two_from(int least)
 {
     int power = 1;
     while (power < least) power *= 2;
