@@ -197,8 +197,12 @@ def needs(given: Loop, made: Plan) -> Needs:
 
 
 def _room(device: Device, made: Plan) -> int:
-    """Return how many registers a thread can have; they are given out in eights."""
-    return min(REGISTERS, device.registers // made.threads // 8 * 8)
+    """Return how many registers a thread can have.
+
+    A scheduler has its share of them for the warps that it issues, and gives them out in eights.
+    """
+    warps = _parts(made.threads // WARP, SCHEDULERS)
+    return min(REGISTERS, device.registers // SCHEDULERS // (warps * WARP) // 8 * 8)
 
 
 def _excess(device: Device, given: Loop, made: Plan) -> str | None:
