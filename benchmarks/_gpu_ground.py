@@ -86,8 +86,8 @@ class Rehearsal:
 
     @cached_property
     def launcher(self):
-        """What stands for the GPU; None without g++."""
-        if shutil.which("g++") is None or not EMULATION.exists():
+        """What stands for the GPU; None without Linux and g++."""
+        if sys.platform != "linux" or shutil.which("g++") is None or not EMULATION.exists():
             return None
         spec = importlib.util.spec_from_file_location("emulation", EMULATION)
         module = sys.modules["emulation"] = importlib.util.module_from_spec(spec)

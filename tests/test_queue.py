@@ -1,13 +1,22 @@
 """No batch and no epoch of a training asks the device for a number: a GPU would wait."""
 
+import importlib
+import shutil
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from array_api_strict._array_object import Array
 
 import xprnn
-from xprnn import run
+from xprnn import kernels, losses, run, value_and_grad
+from xprnn.kernels.cuda.fused import Fused
+from xprnn.kernels.cuda.plan import Plan
+from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
+from xprnn.recurrence import Unroll
 from xprnn.schedules import Cosine
 
 ASKS = ("__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__buffer__",
@@ -78,3 +87,52 @@ def test_what_asks_is_counted(asked, every, monkeypatch):
 
     few, many = (asks(asked, {"loss": loss}, epochs) for epochs in (2, 7))
     assert sum(many.values()) >= sum(few.values()) + 5
+
+
+class Counting:
+    """A namespace that counts the calls of its functions: on a GPU most of them are launches."""
+
+    def __init__(self, xp):
+        self.xp, self.calls = xp, 0
+
+    def __getattr__(self, name):
+        found = getattr(self.xp, name)
+        if isinstance(found, type) or not callable(found):
+            return found
+
+        def counted(*args, **kwargs):
+            self.calls += 1
+            return found(*args, **kwargs)
+
+        return counted
+
+
+@pytest.fixture
+def one_launch(tmp_path, monkeypatch):
+    """Have the loop on a GPU run, compiled by g++."""
+    if sys.platform != "linux" or not shutil.which("g++"):
+        pytest.skip("the emulation needs Linux and g++")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "cuda"))
+    launcher = importlib.import_module("emulation").Emulated(tmp_path)
+    fused = Fused(launcher, lambda device, given: Plan(1, 1, 2, 32))
+    unroll = Unroll(fused.unroll, fused.unroll_backward)
+    twin = kernels.Twin(lambda *case: None, unroll, lambda *case: "")
+    monkeypatch.setattr(kernels, "TWINS", {"emulated": twin, **kernels.TWINS})
+
+
+def operations(steps):
+    """Return how many functions of the namespace a gradient calls; operators are not counted."""
+    xp, network = Counting(np), Stack((Recurrent(4, "gru"), Dense(1)))
+    params, _ = network.init(np.random.default_rng(0), 2)
+    x, y = (a.swapaxes(0, 1)[np.arange(steps) % 9] for a in (X, Y))
+    value_and_grad(network, losses.MSE(), params, x, y, None, None, xp=xp)
+    return xp.calls
+
+
+def test_a_loop_in_one_launch_takes_as_many_operations_for_any_steps(one_launch):
+    assert operations(3) == operations(30)
+
+
+def test_a_loop_in_python_takes_more_for_more_steps(monkeypatch):
+    monkeypatch.setenv("XPRNN_KERNELS", "reference")
+    assert operations(30) > operations(3) + 27 * 5
