@@ -157,16 +157,17 @@ def explain(
         f"{cell}, {hidden_size} units, {steps} steps, {batch} sequence(s), {models} model(s), "
         f"{dtype}, on {gpu.name if gpu else place}"
     ]
-    for name, twin in TWINS.items():
-        if gpu is not None and name == "compiled":
-            continue
-        more = {"device": gpu} if name == "cuda" else {}
-        reason = twin.obstacle(*case, **more)
-        if reason is None and _switched_off() and twin.unroll is not REFERENCE:
-            reason = "switched off by XPRNN_KERNELS=reference"
-        lines.append(f"{name}: " + (f"no, {reason}" if reason else twin.about(*case, **more)))
-        if reason is None:
-            break
+    with place.active():
+        for name, twin in TWINS.items():
+            if gpu is not None and name == "compiled":
+                continue
+            more = {"device": gpu} if name == "cuda" else {}
+            reason = twin.obstacle(*case, **more)
+            if reason is None and _switched_off() and twin.unroll is not REFERENCE:
+                reason = "switched off by XPRNN_KERNELS=reference"
+            lines.append(f"{name}: " + (f"no, {reason}" if reason else twin.about(*case, **more)))
+            if reason is None:
+                break
     return "\n".join(lines)
 
 
