@@ -3,6 +3,7 @@
 The files beside this one are imported when arrays of CuPy, or `kernels.explain`, need them.
 """
 
+import warnings
 from typing import Any
 
 import array_api_compat
@@ -13,6 +14,9 @@ from xprnn.kernels.cuda.device import Device
 from xprnn.recurrence import Unroll
 
 __all__ = ["CUDA", "about", "obstacle"]
+
+FAILED: list[str] = []
+"""Why a kernel could not be built, after which none is tried."""
 
 
 def obstacle(
@@ -28,9 +32,21 @@ def obstacle(
     """
     if device is None and not array_api_compat.is_cupy_namespace(xp):
         return "it is for arrays of CuPy"
+    if device is None and FAILED:
+        return FAILED[0]
     from xprnn.kernels.cuda import fused
 
-    return fused.obstacle(cell, xp, shapes, dtype, device)
+    try:
+        return fused.obstacle(cell, xp, shapes, dtype, device)
+    except Exception as error:  # a compiler and a driver can raise anything
+        FAILED.append(f"a kernel could not be built: {error}")
+        warnings.warn(
+            "xprnn's CUDA kernels could not be built, and the slower reference runs (with "
+            f"XPRNN_KERNELS=reference it does without this warning): {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return FAILED[0]
 
 
 def about(
