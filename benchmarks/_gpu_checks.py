@@ -8,8 +8,8 @@ from xprnn import tree
 from xprnn.backend import to_host
 from xprnn.recurrence import REFERENCE
 
-DOUBLE, SINGLE = 1e-12, 1e-5
-"""How far a result may be from the reference in float64, by the norm."""
+DOUBLE, SINGLE = 1e-12, 1e-4
+"""How far a result may be from the reference in float64, by the norm; TF32 is farther."""
 TIMES = 1000
 
 

@@ -94,7 +94,7 @@ def plan_table(rows):
 
 def small_tables(report):
     """Return the micro-measurements, the lines over T, the parts and the trainings."""
-    micro = report["micro"]
+    micro = report["micro"] or {"ceilings": {}, "empty_launch": {}, "ring": {}}
     found = [table(["ceilings and launches", ""], [
         [name, f"{value:.3g}"]
         for part in ("ceilings", "empty_launch") for name, value in micro[part].items()

@@ -16,6 +16,7 @@ kernels and compiles it where NVIDIA's compiler is installed; then it goes throu
 would be measured, with small sizes, a clock that only counts, and kernels that g++ made.
 """
 
+import itertools
 import sys
 import tempfile
 import time
@@ -27,10 +28,10 @@ import _gpu_micro
 import _gpu_plans
 import _gpu_report
 from _common import add_output, machine, parser, write
-from _gpu_cases import CASES, FORWARD, LENGTHS, SMALL, STEP, TARGETS, Case
+from _gpu_cases import CASES, FORWARD, LENGTHS, PRECISIONS, SMALL, STEP, TARGETS, Case
 from _gpu_ground import Gpu, Rehearsal, torch_or_none
 from _gpu_measure import by_turns, line
-from _gpu_sides import Side, check_torch, parts, sides
+from _gpu_sides import LARGEST, Side, check_torch, parts, sides
 
 from xprnn.backend import status
 from xprnn.kernels.cuda.device import KNOWN
@@ -52,55 +53,56 @@ class Budget:
         print(what, file=sys.stderr, flush=True)
         return True
 
+    def run(self, what, measure, otherwise):
+        """Return what is measured if there is time and it does not fail."""
+        if not self.has(what):
+            return otherwise
+        try:
+            return measure()
+        except Exception as error:  # the rest is to be measured and written all the same
+            self.skipped.append(f"{what}: {type(error).__name__}: {error}")
+            return otherwise
 
-def measure_cases(ground, cases, budget, **how):
-    """Return the rows of all cases, why sides are missing, and how far torch's outputs are."""
-    rows, missing, apart = [], {}, {}
-    for case in cases:
-        if not budget.has(case):
-            continue
-        if torch_or_none() is not None:
-            apart[str(case)] = check_torch(ground, case)
-        for which in (FORWARD, STEP):
-            found, without = sides(ground, case, which)
-            rows += [
-                {"case": str(case), "pass": which, "side": name, **row}
-                for name, row in by_turns(ground, found, **how).items()
-            ]
-            missing |= {f"{case}: {name}": why for name, why in without.items()}
+
+def measure_case(ground, case, **how):
+    """Return the rows of a case, why sides are missing, and how far torch's output is."""
+    rows, missing, apart, precisions = [], {}, None, PRECISIONS
+    if torch_or_none() is not None:
+        apart = check_torch(ground, case)
+        if not apart <= LARGEST:
+            missing[f"{case}: torch"], precisions = f"its output is {apart:.1e} from ours", ()
+    for which in (FORWARD, STEP):
+        found, without = sides(ground, case, which, precisions)
+        rows += [
+            {"case": str(case), "pass": which, "side": name, **row}
+            for name, row in by_turns(ground, found, **how).items()
+        ]
+        missing |= {f"{case}: {name}": why for name, why in without.items()}
     return rows, missing, apart
 
 
-def measure_lines(ground, case, lengths, budget, **how):
+def measure_line(ground, case, which, lengths, **how):
     """Return what a step and what a call costs, of xprnn and torch in strict float32."""
-    found = []
-    for which in (FORWARD, STEP):
-        if not budget.has(f"{case.cell}, B={case.B}, H={case.H}, {which}, over T"):
-            continue
-        taken = {}
-        for steps in lengths:
-            one = Case(case.cell, steps, case.B, case.H, case.models)
-            own, _ = sides(ground, one, which, ("float32",))
-            for name, row in by_turns(ground, own, **how).items():
-                taken.setdefault(name, []).append(row["ms"]["median"])
-        where = f"{case.cell}, B={case.B}, H={case.H}"
-        found += [
-            {"case": where, "pass": which, "side": name, "T": list(lengths), "ms": values,
-             **line(lengths, values)}
-            for name, values in taken.items() if len(values) == len(lengths)
-        ]  # fmt: skip
-    return found
+    taken, where = {}, f"{case.cell}, B={case.B}, H={case.H}"
+    for steps in lengths:
+        one = Case(case.cell, steps, case.B, case.H, case.models)
+        own, _ = sides(ground, one, which, ("float32",))
+        for name, row in by_turns(ground, own, **how).items():
+            taken.setdefault(name, []).append(row["ms"]["median"])
+    return [
+        {"case": where, "pass": which, "side": name, "T": list(lengths), "ms": values,
+         **line(lengths, values)}
+        for name, values in taken.items() if len(values) == len(lengths)
+    ]  # fmt: skip
 
 
-def measure_parts(ground, cases, budget, **how):
+def measure_parts(ground, case, **how):
     """Return the times of our sequential parts alone."""
-    rows = []
-    for case in cases:
-        if ground.obstacle(case, "float32") is None and budget.has(f"{case}, its parts"):
-            calls = parts(ground, case, "float32", ground.unroll())
-            found = by_turns(ground, {name: Side(call) for name, call in calls.items()}, **how)
-            rows += [{"case": str(case), "side": name, **row} for name, row in found.items()]
-    return rows
+    if ground.obstacle(case, "float32"):
+        return []
+    calls = parts(ground, case, "float32", ground.unroll())
+    found = by_turns(ground, {name: Side(call) for name, call in calls.items()}, **how)
+    return [{"case": str(case), "side": name, **row} for name, row in found.items()]
 
 
 def measure(ground, budget):
@@ -109,22 +111,28 @@ def measure(ground, budget):
     aimed = SMALL[:1] if ground.dry else [target.case for target in TARGETS]
     lengths = (2, 4, 6) if ground.dry else LENGTHS
     how = {"warm": 1, "repeats": 2} if ground.dry else {}
-    micro = _gpu_micro.run(ground, **how) if budget.has("ceilings, launches, rings") else {}
-    rows, missing, apart = measure_cases(ground, cases, budget, **how)
-    lines = [
-        found
-        for case in dict.fromkeys((aimed[0], aimed[-1]) if ground.dry else (aimed[0], aimed[2]))
-        for found in measure_lines(ground, case, lengths, budget, **how)
-    ]
-    return {
-        "micro": micro,
-        "rows": rows,
-        "missing": missing,
-        "torch_apart": apart,
-        "parts": measure_parts(ground, aimed, budget, **how),
-        "fit": _gpu_fit.run(ground) if budget.has("whole trainings") else [],
-        "lines": lines,
-    }
+    found = {"micro": {}, "rows": [], "missing": {}, "torch_apart": {}, "parts": [], "lines": []}
+    what = "ceilings, launches, rings"
+    found["micro"] = budget.run(what, lambda: _gpu_micro.run(ground, **how), {})
+    for case in cases:
+        rows, missing, apart = budget.run(
+            case, lambda case=case: measure_case(ground, case, **how), ([], {}, None)
+        )
+        found["rows"] += rows
+        found["missing"] |= missing
+        found["torch_apart"][str(case)] = apart
+    for case in aimed:
+        found["parts"] += budget.run(
+            f"{case}, its parts", lambda case=case: measure_parts(ground, case, **how), []
+        )
+    found["fit"] = budget.run("whole trainings", lambda: _gpu_fit.run(ground), [])
+    for case, which in itertools.product(aimed[:3:2], (FORWARD, STEP)):
+        found["lines"] += budget.run(
+            f"{case}, {which}, over T",
+            lambda case=case, which=which: measure_line(ground, case, which, lengths, **how),
+            [],
+        )
+    return found
 
 
 def report_on(ground, device, options, began):
@@ -153,7 +161,7 @@ def report_on(ground, device, options, began):
     for what, why in report["missing"].items():
         print(f"missing: {what}: {why}")
     for what in budget.skipped:
-        print(f"no time for: {what}")
+        print(f"not measured: {what}")
     print("\n" + _gpu_report.verdict_table(report["verdicts"]) + "\n")
     if ground.dry:
         print("a dry run: no GPU was used, and no time above means anything\n")

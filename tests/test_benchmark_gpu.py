@@ -60,6 +60,7 @@ def test_a_dry_run_goes_through_everything(tmp_path):
     if importlib.util.find_spec("torch"):
         assert {"torch, float32", "torch, tf32, graph", "torch, float16"} <= sides
         assert max(report["torch_apart"].values()) < 1e-5
+        assert {name.partition(": ")[2] for name in report["missing"]} == {"xprnn, graph"}
     assert {len(report[name]) > 0 for name in ("micro", "lines", "parts", "fit")} == {True}
 
 
@@ -180,9 +181,39 @@ def test_a_missed_target_is_called_missed(part, torch, verdict):
     assert verdict in report.verdict_table(found)
 
 
+def test_what_fails_is_named_and_the_rest_is_measured(part, ground, monkeypatch):
+    cases, gpu = part("cases").SMALL, importlib.import_module("gpu")
+
+    def failing(ground, case=None, **how):
+        if case in (None, cases[0]):
+            raise RuntimeError("out of memory")
+        return [{"case": str(case)}], {}, 0.0
+
+    monkeypatch.setattr(gpu, "measure_case", failing)
+    monkeypatch.setattr(part("micro"), "run", failing)
+    budget = gpu.Budget(1)
+    found = gpu.measure(ground, budget)
+    failed = ["ceilings, launches, rings", str(cases[0])]
+    assert budget.skipped == [f"{what}: RuntimeError: out of memory" for what in failed]
+    assert [row["case"] for row in found["rows"]] == [str(case) for case in cases[1:]]
+    assert found["fit"]
+    assert part("report").small_tables(found)
+
+
+def test_another_network_is_not_compared(part, ground, monkeypatch):
+    pytest.importorskip("torch")
+    gpu, case = importlib.import_module("gpu"), part("cases").SMALL[0]
+    monkeypatch.setattr(gpu, "check_torch", lambda ground, case: 0.1)
+    rows, missing, apart = gpu.measure_case(ground, case, warm=1, repeats=2)
+    assert apart == 0.1
+    assert "1.0e-01 from ours" in missing[f"{case}: torch"]
+    assert {row["side"] for row in rows} == {"xprnn", "xprnn, plain CuPy"}
+
+
 def test_what_there_is_no_time_for_is_named(part):
     part("cases")
     gpu = importlib.import_module("gpu")
     budget = gpu.Budget(0)
     assert not budget.has("the last case")
-    assert budget.skipped == ["the last case"]
+    assert budget.run("a table", None, []) == []
+    assert budget.skipped == ["the last case", "a table"]
