@@ -1,6 +1,7 @@
 """The plan of the recurrence on a GPU: it fits, covers everything, and is the cheapest."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import array_api_compat
@@ -204,6 +205,11 @@ def test_the_device_is_what_the_driver_says():
     devices.current(runtime, 1)
     assert asked == [3, 1]
     assert H100.architecture == "sm_90"
+
+
+def test_the_kernel_reads_as_many_numbers_at_once():
+    source = (Path(planner.__file__).parent / "recurrence.cu").read_text()
+    assert f"constexpr int POLLED = {planner.POLLED};" in source
 
 
 def test_dtypes_of_other_libraries_are_known():

@@ -45,6 +45,12 @@ OLDEST = (7, 0)
 EXCHANGE = 1200
 """Cycles until what one multiprocessor wrote is read by another."""
 
+READ = 300
+"""Cycles until a word of the second cache is there."""
+
+POLLED = 4
+"""Numbers that a thread reads at once when it waits for the others, as in recurrence.cu."""
+
 STEP = 300
 """Cycles for the wait of a block for its own threads, and the step of a cell."""
 
@@ -246,7 +252,8 @@ def cycles(device: Device, given: Loop, made: Plan) -> float:
     step = max(products, reads) + reduction + STEP
     if made.blocks > 1:
         exchanged = made.rows * given.size * given.inputs
-        step += EXCHANGE + TAGGED * exchanged * size / L2_BYTES
+        rounds = _parts(exchanged, POLLED * made.threads)
+        step += EXCHANGE + READ * (rounds - 1) + TAGGED * exchanged * size / L2_BYTES
     weights = _parts(given.size, made.blocks) * given.sums * given.size * given.inputs
     turns = _parts(given.models * _parts(given.batch, made.rows), made.groups)
     return turns * (weights * size / L2_BYTES + given.steps * step)
