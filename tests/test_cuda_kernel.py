@@ -292,7 +292,7 @@ class Changed(emulation.Emulated):
 case = tests.draw(tests.CELLS[{cell!r}], batch=3, size=6, steps=3, masked=True)
 launcher = Changed(pathlib.Path({folder!r}), flags=emulation.{flags})
 {more}
-found = tests.run(case, tests.twin(launcher, 1, 2, 2, 64))
+found = tests.run(case, tests.twin(launcher, 1, 2, 2, 96))
 tests.assert_close(found, tests.run(case, tests.REFERENCE), 1e-12)
 print("done")
 """

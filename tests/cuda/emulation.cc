@@ -1,7 +1,7 @@
 // Runs the threads of a CUDA launch on a CPU.
 //
-// With FIBERS each is a context that goes on until it waits, in an order that a seed shuffles:
-// quick, and the same every time. Without, each is a thread of the system, for
+// With FIBERS each is a context that goes on until it waits, in an order that a seed shuffles,
+// while one block after the other is held back: quick, and the same every time. Without, each is a thread of the system, for
 // ThreadSanitizer: barriers alone order what the threads of a block do, and nothing orders
 // the words of the ring.
 
@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct Block {
     Block(int threads, int bytes) : barrier(threads), shared(new double[(bytes + 7) / 8])
     {
         for (int k = 0; k < threads / 32; k++) warps.emplace_back(new Warp);
+        std::memset(shared.get(), 0xff, bytes);  // NaN
     }
 };
 
@@ -109,8 +111,12 @@ static void run(std::vector<Running>& threads, void (*kernel)(void**), void** ar
         left.push_back(&one);
     }
     std::shuffle(left.begin(), left.end(), order);
-    while (!left.empty()) {
+    const int blocks = threads[0].blocks.x;
+    int held_back = 0;
+    for (unsigned rounds = 0; !left.empty(); rounds++) {
+        if (rounds % 64 == 0) held_back = order() % (blocks + 1);
         for (Running* one : left) {
+            if (one->block.x == held_back) continue;
             current = one;
             swapcontext(&scheduler, &one->context);
         }

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from xprnn.kernels.cuda.device import Device
+from xprnn.kernels.cuda.source import PATIENCE
 
 FOLDER = Path(__file__).parent
 HARDWARE = (FOLDER / "emulation.h").read_text(encoding="utf-8")
@@ -74,10 +75,13 @@ class Emulated:
     def build(self, program):
         """Compile a program, and return the library."""
         runner = self._compiled(RUNNER.read_text(encoding="utf-8"))
-        return self._compiled(program.text + LAUNCH.format(name=program.name), runner)
+        text = program.text + LAUNCH.format(name=program.name)
+        if self.flags == FIBERS:
+            text = text.replace(f"PATIENCE = {PATIENCE};", "PATIENCE = 20000;")
+        return self._compiled(text, runner)
 
     def _compiled(self, text, *linked):
-        name = hashlib.sha256(repr((text, FLAGS, self.flags)).encode()).hexdigest()[:24]
+        name = hashlib.sha256(repr((text, FLAGS, self.flags, linked)).encode()).hexdigest()[:24]
         library = self.folder / f"lib{name}.so"
         if not library.exists():
             source, fresh = library.with_suffix(f".{os.getpid()}.cc"), f"{library}.{os.getpid()}"

@@ -16,6 +16,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) forward(
     u64* ring, int models, int steps, int batch, int size, int blocks)
 {
     Thread me = this_thread(size, blocks);
+    if (me.idle) return;
     Exchange exchange = exchange_of(me, ring, blocks);
     const long long one_state = (long long)models * batch * size;
 

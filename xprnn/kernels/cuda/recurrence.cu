@@ -32,7 +32,8 @@
 // barrier between blocks, no flag and no fence: a word that has arrived says so itself. Two
 // slots are enough: a block publishes step n + 2 after it has gathered n + 1, which every
 // block published after it had gathered n. The ring is zero before a launch, and tags begin
-// at 1. All blocks must be on the device at once; a wait that never ends is an error.
+// at 1. All blocks must be on the device at once; a wait that never ends is an error. A block
+// without units publishes nothing, so nobody would wait for it: it leaves at once.
 //
 // Before this file stand, written by source.py:
 //
@@ -53,6 +54,7 @@ constexpr int POLLED = 4;                              // numbers that a thread 
 // Where a thread is, and the units of its warp: first, ..., last - 1.
 struct Thread {
     int number, lane, group, groups, first, last;
+    bool idle;  // whether its block has no units
     real *vector, *next, *sums;  // in shared memory: of this step, of the next, and of its warp
 };
 
@@ -65,7 +67,7 @@ __device__ inline Thread this_thread(int size, int blocks)
     real* const vector = shared_memory();
     real* const sums = vector + 2 * ROWS * VECTOR + warp * ROWS * PRODUCTS;
     return {number, number % WARP, int(blockIdx.x) / blocks, int(gridDim.x) / blocks, first, last,
-            vector, vector + ROWS * VECTOR, sums};
+            begin >= size, vector, vector + ROWS * VECTOR, sums};
 }
 
 // Rows row, ..., row + rows - 1 of a model.
