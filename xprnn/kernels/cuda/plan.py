@@ -33,7 +33,7 @@ ROWS = (1, 2, 4, 8, 16, 32)
 REGISTERS = 255
 """Most that a thread can have."""
 
-WORKING = 80
+WORKING = 88
 """Registers of a thread beside those for numbers: addresses, counters, what the compiler likes."""
 
 PAIR = 6
