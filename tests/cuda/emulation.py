@@ -21,11 +21,12 @@ extern "C" void launch(int blocks, int threads, int shared, void** arguments)
 """
 
 FLAGS = ("-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-Wall", "-Wextra", "-Werror")
-FLAGS += tuple(f"-Wno-{name}" for name in ("unknown-pragmas", "unused-function", "unused-parameter"))
+FLAGS += ("-Wno-unknown-pragmas", "-Wno-unused-function", "-Wno-unused-parameter")
 FLAGS += ("-Wno-maybe-uninitialized",)  # of pairs that are not live
 
 FIBERS = ("-DFIBERS",)
-SANITIZED = ("-fsanitize=thread", "-g")
+THREADS = ("-fsanitize=thread", "-g")
+ADDRESSES = ("-fsanitize=address", "-g")
 
 DEVICE = Device("emulated", (9, 0), 8, 65536, 227 << 10, 1024, True)
 

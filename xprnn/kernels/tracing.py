@@ -5,6 +5,7 @@ their last axis. Every operation adds a node to a graph, once: the same operatio
 same numbers is the same node. What has no entry in `FORMS` raises `Untraceable`.
 """
 
+import builtins
 from typing import Any, NamedTuple
 
 __all__ = ["FORMS", "TRUTHS", "Graph", "Node", "Numbers", "Traced", "Untraceable"]
@@ -125,9 +126,9 @@ class Traced:
         return 2
 
     def __getitem__(self, key: Any) -> "Traced":
-        if isinstance(key, tuple) and len(key) == 2 and key[0] is Ellipsis:
-            if isinstance(key[1], slice):
-                return Traced(self.graph, self.places[key[1]])
+        match key:
+            case (builtins.Ellipsis, slice() as part):
+                return Traced(self.graph, self.places[part])
         raise Untraceable(f"it takes a part of an array other than [..., a:b]: {key!r}")
 
     def __bool__(self) -> bool:
@@ -191,7 +192,7 @@ class Numbers:
 
     def square(self, a: Traced) -> Traced:
         """Return a²."""
-        return a * a
+        return _elementwise("multiply", a, a)
 
     def zeros_like(self, a: Traced) -> Traced:
         """Return as many zeros."""

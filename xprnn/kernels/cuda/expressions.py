@@ -57,7 +57,7 @@ def step(cell: Cell) -> Step:
     dstate[0] = real(0.0);
     """
     try:
-        return _remembered(cell)
+        return _remembered(cell)  # type: ignore[arg-type]
     except TypeError:  # can't be hashed, or can't be traced
         return _step(cell)
 
@@ -91,24 +91,24 @@ def _traced(cell: Cell) -> Step:
     made = len(graph.nodes)
     dstate = tuple(blocks(graph.inputs("dstate", count, UNITS), count))
     dp, dq, before = cell.backward(dstate, memo, xp=xp)
-    dp, dq = (_outputs(graph, [d], cell.gates) for d in (dp, dq))
-    before = _outputs(graph, before, count)
+    into_p, into_q = (_outputs(graph, [d], cell.gates) for d in (dp, dq))
+    direct = _outputs(graph, before, count)
 
     there = {state[0].places[0]: "h_before", new[0]: "h_after"}
     there |= {state[cell.states + k].places[0]: f"own[{k}]" for k in range(own)}
-    kept = _kept(graph, [*dp, *dq, *before], made, set(there))
+    kept = _kept(graph, [*into_p, *into_q, *direct], made, set(there))
     forward = {f"state[{k}]": place for k, place in enumerate(new)}
     forward |= {f"kept[{k}]": place for k, place in enumerate(kept)}
-    backward = {f"dp[{k}]": place for k, place in enumerate(dp)}
-    backward |= {f"dq[{k}]": place for k, place in enumerate(dq)}
-    backward |= {f"dstate[{k}]": place for k, place in enumerate(before)}
+    backward = {f"dp[{k}]": place for k, place in enumerate(into_p)}
+    backward |= {f"dq[{k}]": place for k, place in enumerate(into_q)}
+    backward |= {f"dstate[{k}]": place for k, place in enumerate(direct)}
     there |= {place: f"kept[{k}]" for k, place in enumerate(kept)}
     return Step(
         gates=cell.gates,
         states=cell.states,
         own=own,
         kept=len(kept),
-        same=dp == dq,
+        same=into_p == into_q,
         forward=_statements(graph, forward, {}),
         backward=_statements(graph, backward, there),
     )
@@ -177,10 +177,9 @@ def _kept(graph: Graph, roots: list[int], made: int, there: set[int]) -> list[in
 
 def _statements(graph: Graph, results: dict[str, int], there: dict[int, str]) -> str:
     """Return the C++ that computes results, where some nodes are there by a name."""
-
     constants = [k for k, node in enumerate(graph.nodes) if node.name == "number"]
     names = {k: f"real({graph.nodes[k].arguments[0]!r})" for k in constants}
-    lines = []
+    lines: list[str] = []
     for place in _computed(graph, results.values(), there):
         name, arguments = graph.nodes[place]
         if name == "number":

@@ -44,7 +44,7 @@ class CuPyKernel:
 
     def __init__(self, program: Program, multiprocessors: int):
         from cupy import RawModule
-        from cupy_backends.cuda.api import driver
+        from cupy.cuda import driver
 
         module = RawModule(code=program.text, options=OPTIONS, enable_cooperative_groups=True)
         self._kernel, self._program = module.get_function(program.name), program
@@ -58,7 +58,7 @@ class CuPyKernel:
         """As in `Kernel`."""
         if blocks > self.resident:  # CuPy would launch fewer, which then wait for the others
             raise RuntimeError(f"{blocks} blocks do not fit on the device, {self.resident} do")
-        values = [_argument(a) for a in arguments]
+        values = tuple(map(_argument, arguments))
         threads, shared = self._program.threads, self._program.shared
         self._kernel((blocks,), (threads,), values, shared_mem=shared)
 

@@ -82,7 +82,7 @@ def program(
     lines += [f"constexpr int {constant} = {value};" for constant, value in constants.items()]
     lines += [f"constexpr bool SAME = {str(step.same).lower()};", _file("recurrence")]
     statements = getattr(step, name).replace("\n", "\n    ")
-    lines += [f"__device__ inline void {name}_step({ARGUMENTS[name]})", "{", f"    {statements}", "}"]
+    lines += [f"__device__ inline void {name}_step({ARGUMENTS[name]})", f"{{\n    {statements}\n}}"]
     lines += [_file(name)]
     words = 2 * plan.rows * WARP * needed.length * loop.words
     ring = words if plan.blocks > 1 else 0
