@@ -28,7 +28,6 @@ EDGES = ORDER[ORDER.index("training") + 1 :]
 LIBRARIES = {
     "numpy": {"backend", "kernels", "serialization", "interop", "onnx", *EDGES},
     "cupy": {"backend", "kernels"},
-    "cupy_backends": {"kernels"},
     "torch": {"backend"},
     "array_api_strict": {"backend"},
     "matplotlib": {"plotting"},
