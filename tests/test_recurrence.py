@@ -248,13 +248,13 @@ def xprnn_backend_of(array):
 def test_every_twin_gives_the_references_values_and_gradients(
     place, twin, cell, lead, masked, dropped, steps, batch, hidden, seed
 ):
-    supports, unroll = kernels.TWINS[twin]
+    obstacle, unroll, _ = kernels.TWINS[twin]
     xp, more = place.xp, {"cell": cell, "lead": lead, "batch": batch, "hidden": hidden}
     params, x, state = draw(place, seed, steps, **more)
     shapes = {"x": x.shape, "U": params["U"].shape}
-    if not supports(CELL, xp, shapes, x.dtype):
-        pytest.skip(f"{twin}: not for {place}, or it can't be built")
-    assume(supports(cell, xp, shapes, x.dtype))
+    if reason := obstacle(CELL, xp, shapes, x.dtype):
+        pytest.skip(f"{twin}, on {place}: {reason}")
+    assume(obstacle(cell, xp, shapes, x.dtype) is None)
     keep, mask = kept(place, seed, dropped, *lead, batch, hidden), None
     if masked:
         mask = place.mask(np.random.default_rng(seed).random((steps, batch, 1)) < 0.7)
@@ -273,8 +273,12 @@ def test_every_twin_gives_the_references_values_and_gradients(
 
 def test_lookup_prefers_the_first_twin_that_supports_the_case(monkeypatch):
     other = recurrence.Unroll(None, None)
-    only_relu = (lambda cell, xp, shapes, dtype: cell == Elman("relu"), other)
-    monkeypatch.setattr(kernels, "TWINS", {"relu": only_relu, **kernels.TWINS})
+
+    def not_relu(cell, xp, shapes, dtype):
+        return None if cell == Elman("relu") else "it is not relu"
+
+    relu = kernels.Twin(not_relu, other, lambda *case: "")
+    monkeypatch.setattr(kernels, "TWINS", {"relu": relu, **kernels.TWINS})
     shapes = {"x": (1, 1, 1), "U": (1, 1)}
     assert kernels.lookup(Elman("relu"), np, shapes, np.float64) is other
     assert kernels.lookup(Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE

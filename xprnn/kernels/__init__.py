@@ -9,13 +9,18 @@ and gradients by one parametrised test.
 
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from xprnn import cells
 from xprnn._typing import Namespace
+from xprnn._validate import unknown, whole
+from xprnn.backend import Backend, resolve
 from xprnn.cells import Cell
-from xprnn.kernels import compiled
+from xprnn.kernels import compiled, cuda
 from xprnn.kernels.compiled import unavailable
+from xprnn.kernels.cuda.device import Device, named
 from xprnn.kernels.workspace import (
     Workspace,
     can_hold_blas,
@@ -28,7 +33,9 @@ from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = [
     "TWINS",
+    "Twin",
     "Workspace",
+    "explain",
     "lookup",
     "pieces",
     "status",
@@ -39,13 +46,23 @@ __all__ = [
 
 MISSING = "; for more, pip install threadpoolctl"
 
-Supports = Callable[[Cell, Namespace, dict[str, tuple[int, ...]], object], bool]
 
-TWINS: dict[str, tuple[Supports, Unroll]] = {
-    "compiled": (compiled.supports, compiled.COMPILED),
-    "reference": (lambda cell, xp, shapes, dtype: True, REFERENCE),
+class Twin(NamedTuple):
+    """A loop, and what is to be said of it. Both get a case as `lookup` does."""
+
+    obstacle: Callable[..., str | None]
+    """Why it does not support the case; None if it does."""
+    unroll: Unroll
+    about: Callable[..., str]
+    """How it runs."""
+
+
+TWINS = {
+    "compiled": Twin(compiled.obstacle, compiled.COMPILED, compiled.about),
+    "cuda": Twin(cuda.obstacle, cuda.CUDA, cuda.about),
+    "reference": Twin(lambda *case: None, REFERENCE, lambda *case: "step by step in Python"),
 }
-"""By name, in order of preference: which cases a twin supports, and the twin."""
+"""By name, in order of preference."""
 
 
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
@@ -77,11 +94,81 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     >>> kernels.lookup(cells.Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE
     True
     """
-    fits = (twin for supports, twin in TWINS.values() if supports(cell, xp, shapes, dtype))
+    case = cell, xp, shapes, dtype
+    fits = (twin.unroll for twin in TWINS.values() if twin.obstacle(*case) is None)
     unroll = REFERENCE if _switched_off() else next(fits)
     if unroll is REFERENCE and isinstance(xp, Workspace):
         xp.close()
     return unroll
+
+
+def explain(
+    cell: str | Cell,
+    *,
+    steps: int,
+    batch: int,
+    hidden_size: int,
+    features: int = 1,
+    models: int = 1,
+    dtype: str = "float32",
+    backend: str | Backend = "numpy",
+    device: str | Device | None = None,
+) -> str:
+    """Return which loop runs in a case and how, and of each that is preferred to it why not.
+
+    Parameters
+    ----------
+    cell : str or Cell
+    steps, batch, hidden_size, features, models : int
+        T, B, H, F, and how many models there are side by side.
+    dtype : {"float32", "float64"}
+    backend : str or Backend
+    device : str or Device, optional
+        A GPU to plan for instead, though it is not there: a name in
+        ``xprnn.kernels.cuda.device.KNOWN``, such as ``"H100"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell, backend, dtype or device of that name, or a size is below 1.
+    BackendUnavailableError
+        If the backend can't be used here.
+
+    Examples
+    --------
+    >>> from xprnn import kernels
+    >>> print(kernels.explain("elman", steps=200, batch=1, hidden_size=64, device="H100"))
+    Elman(activation=Tanh()), 64 units, 200 steps, 1 sequence(s), 1 model(s), float32, on H100
+    cuda: one launch on H100
+      forward: 1 group(s) of 1 block(s) of 128 threads, ...
+      backward: ...
+    """
+    cell = cells.get(cell)
+    sizes = {"steps": steps, "batch": batch, "hidden_size": hidden_size, "features": features}
+    for name, value in {**sizes, "models": models}.items():
+        whole(name, value)
+    if dtype not in ("float32", "float64"):
+        raise unknown("dtype", dtype, ("float32", "float64"))
+    gpu = None if device is None else named(device)
+    place = resolve(backend)
+    shapes = {"x": (models, steps, batch, features), "U": (hidden_size, cell.gates * hidden_size)}
+    case = cell, place.xp, shapes, getattr(place.xp, dtype)
+    lines = [
+        f"{cell}, {hidden_size} units, {steps} steps, {batch} sequence(s), {models} model(s), "
+        f"{dtype}, on {gpu.name if gpu else place}"
+    ]
+    with place.active():
+        for name, twin in TWINS.items():
+            if gpu is not None and name == "compiled":
+                continue
+            more = {"device": gpu} if name == "cuda" else {}
+            reason = twin.obstacle(*case, **more)
+            if reason is None and _switched_off() and twin.unroll is not REFERENCE:
+                reason = "switched off by XPRNN_KERNELS=reference"
+            lines.append(f"{name}: " + (f"no, {reason}" if reason else twin.about(*case, **more)))
+            if reason is None:
+                break
+    return "\n".join(lines)
 
 
 def _switched_off() -> bool:

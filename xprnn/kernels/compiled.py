@@ -13,10 +13,10 @@ from xprnn import activations
 from xprnn._typing import Array, Namespace
 from xprnn.cells import GRU, LSTM, Cell, Elman
 from xprnn.kernels.compiler import NoCompilerError, UnbuildableError, build
-from xprnn.kernels.workspace import Workspace
+from xprnn.kernels.workspace import Workspace, thread_count
 from xprnn.recurrence import Unroll
 
-__all__ = ["COMPILED", "supports", "unavailable"]
+__all__ = ["COMPILED", "about", "obstacle", "unavailable"]
 
 SOURCE = Path(__file__).parent / "cpu" / "loops.c"
 
@@ -66,10 +66,22 @@ class Memo(NamedTuple):
     """(..., T, B, H), of GRU."""
 
 
-def supports(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any) -> bool:
-    """Whether there is a compiled loop for the case."""
-    here = isinstance(xp, Workspace) or xp is np
-    return here and dtype in (np.float32, np.float64) and _written(cell) and not unavailable()
+def obstacle(
+    cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any
+) -> str | None:
+    """Return why there is no compiled loop for the case; None if there is one."""
+    if not isinstance(xp, Workspace) and xp is not np:
+        return "it runs on NumPy"
+    if dtype not in (np.float32, np.float64):
+        return f"it computes in float32 and float64, and this is {np.dtype(dtype)}"
+    if not _written(cell):
+        return f"its C source does not have the equations of {cell}"
+    return unavailable()
+
+
+def about(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any) -> str:
+    """Return what a user may want to know of a loop that runs."""
+    return f"in C, with at most {thread_count()} thread(s)"
 
 
 def _written(cell: Cell) -> bool:

@@ -1,0 +1,70 @@
+"""NVRTC compiles the kernels for GPUs that are not there, and they keep within their registers."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from xprnn.cells import GRU, LSTM, Elman
+from xprnn.kernels.cuda.device import KNOWN
+from xprnn.kernels.cuda.expressions import step
+from xprnn.kernels.cuda.plan import REGISTERS, Plan, candidates, loop, needs
+from xprnn.kernels.cuda.source import program
+
+sys.path.insert(0, str(Path(__file__).parent / "cuda"))
+
+import nvrtc
+
+if nvrtc.library() is None:
+    pytest.skip("NVRTC is not installed (pip install nvidia-cuda-nvrtc)", allow_module_level=True)
+
+DEVICES = ["A100", "H100", "B200", "RTX 5090"]
+CELLS = {
+    "tanh": Elman(),
+    "relu": Elman("relu"),
+    "sigmoid": Elman("sigmoid"),
+    "lstm": LSTM(),
+    "peepholes": LSTM(peepholes=True),
+    "gru": GRU(),
+}
+CASES = {"one sequence": (300, 1), "few units": (64, 40), "a batch": (256, 32)}
+"""H and B."""
+
+
+def planned(device, cell, dtype, size, batch, forward):
+    """Return the program of the plan, and what it is said to need."""
+    given = loop(
+        steps=100, batch=batch, size=size, gates=cell.gates, forward=forward, dtype=dtype, models=1
+    )
+    made = candidates(KNOWN[device], given)[0]
+    return program(step(cell), given, made), needs(given, made)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CELLS)
+def test_every_kernel_compiles_and_keeps_to_its_registers(name, device):
+    """No plan of the planner's makes a thread put its numbers into memory."""
+    cases = [*CASES.values()]
+    for number, (dtype, forward) in enumerate(
+        (dtype, forward) for dtype in ("float32", "float64") for forward in (True, False)
+    ):
+        size, batch = cases[(number + len(name)) % len(cases)]
+        source, needed = planned(device, CELLS[name], dtype, size, batch, forward)
+        made = nvrtc.build(source, KNOWN[device].architecture)
+        assert (made.spilled, made.local) == (0, 0), (source.name, dtype, size, batch, needed)
+        assert made.registers <= REGISTERS
+
+
+@pytest.mark.parametrize("size", [1024, 2048])
+def test_the_largest_layers_keep_their_weights_in_registers(size):
+    for forward in (True, False):
+        source, _ = planned("H100", Elman(), "float32", size, 1, forward)
+        made = nvrtc.build(source, "sm_90")
+        assert (made.spilled, made.local) == (0, 0)
+
+
+def test_a_plan_of_too_many_weights_would_be_seen():
+    """That nothing is spilled says something: here there is no other way."""
+    given = loop(steps=1, batch=1, size=512, gates=4, forward=True, dtype="float32", models=1)
+    made = nvrtc.build(program(step(LSTM()), given, Plan(1, 4, 1, 256)), "sm_90")
+    assert made.spilled > 0

@@ -1,0 +1,79 @@
+"""The recurrence as one launch on a CUDA GPU: see docs/gpu.md.
+
+The files beside this one are imported when arrays of CuPy, or `kernels.explain`, need them.
+"""
+
+import warnings
+from typing import Any
+
+import array_api_compat
+
+from xprnn._typing import Namespace
+from xprnn.cells import Cell
+from xprnn.kernels.cuda.device import Device
+from xprnn.recurrence import Unroll
+
+__all__ = ["CUDA", "about", "obstacle"]
+
+FAILED: list[str] = []
+"""Why a kernel could not be built, after which none is tried."""
+
+
+def obstacle(
+    cell: Cell,
+    xp: Namespace,
+    shapes: dict[str, tuple[int, ...]],
+    dtype: Any,
+    device: Device | None = None,
+) -> str | None:
+    """Return why there is no launch for a case; None if there is one.
+
+    For a device that is not there, this says whether there is a plan.
+    """
+    if device is None and not array_api_compat.is_cupy_namespace(xp):
+        return "it is for arrays of CuPy"
+    if device is None and FAILED:
+        return FAILED[0]
+    from xprnn.kernels.cuda import fused
+
+    try:
+        return fused.obstacle(cell, xp, shapes, dtype, device)
+    except Exception as error:  # a compiler and a driver can raise anything
+        FAILED.append(f"a kernel could not be built: {error}")
+        warnings.warn(
+            "xprnn's CUDA kernels could not be built, and the slower reference runs (with "
+            f"XPRNN_KERNELS=reference it does without this warning): {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return FAILED[0]
+
+
+def about(
+    cell: Cell,
+    xp: Namespace,
+    shapes: dict[str, tuple[int, ...]],
+    dtype: Any,
+    device: Device | None = None,
+) -> str:
+    """Return how a case is spread over a device."""
+    from xprnn.kernels.cuda import fused
+
+    return fused.about(cell, xp, shapes, dtype, device)
+
+
+def _forward(*args: Any, **kwargs: Any) -> Any:
+    """As `recurrence.unroll`."""
+    from xprnn.kernels.cuda import fused
+
+    return fused.FUSED.forward(*args, **kwargs)
+
+
+def _backward(*args: Any, **kwargs: Any) -> Any:
+    """As `recurrence.unroll_backward`."""
+    from xprnn.kernels.cuda import fused
+
+    return fused.FUSED.backward(*args, **kwargs)
+
+
+CUDA = Unroll(_forward, _backward)

@@ -1,0 +1,88 @@
+"""What a plan must know of a GPU."""
+
+from typing import Any, NamedTuple
+
+from xprnn._validate import unknown
+
+__all__ = ["KNOWN", "Device", "current", "named"]
+
+
+class Device(NamedTuple):
+    """A GPU, by what limits a kernel on it."""
+
+    name: str
+    capability: tuple[int, int]
+    """Compute capability, such as (9, 0)."""
+    multiprocessors: int
+    registers: int
+    """32-bit registers of a multiprocessor."""
+    shared: int
+    """Bytes of shared memory that a block may ask for."""
+    threads: int
+    """Of the largest block."""
+    cooperative: bool
+    """Whether blocks that wait for one another can be launched."""
+
+    @property
+    def architecture(self) -> str:
+        """What the compiler calls it.
+
+        Examples
+        --------
+        >>> from xprnn.kernels.cuda.device import KNOWN
+        >>> KNOWN["H100"].architecture
+        'sm_90'
+        """
+        major, minor = self.capability
+        return f"sm_{major}{minor}"
+
+
+def _known(name: str, capability: tuple[int, int], multiprocessors: int, shared: int) -> Device:
+    """Return a device with what is the same on all of them."""
+    return Device(name, capability, multiprocessors, 65536, shared << 10, 1024, True)
+
+
+KNOWN = {
+    "T4": _known("T4", (7, 5), 40, 64),
+    "A100": _known("A100", (8, 0), 108, 163),
+    "RTX 4090": _known("RTX 4090", (8, 9), 128, 99),
+    "H100": _known("H100", (9, 0), 132, 227),
+    "B200": _known("B200", (10, 0), 148, 227),
+    "RTX 5090": _known("RTX 5090", (12, 0), 170, 99),
+}
+"""Some, to plan for without having one. CUDA C++ Programming Guide, Compute Capabilities."""
+
+
+def named(device: str | Device) -> Device:
+    """Return the known device of a name, or the device itself."""
+    if isinstance(device, Device):
+        return device
+    if device not in KNOWN:
+        raise unknown("device", device, KNOWN)
+    return KNOWN[device]
+
+
+def current(runtime: Any = None, number: int | None = None) -> Device:
+    """Return the device that CuPy computes on, or that of a number.
+
+    Parameters
+    ----------
+    runtime : module, optional
+        What stands for ``cupy.cuda.runtime``.
+    number : int, optional
+        As in ``"cupy:1"``.
+    """
+    if runtime is None:
+        import cupy
+
+        runtime = cupy.cuda.runtime
+    found = runtime.getDeviceProperties(runtime.getDevice() if number is None else number)
+    return Device(
+        name=found["name"].decode(),
+        capability=(found["major"], found["minor"]),
+        multiprocessors=found["multiProcessorCount"],
+        registers=found["regsPerMultiprocessor"],
+        shared=found["sharedMemPerBlockOptin"],
+        threads=found["maxThreadsPerBlock"],
+        cooperative=bool(found["cooperativeLaunch"]),
+    )

@@ -1,0 +1,212 @@
+"""The loop over time as one launch on a GPU: see recurrence.cu."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from xprnn import affine
+from xprnn._typing import Array, Namespace
+from xprnn.cells import Cell
+from xprnn.kernels.cuda.case import describe, loops, plans
+from xprnn.kernels.cuda.device import Device
+from xprnn.kernels.cuda.expressions import Step, step
+from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
+from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, candidates
+from xprnn.kernels.cuda.source import Program, program
+from xprnn.kernels.tracing import Untraceable
+from xprnn.recurrence import Unroll
+
+__all__ = ["FUSED", "Fused", "about", "obstacle"]
+
+
+class Memo(NamedTuple):
+    """What `unroll_backward` needs of `unroll`."""
+
+    h: Array
+    """(..., T + 1, B, H)"""
+    start: Array
+    """(S, ..., B, H): state(0) and the cell's own weights."""
+    kept: Array
+    """(..., T, B, K·H): the numbers that `Step` keeps."""
+
+
+class Made(NamedTuple):
+    """A loop that is compiled."""
+
+    step: Step
+    plan: Plan
+    program: Program
+    kernel: Kernel
+
+    @property
+    def groups(self) -> int:
+        """Those of the plan, fewer if the device has no room for all."""
+        return min(self.plan.groups, self.kernel.resident // self.plan.blocks)
+
+
+def best(device: Device, given: Loop) -> Plan:
+    """Return the first of all plans."""
+    return candidates(device, given)[0]
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The twin on a launcher.
+
+    Parameters
+    ----------
+    launcher : Launcher
+    plan : callable
+        Chooses the `Plan` of a `Device` and a `Loop`.
+    """
+
+    launcher: Launcher
+    plan: Callable[[Device, Loop], Plan] = best
+
+    def make(self, given: Loop, cell: Cell) -> Made:
+        """Return a loop of a cell, compiled.
+
+        Raises
+        ------
+        Untraceable, Unplannable
+            With a sentence that says why there is none.
+        """
+        made, plan = step(cell), self.plan(self.launcher.device(), given)
+        # Sizes that the source does not depend on are left out, so that it is made once.
+        alike = given._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
+        source = program(made, *alike, hardware=self.launcher.hardware)
+        kernel = self.launcher.load(source)
+        if kernel.resident < plan.blocks:
+            raise Unplannable(
+                f"{plan.blocks} blocks wait for one another, and the device has room for "
+                f"{kernel.resident} at once"
+            )
+        return Made(made, plan, source, kernel)
+
+    def obstacle(
+        self,
+        cell: Cell,
+        xp: Namespace,
+        shapes: dict[str, tuple[int, ...]],
+        dtype: Any,
+        device: Device | None = None,
+    ) -> str | None:
+        """Return why there is no loop for a case as `kernels.lookup` has it; None if there is.
+
+        For a device that is not there, this says whether there is a plan.
+        """
+        try:
+            if device is not None:
+                step(cell)
+                plans(cell, device, shapes, dtype)
+            elif reason := self.launcher.obstacle(xp):
+                return reason
+            else:
+                for given in loops(cell, shapes, dtype):
+                    self.make(given, cell)
+        except (Untraceable, Unplannable) as error:
+            return str(error)
+        return None
+
+    def about(
+        self,
+        cell: Cell,
+        xp: Namespace,
+        shapes: dict[str, tuple[int, ...]],
+        dtype: Any,
+        device: Device | None = None,
+    ) -> str:
+        """Return how a case is spread over a device."""
+        return describe(cell, device or self.launcher.device(), shapes, dtype)
+
+    def launch(self, made: Made, arrays: list[Any], hidden: tuple[int, ...], *, xp: Any) -> None:
+        """Run a loop on arrays and a ring."""
+        *lead, steps, batch, size = hidden
+        ring = None
+        if made.program.ring:
+            ring = xp.zeros((made.groups * made.program.ring,), dtype=xp.uint64)
+        sizes = math.prod(lead), steps, batch, size, made.plan.blocks
+        made.kernel(made.groups * made.plan.blocks, *arrays, ring, *sizes)
+
+    def unroll(self, cell, params, x, state, mask, keep, *, xp):
+        """As `recurrence.unroll`."""
+        p, U = affine.forward(params, x, xp=xp), params["U"]
+        dtype = xp.result_type(p, U, *state)
+        *lead, batch, size = state[0].shape
+        hidden = (*lead, x.shape[-3], batch, size)
+        made = self.make(_loops(cell, hidden, dtype)[0], cell)
+        columns = cell.gates * size
+        start = _stacked(state, hidden, dtype, xp=xp)
+        h = xp.empty((*lead, hidden[-3] + 1, batch, size), dtype=dtype)
+        kept = xp.empty((*hidden[:-1], made.step.kept * size), dtype=dtype)
+        end = xp.empty((cell.states, *lead, batch, size), dtype=dtype)
+        arrays = [
+            _dense(xp.matrix_transpose(U), (*lead, columns, size), dtype, xp=xp),
+            _dense(p, (*hidden[:-1], columns), dtype, xp=xp),
+            start,
+            *_options(mask, keep, hidden, dtype, xp=xp),
+            h,
+            kept,
+            end,
+        ]
+        self.launch(made, arrays, hidden, xp=xp)
+        own = state[cell.states :]
+        return h, None, (*(end[k, ...] for k in range(cell.states)), *own), Memo(h, start, kept)
+
+    def unroll_backward(self, cell, params, dy, dstate, memo, mask, keep, *, xp):
+        """As `recurrence.unroll_backward`."""
+        U, hidden = params["U"], dy.shape
+        dtype = xp.result_type(dy, U, memo.h, *dstate)
+        memo = Memo(*(xp.astype(a, dtype, copy=False) for a in memo))
+        made = self.make(_loops(cell, hidden, dtype)[1], cell)
+        columns = cell.gates * hidden[-1]
+        dp = xp.empty((*hidden[:-1], columns), dtype=dtype)
+        dq = None if made.step.same else xp.empty(dp.shape, dtype=dtype)
+        before = xp.empty(memo.start.shape, dtype=dtype)
+        arrays = [
+            _dense(U, (*hidden[:-3], hidden[-1], columns), dtype, xp=xp),
+            _dense(dy, hidden, dtype, xp=xp),
+            _stacked(dstate, hidden, dtype, xp=xp),
+            memo.start,
+            *_options(mask, keep, hidden, dtype, xp=xp),
+            memo.h,
+            memo.kept,
+            dp,
+            dq,
+            before,
+        ]
+        self.launch(made, arrays, hidden, xp=xp)
+        return dp, dp if dq is None else dq, tuple(before[k, ...] for k in range(len(dstate)))
+
+
+def _loops(cell: Cell, hidden: tuple[int, ...], dtype: Any) -> tuple[Loop, Loop]:
+    """Return the loops for hidden states (..., T, B, H)."""
+    return loops(cell, {"x": hidden, "U": hidden[-1:] * 2}, dtype)
+
+
+def _dense(a: Array, shape: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
+    """Return an array with all its axes, laid out as the kernel reads it."""
+    return xp.ascontiguousarray(xp.astype(xp.broadcast_to(a, shape), dtype, copy=False))
+
+
+def _stacked(state: tuple[Array, ...], hidden: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
+    """Return the arrays of a state as one, (S, ..., B, H)."""
+    shape = (*hidden[:-3], *hidden[-2:])
+    return xp.stack([_dense(s, shape, dtype, xp=xp) for s in state])
+
+
+def _options(
+    mask: Array | None, keep: Array | None, hidden: tuple[int, ...], dtype: Any, *, xp: Any
+) -> tuple[Array | None, Array | None]:
+    """Return mask (T, B) and keep (..., B, H)."""
+    *lead, _, batch, size = hidden
+    return (
+        None if mask is None else xp.ascontiguousarray(mask[..., 0]),
+        None if keep is None else _dense(keep, (*lead, batch, size), dtype, xp=xp),
+    )
+
+
+_FUSED = Fused(CuPy())
+FUSED = Unroll(_FUSED.unroll, _FUSED.unroll_backward)
+obstacle, about = _FUSED.obstacle, _FUSED.about

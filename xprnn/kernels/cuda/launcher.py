@@ -1,0 +1,104 @@
+"""Kernels compiled and launched by CuPy."""
+
+import functools
+from typing import Any, Protocol
+
+import array_api_compat
+import numpy as np
+
+from xprnn._typing import Array, Namespace
+from xprnn.kernels.cuda.device import Device, current
+from xprnn.kernels.cuda.source import HARDWARE, OPTIONS, Program
+
+__all__ = ["CuPy", "Kernel", "Launcher"]
+
+
+class Kernel(Protocol):
+    """A compiled program."""
+
+    resident: int
+    """Blocks of it that can be on the device at once."""
+
+    def __call__(self, blocks: int, *arguments: Array | int | None) -> None:
+        """Launch so many blocks, all at once; None is a null pointer."""
+
+
+class Launcher(Protocol):
+    """What compiles programs for a device."""
+
+    hardware: str
+    """The source of what programs take from the device."""
+
+    def obstacle(self, xp: Namespace) -> str | None:
+        """Return why arrays of a namespace can't be handed to a kernel; None if they can."""
+
+    def device(self) -> Device:
+        """Return the device that is in use."""
+
+    def load(self, program: Program) -> Kernel:
+        """Compile a program for it, unless that was done before."""
+
+
+class CuPyKernel:
+    """A kernel on the device that is in use when it is made."""
+
+    def __init__(self, program: Program, multiprocessors: int):
+        from cupy import RawModule
+        from cupy.cuda import driver
+
+        module = RawModule(code=program.text, options=OPTIONS, enable_cooperative_groups=True)
+        self._kernel, self._program = module.get_function(program.name), program
+        self._kernel.max_dynamic_shared_size_bytes = program.shared
+        blocks = driver.occupancyMaxActiveBlocksPerMultiprocessor(
+            self._kernel.kernel.ptr, program.threads, program.shared
+        )
+        self.resident = blocks * multiprocessors
+
+    def __call__(self, blocks: int, *arguments: Array | int | None) -> None:
+        """As in `Kernel`."""
+        if blocks > self.resident:  # CuPy would launch fewer, which then wait for the others
+            raise RuntimeError(f"{blocks} blocks do not fit on the device, {self.resident} do")
+        values = tuple(map(_argument, arguments))
+        threads, shared = self._program.threads, self._program.shared
+        self._kernel((blocks,), (threads,), values, shared_mem=shared)
+
+
+def _argument(value: Any) -> Any:
+    """Return what CuPy hands to a kernel as a pointer or an int."""
+    if value is None:
+        return np.uint64(0)
+    return np.int32(value) if isinstance(value, int) else value
+
+
+class CuPy:
+    """The launcher for arrays of CuPy."""
+
+    hardware = HARDWARE
+
+    def obstacle(self, xp: Namespace) -> str | None:
+        """As in `Launcher`."""
+        return None if array_api_compat.is_cupy_namespace(xp) else "it is for arrays of CuPy"
+
+    def device(self) -> Device:
+        """As in `Launcher`."""
+        from cupy.cuda import runtime
+
+        return _device(runtime.getDevice())
+
+    def load(self, program: Program) -> CuPyKernel:
+        """As in `Launcher`."""
+        from cupy.cuda import runtime
+
+        return _load(program, runtime.getDevice())
+
+
+@functools.cache
+def _device(number: int) -> Device:
+    """Return a device by its number."""
+    return current(number=number)
+
+
+@functools.lru_cache(maxsize=256)
+def _load(program: Program, number: int) -> CuPyKernel:
+    """Return a kernel for the device of that number, which is in use."""
+    return CuPyKernel(program, _device(number).multiprocessors)

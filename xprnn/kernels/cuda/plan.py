@@ -1,0 +1,272 @@
+"""How a recurrence is spread over a GPU: see docs/gpu.md.
+
+A group of C blocks runs the loop over time for `rows` rows of the batch. Each block owns
+units, and keeps their weights in the registers of its threads. Among the layouts that fit,
+the plan is the one of least cost, counted in clock cycles of a multiprocessor::
+
+    a step   =  max(products, reads of shared memory) + sums over the lanes of a warp
+                + what every step takes + exchange between the blocks, if C > 1
+    a launch =  turns · (reading the weights + steps · a step)
+
+The constants are rough, and only their ratios matter: they put layouts in order.
+"""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn.kernels.cuda.device import Device
+
+__all__ = ["Loop", "Plan", "Unplannable", "candidates", "cycles", "loop", "needs"]
+
+WARP = 32
+"""Threads that go together, one lane each."""
+
+SCHEDULERS = 4
+"""Warps of a multiprocessor that issue at the same time."""
+
+THREADS = tuple(range(32, 513, 32))
+ROWS = (1, 2, 4, 8, 16, 32)
+
+REGISTERS = 255
+"""Most that a thread can have."""
+
+WORKING = 88
+"""Registers of a thread beside those for numbers: addresses, counters, what the compiler likes."""
+
+PAIR = 6
+"""Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
+
+OLDEST = (7, 0)
+"""Compute capability from which on memory has the order that the exchange needs."""
+
+EXCHANGE = 1200
+"""Cycles until what one multiprocessor wrote is read by another."""
+
+READ = 300
+"""Cycles until a word of the second cache is there."""
+
+POLLED = 4
+"""Numbers that a thread reads at once when it waits for the others, as in recurrence.cu."""
+
+STEP = 300
+"""Cycles for the wait of a block for its own threads, and the step of a cell."""
+
+L2_BYTES = 64
+"""Read from the second cache by a multiprocessor in a cycle."""
+
+SHARED_BYTES = 128
+"""Read from its shared memory in a cycle."""
+
+SHUFFLES = 5
+"""To sum one number over the lanes of a warp; each further number takes one more."""
+
+WORD = 4
+"""Bytes of a register."""
+
+TAGGED = 2
+"""Words that are exchanged for one: itself and the step it is of."""
+
+
+class Unplannable(Exception):  # noqa: N818 (a finding, and no mistake of the caller)
+    """Why a loop cannot run on a device, in a sentence."""
+
+
+class Loop(NamedTuple):
+    """A loop over time, forward or backward, by what its cost depends on."""
+
+    steps: int
+    batch: int
+    size: int
+    """H."""
+    gates: int
+    """G."""
+    forward: bool
+    words: int
+    """Registers of a number."""
+    models: int
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that a unit gives to the others at a step: h, or dq."""
+        return 1 if self.forward else self.gates
+
+    @property
+    def sums(self) -> int:
+        """Numbers that a unit needs of all the others at a step: q, or dh."""
+        return self.gates if self.forward else 1
+
+
+class Plan(NamedTuple):
+    """A layout of a loop on a device."""
+
+    groups: int
+    """Groups of blocks that are on the device at once."""
+    blocks: int
+    """C, the blocks of a group, each on a multiprocessor of its own."""
+    rows: int
+    """Of the batch, that a group takes at a time."""
+    threads: int
+    """Of a block."""
+
+
+class Needs(NamedTuple):
+    """What a block of a plan takes, in the words of recurrence.cu."""
+
+    units: int
+    """UNITS, those of a warp."""
+    length: int
+    """LENGTH, the columns of a lane."""
+    registers: int
+    """Of a thread."""
+    shared: int
+    """Bytes."""
+
+
+def loop(
+    *, steps: int, batch: int, size: int, gates: int, forward: bool, dtype: Any, models: int
+) -> Loop:
+    """Return a loop with the width of its dtype; raise `Unplannable` for what is no float."""
+    name = np.dtype(dtype).name
+    if name not in ("float32", "float64"):
+        raise Unplannable(f"there are kernels for float32 and float64, and this is {name}")
+    if not min(steps, batch, size, models):
+        raise Unplannable("there is nothing to compute: an axis has no length")
+    words = np.dtype(dtype).itemsize // WORD
+    return Loop(steps, batch, size, gates, forward, words, models)
+
+
+@functools.lru_cache(maxsize=256)
+def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
+    """Return the layouts that fit, the one of least cost first.
+
+    Raises
+    ------
+    Unplannable
+        If none fits.
+
+    Examples
+    --------
+    >>> from xprnn.kernels.cuda import device, plan
+    >>> elman = {"gates": 1, "forward": True, "dtype": "float32", "models": 1}
+    >>> loop = plan.loop(steps=100, batch=256, size=64, **elman)
+    >>> plan.candidates(device.KNOWN["H100"], loop)[0]
+    Plan(groups=128, blocks=1, rows=2, threads=128)
+    """
+    if not device.cooperative or device.capability < OLDEST:
+        major, minor = device.capability
+        raise Unplannable(
+            f"{device.name} (compute capability {major}.{minor}) cannot launch blocks that wait "
+            f"for one another; that takes {OLDEST[0]}.{OLDEST[1]}"
+        )
+    found = [made for made in _layouts(device, given) if not _excess(device, given, made)]
+    if not found:
+        raise Unplannable(_reason(device, given))
+    return tuple(sorted(found, key=lambda made: (cycles(device, given, made), made)))
+
+
+def _layouts(device: Device, given: Loop) -> Iterator[Plan]:
+    """Yield all layouts, those that don't fit too."""
+    for blocks in range(1, min(device.multiprocessors, given.size) + 1):
+        if _parts(given.size, _parts(given.size, blocks)) != blocks:
+            continue  # as many units a block as with fewer blocks
+        for rows in ROWS:
+            tiles = given.models * _parts(given.batch, rows)
+            groups = min(tiles, device.multiprocessors // blocks)
+            for threads in THREADS:
+                if threads <= device.threads:
+                    yield Plan(groups, blocks, rows, threads)
+
+
+def _parts(whole: int, size: int) -> int:
+    """Return how many parts of a size make a whole, the last may be smaller."""
+    return -(-whole // size)
+
+
+def needs(given: Loop, made: Plan) -> Needs:
+    """Return what a block of a plan takes.
+
+    Each warp has units of its own. Its lanes share the columns of their weights, and the
+    pairs of a row and a unit. The block's shared memory has this step's vector and the
+    next one's, and the sums.
+    """
+    warps = made.threads // WARP
+    units = _parts(_parts(given.size, made.blocks), warps)
+    length = _parts(given.size * given.inputs, WARP)
+    products, pairs = units * given.sums, _parts(made.rows * units, WARP)
+    numbers = products * (length + made.rows) + pairs * PAIR * given.gates
+    in_shared = made.rows * (2 * WARP * length + warps * products)
+    bytes_each = WORD * given.words
+    return Needs(units, length, WORKING + given.words * numbers, bytes_each * in_shared)
+
+
+def _room(device: Device, made: Plan) -> int:
+    """Return how many registers a thread can have.
+
+    A scheduler has its share of them for the warps that it issues, and gives them out in eights.
+    """
+    warps = _parts(made.threads // WARP, SCHEDULERS)
+    return min(REGISTERS, device.registers // SCHEDULERS // (warps * WARP) // 8 * 8)
+
+
+def _excess(device: Device, given: Loop, made: Plan) -> str | None:
+    """Return what a plan has too much of."""
+    needed, room = needs(given, made), _room(device, made)
+    if needed.registers > room:
+        return (
+            f"a thread would need {needed.registers} registers for its weights and sums, "
+            f"and has {room}"
+        )
+    if needed.shared > device.shared:
+        return f"a block would need {needed.shared} bytes of shared memory, and has {device.shared}"
+    return None
+
+
+def _reason(device: Device, given: Loop) -> str:
+    """Return why no layout fits, by the one that comes nearest."""
+
+    def lacking(made: Plan) -> tuple[float, int]:
+        needed = needs(given, made)
+        return max(needed.registers / _room(device, made), 1), needed.shared
+
+    nearest = min(_layouts(device, given), key=lacking)
+    return (
+        f"{given.size} units with {given.inputs * given.sums * given.size} weights each do not fit "
+        f"on the {device.multiprocessors} multiprocessors of {device.name}: with "
+        f"{nearest.blocks} block(s) of {nearest.threads} threads "
+        f"{_excess(device, given, nearest)}"
+    )
+
+
+def cycles(device: Device, given: Loop, made: Plan) -> float:
+    """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
+    needed, warps = needs(given, made), made.threads // WARP
+    size = WORD * given.words
+    at_once = _parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
+    sums = made.rows * needed.units * given.sums
+    products = sums * needed.length * at_once * WARP / _rate(device, given)
+    reads = made.rows * needed.length * warps * WARP * size / SHARED_BYTES
+    reduction = (sums + SHUFFLES - 1) * warps * given.words
+    step = max(products, reads) + reduction + STEP
+    if made.blocks > 1:
+        exchanged = made.rows * given.size * given.inputs
+        rounds = _parts(exchanged, POLLED * made.threads)
+        step += EXCHANGE + READ * (rounds - 1) + TAGGED * exchanged * size / L2_BYTES
+    weights = _parts(given.size, made.blocks) * given.sums * given.size * given.inputs
+    turns = _parts(given.models * _parts(given.batch, made.rows), made.groups)
+    return turns * (weights * size / L2_BYTES + given.steps * step)
+
+
+def _rate(device: Device, given: Loop) -> int:
+    """Return how many products a multiprocessor begins in a cycle.
+
+    CUDA C++ Programming Guide, Throughput of Native Arithmetic Instructions.
+    """
+    few = device.capability < (8, 6)  # 64 float32 units up to the A100
+    if given.words == 1:
+        return 64 if few else 128
+    if device.capability == (8, 0):
+        return 32
+    return {(7, 0): 32, (9, 0): 64, (10, 0): 64}.get(device.capability, 2)

@@ -1,0 +1,95 @@
+"""The CUDA source of a loop: its constants, the step of its cell, and the files beside this one."""
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+from xprnn.kernels.cuda.expressions import Step
+from xprnn.kernels.cuda.plan import WARP, Loop, Plan, needs
+
+__all__ = ["HARDWARE", "OPTIONS", "PATIENCE", "Program", "program"]
+
+FOLDER = Path(__file__).parent
+
+HARDWARE = (FOLDER / "hardware.cu").read_text(encoding="utf-8")
+"""What the loops take from a GPU; a test has the same for a CPU."""
+
+OPTIONS = ("--std=c++17",)
+"""For the compiler."""
+
+PATIENCE = 1 << 25
+"""How often a word is read in vain before a launch fails: some ten seconds at 0.3 µs."""
+
+ARGUMENTS = {
+    "forward": "const real* p, const real* q, real* state, real* kept",
+    "backward": "real* dstate, real h_before, real h_after, const real* own, const real* kept, "
+    "real* dp, real* dq",
+}
+
+
+class Program(NamedTuple):
+    """A loop to compile, and how it is launched."""
+
+    name: str
+    """Of its kernel, ``"forward"`` or ``"backward"``."""
+    text: str
+    threads: int
+    """Of a block."""
+    shared: int
+    """Bytes of shared memory of a block."""
+    ring: int
+    """64-bit words of the ring of a group; 0 if a group is one block."""
+
+
+@functools.lru_cache(maxsize=256)
+def program(
+    step: Step,
+    loop: Loop,
+    plan: Plan,
+    *,
+    hardware: str = HARDWARE,
+    patience: int = PATIENCE,
+) -> Program:
+    """Return the source of a loop in a layout.
+
+    Parameters
+    ----------
+    step : Step
+        Of the cell.
+    loop : Loop
+        Whose sizes enter only as `Needs`.
+    plan : Plan
+    hardware : str
+        Source that stands for `HARDWARE`.
+    patience : int
+        In place of `PATIENCE`.
+    """
+    name, needed = "forward" if loop.forward else "backward", needs(loop, plan)
+    constants = {
+        "THREADS": plan.threads,
+        "ROWS": plan.rows,
+        "UNITS": needed.units,
+        "SUMS": loop.sums,
+        "INPUTS": loop.inputs,
+        "LENGTH": needed.length,
+        "PATIENCE": patience,
+        "GATES": step.gates,
+        "STATES": step.states,
+        "OWN": step.own,
+        "KEPT": step.kept,
+    }
+    lines = [f"typedef {'float' if loop.words == 1 else 'double'} real;", hardware]
+    lines += [f"constexpr int {constant} = {value};" for constant, value in constants.items()]
+    lines += [f"constexpr bool SAME = {str(step.same).lower()};", _file("recurrence")]
+    statements = getattr(step, name).replace("\n", "\n    ")
+    lines += [f"__device__ inline void {name}_step({ARGUMENTS[name]})", f"{{\n    {statements}\n}}"]
+    lines += [_file(name)]
+    words = 2 * plan.rows * WARP * needed.length * loop.words
+    ring = words if plan.blocks > 1 else 0
+    return Program(name, "\n".join(lines), plan.threads, needed.shared, ring)
+
+
+@functools.cache
+def _file(name: str) -> str:
+    """Return the text of a file."""
+    return (FOLDER / f"{name}.cu").read_text(encoding="utf-8")
