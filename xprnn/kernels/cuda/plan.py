@@ -12,6 +12,7 @@ The constants are rough, and only their ratios matter: they put layouts in order
 """
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -138,7 +139,7 @@ def loop(
     return Loop(steps, batch, size, gates, forward, words, models)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
     """Return the layouts that fit, the one of least cost first.
 
@@ -161,23 +162,33 @@ def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
             f"{device.name} (compute capability {major}.{minor}) cannot launch blocks that wait "
             f"for one another; that takes {OLDEST[0]}.{OLDEST[1]}"
         )
-    found = [made for made in _layouts(device, given) if not _excess(device, given, made)]
+    alike = given._replace(steps=1, batch=1, models=1)
+    found = [_spread(device, given, made) for made in _fitting(device, alike)]
     if not found:
-        raise Unplannable(_reason(device, given))
+        raise Unplannable(_reason(device, alike))
     return tuple(sorted(found, key=lambda made: (cycles(device, given, made), made)))
 
 
 def _layouts(device: Device, given: Loop) -> Iterator[Plan]:
-    """Yield all layouts, those that don't fit too."""
+    """Yield all layouts, with one group each, those that don't fit too."""
     for blocks in range(1, min(device.multiprocessors, given.size) + 1):
         if _parts(given.size, _parts(given.size, blocks)) != blocks:
             continue  # as many units a block as with fewer blocks
-        for rows in ROWS:
-            tiles = given.models * _parts(given.batch, rows)
-            groups = min(tiles, device.multiprocessors // blocks)
-            for threads in THREADS:
-                if threads <= device.threads:
-                    yield Plan(groups, blocks, rows, threads)
+        for rows, threads in itertools.product(ROWS, THREADS):
+            if threads <= device.threads:
+                yield Plan(1, blocks, rows, threads)
+
+
+@functools.lru_cache(maxsize=256)
+def _fitting(device: Device, given: Loop) -> tuple[Plan, ...]:
+    """Return the layouts that fit, which steps, batch and models have no say in."""
+    return tuple(made for made in _layouts(device, given) if not _excess(device, given, made))
+
+
+def _spread(device: Device, given: Loop, made: Plan) -> Plan:
+    """Return a layout with as many groups as there is work and room for."""
+    tiles = given.models * _parts(given.batch, made.rows)
+    return made._replace(groups=min(tiles, device.multiprocessors // made.blocks))
 
 
 def _parts(whole: int, size: int) -> int:
@@ -224,6 +235,7 @@ def _excess(device: Device, given: Loop, made: Plan) -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=256)
 def _reason(device: Device, given: Loop) -> str:
     """Return why no layout fits, by the one that comes nearest."""
 
