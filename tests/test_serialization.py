@@ -749,3 +749,12 @@ def test_histories_with_nan_and_infinity_come_back(tmp_path, ending):
     assert model.history.val_loss == [math.inf] * 2
     xprnn.save(model, tmp_path / f"m{ending}")
     assert_same_model(model, xprnn.load(tmp_path / f"m{ending}"))
+
+
+def test_models_side_by_side_are_refused(model, tmp_path):
+    """They would be found out only when the file is read."""
+    weights = tree.map(lambda a: np.stack([a, a]), model.weights)
+    several = dataclasses.replace(model, weights=weights)
+    with pytest.raises(ValueError, match=r"one model, and these are several side by side: .*2,"):
+        several.save(tmp_path / "several.npz")
+    assert not list(tmp_path.iterdir())

@@ -33,7 +33,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the path has another ending.
+        If the path has another ending, or the model is several side by side.
     TypeError
         If the network holds a cell, activation or initializer of one's own.
     MissingExtraError
@@ -57,6 +57,9 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
 
 def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
+    leads = {weight.shape[:-2] for weight in tree.leaves(model.weights)} - {()}
+    if leads:
+        raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
     arrays: dict[str, Any] = {}
     header = {
         "network": describe(model.network),
