@@ -30,6 +30,9 @@ CELLS = {
 CASES = {"one sequence": (300, 1), "few units": (64, 40), "a batch": (256, 32)}
 """H and B."""
 
+MORE = 40
+"""Registers that the compiler takes beyond the plan's estimate where there is room for them."""
+
 
 def planned(device, cell, dtype, size, batch, forward):
     """Return the program of the plan, and what it is said to need."""
@@ -52,7 +55,7 @@ def test_every_kernel_compiles_and_keeps_to_its_registers(name, device):
         source, needed = planned(device, CELLS[name], dtype, size, batch, forward)
         made = nvrtc.build(source, KNOWN[device].architecture)
         assert (made.spilled, made.local) == (0, 0), (source.name, dtype, size, batch, needed)
-        assert made.registers <= REGISTERS
+        assert made.registers <= min(needed.registers + MORE, REGISTERS), (source.name, needed)
 
 
 @pytest.mark.parametrize("size", [1024, 2048])

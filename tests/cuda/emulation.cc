@@ -1,9 +1,9 @@
 // Runs the threads of a CUDA launch on a CPU.
 //
 // With FIBERS each is a context that goes on until it waits, in an order that a seed shuffles,
-// while one block after the other is held back: quick, and the same every time. Without, each is a thread of the system, for
-// ThreadSanitizer: barriers alone order what the threads of a block do, and nothing orders
-// the words of the ring.
+// while one block after the other is held back: quick, and the same every time. Without, each
+// is a thread of the system, for the sanitizers: barriers alone order what the threads of a
+// block do, and nothing orders the words of the ring.
 
 #include "emulation_thread.h"
 

@@ -31,13 +31,6 @@ def library():
     return ctypes.CDLL(str(max(found))) if found else None
 
 
-def version():
-    """Return the version of CUDA that it is of, such as (13, 0)."""
-    major, minor = ctypes.c_int(), ctypes.c_int()
-    library().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
-    return major.value, minor.value
-
-
 def build(program, architecture):
     """Compile a program to machine code; return what it takes."""
     nvrtc, made = library(), ctypes.c_void_p()

@@ -59,10 +59,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) backward(
                 const Pair pair = pair_of(k, me, tile);
                 if (!pair.live || t < 0) continue;
                 const long long row = row_t + pair.row;
-                const real* const states = h + (row + (long long)tile.model * batch) * size + pair.unit;
+                const long long before = row + (long long)tile.model * batch;
                 dy_t[k] = dy[row * size + pair.unit];
-                h_before[k] = states[0];
-                h_after[k] = states[(long long)batch * size];
+                h_before[k] = h[before * size + pair.unit];
+                h_after[k] = h[(before + batch) * size + pair.unit];
 #pragma unroll
                 for (int i = 0; i < KEPT; i++)
                     kept_t[k][i] = kept[(row * KEPT + i) * size + pair.unit];

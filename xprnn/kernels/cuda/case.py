@@ -43,7 +43,7 @@ def describe(cell: Cell, device: Device, shapes: dict[str, tuple[int, ...]], dty
         needed = needs(given, made)
         lines.append(
             f"{name}: {made.groups} group(s) of {made.blocks} block(s) of {made.threads} threads, "
-            f"{made.rows} row(s) of the batch at a time; at most {needed.registers} registers a "
+            f"{made.rows} row(s) of the batch at a time; about {needed.registers} registers a "
             f"thread and {needed.shared} bytes of shared memory a block"
         )
     return "\n  ".join(lines)
