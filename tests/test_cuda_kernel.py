@@ -248,6 +248,29 @@ def test_it_is_for_cupy():
     assert "CuPy" in fused.obstacle(Elman(), np, SHAPES, np.float64)
 
 
+def test_kernels_are_held_to_the_reference_before_they_are_used(folder):
+    """On every device once: here on one whose lanes hand over the wrong number."""
+
+    class Wrong(emulation.Emulated):
+        hardware = emulation.HARDWARE.replace("given[lane ^ bit]", "given[lane]")
+
+    assert Wrong.hardware != emulation.HARDWARE
+    dtype = np.dtype("float64")
+    with pytest.raises(RuntimeError, match=r"results of Elman.* with 6 units on emulated differ"):
+        Fused(Wrong(folder)).obstacle(Elman(), np, SHAPES, dtype)
+
+
+def test_kernels_are_held_to_the_reference_once(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(fused, "PROVEN", {})
+    monkeypatch.setattr(fused, "difference", lambda *args, **more: asked.append(args) or 0.0)
+    one = Fused(emulation.Emulated(folder))
+    for steps, batch in ((10, 4), (3, 4), (10, 4)):
+        shapes = SHAPES | {"x": (steps, batch, 2)}
+        assert one.obstacle(Elman(), np, shapes, np.dtype("float64")) is None
+    assert len(asked) == 1
+
+
 def test_blocks_that_would_wait_for_one_another_in_vain_are_not_launched(folder):
     narrow = Fused(emulation.Emulated(folder, resident=2), lambda device, loop: Plan(2, 3, 1, 32))
     reason = narrow.obstacle(Elman(), np, SHAPES, np.dtype("float64"))

@@ -16,7 +16,7 @@ from xprnn.recurrence import Unroll
 __all__ = ["CUDA", "about", "obstacle"]
 
 FAILED: list[str] = []
-"""Why a kernel could not be built, after which none is tried."""
+"""Why a kernel could not be built or was wrong, after which none is tried."""
 
 
 def obstacle(
@@ -39,9 +39,9 @@ def obstacle(
     try:
         return fused.obstacle(cell, xp, shapes, dtype, device)
     except Exception as error:  # a compiler and a driver can raise anything
-        FAILED.append(f"a kernel could not be built: {error}")
+        FAILED.append(f"a kernel could not be built, or was wrong: {error}")
         warnings.warn(
-            "xprnn's CUDA kernels could not be built, and the slower reference runs (with "
+            "xprnn's CUDA kernels can't be used here, and the slower reference runs (with "
             f"XPRNN_KERNELS=reference it does without this warning): {error}",
             RuntimeWarning,
             stacklevel=2,

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from xprnn import affine
 from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
@@ -13,6 +15,7 @@ from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.expressions import Step, step
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
 from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, candidates
+from xprnn.kernels.cuda.proof import TOLERANCES, difference
 from xprnn.kernels.cuda.source import Program, program
 from xprnn.kernels.tracing import Untraceable
 from xprnn.recurrence import Unroll
@@ -43,6 +46,10 @@ class Made(NamedTuple):
     def groups(self) -> int:
         """Those of the plan, fewer if the device has no room for all."""
         return min(self.plan.groups, self.kernel.resident // self.plan.blocks)
+
+
+PROVEN: dict[Any, float] = {}
+"""By how much the results of loops differed from the reference's, by device and programs."""
 
 
 def best(device: Device, given: Loop) -> Plan:
@@ -103,11 +110,32 @@ class Fused:
             elif reason := self.launcher.obstacle(xp):
                 return reason
             else:
-                for given in loops(cell, shapes, dtype):
-                    self.make(given, cell)
+                made = [self.make(given, cell) for given in loops(cell, shapes, dtype)]
+                self.prove(made, cell, shapes["U"][-2], dtype, xp=xp)
         except (Untraceable, Unplannable) as error:
             return str(error)
         return None
+
+    def prove(self, made: list[Made], cell: Cell, size: int, dtype: Any, *, xp: Namespace) -> None:
+        """Hold two loops, forward and backward, to the reference, once for each device.
+
+        Raises
+        ------
+        RuntimeError
+            If they differ.
+        """
+        device = self.launcher.device()
+        key = device, *(one.program for one in made)
+        if key not in PROVEN:
+            forward, backward = (one.plan for one in made)
+            fixed = Fused(self.launcher, lambda _, given: forward if given.forward else backward)
+            unroll, batch = Unroll(fixed.unroll, fixed.unroll_backward), forward.rows + 1
+            PROVEN[key] = difference(unroll, cell, size, batch, dtype, xp=xp)
+        if not PROVEN[key] <= TOLERANCES[np.dtype(dtype).name]:
+            raise RuntimeError(
+                f"the results of {cell} with {size} units on {device.name} differ from those of "
+                f"the reference by {PROVEN[key]:.1e} of their norm"
+            )
 
     def about(
         self,
