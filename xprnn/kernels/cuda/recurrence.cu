@@ -1,4 +1,4 @@
-// The loop over time of a recurrent network as one launch. What forward.cu and backward.cu share.
+// The loop over time of a recurrent network as one launch: what its directions share.
 //
 // At every step each unit of a layer needs a number, or several, of all the others:
 //
@@ -15,25 +15,27 @@
 //     tile       up to ROWS rows of the batch of one model; tiles never meet
 //     group      `blocks` thread blocks that do one tile after the other
 //     block      owns H / blocks units, with all their sums, for all of time
-//     warp       owns UNITS of them, and their weights stay in the registers of its lanes:
+//     warp       owns UNITS of them; their weights stay in the registers of its lanes:
 //                a lane has LENGTH columns of the UNITS * SUMS rows
-//     lane       does the step of the cell for pairs of a row and a unit, and keeps their state
+//     lane       does the step of the cell for pairs of a row and a unit, and keeps
+//                their state
 //
 // A step
 //
-//     1. each lane multiplies its columns of the vector, which is in shared memory, and the sums
-//        over the lanes of a warp are made by butterflies;
+//     1. each lane multiplies its columns of the vector, which is in shared memory,
+//        and the sums over the lanes of a warp are made by butterflies;
 //     2. each lane does the steps of its pairs, and publishes what they give;
 //     3. the block gathers the next vector, and waits for its own threads.
 //
-// The exchange between the blocks of a group is a ring of two slots in global memory. Every
-// 32 bits of a number are written together with a tag, the count of the steps so far, as one
-// 64-bit word; who needs the number reads the word until the tag is right. So there is no
-// barrier between blocks, no flag and no fence: a word that has arrived says so itself. Two
-// slots are enough: a block publishes step n + 2 after it has gathered n + 1, which every
-// block published after it had gathered n. The ring is zero before a launch, and tags begin
-// at 1. All blocks must be on the device at once; a wait that never ends is an error. A block
-// without units publishes nothing, so nobody would wait for it: it leaves at once.
+// The exchange between the blocks of a group is a ring of two slots in global memory.
+// Every 32 bits of a number are written together with a tag, the count of the steps so
+// far, as one 64-bit word; who needs the number reads the word until the tag is right.
+// So there is no barrier between blocks, no flag and no fence: a word that has arrived
+// says so itself. Two slots are enough: a block publishes step n + 2 after it has
+// gathered n + 1, which every block published after it had gathered n. The ring is zero
+// before a launch, and tags begin at 1. All blocks must be on the device at once; a wait
+// that never ends is an error. A block without units publishes nothing, so nobody would
+// wait for it: it leaves at once.
 //
 // Before this file stand, written by source.py:
 //
