@@ -9,7 +9,7 @@ from xprnn.layers import Recurrent
 
 FORWARD, STEP = "forward", "forward + backward"
 OURS, PLAIN = "xprnn", "xprnn, plain CuPy"
-PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+PRECISIONS = ("float32", "tf32", "float16", "bfloat16")
 GRAPHED = ", graph"
 
 

@@ -58,7 +58,10 @@ def against_the_reference(ground, unroll, cases):
             if reason := ground.obstacle(case, dtype):
                 rows.append({**row, "reason": reason})
                 continue
-            distance = apart(results(ground, case, dtype, unroll, seed), expected)
+            try:
+                distance = apart(results(ground, case, dtype, unroll, seed), expected)
+            except Exception as error:  # of a compiler or a driver
+                raise Wrong(f"{case}, {dtype}: {error!r}") from error
             rows.append({**row, "distance": distance})
             if not distance <= limit:
                 raise Wrong(f"{case}, {dtype}: {distance:.1e} from the reference, not {limit:g}")

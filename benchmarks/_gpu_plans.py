@@ -26,7 +26,8 @@ def compiled(nvrtc, source, device):
     start = time.perf_counter()
     made = nvrtc.createProgram(source.text, f"{source.name}.cu", [], [])
     try:
-        nvrtc.compileProgram(made, [f"--gpu-architecture={device.architecture}", *OPTIONS])
+        options = [f"--gpu-architecture={device.architecture}", *OPTIONS, "-ftz=true"]  # as CuPy
+        nvrtc.compileProgram(made, options)
         code = nvrtc.getCUBIN(made)
     finally:
         nvrtc.destroyProgram(made)

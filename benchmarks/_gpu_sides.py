@@ -139,6 +139,8 @@ class Torch:
     def sides(self, which, label):
         """Return the eager side and the graphed one, or why there is none."""
         call = self.forward if which == FORWARD else self.step
+        for module, *_ in self.models:  # in training cuDNN writes what a gradient needs, always
+            module.train(which != FORWARD)
         found, missing = {label: Side(call, self.setting)}, {}
         try:
             found[label + GRAPHED] = Side(self.graphed(call), self.setting)

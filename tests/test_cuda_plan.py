@@ -285,3 +285,28 @@ def test_a_kernel_that_cannot_be_built_is_a_warning_once(no_environment, monkeyp
         assert kernels.lookup(*case) is REFERENCE
     assert kernels.lookup(*case) is REFERENCE
     assert len(tried) == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "found"),
+    [
+        (MemoryError("2 GB"), "there is no memory for it: 2 GB"),
+        (RuntimeError("cudaErrorLaunchFailure: unspecified"), RuntimeError),
+    ],
+)
+def test_what_is_no_fault_of_the_kernels_does_not_switch_them_off(raised, found, monkeypatch):
+    """Nor is it promised that the reference runs where nothing can."""
+
+    def broken(*case):
+        raise raised
+
+    monkeypatch.setattr(fused, "obstacle", broken)
+    monkeypatch.setattr(array_api_compat, "is_cupy_namespace", lambda xp: True)
+    monkeypatch.setattr(kernels.cuda, "FAILED", [])
+    case = Elman(), SimpleNamespace(), {"x": (5, 2, 1), "U": (3, 3)}, np.float32
+    if isinstance(found, str):
+        assert kernels.cuda.obstacle(*case) == found
+    else:
+        with pytest.raises(found, match="start it again, with XPRNN_KERNELS=reference"):
+            kernels.cuda.obstacle(*case)
+    assert not kernels.cuda.FAILED

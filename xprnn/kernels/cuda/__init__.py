@@ -15,6 +15,9 @@ from xprnn.recurrence import Unroll
 
 __all__ = ["CUDA", "about", "obstacle"]
 
+LOST = ("LaunchFailure", "LAUNCH_FAILED", "IllegalAddress", "ILLEGAL_ADDRESS")
+"""In what CUDA says when it has given up a process."""
+
 FAILED: list[str] = []
 """Why a kernel could not be built or was wrong, after which none is tried."""
 
@@ -38,7 +41,14 @@ def obstacle(
 
     try:
         return fused.obstacle(cell, xp, shapes, dtype, device)
+    except MemoryError as error:
+        return f"there is no memory for it: {error}"
     except Exception as error:  # a compiler and a driver can raise anything
+        if any(word in str(error) for word in LOST):
+            raise RuntimeError(
+                "a CUDA kernel of xprnn failed, after which a process can't use the device any "
+                f"more; start it again, with XPRNN_KERNELS=reference: {error}"
+            ) from error
         FAILED.append(f"a kernel could not be built, or was wrong: {error}")
         warnings.warn(
             "xprnn's CUDA kernels can't be used here, and the slower reference runs (with "
