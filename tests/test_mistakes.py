@@ -10,6 +10,7 @@ import inspect
 import shutil
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -815,3 +816,12 @@ def test_the_reference_reports_the_mistake_in_c(name, loops, own_cache, monkeypa
     expected = values(cell)
     plant_in_c(monkeypatch, tmp_path, *change)
     assert not np.allclose(values(cell), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/proof.md"])
+def test_the_pages_say_how_many_mistakes_are_planted(page):
+    in_chunks = {**IN_CHUNKS, **IN_CHUNKS_COMPUTED_AGAIN, **IN_CHUNKS_KEPT}
+    planted = sum(map(len, (CASES, in_chunks, CASES_IN_C, CASES_IN_VALUES)))
+    text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+    said = f"the lecture's four gradient mistakes and {planted - len(LECTURE)} more are planted"
+    assert said in text
