@@ -462,12 +462,19 @@ REFUSED = {
     "NaN": ({}, np.asarray([1.0, np.nan, 2, 3, 4]), None, "y must be finite, got nan at index"),
     "three axes": ({}, np.ones((3, 4, 5)), None, r"y must be \(T,\) or \(T, O\).* got 3 axes"),
     "empty": ({}, np.ones((0, 2)), None, r"y is empty: \(0, 2\)"),
-    "unlike columns": ({}, [np.ones((9, 1)), np.ones((9, 2))], None, r"y\[1\] must be of the type"),
+    "unlike columns": (
+        {}, [np.ones((9, 1)), np.ones((9, 2))], None, r"y\[1\] must have the column\(s\) of y\[0\]",
+    ),
     "rows of X": ({}, Y, Y[1:, None], "X must have 40 rows, as y has steps, got 39"),
     "X for a list": ({}, [Y, Y], Y[:, None], "X must be a list with one for each series"),
     "list for X": ({}, Y, [Y[:, None]], "X must be one array, as y is"),
     "number of X": ({}, [Y, Y], [Y[:, None]], "one for each of the 2 series, got 1"),
-    "columns of X": ({}, [Y, Y], [Y[:, None], np.ones((40, 2))], r"X\[1\] must have the columns"),
+    "plain lists": ({}, [[1.0, 2, 3]] * 20, None, r"list of 20 plain lists.*np.asarray\(y\)"),
+    "plain lists of X": ({}, Y, [[1.0]] * 40, r"X is a list .* \[np.asarray\(a\) for a in X\]"),
+    "plain tuples": ({}, [(1.0, 2.0, 3.0)] * 9, None, "y is a list of 9 plain lists"),
+    "columns of X": (
+        {}, [Y, Y], [Y[:, None], np.ones((40, 2))], r"X\[1\] .*\(s\) of X\[0\], \[0\], got 2",
+    ),
 }  # fmt: skip
 
 
@@ -488,13 +495,13 @@ def test_what_is_asked_for_must_fit():
         model.predict()
     with pytest.raises(ValueError, match=r"X must hold the 3 step\(s\) .* got 2"):
         model.predict(2, np.ones((2, 1)))
-    with pytest.raises(ValueError, match=r"columns \[0\], got 2 column\(s\)"):
+    with pytest.raises(ValueError, match=r"X must have the column\(s\) of fit, \[0\], got 2"):
         model.predict(X=np.ones((3, 2)))
     with pytest.raises(ValueError, match="X must be None"):
         forecaster().fit(Y).predict(X=np.ones((3, 1)))
     with pytest.raises(ValueError, match="coverage must be a finite number above 0 and below 1"):
         model.predict_interval(1.0, X=np.ones((3, 1)))
-    with pytest.raises(ValueError, match="must have the columns of fit, 1, got 2"):
+    with pytest.raises(ValueError, match=r"must have the column\(s\) of fit, \[0\], got 2"):
         model.update(np.ones((9, 2)), np.ones((9, 1)))
 
 
@@ -530,3 +537,95 @@ def test_fit_leaves_series_and_hyper_parameters_alone():
     assert "dropout" not in text
     assert model == forecaster(lags=3)
     np.testing.assert_array_equal(after, forecaster(lags=3).fit(before).predict())
+
+
+# Which series are which
+
+
+def test_a_list_of_arrays_holds_series_and_numbers_are_one():
+    y = walk()
+    np.testing.assert_array_equal(
+        forecaster().fit(y.tolist()).predict(), forecaster().fit(y).predict()
+    )
+    both = forecaster(lags=3).fit([y[:30], y[:25]]).predict()
+    assert [f.shape for f in both] == [(3,), (3,)]
+
+
+CHANGES = {
+    "other": lambda series: [s + 100 for s in series],
+    "in another order": lambda series: series[::-1],
+    "in other units": lambda series: [s * 1000 for s in series],
+    "a window": lambda series: [s[4:] for s in series],
+    "revised": lambda series: [np.r_[s[:9], s[9:10] + 0.01, s[10:]] for s in series],
+    "cut": lambda series: [s[:20] for s in series],
+    "one": lambda series: series[:1],
+    "one more": lambda series: [*series, series[0]],
+}
+
+
+@given(seed=SEEDS, change=st.sampled_from(sorted(CHANGES)), count=st.integers(2, 3))
+@settings(max_examples=20)
+def test_update_takes_the_series_of_fit_only(seed, change, count):
+    """Each with what came since, in the order of fit; else one would get another's scale."""
+    longer = [walk(seed + i, (36,)) * 10**i for i in range(count)]
+    model = forecaster(lags=3, epochs=1, hidden_size=2).fit([y[:30] for y in longer])
+    with pytest.raises(ValueError, match=r"y(\[\d\])? must h"):
+        model.update(CHANGES[change](longer))
+    again = [y.astype("float32") for y in longer]
+    for y in (longer, [y[:30] for y in longer], again):
+        assert model.update(y).predict()[1].shape == (3,)
+
+
+def test_update_says_where_a_series_is_another():
+    y, x = walk(), walk(1, (40, 2))
+    model = forecaster(lags=3).fit(y[:30], x[:30])
+    changed, other = y.copy(), x.copy()
+    changed[7] += 1
+    other[5, 1] += 1
+    with pytest.raises(ValueError, match=r"y must hold the 30 step\(s\) of fit .* at step 7 it"):
+        model.update(changed, x)
+    with pytest.raises(ValueError, match=r"X must hold .* at step 5 it was"):
+        model.update(y, other)
+    with pytest.raises(ValueError, match=r"X must hold .* at step 0 it was"):
+        model.update(y, x[:, ::-1])
+    with pytest.raises(ValueError, match=r"X must have the columns of fit, \[0, 1\], got None"):
+        model.update(y)
+    with pytest.raises(ValueError, match="X must be None, as in fit"):
+        forecaster(lags=3).fit(y).update(y, x)
+    model.update(y, x).update(y[:35], x[:35])  # both hold what fit was given
+
+
+# What is shown
+
+
+LONG = np.arange(9999.0)
+SHOWN = {
+    "predict": lambda model: model.predict(LONG),
+    "predict, a list": lambda model: model.predict(LONG.tolist()),
+    "predict_interval": lambda model: model.predict_interval(LONG),
+    "predict_interval, a list": lambda model: model.predict_interval(LONG.tolist()),
+    "predict_quantiles": lambda model: model.predict_quantiles(LONG),
+    "backtest": lambda model: model.backtest(walk(), LONG),
+    "window": lambda model: model.backtest(walk(), window=LONG.tolist()),
+    "season": lambda model: model.backtest(walk(), season=LONG),
+    "horizon": lambda model: forecaster(horizon=LONG.tolist()),
+    "strategy": lambda model: forecaster(strategy="r" * 9999),
+    "past_columns": lambda model: forecaster(past_columns="c" * 9999),
+    "quantiles": lambda model: forecaster(quantiles=LONG[:999] / 1000, strategy="direct"),
+    "loss": lambda model: forecaster(loss="l" * 9999).fit(walk()),
+    "columns": lambda model: model.fit(np.ones((9, 999)) * walk()[:9, None]).update(walk()),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_errors_are_short(case):
+    model = forecaster().fit(walk())
+    with pytest.raises((TypeError, ValueError)) as caught:
+        SHOWN[case](model)
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+def test_a_series_in_the_place_of_the_horizon_is_told_where_it_belongs():
+    with pytest.raises(TypeError, match=r"horizon .* ndarray of shape \(9999,\): .* update"):
+        forecaster().fit(walk()).predict(LONG)
