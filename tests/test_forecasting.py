@@ -12,6 +12,7 @@ from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
 SEEDS = st.integers(0, 2**32 - 1)
+SAW = [0.0, 5, 1, 2, 0, 3, 1]
 WAYS = {
     "recursive": {},
     "recursive, windows": {"lags": 5},
@@ -381,6 +382,52 @@ def test_a_backtest_prints_as_a_table():
     assert text[5] == "2 fold(s) of 3 step(s), expanding window, season 4, interval for 0.9"
 
 
+@given(
+    seed=SEEDS, constant=st.sampled_from([0.0, 1.0, -3.0, 1e-30, 7e9]), where=st.integers(0, 3)
+)  # fmt: skip
+@settings(max_examples=10)
+def test_a_constant_series_leaves_the_scores_of_the_others(seed, constant, where):
+    """MASE is that of the others, and the other scores are those of all."""
+    series = [walk(seed + i, (length,)) for i, length in enumerate((30, 40, 25))]
+    still = np.full(33, constant)
+    series.insert(where, still)
+    model = forecaster(lags=3, epochs=1, hidden_size=2)
+    result = model.backtest(series, folds=2, season=2)
+    assert result.unscaled == (f"y[{where}]",)
+    assert f"MASE without y[{where}]: constant before a fold" in repr(result)
+    for name, forecasts in result.forecasts.items():
+        truth = [y for fold in result.truth for y in fold]
+        found = [y for fold in forecasts for y in fold]
+        assert result.scores[name]["MAE"] == pytest.approx(metrics.mae(truth, found))
+        assert result.scores[name]["sMAPE"] == pytest.approx(metrics.smape(truth, found))
+        moving = [i for i in range(8) if i % 4 != where]
+        train = [y[: len(y) - 3 * (2 - fold)] for fold in range(2) for y in series]
+        expected = metrics.mase(
+            [truth[i] for i in moving], [found[i] for i in moving], train=[train[i] for i in moving]
+        )
+        assert result.scores[name]["MASE"] == pytest.approx(expected)
+
+
+def test_constant_columns_are_named_and_leave_no_mase_if_all_are():
+    rows = np.c_[walk(), np.zeros(40), np.r_[np.zeros(36), np.ones(4)]]
+    result = forecaster(lags=3).backtest(rows, folds=2)
+    assert result.unscaled == ("y column 1", "y column 2")
+    assert np.isfinite([*result.scores["RNNForecaster"].values()]).all()
+    alone = forecaster(lags=3, calibration=3).backtest(np.ones(40), folds=2)
+    assert alone.unscaled == ("y",)
+    assert all(np.isnan(scores["MASE"]) for scores in alone.scores.values())
+    assert "MASE without y: constant before a fold" in repr(alone)
+    many = forecaster(lags=3).backtest([*[np.ones(30)] * 9, walk()], folds=1)
+    assert "without y[0], y[1], y[2], y[3], y[4] and 4 more: constant before" in repr(many)
+    assert forecaster(lags=3).backtest([np.ones(40), np.tile(SAW, 8)], folds=1).season == 7
+
+
+def test_a_lagged_copy_is_said_to_be_one_beside_a_constant_column():
+    y = np.c_[walk(3, (200,)), np.ones(200)]
+    with pytest.warns(UserWarning, match="the forecast is a lagged copy"):
+        forecaster(lags=3, differencing=1, epochs=30, hidden_size=2).backtest(y, 4, 4)
+
+
 @pytest.mark.parametrize("lags", [None, 3])
 def test_a_lagged_copy_is_said_to_be_one(lags):
     """A random walk's best forecast is a copy of its last value."""
@@ -397,7 +444,7 @@ def test_what_is_no_copy_is_not_warned_of():
 
 
 def test_the_season_is_found_before_the_first_fold():
-    y = np.tile([0.0, 5, 1, 2, 0, 3, 1], 8) + 0.1 * walk(0, (56,))
+    y = np.tile(SAW, 8) + 0.1 * walk(0, (56,))
     assert forecaster(lags=2).backtest(y, folds=2, coverage=None).season == 7
     assert forecaster(differencing=4).backtest(y, folds=2, coverage=None).season == 4
 
@@ -513,8 +560,6 @@ def test_a_backtest_must_fit():
         model.backtest(Y, h=2)
     with pytest.raises(ValueError, match="window must be one of 'expanding', 'sliding'"):
         model.backtest(Y, window="growing")
-    with pytest.raises(ValueError, match="y must not be constant before fold 0"):
-        model.backtest(np.concatenate([np.zeros(25), Y[:15]]))
     with pytest.raises(ValueError, match="season must be at most 25"):
         model.backtest(Y, season=26)
 

@@ -300,15 +300,16 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             Train on all that came before, or on as much of it as the first fold has.
         season : int, optional
             The period of the seasonal naive forecast; left out, `differencing` if it is
-            above 1, else what `baselines.best_period` finds in the first series before
-            the first fold.
+            above 1, else what `baselines.best_period` finds before the first fold in the
+            first series that is not constant there.
         coverage : float or None
             Of the interval whose coverage is counted; None: of none.
 
         Returns
         -------
         Backtest
-            All scores and forecasts; prints as a table.
+            All scores and forecasts; prints as a table, which names the series that are
+            constant before a fold and so have no MASE.
 
         Raises
         ------
