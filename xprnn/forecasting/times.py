@@ -7,7 +7,7 @@ import numpy as np
 
 from xprnn._typing import Array
 
-__all__ = ["check", "check_even", "following", "in_order"]
+__all__ = ["check", "check_even", "following", "in_order", "step"]
 
 SPARSE = 2
 """An index that is longer than so many times its rows has uneven steps, and no gaps to fill."""
@@ -108,12 +108,17 @@ def following(index: Any, steps: int) -> Any:
     elif isinstance(index, pd.PeriodIndex):
         found = pd.period_range(index[-1], periods=steps + 1, freq=index.freq)[1:]
     else:
-        step = int(index[1] - index[0]) if len(index) > 1 else getattr(index, "step", 1)
-        first = int(index[-1]) + step
-        found = pd.RangeIndex(first, first + steps * step, step)
+        size = step(index)
+        first = int(index[-1]) + size
+        found = pd.RangeIndex(first, first + steps * size, size)
         if not isinstance(index, pd.RangeIndex):
             found = pd.Index(found.to_numpy(), dtype=index.dtype)
     return found.rename(index.name)
+
+
+def step(index: Any) -> int:
+    """Return the step of an index of integers."""
+    return int(index[1] - index[0]) if len(index) > 1 else int(getattr(index, "step", 1))
 
 
 def _is_time(index: Any) -> bool:
