@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import warn
 
 __all__ = ["check", "check_even", "following", "in_order", "step"]
 
@@ -19,11 +20,9 @@ def in_order(argument: str, value: Any) -> Any:
     if not _is_time(index) or index.hasnans or index.is_monotonic_increasing:
         return value
     row = int(np.flatnonzero(_numbers(index)[1:] < _numbers(index)[:-1])[0])
-    warnings.warn(
+    warn(
         f"{argument} goes back in time, from {index[row]} to {index[row + 1]} in row {row + 1}; "
-        "it was sorted by its index",
-        UserWarning,
-        stacklevel=6,
+        "it was sorted by its index"
     )
     return value.sort_index(kind="stable")
 
