@@ -1,5 +1,7 @@
 """Forecasts: nothing ahead is looked at, and what comes out is what the equations say."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -674,3 +676,37 @@ def test_errors_are_short(case):
 def test_a_series_in_the_place_of_the_horizon_is_told_where_it_belongs():
     with pytest.raises(TypeError, match=r"horizon .* ndarray of shape \(9999,\): .* update"):
         forecaster().fit(walk()).predict(LONG)
+
+
+DOORS = {
+    "save": lambda it, folder: xprnn.save(it, folder / "it.npz"),
+    "safetensors": lambda it, folder: xprnn.save(it, folder / "it.safetensors"),
+    "onnx": lambda it, folder: xprnn.onnx.export(it, folder / "it.onnx"),
+    "proto": lambda it, folder: xprnn.onnx.to_proto(it),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_file_takes_a_model_and_says_where_it_is(door, tmp_path):
+    write = DOORS[door]
+    fitted = forecaster(members=2).fit(walk())
+    for it in (fitted, forecaster()):
+        with pytest.raises(TypeError, match=r"model must be .* RNNForecaster: .* .models_, each"):
+            write(it, tmp_path)
+    from xprnn.estimators import RNNRegressor, SequenceScaler
+
+    for it in (RNNRegressor(), SequenceScaler()):
+        with pytest.raises(TypeError, match=r"fitted estimator is .model_; pickle and joblib"):
+            write(it, tmp_path)
+    model = fitted.models_[0]
+    for it in (model.network, model.params, "it.npz", LONG, None):
+        with pytest.raises(TypeError, match=r"model must be a Model, .* got .{,80}$"):
+            write(it, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_a_file_does_not_take_pickle_does(tmp_path):
+    fitted = forecaster(members=2).fit(walk())
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(), fitted.predict())
+    xprnn.save(fitted.models_[1], tmp_path / "second.npz")

@@ -137,7 +137,6 @@ REFUSED = {
     ),
     "words": (pd.Series(values(3), ["a", "b", "c"]), "an index of integers, got Index of .*reset"),
     "text": (pd.Series(["1", "2"]), "y has dtype .*: expected floats or integers"),
-    "bool": (pd.DataFrame({"a": [True, False]}), r"y\['a'\] has dtype bool"),
     "complex": (pd.Series([1j, 2]), "y has dtype complex128"),
     "missing": (pd.Series([1.0, None, 3, 4, 5, 6]), "y must be finite, got nan at index"),
     "missing, nullable": (
@@ -349,6 +348,20 @@ def test_inputs_need_the_index_of_y_and_no_frequency_of_their_own():
     moved = X[:20].set_axis(index[:19].append(index[20:21]))
     with pytest.raises(ValueError, match=r"row 19 is 2024-01-21 .* and 2024-01-20 .* was expected"):
         model.fit(y, moved)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean"])
+def test_flags_are_ones_and_zeros(dtype):
+    index = pd.date_range("2024-01-01", periods=23, freq="D")
+    y, flag = pd.Series(values(20), index[:20]), pd.Series(index.day_of_week > 4, index)
+    X, numbers = flag.astype(dtype).to_frame("weekend"), flag.astype(float).to_frame("weekend")
+    pd.testing.assert_series_equal(
+        forecaster().fit(y, X[:20]).predict(X=X[20:]),
+        forecaster().fit(y, numbers[:20]).predict(X=numbers[20:]),
+    )
+    pd.testing.assert_frame_equal(
+        forecaster().fit(X).predict(), forecaster().fit(numbers).predict()
+    )
 
 
 def test_nullable_and_whole_numbers_are_read():

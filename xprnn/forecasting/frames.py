@@ -92,12 +92,10 @@ def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
 
 
 def _numbers(argument: str, column: Any) -> Array:
-    """Return a column as float64; what is missing becomes NaN."""
+    """Return a column as float64, True as 1; what is missing becomes NaN."""
     import pandas as pd
 
     kind = column.dtype
-    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
-        raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
-    if pd.api.types.is_complex_dtype(kind):
+    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
         raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
     return column.to_numpy("float64", na_value=np.nan)
