@@ -181,6 +181,30 @@ def test_plain_lists_are_the_arrays_that_they_hold():
     assert RNNRegressor(**QUICK).fit([np.arange(5.0)] * 2, [0.0, 1.0]).n_features_in_ == 5
 
 
+LONG = np.arange(9999.0)
+SETTINGS = {
+    "mode": "m" * 9999, "loss": "l" * 9999, "warm_start": LONG.tolist(), "cell": "c" * 9999,
+    "column_order": LONG, "epochs": LONG.tolist(), "hidden_size": LONG.tolist(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("estimator", [RNNRegressor, RNNClassifier])
+def test_errors_about_settings_are_short(estimator, setting):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        estimator(**{**QUICK, setting: SETTINGS[setting]}).fit(blocks(), np.arange(6) % 2)
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_about_labels_are_short():
+    for labels, classes in ((np.arange(6), LONG[:999] + 1), (["z" * 9999] * 6, ["z" * 9999])):
+        with pytest.raises(ValueError, match=r"y h(olds|as)") as caught:
+            RNNClassifier(**QUICK).partial_fit(blocks(), labels, classes=classes)
+        assert len(str(caught.value)) < 300
+        assert "\n" not in str(caught.value)
+
+
 # The order of steps
 
 

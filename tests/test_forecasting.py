@@ -586,6 +586,22 @@ def test_fit_leaves_series_and_hyper_parameters_alone():
     np.testing.assert_array_equal(after, forecaster(lags=3).fit(before).predict())
 
 
+class Table:
+    """A table with names of a library that the forecaster does not know."""
+
+    columns = ("a", "b")
+    ndim = 2
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones((40, 2))
+
+
+def test_a_table_of_another_library_is_refused():
+    for y, x in ((Table(), None), ([Table()], None), (walk(), Table())):
+        with pytest.raises(TypeError, match=r"must be .* pandas, got a .*Table, whose names would"):
+            forecaster().fit(y, x)
+
+
 # Which series are which
 
 

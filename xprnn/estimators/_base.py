@@ -181,7 +181,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _read(self, X: Any, method: str, reset: bool) -> Read:
         """Return X as sequences, the oldest step first."""
-        if self.column_order not in ORDERS:
+        if not isinstance(self.column_order, str) or self.column_order not in ORDERS:
             raise unknown("column_order", self.column_order, ORDERS)
         if reset:
             self._column_order = self.column_order

@@ -264,6 +264,11 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
     kind: Plain | Framed
     if frames.is_frame(value):
         array, kind = frames.read(argument, value, continued=continued)
+    elif hasattr(value, "columns") or hasattr(value, "coords"):
+        raise TypeError(
+            f"{argument} must be a NumPy array, a Series or a DataFrame of pandas, got a "
+            f"{type(value).__module__}.{type(value).__qualname__}, whose names would be lost"
+        )
     else:
         array = admit(argument, value)
         if of(array).name != "numpy":
