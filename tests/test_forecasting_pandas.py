@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -159,6 +160,20 @@ def lost(index):
     return pd.DatetimeIndex(index.to_numpy())
 
 
+def mended(y):
+    """Return a series after the code of one message after the other was run."""
+    for _ in range(5):  # what was mended may have another fault
+        try:
+            forecaster().fit(y)
+            break
+        except (ValueError, TypeError) as error:
+            code = re.search(r"(y(\[\d\])?(\.index)? = .*?)(,? or|, and|$)", str(error)).group(1)
+            names = {"y": y, "pd": pd}
+            exec(code, names)
+            y = names["y"]
+    return y
+
+
 BUSINESS = pd.date_range("2024-01-01", periods=30, freq="B")
 MENDED = {
     "no frequency": (lost(DAYS), r"without a frequency.* y = y.asfreq\('D'\)"),
@@ -216,16 +231,25 @@ def test_the_code_in_a_message_mends_the_index(case, frame):
         y = pd.DataFrame({"a": y, "b": 2})
     with pytest.raises((ValueError, TypeError), match=message):
         forecaster().fit(y)
-    for _ in range(5):  # what was mended may have another fault
-        try:
-            found = forecaster().fit(y).predict()
-            break
-        except (ValueError, TypeError) as error:
-            code = re.search(r"(y(\[\d\])?(\.index)? = .*?)(,? or|, and|$)", str(error)).group(1)
-            names = {"y": y, "pd": pd}
-            exec(code, names)
-            y = names["y"]
-    assert len(found) in (2, 3)  # series, or steps of one
+    assert len(forecaster().fit(mended(y)).predict()) in (2, 3)  # series, or steps of one
+
+
+@given(
+    index=INDICES, dropped=st.sets(st.integers(0, 25), max_size=12),
+    twice=st.sets(st.integers(0, 25), max_size=3), shuffled=st.booleans(), seed=st.integers(0, 9),
+)  # fmt: skip
+@settings(max_examples=20)
+def test_what_messages_say_ends_in_a_forecast(index, dropped, twice, shuffled, seed):
+    rows = [i for i in range(26) for _ in range(1 + (i in twice)) if i not in dropped]
+    if shuffled:
+        rows = np.random.default_rng(seed).permutation(rows)
+    y = pd.Series(values(len(rows)), index[rows])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="y goes back in time")
+        y = mended(y)
+        found = forecaster().fit(y).predict()
+    assert y.index.is_unique
+    assert found.index[0] > y.index.max()
 
 
 SORTED = {

@@ -85,7 +85,7 @@ class Panel(NamedTuple):
         of = f"y[{series}]" if self.listed else ""
         if isinstance(kind, Plain):
             return f"{of or 'y'} column {column}" if kind.columns > 1 else of or "y"
-        return f"{of} {shown(label)}".strip()
+        return of or "y" if label is None else f"{of} {shown(label)}".strip()
 
     def here(self, values: list[Array]) -> Any:
         """Return arrays (T_i, O), one for each series, as y came."""
