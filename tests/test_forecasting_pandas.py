@@ -137,7 +137,7 @@ REFUSED = {
         pd.Series(values(20), np.arange(20) / 2), "got Index of float64.*reset_index",
     ),
     "words": (pd.Series(values(3), ["a", "b", "c"]), "an index of integers, got Index of .*reset"),
-    "text": (pd.Series(["1", "2"]), "y has dtype .*: expected floats or integers"),
+    "text": (pd.Series(["1", "2"]), "y has dtype .*: expected float"),
     "complex": (pd.Series([1j, 2]), "y has dtype complex128"),
     "missing": (pd.Series([1.0, None, 3, 4, 5, 6]), "y must be finite, got nan at index"),
     "missing, nullable": (

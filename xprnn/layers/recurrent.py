@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import affine, cells, initializers, kernels, recurrence, tree
-from xprnn._validate import number, settle, shown, whole
+from xprnn._validate import number, settle, whole
 from xprnn.cells import Cell
 from xprnn.layers.protocol import Time
 
@@ -59,7 +59,7 @@ class Recurrent:
             whole(f"cell.{name}", getattr(cell, name, None))
         if not isinstance(self.learn_initial_state, bool):
             raise TypeError(
-                f"learn_initial_state must be True or False, got {shown(self.learn_initial_state)}"
+                f"learn_initial_state must be True or False, got {self.learn_initial_state!r}"
             )
         drawn = {
             name: initializers.get(getattr(self, name), name)
