@@ -145,30 +145,6 @@ def test_names_of_columns_are_kept_and_forgotten():
     assert not hasattr(fitted.fit(blocks(), np.arange(6.0)), "feature_names_in_")
 
 
-def test_tables_in_a_list_have_the_columns_of_the_first():
-    pandas = pytest.importorskip("pandas")
-    X, y = ragged(), np.arange(6.0)
-    tables = [pandas.DataFrame(x, columns=["a", "b"]) for x in X]
-    turned = [table[["b", "a"]] for table in tables]
-    for estimator in (RNNRegressor(**QUICK), RNNClassifier(**QUICK), SequenceScaler()):
-        labels = y // 3 if isinstance(estimator, RNNClassifier) else y
-        fitted = estimator.fit(tables, labels)
-        assert fitted.feature_names_in_.tolist() == ["a", "b"]
-        call = fitted.transform if isinstance(estimator, SequenceScaler) else fitted.predict
-        plain = clone(estimator).fit(X, labels)
-        again = plain.transform if isinstance(estimator, SequenceScaler) else plain.predict
-        for found, expected in zip(call(tables), again(X), strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-8)
-        for wrong in (turned, [*tables[:2], turned[2]], [t.add_prefix("z") for t in tables]):
-            with pytest.raises(ValueError, match="feature names should match"):
-                call(wrong)
-            if wrong is not turned:
-                with pytest.raises(ValueError, match="feature names should match"):
-                    clone(estimator).fit([tables[0], *wrong[1:]], labels)
-        with pytest.warns(UserWarning, match="does not have valid feature names"):
-            call(X)
-
-
 def test_plain_lists_are_the_arrays_that_they_hold():
     """Of any depth, a list in X or y is what a list of arrays is: sequences."""
     X = blocks()

@@ -170,15 +170,6 @@ def _fits(estimator: Any, X: Any, given: Read, method: str, reset: bool) -> None
     expected = 1 if estimator._columns else estimator.n_features_in_
     if given.features != expected:
         raise _other(given.features, expected, name)
-    if isinstance(given.x, list) and not estimator._columns:
-        _check_names(estimator, arrays_of(X), reset)
-
-
-def _check_names(estimator: Any, tables: Any, reset: bool) -> None:
-    """Keep the names of the columns of tables; raise if one has others, or in another order."""
-    named = hasattr(estimator, "feature_names_in_") or any(hasattr(a, "columns") for a in tables)
-    for i, table in enumerate(tables if named else ()):
-        validate_data(estimator, table, reset=reset and i == 0, skip_check_array=True)
 
 
 def warn_of_one_step(given: Read) -> None:
