@@ -167,6 +167,8 @@ def mended(y):
             forecaster().fit(y)
             break
         except (ValueError, TypeError) as error:
+            if "must have at least" in str(error):
+                break
             code = re.search(r"(y(\[\d\])?(\.index)? = .*?)(,? or|, and|$)", str(error)).group(1)
             names = {"y": y, "pd": pd}
             exec(code, names)
@@ -203,6 +205,14 @@ MENDED = {
         pd.DatetimeIndex([f"202{y}-{m:02d}-15" for y in "34" for m in range(1, 13)]),
         "uneven steps: 2023-03-15.* follows on 2023-02-15.* row 2; .*to_period",
     ),
+    "nearly every day": (
+        lost(DAYS + pd.to_timedelta(np.random.default_rng(0).integers(0, 99, 20), "min")),
+        "uneven steps: .*to let each stand for its whole day",
+    ),
+    "business days after a Saturday": (
+        lost(BUSINESS).insert(0, pd.Timestamp("2023-12-30")),
+        "uneven steps: 2024-01-01.* follows on 2023-12-30",
+    ),
     "numbers without steps": (
         pd.Index([1, 5, 6, 20, 21, 22, 40, 41, 42, 90]), "uneven steps: 5 follows on 1 in row 1",
     ),
@@ -232,6 +242,15 @@ def test_the_code_in_a_message_mends_the_index(case, frame):
     with pytest.raises((ValueError, TypeError), match=message):
         forecaster().fit(y)
     assert len(forecaster().fit(mended(y)).predict()) in (2, 3)  # series, or steps of one
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_rows_without_a_frequency(count):
+    y = pd.Series(values(count), lost(DAYS[:count]))
+    with pytest.raises(ValueError, match="without a frequency"):
+        forecaster().fit(y)
+    with pytest.raises(ValueError, match="y must have at least 5 steps"):
+        forecaster().fit(mended(y))
 
 
 @given(

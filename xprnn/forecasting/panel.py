@@ -156,25 +156,25 @@ def check_goes_on(given: Panel, known: Panel) -> None:
     the scale of another.
     """
     for i, (kind, before) in enumerate(zip(given.kinds, known.kinds, strict=True)):
-        of = f"[{i}]" if given.listed else ""
+        which = f"[{i}]" if given.listed else ""
         steps = len(known.y[i])
         expected = f"the {steps} step(s) of fit and what came since"
         if isinstance(kind, Framed):
             assert isinstance(before, Framed)
             if not kind.index[:steps].equals(before.index):
                 raise ValueError(
-                    f"y{of} must hold {expected}, from {before.index[0]} to {before.index[-1]} and "
-                    f"on, got {_ends(kind.index)}"
+                    f"y{which} must hold {expected}, from {before.index[0]} to "
+                    f"{before.index[-1]} and on, got {_ends(kind.index)}"
                 )
         if len(given.y[i]) < steps:
-            raise ValueError(f"y{of} must hold {expected}, got {len(given.y[i])} step(s)")
+            raise ValueError(f"y{which} must hold {expected}, got {len(given.y[i])} step(s)")
         for name, new, old in (("y", given.y[i], known.y[i]), ("X", given.x[i], known.x[i])):
             apart = np.abs(new[:steps] - old) > SAME * np.ptp(old, axis=0)
             if apart.any():
                 t, column = (int(axis[0]) for axis in np.nonzero(apart))
                 when = kind.index[t] if isinstance(kind, Framed) else f"step {t}"
                 raise ValueError(
-                    f"{name}{of} must hold {expected}, in their order; at {when} it was "
+                    f"{name}{which} must hold {expected}, in their order; at {when} it was "
                     f"{old[t, column]:.6g} in fit, and is {new[t, column]:.6g} now: other series, "
                     "and series that were revised, need a fit of their own"
                 )
@@ -323,8 +323,8 @@ def _check_index(given: Given, wanted: Any, of: str) -> None:
     if index.equals(wanted):
         return
     where = ""
-    if len(index) == len(wanted):
-        row = int(np.flatnonzero(index != wanted)[0])
+    if len(index) == len(wanted) and (apart := np.flatnonzero(index != wanted)).size:
+        row = int(apart[0])
         where = f"; row {row} is {index[row]!s:.40}, and {wanted[row]} was expected"
     raise ValueError(f"{given.argument} must have {of}, {_ends(wanted)}, got {_ends(index)}{where}")
 

@@ -45,9 +45,11 @@ def check(argument: str, index: Any) -> None:
     check_even(argument, index)
     if isinstance(index, pd.DatetimeIndex) and index.freq is None and len(index):
         freq = _frequency(index.sort_values())
+        remedy = "count the rows" if freq is None else "give it its own"
+        code = "reset_index(drop=True)" if freq is None else f"asfreq({freq!r})"
         raise ValueError(
             f"{argument} has a DatetimeIndex without a frequency, so nobody knows which time "
-            f"comes next; give it its own: {argument} = {argument}.asfreq({freq!r})"
+            f"comes next; {remedy}: {argument} = {argument}.{code}"
         )
 
 
@@ -88,9 +90,9 @@ def check_even(argument: str, index: Any) -> None:
     whole, filled = _filled(argument, times)
     odd = _uncommon(times) if whole is None else ~times.isin(whole)
     if odd.any():
-        at = int(np.flatnonzero(odd)[0])
+        at = max(int(np.flatnonzero(odd)[0]), 1)
         raise ValueError(
-            f"{argument} has uneven steps: {times[at]} follows on {times[max(at - 1, 0)]} in row "
+            f"{argument} has uneven steps: {times[at]} follows on {times[at - 1]} in row "
             f"{index.get_loc(times[at])}; {_remedy(argument, times) or f'to count them: {counted}'}"
         )
     gaps = whole[~whole.isin(times)]
@@ -154,10 +156,8 @@ def _filled(argument: str, times: Any) -> tuple[Any, str]:
         return None, ""
     first, last = times[0], times[-1]
     if isinstance(times, pd.PeriodIndex):
-        return (
-            pd.period_range(first, last, freq=times.freq),
-            f"{argument}.reindex(pd.period_range('{first}', '{last}', freq={times.freqstr!r}))",
-        )
+        ends = f"{argument}.index.min(), {argument}.index.max()"
+        return pd.period_range(first, last), f"{argument}.reindex(pd.period_range({ends}))"
     if isinstance(times, pd.DatetimeIndex):
         freq = times.freq or _frequency(times)
         whole = None if freq is None else pd.date_range(first, last, freq=freq)
@@ -184,6 +184,8 @@ def _frequency(times: Any) -> str | None:
     """Return the frequency of sorted times, for which gaps may be hiding it; None if none is."""
     import pandas as pd
 
+    if len(times) < 2:
+        return None
     if len(times) == 2:
         return str(pd.tseries.frequencies.to_offset(times[1] - times[0]).freqstr)
     pieces = [times]  # ten rows show that there are no weekends
@@ -208,10 +210,10 @@ def _remedy(argument: str, index: Any) -> str | None:
             f"[part.droplevel(0) for _, part in {argument}.groupby(level=0)]"
         )
     if isinstance(index, pd.DatetimeIndex):
-        for freq in ("M", "Q", "Y") if index.tz is None else ():
+        for freq in ("D", "W", "M", "Q", "Y") if index.tz is None else ():
             if (np.diff(index.to_period(freq).asi8) == 1).all():
                 return (
-                    f"to let them stand for their months, quarters or years: {argument}.index = "
+                    f"to let each stand for its whole day, week, month or year: {argument}.index = "
                     f"{argument}.index.to_period({freq!r})"
                 )
     elif pd.api.types.is_string_dtype(index.dtype):
