@@ -157,6 +157,19 @@ def test_plain_lists_are_the_arrays_that_they_hold():
     assert RNNRegressor(**QUICK).fit([np.arange(5.0)] * 2, [0.0, 1.0]).n_features_in_ == 5
 
 
+def test_series_in_a_list_are_sequences_whatever_their_names():
+    """A column of a table is a feature; the name of a sequence says which one it is."""
+    pandas = pytest.importorskip("pandas")
+    for lengths in ((5, 5, 5), (4, 5, 6)):
+        X = [np.sin(np.arange(length)) for length in lengths]
+        named = [pandas.Series(x, name=f"sensor {i}") for i, x in enumerate(X)]
+        for estimator in (RNNRegressor(**QUICK), RNNClassifier(**QUICK)):
+            expected = clone(estimator).fit(X, [0, 1, 2]).predict(X)
+            np.testing.assert_allclose(
+                estimator.fit(named, [0, 1, 2]).predict(named[::-1]), expected[::-1], rtol=1e-8
+            )
+
+
 LONG = np.arange(9999.0)
 SETTINGS = {
     "mode": "m" * 9999, "loss": "l" * 9999, "warm_start": LONG.tolist(), "cell": "c" * 9999,

@@ -92,7 +92,7 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
         if len({item.shape for item in items}) == 1:
             X, items = np.stack([np.asarray(item) for item in items]), None
         else:
-            items = [item[:, None] for item in items]
+            items = [native(item)[:, None] for item in items]
     given = _block(estimator, X) if items is None else Read(_list(items), columns=False)
     _fits(estimator, X, given, method, reset)
     return given
