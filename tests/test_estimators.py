@@ -7,7 +7,7 @@ import sys
 import joblib
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -143,6 +143,157 @@ def test_names_of_columns_are_kept_and_forgotten():
     with pytest.raises(ValueError, match="feature names should match"):
         fitted.predict(table.rename(columns={"a": "z"}))
     assert not hasattr(fitted.fit(blocks(), np.arange(6.0)), "feature_names_in_")
+
+
+def test_plain_lists_are_the_arrays_that_they_hold():
+    """Of any depth, a list in X or y is what a list of arrays is: sequences."""
+    X = blocks()
+    y = X.sum(axis=(1, 2))
+    for x in (X, X[:, :, 0]):
+        expected = RNNRegressor(**QUICK).fit(x, y).predict(x)
+        for form in (x.tolist(), list(x), tuple(map(tuple, x.tolist()))):
+            found = RNNRegressor(**QUICK).fit(form, y.tolist()).predict(form)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert RNNRegressor(**QUICK).fit([np.arange(5.0)] * 2, [0.0, 1.0]).n_features_in_ == 5
+
+
+def test_series_in_a_list_are_sequences_whatever_their_names():
+    """A column of a table is a feature; the name of a sequence says which one it is."""
+    pandas = pytest.importorskip("pandas")
+    for lengths in ((5, 5, 5), (4, 5, 6)):
+        X = [np.sin(np.arange(length)) for length in lengths]
+        named = [pandas.Series(x, name=f"sensor {i}") for i, x in enumerate(X)]
+        for estimator in (RNNRegressor(**QUICK), RNNClassifier(**QUICK)):
+            expected = clone(estimator).fit(X, [0, 1, 2]).predict(X)
+            np.testing.assert_allclose(
+                estimator.fit(named, [0, 1, 2]).predict(named[::-1]), expected[::-1], rtol=1e-8
+            )
+
+
+LONG = np.arange(9999.0)
+SETTINGS = {
+    "mode": "m" * 9999, "loss": "l" * 9999, "warm_start": LONG.tolist(), "cell": "c" * 9999,
+    "column_order": LONG, "epochs": LONG.tolist(), "hidden_size": LONG.tolist(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("estimator", [RNNRegressor, RNNClassifier])
+def test_errors_about_settings_are_short(estimator, setting):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        estimator(**{**QUICK, setting: SETTINGS[setting]}).fit(blocks(), np.arange(6) % 2)
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_about_labels_are_short():
+    for labels, classes in ((np.arange(6), LONG[:999] + 1), (["z" * 9999] * 6, ["z" * 9999])):
+        with pytest.raises(ValueError, match=r"y h(olds|as)") as caught:
+            RNNClassifier(**QUICK).partial_fit(blocks(), labels, classes=classes)
+        assert len(str(caught.value)) < 300
+        assert "\n" not in str(caught.value)
+
+
+# The order of steps
+
+
+@given(n=st.integers(3, 5), T=st.integers(1, 5), seed=st.integers(0, 99))
+@example(n=3, T=3, seed=0)
+@settings(max_examples=15)
+def test_the_newest_step_may_come_first(n, T, seed):
+    X = blocks(n, T, 1, seed)[:, :, 0]
+    y, turned = X @ np.arange(T), X[:, ::-1]
+    expected = RNNRegressor(**QUICK).fit(X, y)
+    model = RNNRegressor(column_order="newest_first", **QUICK).fit(turned, y)
+    for form in (turned, turned.tolist(), list(turned)):
+        np.testing.assert_allclose(model.predict(form), expected.predict(X), rtol=1e-8)
+    assert model.score(turned, y) == pytest.approx(expected.score(X, y), rel=1e-8)
+    pieces = RNNRegressor(column_order="newest_first", **QUICK)
+    pieces.partial_fit(turned, y).partial_fit(turned, y)
+    again = RNNRegressor(**QUICK).partial_fit(X, y).partial_fit(X, y)
+    np.testing.assert_allclose(pieces.predict(turned), again.predict(X), rtol=1e-8)
+    labels = np.arange(n) % 2
+    classifier = RNNClassifier(column_order="newest_first", **QUICK).fit(turned, labels)
+    plain = RNNClassifier(**QUICK).fit(X, labels)
+    np.testing.assert_allclose(classifier.predict_proba(turned), plain.predict_proba(X), rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "said"),
+    [
+        (blocks(), np.zeros(6), "is about the columns of a 2-D X"),
+        (ragged(), np.zeros(6), "is about the columns of a 2-D X"),
+        (blocks()[:, :, 0], np.zeros((6, 5, 1)), "give X and y oldest first"),
+    ],
+)
+def test_an_order_of_columns_without_effect_is_refused(X, y, said):
+    with pytest.raises(ValueError, match=said):
+        RNNRegressor(column_order="newest_first", **QUICK).fit(X, y)
+
+
+def test_the_order_of_columns_stays_that_of_fit():
+    X, y = blocks()[:, :, 0], np.arange(6.0)
+    fitted = RNNRegressor(warm_start=True, **QUICK).fit(X, y)
+    fitted.set_params(column_order="newest_first")
+    for call in (fitted.predict, lambda X: fitted.fit(X, y), lambda X: fitted.partial_fit(X, y)):
+        with pytest.raises(ValueError, match="must be that of the first fit, 'oldest_first', got"):
+            call(X)
+    assert fitted.set_params(warm_start=False).fit(X, y).predict(X).shape == (6,)
+    with pytest.raises(ValueError, match="did you mean 'newest_first'"):
+        RNNRegressor(column_order="newest", **QUICK).fit(X, y)
+
+
+NEWEST = ["lag_1", "lag_2", "lag_3", "lag_12", "lag_24"]
+
+
+@pytest.mark.parametrize(
+    ("names", "order", "said"),
+    [
+        (NEWEST, "oldest_first", "lags newest first, .*: give column_order='newest_first'"),
+        (NEWEST, "newest_first", None),
+        (NEWEST[::-1], "oldest_first", None),
+        (NEWEST[::-1], "newest_first", "lags oldest first, .*: give column_order='oldest_first'"),
+        ([*NEWEST[3:], *NEWEST[:3]], "newest_first", "lags in no order, .*: sort them"),
+        ([f"sold(t-{i})" for i in range(1, 6)], "oldest_first", "lags newest first"),
+        ([f"Sold_Lag{i}" for i in range(1, 6)], "oldest_first", "lags newest first"),
+        ([f"sold_target_lag-{i}" for i in range(1, 6)], "oldest_first", "lags newest first"),
+        (["lag_2", "lag_1", "exog", "month", "flag"], "oldest_first", "no lags, exog, month, flag"),
+        (["flag_1", "flag_2", "lagoon", "t1", "t2"], "oldest_first", None),
+    ],
+)
+def test_lags_are_known_by_their_names(names, order, said):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(blocks()[:, :, 0], columns=names)
+    for estimator in (RNNRegressor, RNNClassifier):
+        model = estimator(column_order=order, **QUICK)
+        if said is None:
+            model.fit(table, np.arange(6) % 2)
+        else:
+            with pytest.warns(UserWarning, match=said) as caught:
+                model.fit(table, np.arange(6) % 2)
+            assert [warning.filename for warning in caught] == [__file__]
+        model.predict(table)
+
+
+def test_the_scaler_speaks_of_columns_that_are_no_lags():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(blocks()[:, :, 0], columns=["lag_3", "lag_2", "lag_1", "hot", "dry"])
+    with pytest.warns(UserWarning, match=r"no lags, hot, dry, and .*: X \(n, T, F\)"):
+        SequenceScaler().fit(table)
+    SequenceScaler().fit(table[["lag_1", "lag_2"]])  # for a mean, their order is nothing
+
+
+@pytest.mark.parametrize("estimator", [RNNRegressor, RNNClassifier])
+def test_axes_that_are_swapped_leave_one_step(estimator):
+    """sktime's numpy3D is (n, F, T)."""
+    X, y = blocks(F=1).swapaxes(1, 2), np.arange(6) % 2
+    assert X.shape == (6, 1, 5)
+    with pytest.warns(UserWarning, match=r"one step, of 5 features: .* X.swapaxes\(1, 2\) here"):
+        estimator(**QUICK).fit(X, y)
+    with pytest.warns(UserWarning, match=r"whose X is \[x.T for x in X\] here"):
+        estimator(**QUICK).fit(list(X), y)
+    estimator(**QUICK).fit(X.swapaxes(1, 2), y)
+    estimator(**QUICK).fit(X[:, :, :1], y)  # one step of one number
 
 
 # What y is

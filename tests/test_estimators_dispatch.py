@@ -78,6 +78,15 @@ else:
         assert isinstance(score, float)
         assert score == pytest.approx(plain.score(x, y), rel=1e-8)
 
+    @pytest.mark.usefixtures("_dispatch")
+    def test_dispatch_of_the_newest_step_first(place):
+        x, y = X[:, :, 0], X.sum(axis=(1, 2))
+        own = RNNRegressor(column_order="newest_first", **QUICK).fit(place.array(x), y)
+        plain = RNNRegressor(**QUICK).fit(x[:, ::-1], y)
+        found = own.predict(place.array(x))
+        assert of(found) == place.backend
+        np.testing.assert_allclose(place.host(found), plain.predict(x[:, ::-1]), rtol=1e-8)
+
     @pytest.mark.parametrize("labels", [np.array([3, 1] * 4), np.array(["b", "a"] * 4)])
     @pytest.mark.usefixtures("_dispatch")
     def test_dispatch_of_the_classifier(place, labels):

@@ -2,8 +2,34 @@
 
 import math
 import numbers
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
+
+
+def shown(value: Any) -> str:
+    """Return a caller's value as an error shows it: one line of at most 80 characters.
+
+    Examples
+    --------
+    >>> from xprnn._validate import shown
+    >>> shown("lstm"), shown(list(range(100)))[-9:]
+    ("'lstm'", '20, 21, …')
+    """
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and shape:
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def warn(message: str) -> None:
+    """Warn a caller, at the line of theirs from which xprnn was called."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "xprnn":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
@@ -11,10 +37,10 @@ def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
     import difflib
 
     valid = sorted(valid)
-    near = difflib.get_close_matches(str(value).lower(), valid, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value)[:80].lower(), valid, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     names = ", ".join(map(repr, valid))
-    return ValueError(f"{argument} must be one of {names}, got {value!r}{hint}")
+    return ValueError(f"{argument} must be one of {names}, got {shown(value)}{hint}")
 
 
 def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str, ...]) -> Any:
@@ -27,7 +53,7 @@ def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str,
     if lacking or isinstance(value, type):
         names = f"one of {', '.join(map(repr, sorted(table)))} or " if table else ""
         raise TypeError(
-            f"{argument} must be {names}an object with {', '.join(methods)}, got {value!r:.80}"
+            f"{argument} must be {names}an object with {', '.join(methods)}, got {shown(value)}"
         )
     return value
 
@@ -35,9 +61,9 @@ def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str,
 def whole(argument: str, value: Any, least: int = 1) -> int:
     """Return `value` as an int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{argument} must be an integer, got {value!r}")
+        raise TypeError(f"{argument} must be an integer, got {shown(value)}")
     if value < least:
-        raise ValueError(f"{argument} must be at least {least}, got {value}")
+        raise ValueError(f"{argument} must be at least {least}, got {shown(value)}")
     return int(value)
 
 
@@ -51,7 +77,7 @@ def number(
 ) -> float:
     """Return `value` as a finite float within the given bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{argument} must be a number, got {value!r}")
+        raise TypeError(f"{argument} must be a number, got {shown(value)}")
     given, value = value, float(value)
     expected = [
         text
@@ -69,7 +95,7 @@ def number(
         or (below is not None and value >= below)
     ):
         bounds = " and ".join(expected) or "finite"
-        raise ValueError(f"{argument} must be a finite number {bounds}, got {given!r}")
+        raise ValueError(f"{argument} must be a finite number {bounds}, got {shown(given)}")
     return value
 
 

@@ -10,7 +10,7 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import unknown
+from xprnn._validate import shown, unknown
 from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.errors import BackendUnavailableError
 
@@ -119,7 +119,7 @@ def resolve(spec: "str | Backend") -> Backend:
     """
     spec = str(spec) if isinstance(spec, Backend) else spec
     if not isinstance(spec, str):
-        raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {spec!r}")
+        raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {shown(spec)}")
     name, _, device = spec.partition(":")
     found = status(name)
     if not found.usable:

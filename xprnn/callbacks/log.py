@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from xprnn._validate import whole
+from xprnn._validate import shown, whole
 from xprnn.callbacks.training import Training
 
 __all__ = ["Log"]
@@ -30,7 +30,7 @@ class Log:
     def __init__(self, every: int = 10, write: Callable[[str], object] = print):
         self.every = whole("every", every)
         if not callable(write):
-            raise TypeError(f"write must be callable, got {write!r}")
+            raise TypeError(f"write must be callable, got {shown(write)}")
         self.write = write
 
     def __call__(self, training: Training) -> None:

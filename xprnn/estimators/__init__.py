@@ -6,8 +6,8 @@ as everywhere in scikit-learn, and a sample is a sequence. X is
 
 - (n, T, F): n sequences of T steps of F features;
 - a list, or an array of objects, of arrays (T_i, F): n sequences of any lengths;
-- (n, T): n sequences of one number a step, whose columns are the steps. So are lists of
-  arrays (T_i,).
+- (n, T): n sequences of one number a step, whose columns are the steps, the oldest first
+  unless `column_order` says otherwise. So are lists of arrays (T_i,).
 
 `xprnn.fit` reads two axes otherwise: there they are the steps and features of one
 sequence.

@@ -7,8 +7,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from xprnn._validate import whole
-from xprnn.estimators._sequences import Read, read
+from xprnn._validate import unknown, whole
+from xprnn.estimators._lags import ORDERS, warn_of_order
+from xprnn.estimators._sequences import Read, read, warn_of_one_step
 from xprnn.estimators._targets import Targets
 from xprnn.losses import Loss
 from xprnn.model import Model
@@ -52,12 +53,14 @@ class SequenceEstimator(BaseEstimator):
     model_: Model
     loss_curve_: list[float]
     _network: dict[str, Any]
+    _column_order: str
     _random_state: Any
 
     def __init__(
         self,
         *,
         mode=None,
+        column_order="oldest_first",
         network=None,
         cell="elman",
         hidden_size=64,
@@ -85,6 +88,7 @@ class SequenceEstimator(BaseEstimator):
         progress=False,
     ):
         self.mode = mode
+        self.column_order = column_order
         self.network = network
         self.cell = cell
         self.hidden_size = hidden_size
@@ -121,7 +125,7 @@ class SequenceEstimator(BaseEstimator):
     def _starts_anew(self) -> bool:
         """Whether `fit` forgets what was fitted before."""
         if not isinstance(self.warm_start, bool):
-            raise TypeError(f"warm_start must be True or False, got {self.warm_start!r}")
+            raise TypeError(f"warm_start must be True or False, got {self.warm_start!r:.80}")
         return not (self.warm_start and hasattr(self, "model_"))
 
     def _train(
@@ -135,6 +139,11 @@ class SequenceEstimator(BaseEstimator):
     ) -> None:
         """Train for some epochs, from new weights or on from the model."""
         epochs = whole("epochs", epochs)
+        if self.column_order == "newest_first" and found.mode == "many_to_many":
+            raise ValueError(
+                "column_order='newest_first' goes with one target for each sequence; with targets "
+                "at each step, give X and y oldest first"
+            )
         network = {name: getattr(self, name) for name in BUILT}
         settings = {name: getattr(self, name) for name in TRAINED}
         if anew:
@@ -168,7 +177,31 @@ class SequenceEstimator(BaseEstimator):
     def _given(self, X: Any, method: str) -> Read:
         """Return the X of a method that needs a fitted estimator."""
         check_is_fitted(self, "model_")
-        return read(self, X, method=method, reset=False)
+        return self._read(X, method, reset=False)
+
+    def _read(self, X: Any, method: str, reset: bool) -> Read:
+        """Return X as sequences, the oldest step first."""
+        if not isinstance(self.column_order, str) or self.column_order not in ORDERS:
+            raise unknown("column_order", self.column_order, ORDERS)
+        if reset:
+            self._column_order = self.column_order
+        elif self.column_order != self._column_order:
+            raise ValueError(
+                f"column_order must be that of the first fit, {self._column_order!r}, "
+                f"got {self.column_order!r}"
+            )
+        given: Read = read(self, X, method=method, reset=reset)
+        if reset:
+            warn_of_one_step(given)
+            warn_of_order(getattr(self, "feature_names_in_", ()), self.column_order)
+        if self.column_order == "oldest_first":
+            return given
+        if not given.columns:
+            raise ValueError(
+                "column_order='newest_first' is about the columns of a 2-D X, and this X has steps "
+                "on an axis of their own, the oldest first: turn them, such as X[:, ::-1]"
+            )
+        return given._replace(x=given.place.xp.flip(given.x, axis=1))
 
 
 def placed(y: Any, given: Read) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
+from xprnn._validate import shown
 from xprnn.estimators._sequences import Read
 from xprnn.estimators._targets import Targets, counted, on_host, per_step_weights, targets
 
@@ -51,14 +52,22 @@ def known_labels(labels: Any, classes: Any, fitted: Any) -> Any:
     known = np.unique(labels if classes is None else on_host(classes))
     if fitted is not None:
         if classes is not None and not np.array_equal(known, fitted):
-            raise ValueError(f"classes must be those of the first call, got {known}")
+            raise ValueError(f"classes must be those of the first call, got {_few(known)}")
         known = fitted
     new = np.setdiff1d(labels, known)
     if new.size:
-        raise ValueError(f"y holds the label {new.tolist()[0]!r}, which is not one of {known}")
+        raise ValueError(
+            f"y holds the label {shown(new.tolist()[0])}, which is not one of {_few(known)}"
+        )
     if len(known) < 2:
-        raise ValueError(f"y has 1 class, {known.tolist()[0]!r}: expected at least two classes")
+        raise ValueError(
+            f"y has 1 class, {shown(known.tolist()[0])}: expected at least two classes"
+        )
     return known
+
+
+def _few(labels: Any) -> str:
+    return shown(labels.tolist())
 
 
 def label_weights(

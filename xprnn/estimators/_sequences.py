@@ -8,9 +8,11 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from xprnn._typing import Array
+from xprnn._validate import warn
 from xprnn.backend import Backend, dtype_name, of
+from xprnn.estimators._lags import warn_of_others
 
-__all__ = ["MEANING", "Read", "arrays_of", "native", "read"]
+__all__ = ["MEANING", "Read", "arrays_of", "native", "read", "warn_of_one_step"]
 
 MEANING = (
     "Here rows are samples: X is (n, T, F), n sequences of T steps; a list of arrays (T_i, F); or "
@@ -90,7 +92,7 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
         if len({item.shape for item in items}) == 1:
             X, items = np.stack([np.asarray(item) for item in items]), None
         else:
-            items = [item[:, None] for item in items]
+            items = [native(item)[:, None] for item in items]
     given = _block(estimator, X) if items is None else Read(_list(items), columns=False)
     _fits(estimator, X, given, method, reset)
     return given
@@ -162,10 +164,22 @@ def _fits(estimator: Any, X: Any, given: Read, method: str, reset: bool) -> None
         if not reset and found != estimator.n_features_in_:
             raise _other(found, estimator.n_features_in_, name)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if reset:
+            warn_of_others(getattr(estimator, "feature_names_in_", ()))
         return
     expected = 1 if estimator._columns else estimator.n_features_in_
     if given.features != expected:
         raise _other(given.features, expected, name)
+
+
+def warn_of_one_step(given: Read) -> None:
+    """Warn if sequences have one step of several features, as if two axes were swapped."""
+    if not given.columns and given.features > 1 and set(given.lengths) == {1}:
+        turned = "[x.T for x in X]" if isinstance(given.x, list) else "X.swapaxes(1, 2)"
+        warn(
+            f"each sequence of X has one step, of {given.features} features: X is (n, T, F) here, "
+            f"and (n, F, T) in sktime and aeon, whose X is {turned} here"
+        )
 
 
 def _other(found: int, expected: int, name: str) -> ValueError:

@@ -10,10 +10,11 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
+from xprnn._validate import shown
 from xprnn.backend import to_host
 from xprnn.estimators._base import SequenceEstimator, placed
 from xprnn.estimators._labels import flat, known_labels, label_targets, label_weights, shaped
-from xprnn.estimators._sequences import Read, read
+from xprnn.estimators._sequences import Read
 from xprnn.estimators._targets import counted, targets
 from xprnn.losses import CrossEntropy
 
@@ -29,6 +30,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         What y is to X. Left out, what the shapes leave: y (n,) has a label for each
         sequence; (n, T), and a list of arrays (T_i,) of the lengths of X, one for each
         step.
+    column_order : {"oldest_first", "newest_first"}
+        How the columns of a 2-D X, which are steps, follow one another. Tables of lags,
+        such as skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
     recurrent_dropout, pool
@@ -93,6 +97,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         self,
         *,
         mode=None,
+        column_order="oldest_first",
         network=None,
         cell="elman",
         hidden_size=64,
@@ -122,6 +127,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     ):
         super().__init__(
             mode=mode,
+            column_order=column_order,
             network=network,
             cell=cell,
             hidden_size=hidden_size,
@@ -207,9 +213,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
             raise ValueError(
                 "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
-                f"class_weight here, got {loss!r}"
+                f"class_weight here, got {shown(loss)}"
             )
-        given = read(self, X, method=method, reset=anew)
+        given = self._read(X, method, reset=anew)
         found = label_targets(y, given, self.mode, type(self).__name__)
         labels = flat(found.y)
         assert_all_finite(labels, input_name="y")

@@ -8,8 +8,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from xprnn import losses
+from xprnn._validate import shown
 from xprnn.estimators._base import SequenceEstimator
-from xprnn.estimators._sequences import Read, read
+from xprnn.estimators._sequences import Read
 from xprnn.estimators._targets import Targets, counted, on_host, rows, targets
 
 __all__ = ["RNNRegressor"]
@@ -25,6 +26,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         the lengths of X, have a target for each step; (n,), (n, 1) and (n, O) one for each
         sequence. y (n, T) for X of T steps can be either, and is refused. The last mode is
         always asked for.
+    column_order : {"oldest_first", "newest_first"}
+        How the columns of a 2-D X, which are steps, follow one another. Tables of lags,
+        such as skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
     recurrent_dropout, pool
@@ -130,8 +134,10 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     def _fit(self, X, y, sample_weight, method, epochs, anew):
         loss = losses.get(self.loss)
         if not losses.standardizes(loss):
-            raise ValueError(f"loss must be one of quantities, got {loss!r}; see RNNClassifier")
-        given = read(self, X, method=method, reset=anew)
+            raise ValueError(
+                f"loss must be one of quantities, got {shown(loss)}; see RNNClassifier"
+            )
+        given = self._read(X, method, reset=anew)
         found = self._targets(y, given)
         weights = None if sample_weight is None else on_host(sample_weight)
         self._train(given, found, weights, loss, epochs, anew)

@@ -22,6 +22,8 @@ WINDOWS = ("expanding", "sliding")
 OURS = "RNNForecaster"
 LATE = 0.5
 """A forecast is late if its error against y(t-1) is below this part of that against y(t)."""
+SHOWN = 5
+"""How many constant series are named below the table."""
 ENOUGH = 8
 """Of fewer forecasts nothing is said."""
 
@@ -36,7 +38,8 @@ class Backtest:
         By forecast, then by score: ``"MAE"`` and ``"RMSE"`` in the units of y, ``"MASE"``
         in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
         and ``"coverage"``, the share of the steps that fell into the interval, NaN
-        where there is none. Each is over all folds, steps, series and columns.
+        where there is none. Each is over all folds, steps, series and columns, but for the
+        MASE of those that are `unscaled`; it is NaN if all are.
     forecasts : dict
         By forecast, a tuple with one for each fold, like y.
     truth, lower, upper : tuple
@@ -45,6 +48,9 @@ class Backtest:
     coverage : float or None
         What the interval was to cover.
     window : str
+    unscaled : tuple of str
+        The series and columns that are constant before a fold, where the naive forecast
+        has no error in which MASE could be measured.
     """
 
     scores: dict[str, dict[str, float]]
@@ -57,6 +63,7 @@ class Backtest:
     season: int
     coverage: float | None
     window: str
+    unscaled: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return a table of the scores."""
@@ -76,6 +83,11 @@ class Backtest:
             f"{self.folds} fold(s) of {self.h} step(s), {self.window} window, "
             f"season {self.season}{interval}"
         )
+        if self.unscaled:
+            more = f" and {len(self.unscaled) - SHOWN} more" if len(self.unscaled) > SHOWN else ""
+            lines.append(
+                f"MASE without {', '.join(self.unscaled[:SHOWN])}{more}: constant before a fold"
+            )
         return "\n".join(lines)
 
 
@@ -139,6 +151,7 @@ def run(
         season,
         coverage,
         window,
+        _unscaled(given, done),
     )
 
 
@@ -156,20 +169,16 @@ def _cuts(given: Panel, folds: int, h: int, window: str, least: int) -> list[tup
         stops = [size + fold * h for size in sizes]
         starts = [fold * h if window == "sliding" else 0] * len(sizes)
         past = given.rows(starts, stops)
-        if not all(np.ptp(y, axis=0).all() for y in past.y):
-            raise ValueError(
-                f"y must not be constant before fold {fold}, else there is no error to compare with"
-            )
         cuts.append((past, given.rows(stops, [stop + h for stop in stops])))
     return cuts
 
 
 def _season(differencing: int, past: Panel, season: int | None) -> int:
     """Return the season asked for, that of the differencing, or the best one of the past."""
-    y = past.y[0]
     if season is None:
         if differencing > 1:
             return differencing
+        y = next((y for y in past.y if _varies(y).any()), past.y[0])
         return baselines.best_period(Scaler.of(y, xp=np).apply(y))
     season = whole("season", season)
     if season > min(past.lengths):
@@ -197,7 +206,7 @@ def _scores(folds: list[Fold], name: str) -> dict[str, float]:
     scores = {
         "MAE": metrics.mae(truth, found),
         "RMSE": metrics.rmse(truth, found),
-        "MASE": metrics.mase(truth, found, train=train),
+        "MASE": _mase(truth, found, train),
         "sMAPE": metrics.smape(truth, found),
     }
     if folds[0].bounds:
@@ -207,13 +216,46 @@ def _scores(folds: list[Fold], name: str) -> dict[str, float]:
     return scores
 
 
+def _mase(truth: list[Array], found: list[Array], train: list[Array]) -> float:
+    """Return the MASE of the columns that vary in training, NaN if none does."""
+    columns = [
+        (y[:, [j]], y_hat[:, [j]], past[:, [j]])
+        for y, y_hat, past in zip(truth, found, train, strict=True)
+        for j in np.flatnonzero(_varies(past))
+    ]
+    if not columns:
+        return math.nan
+    y, y_hat, past = map(list, zip(*columns, strict=True))
+    return metrics.mase(y, y_hat, train=past)
+
+
+def _unscaled(given: Panel, folds: list[Fold]) -> tuple[str, ...]:
+    """Return the names of the columns that are constant before a fold."""
+    return tuple(
+        given.name(i, j)
+        for i, y in enumerate(given.y)
+        for j in range(y.shape[1])
+        if not all(_varies(fold.past.y[i])[j] for fold in folds)
+    )
+
+
+def _varies(y: Array) -> Array:
+    """Return which columns of a series (T, O) are not constant."""
+    return np.ptp(y, axis=0) > 0
+
+
 def _warn_if_late(seen: OneStep) -> None:
     """Warn if forecasts of the next step are nearer to the step before it."""
     change = np.abs(seen.truth - seen.before).mean(axis=0)
-    if len(seen.truth) < ENOUGH or not change.all():
+    moving = change > 0
+    if len(seen.truth) < ENOUGH or not moving.any():
         return
-    late = float((np.abs(seen.forecast - seen.before).mean(axis=0) / change).mean())
-    right = float((np.abs(seen.forecast - seen.truth).mean(axis=0) / change).mean())
+
+    def apart(steps: Array) -> float:
+        """Return how far the forecasts are from some steps, in units of the mean change."""
+        return float((np.abs(seen.forecast - steps).mean(axis=0)[moving] / change[moving]).mean())
+
+    late, right = apart(seen.before), apart(seen.truth)
     if late < LATE * right:
         warnings.warn(
             "the forecast is a lagged copy of the series: in units of its mean change, the "

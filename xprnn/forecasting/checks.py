@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses
-from xprnn._validate import number, unknown, whole
+from xprnn._validate import number, shown, unknown, whole
 from xprnn.losses import Pinball
 
 __all__ = ["check", "options", "tails"]
@@ -26,7 +26,9 @@ def check(forecaster: Any) -> None:
     if forecaster.strategy not in STRATEGIES:
         raise unknown("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
-        raise TypeError(f"past_columns must be a tuple of columns, got {forecaster.past_columns!r}")
+        raise TypeError(
+            f"past_columns must be a tuple of columns, got {shown(forecaster.past_columns)}"
+        )
     if forecaster.lags is None:
         _check_without_lags(forecaster)
     else:
@@ -35,7 +37,7 @@ def check(forecaster: Any) -> None:
         found = Pinball(forecaster.quantiles).quantiles
         if 0.5 not in found or len(set(found)) < len(found):
             raise ValueError(
-                f"quantiles must hold 0.5, the forecast, and each one once, got {found}"
+                f"quantiles must hold 0.5, the forecast, and each one once, got {shown(found)}"
             )
         if forecaster.loss != "half_mse":
             raise ValueError("loss has no effect with quantiles, whose loss is Pinball")
@@ -78,7 +80,7 @@ def options(forecaster: Any, outputs: int) -> dict[str, Any]:
     if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
         raise ValueError(
             "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
-            f"got {forecaster.loss!r}; for quantiles give quantiles="
+            f"got {shown(forecaster.loss)}; for quantiles give quantiles="
         )
     return found
 

@@ -36,6 +36,8 @@ class Fitted(NamedTuple):
 
     models: tuple[Model, ...]
     panel: Panel
+    trained_on: Panel
+    """The series of `fit`; `panel` may have more steps."""
     scalers: tuple[Scaler, ...]
     """Of every series that the networks were trained on."""
     layout: Layout

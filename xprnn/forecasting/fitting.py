@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._validate import shown
 from xprnn.forecasting import calibration, checks, members
 from xprnn.forecasting.fitted import Fitted
 from xprnn.forecasting.panel import Panel
@@ -36,12 +37,12 @@ def fitted(forecaster: Any, given: Panel) -> Fitted:
     for column in forecaster.past_columns:
         if column not in given.inputs:
             raise ValueError(
-                f"past_columns must be columns of X, {list(given.inputs)}, got {column!r}"
+                f"past_columns must be columns of X, {shown([*given.inputs])}, got {shown(column)}"
             )
     known = np.asarray([name not in forecaster.past_columns for name in given.inputs], bool)
     scalers = tuple(layout.scaler(y, forecaster.standardize) for y in given.y)
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
-    untrained = Fitted((), given, scalers, layout, known, quantiles, forecaster.seed)
+    untrained = Fitted((), given, given, scalers, layout, known, quantiles, forecaster.seed)
     options = checks.options(forecaster, layout.steps * given.y[0].shape[1])
     x, y = layout.examples(untrained.pasts())
     return untrained._replace(models=members.trained(x, y, forecaster.members, options))

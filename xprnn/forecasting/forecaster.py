@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from xprnn._validate import whole
+from xprnn._validate import shown, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
@@ -156,9 +156,12 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         y : array, Series or DataFrame, (T,) or (T, O), or list of them
             A column is a quantity that the network reads and forecasts together with the
             others. A list holds series of the same quantities and of any lengths, for
-            which there is one network.
+            which there is one network. Columns of DataFrames are found by their names, and
+            have the order of the first DataFrame from there on. An index goes forward in
+            time by even steps; rows in another order are sorted, with a warning.
         X : array or DataFrame, (T, K), or list of them, optional
-            Inputs at the steps of y, of the type of y and with its index.
+            Inputs at the steps of y, of the type of y and with its index. Columns of a
+            DataFrame are found by their names here, in `update` and in `predict`.
 
         Returns
         -------
@@ -180,7 +183,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Parameters
         ----------
         y, X
-            The series of `fit` with what came since, as for `fit`.
+            The series of `fit`, from their first step on, with what came since: of the
+            same type, names and columns, in the same order, with the same numbers.
 
         Returns
         -------
@@ -190,10 +194,12 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Raises
         ------
         ValueError, TypeError
-            If there are other series, columns or inputs than in `fit`.
+            If there are other series, columns or inputs than in `fit`, or if a series does
+            not begin with what `fit` was given; the message says where.
         """
-        fitted, given = self._trained(), panel.read(y, X)
-        panel.check_alike(given, fitted.panel, fitted.layout.least)
+        fitted = self._trained()
+        given = panel.read(y, X, fitted.trained_on)
+        panel.check_goes_on(given, fitted.trained_on)
         self._fitted = fitted._replace(panel=given)
         return self
 
@@ -294,15 +300,16 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             Train on all that came before, or on as much of it as the first fold has.
         season : int, optional
             The period of the seasonal naive forecast; left out, `differencing` if it is
-            above 1, else what `baselines.best_period` finds in the first series before
-            the first fold.
+            above 1, else what `baselines.best_period` finds before the first fold in the
+            first series that is not constant there.
         coverage : float or None
             Of the interval whose coverage is counted; None: of none.
 
         Returns
         -------
         Backtest
-            All scores and forecasts; prints as a table.
+            All scores and forecasts; prints as a table, which names the series that are
+            constant before a fold and so have no MASE.
 
         Raises
         ------
@@ -333,6 +340,11 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     def _asked(self, horizon: int | None, X: Any) -> tuple[Fitted, int, Any]:
         """Return what was fitted, how many steps are wanted, and the inputs at them."""
         fitted = self._trained()
+        if getattr(horizon, "shape", ()):
+            raise TypeError(
+                f"horizon must be an integer, got {shown(horizon)}: a forecast follows on the y of "
+                "fit or update, which takes longer ones; inputs at the steps ahead are X="
+            )
         steps = whole("horizon", self.horizon if horizon is None else horizon)
         if self.strategy == "direct" and steps > fitted.layout.steps:
             raise ValueError(

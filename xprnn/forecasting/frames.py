@@ -1,12 +1,14 @@
-"""pandas objects: their numbers, and their index continued."""
+"""pandas objects: their numbers, names and times."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import shown
+from xprnn.forecasting import times
 
-__all__ = ["Framed", "following", "is_frame", "read"]
+__all__ = ["Framed", "is_frame", "read"]
 
 
 class Framed(NamedTuple):
@@ -17,6 +19,15 @@ class Framed(NamedTuple):
     labels: Any
     """The name of a Series, the columns of a DataFrame."""
     index: Any
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The names of the columns."""
+        return tuple(self.labels) if self.rank == 2 else (self.labels,)
+
+    def taking(self, order: list[int]) -> "Framed":
+        """Return the same for columns in another order."""
+        return self._replace(labels=self.labels[order])
 
     def rows(self, start: int, stop: int) -> "Framed":
         """Return the same for the steps from `start` to before `stop`."""
@@ -32,7 +43,7 @@ class Framed(NamedTuple):
 
     def after(self, values: Array) -> Any:
         """Return values (n, O) with the index continued."""
-        return self._replace(index=following(self.index, len(values))).here(values)
+        return self._replace(index=times.following(self.index, len(values))).here(values)
 
 
 def is_frame(value: Any) -> bool:
@@ -40,88 +51,51 @@ def is_frame(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "pandas"
 
 
-def read(argument: str, value: Any) -> tuple[Array, Framed]:
+def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
     """Return the numbers (T, O) of a Series or a DataFrame, and what it is besides.
+
+    Rows that don't go forward in time are sorted, with a warning.
+
+    Parameters
+    ----------
+    argument : str
+        What errors call it.
+    value : Series or DataFrame
+    continued : bool
+        Whether its index must have a next step.
 
     Raises
     ------
     TypeError
-        If it is neither of the two, holds anything but numbers, or has an index that
-        can't be continued.
+        If it is neither of the two, or holds anything but numbers; as `times.check`.
     ValueError
-        If the index has no frequency, or gaps, or goes back in time.
+        If two columns have one name; as `times.check`.
     """
     import pandas as pd
 
-    if isinstance(value, pd.Series):
-        return _numbers(argument, value)[:, None], Framed(
-            1, value.name, _checked(argument, value.index)
-        )
-    if not isinstance(value, pd.DataFrame):
+    if not isinstance(value, pd.Series | pd.DataFrame):
         raise TypeError(
             f"{argument} must be a NumPy array, a Series or a DataFrame, got {type(value).__name__}"
         )
+    if continued and len(value):
+        times.check(argument, value.index)
+    value = times.in_order(argument, value)
+    if isinstance(value, pd.Series):
+        return _numbers(argument, value)[:, None], Framed(1, value.name, value.index)
     if not value.columns.is_unique:
-        raise ValueError(f"{argument} must have columns of different names, got {[*value.columns]}")
-    columns = [_numbers(f"{argument}[{name!r}]", value[name]) for name in value.columns]
+        raise ValueError(
+            f"{argument} must have columns of different names, got {shown([*value.columns])}"
+        )
+    columns = [_numbers(f"{argument}[{shown(name)}]", value[name]) for name in value.columns]
     numbers = np.stack(columns, axis=1) if columns else np.zeros((len(value), 0))
-    return numbers, Framed(2, value.columns, _checked(argument, value.index))
+    return numbers, Framed(2, value.columns, value.index)
 
 
 def _numbers(argument: str, column: Any) -> Array:
-    """Return a column as float64; what is missing becomes NaN."""
+    """Return a column as float64, True as 1; what is missing becomes NaN."""
     import pandas as pd
 
     kind = column.dtype
-    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
-        raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
-    if pd.api.types.is_complex_dtype(kind):
+    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
         raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
     return column.to_numpy("float64", na_value=np.nan)
-
-
-def _checked(argument: str, index: Any) -> Any:
-    """Return an index that can be continued; raise if this one can't."""
-    import pandas as pd
-
-    if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.RangeIndex):
-        raise TypeError(
-            f"{argument} must have a DatetimeIndex, a PeriodIndex or a RangeIndex, got "
-            f"{type(index).__name__} of {index.dtype}: make one, such as pd.to_datetime({argument}"
-            f".index), or count the steps, {argument}.reset_index(drop=True)"
-        )
-    if isinstance(index, pd.DatetimeIndex) and index.freq is None:
-        raise ValueError(
-            f"{argument} has a DatetimeIndex without a frequency, so nobody knows which time comes "
-            f"next: give it one, such as {argument} = {argument}.asfreq('D') for days or 'MS' for "
-            f"the firsts of months; pd.infer_freq({argument}.index) tells which one fits"
-        )
-    if len(index) > 1 and index[1] <= index[0]:
-        raise ValueError(
-            f"{argument} must go forward in time, got {index[0]} and then {index[1]}: "
-            f"{argument}.sort_index()"
-        )
-    if isinstance(index, pd.PeriodIndex) and len(index):
-        whole = pd.period_range(index[0], periods=len(index), freq=index.freq)
-        wrong = np.flatnonzero(index != whole)
-        if wrong.size:
-            raise ValueError(
-                f"{argument} must have every {index.freqstr} in its PeriodIndex once, got "
-                f"{index[wrong[0]]} where {whole[wrong[0]]} was expected"
-            )
-    return index
-
-
-def following(index: Any, steps: int) -> Any:
-    """Return the index of the steps after the last of an index."""
-    import pandas as pd
-
-    if isinstance(index, pd.DatetimeIndex):
-        found = pd.date_range(index[-1], periods=steps + 1, freq=index.freq)[1:]
-        found = found.as_unit(index.unit)
-    elif isinstance(index, pd.PeriodIndex):
-        found = pd.period_range(index[-1], periods=steps + 1, freq=index.freq)[1:]
-    else:
-        first = index[-1] + index.step
-        found = pd.RangeIndex(first, first + steps * index.step, index.step)
-    return found.rename(index.name)

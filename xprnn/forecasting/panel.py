@@ -5,18 +5,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import shown
 from xprnn.backend import admit, of
-from xprnn.forecasting import frames
+from xprnn.forecasting import frames, times
 from xprnn.forecasting.frames import Framed
 from xprnn.sequences import check_finite
 
-__all__ = ["Panel", "check_alike", "future", "read"]
+__all__ = ["Panel", "check_goes_on", "future", "read"]
+
+SAME = 1e-6
+"""Numbers that differ by less than this part of the range of their column are the same."""
 
 
 class Plain(NamedTuple):
     """What makes a NumPy array of the caller's kind of an array (T, O)."""
 
     rank: int
+    columns: int
+
+    @property
+    def names(self) -> tuple[Any, ...]:
+        """The positions of the columns."""
+        return tuple(range(self.columns))
 
     def rows(self, start: int, stop: int) -> "Plain":
         """Return the same for other steps, which a NumPy array does not name."""
@@ -29,6 +39,15 @@ class Plain(NamedTuple):
     def after(self, values: Array) -> Array:
         """Return the same for forecasts, as there is no index to continue."""
         return self.here(values)
+
+
+class Given(NamedTuple):
+    """One series or the inputs of one, as a caller gave it."""
+
+    argument: str
+    """What errors call it."""
+    array: Array
+    kind: Plain | Framed
 
 
 class Panel(NamedTuple):
@@ -59,6 +78,15 @@ class Panel(NamedTuple):
             kinds=tuple(k.rows(c.start, c.stop) for k, c in zip(self.kinds, cuts, strict=True)),
         )
 
+    def name(self, series: int, column: int) -> str:
+        """Return what people call a column of a series."""
+        kind = self.kinds[series]
+        label = kind.names[column]
+        of = f"y[{series}]" if self.listed else ""
+        if isinstance(kind, Plain):
+            return f"{of or 'y'} column {column}" if kind.columns > 1 else of or "y"
+        return of or "y" if label is None else f"{of} {shown(label)}".strip()
+
     def here(self, values: list[Array]) -> Any:
         """Return arrays (T_i, O), one for each series, as y came."""
         return self._given([k.here(v) for k, v in zip(self.kinds, values, strict=True)])
@@ -71,53 +99,85 @@ class Panel(NamedTuple):
         return values if self.listed else values[0]
 
 
-def read(y: Any, X: Any = None) -> Panel:
-    """Return y and X of the caller's as a panel.
+def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
+    """Return y and X of the caller's as a panel, the columns in one order.
+
+    Parameters
+    ----------
+    y, X : array, Series, DataFrame, or list of them
+    like : Panel, optional
+        The one whose columns they must have; left out, the first series sets them.
 
     Raises
     ------
     ValueError, TypeError
-        If they hold anything but finite numbers, don't fit one another, or have an
-        index that can't be continued.
+        If they hold anything but finite numbers, don't fit one another, have other
+        columns, or have an index that can't be continued.
     """
-    listed = _is_list(y)
-    ys = [_one(name, value, least=1) for name, value in _items("y", y, listed)]
-    for i, (array, kind) in enumerate(ys):
-        if (array.shape[1], type(kind)) != (ys[0][0].shape[1], type(ys[0][1])):
-            raise ValueError(
-                f"y[{i}] must be of the type and have the {ys[0][0].shape[1]} column(s) of y[0], "
-                f"got {array.shape[1]} in a {type(y[i]).__name__}"
-            )
-    arrays, kinds = zip(*ys, strict=True)
+    listed = _is_list("y", y)
+    ys = []
+    for argument, value in _items("y", y, listed):
+        ys.append(_one(argument, value, least=1, continued=True))
+    if like is not None and len(ys) != len(like.y):
+        raise ValueError(f"y must have the series of fit, {len(like.y)}, got {len(ys)}")
+    for i, given in enumerate(ys):
+        first = ys[0].kind if like is None else like.kinds[i]
+        if type(given.kind) is not type(first):
+            as_before = "as y[0] is" if like is None else "as in fit"
+            raise TypeError(f"{given.argument} must be {_kind(first)}, {as_before}")
+        if like is not None or not _is_series(given.kind, first):
+            ys[i] = _arranged(given, first.names, "y[0]" if like is None else "fit")
+    arrays = tuple(given.array for given in ys)
+    kinds = tuple(given.kind for given in ys)
     if X is None:
-        none = tuple(np.zeros((len(array), 0)) for array in arrays)
-        return Panel(arrays, none, kinds, (), listed)
+        if like is not None and like.inputs:
+            raise ValueError(f"X must have the columns of fit, {shown([*like.inputs])}, got None")
+        return Panel(arrays, tuple(a[:, :0] for a in arrays), kinds, (), listed)
+    if like is not None and not like.inputs:
+        raise ValueError("X must be None, as in fit, where the forecaster got no inputs")
     found = _inputs(X, kinds, listed)
-    for (name, x, kind), y_i, like in zip(found, arrays, kinds, strict=True):
-        if len(x) != len(y_i):
-            raise ValueError(f"{name} must have {len(y_i)} rows, as y has steps, got {len(x)}")
-        if isinstance(kind, Framed) and not kind.index.equals(like.index):
+    names = found[0].kind.names if like is None else like.inputs
+    for i, (given, y_i, own) in enumerate(zip(found, arrays, kinds, strict=True)):
+        if len(given.array) != len(y_i):
             raise ValueError(
-                f"{name} must have the index of y, {_ends(like.index)}, got {_ends(kind.index)}"
+                f"{given.argument} must have {len(y_i)} rows, as y has steps, "
+                f"got {len(given.array)}"
             )
-    names = _names(found[0][2], found[0][1])
-    for name, x, kind in found:
-        if _names(kind, x) != names:
-            raise ValueError(f"{name} must have the columns {names}, got {_names(kind, x)}")
-    return Panel(arrays, tuple(x for _, x, _ in found), kinds, names, listed)
+        if isinstance(own, Framed):
+            _check_index(given, own.index, "the index of y")
+        found[i] = _arranged(given, names, "X[0]" if like is None else "fit")
+    return Panel(arrays, tuple(given.array for given in found), kinds, names, listed)
 
 
-def check_alike(given: Panel, like: Panel, least: int) -> None:
-    """Raise unless a panel has the series, columns and inputs of another, and enough steps."""
-    for what, got, wanted in (
-        ("series", len(given.y), len(like.y)),
-        ("columns", given.y[0].shape[1], like.y[0].shape[1]),
-        ("inputs", list(given.inputs), list(like.inputs)),
-    ):
-        if got != wanted:
-            raise ValueError(f"y and X must have the {what} of fit, {wanted}, got {got}")
-    if min(given.lengths) < least:
-        raise ValueError(f"y must have at least {least} steps, got {given.lengths}")
+def check_goes_on(given: Panel, known: Panel) -> None:
+    """Raise unless every series of a panel begins with that of another, and its inputs too.
+
+    So a series that the networks have not seen, or a list in another order, does not get
+    the scale of another.
+    """
+    for i, (kind, before) in enumerate(zip(given.kinds, known.kinds, strict=True)):
+        which = f"[{i}]" if given.listed else ""
+        steps = len(known.y[i])
+        expected = f"the {steps} step(s) of fit and what came since"
+        if isinstance(kind, Framed):
+            assert isinstance(before, Framed)
+            if not kind.index[:steps].equals(before.index):
+                raise ValueError(
+                    f"y{which} must hold {expected}, from {before.index[0]} to "
+                    f"{before.index[-1]} and on, got {_ends(kind.index)}"
+                )
+        if len(given.y[i]) < steps:
+            raise ValueError(f"y{which} must hold {expected}, got {len(given.y[i])} step(s)")
+        for name, new, old in (("y", given.y[i], known.y[i]), ("X", given.x[i], known.x[i])):
+            apart = np.abs(new[:steps] - old) > SAME * np.ptp(old, axis=0)
+            if apart.any():
+                t, column = (int(axis[0]) for axis in np.nonzero(apart))
+                when = kind.index[t] if isinstance(kind, Framed) else f"step {t}"
+                raise ValueError(
+                    f"{name}{which} must hold {expected}, in their order; at {when} it was "
+                    f"{old[t, column]:.6g} in fit, and is {new[t, column]:.6g} now: other series, "
+                    "and series that were revised, need a fit of their own"
+                )
 
 
 def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Array, ...]:
@@ -128,7 +188,7 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
     X : array, DataFrame, list of them, or None
     panel : Panel
     names : tuple
-        The columns that are expected.
+        The columns that are expected, which a DataFrame may have in any order.
     steps : int
 
     Raises
@@ -144,58 +204,71 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
         return tuple(np.zeros((steps, 0)) for _ in panel.y)
     if X is None:
         raise ValueError(
-            f"X must hold the {steps} step(s) after the last of y, columns {names}, got None"
+            f"X must hold the {steps} step(s) after the last of y, columns {shown([*names])}, "
+            "got None"
         )
-    found = _inputs(X, panel.kinds, panel.listed)
-    for (name, x, kind), like in zip(found, panel.kinds, strict=True):
-        framed = isinstance(kind, Framed)
-        if (list(kind.labels) != list(names)) if framed else (x.shape[1] != len(names)):
-            got = list(kind.labels) if framed else f"{x.shape[1]} column(s)"
-            raise ValueError(f"{name} must have the columns {list(names)}, got {got}")
-        if len(x) != steps:
+    found = []
+    for given, own in zip(_inputs(X, panel.kinds, panel.listed), panel.kinds, strict=True):
+        if isinstance(own, Plain):
+            if len(given.kind.names) != len(names):
+                raise _other_columns(given, names, "fit")
+        else:
+            given = _arranged(given, names, "fit")
+        if len(given.array) != steps:
             raise ValueError(
-                f"{name} must hold the {steps} step(s) after the last of y, got {len(x)}"
+                f"{given.argument} must hold the {steps} step(s) after the last of y, "
+                f"got {len(given.array)}"
             )
-        if framed:
-            wanted = frames.following(like.index, steps)
-            if not kind.index.equals(wanted):
-                raise ValueError(
-                    f"{name} must have the index that follows on y, {_ends(wanted)}, "
-                    f"got {_ends(kind.index)}"
-                )
-    return tuple(x for _, x, _ in found)
+        if isinstance(own, Framed):
+            _check_index(given, times.following(own.index, steps), "the index that follows on y")
+        found.append(given.array)
+    return tuple(found)
 
 
-def _inputs(X: Any, kinds: Any, listed: bool) -> list[tuple[str, Array, Any]]:
-    """Return X by its names in errors, with one array and kind for each series."""
-    if _is_list(X) != listed:
+def _inputs(X: Any, kinds: Any, listed: bool) -> list[Given]:
+    """Return X, one for each series."""
+    if _is_list("X", X) != listed:
         raise TypeError(
             f"X must be {'a list with one for each series' if listed else 'one array'}, as y is"
         )
     if listed and len(X) != len(kinds):
         raise ValueError(f"X must hold one for each of the {len(kinds)} series, got {len(X)}")
-    found = [(name, *_one(name, value, least=0)) for name, value in _items("X", X, listed)]
-    for (name, _, kind), like in zip(found, kinds, strict=True):
-        if type(kind) is not type(like):
-            wanted = "a pandas object" if isinstance(like, Framed) else "a NumPy array"
-            raise TypeError(f"{name} must be {wanted}, as y is")
+    found = [_one(*item, least=0, continued=False) for item in _items("X", X, listed)]
+    for given, like in zip(found, kinds, strict=True):
+        if type(given.kind) is not type(like):
+            raise TypeError(f"{given.argument} must be {_kind(like)}, as y is")
     return found
 
 
-def _is_list(value: Any) -> bool:
-    """Whether a value is a list of arrays or pandas objects."""
-    return isinstance(value, list | tuple) and any(getattr(item, "ndim", 0) for item in value)
+def _is_list(argument: str, value: Any) -> bool:
+    """Whether a value is a list of arrays or pandas objects; raise if it is one of plain lists."""
+    if not isinstance(value, list | tuple):
+        return False
+    if any(getattr(item, "ndim", 0) for item in value):
+        return True
+    if any(isinstance(item, list | tuple) for item in value):
+        raise TypeError(
+            f"{argument} is a list of {len(value)} plain lists, which may be the steps of one "
+            f"series or several series: give np.asarray({argument}) if each list is a step, and "
+            f"[np.asarray(a) for a in {argument}] if each one is a series"
+        )
+    return False
 
 
 def _items(name: str, value: Any, listed: bool) -> list[tuple[str, Any]]:
     return [(f"{name}[{i}]", item) for i, item in enumerate(value)] if listed else [(name, value)]
 
 
-def _one(argument: str, value: Any, least: int) -> tuple[Array, Plain | Framed]:
-    """Return one series as float64 (T, O), and what it came as."""
+def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
+    """Return one series or its inputs as float64 (T, O)."""
     kind: Plain | Framed
     if frames.is_frame(value):
-        array, kind = frames.read(argument, value)
+        array, kind = frames.read(argument, value, continued=continued)
+    elif hasattr(value, "columns") or hasattr(value, "coords"):
+        raise TypeError(
+            f"{argument} must be a NumPy array, a Series or a DataFrame of pandas, got a "
+            f"{type(value).__module__}.{type(value).__qualname__}, whose names would be lost"
+        )
     else:
         array = admit(argument, value)
         if of(array).name != "numpy":
@@ -208,19 +281,61 @@ def _one(argument: str, value: Any, least: int) -> tuple[Array, Plain | Framed]:
                 f"{argument} must be (T,) or (T, O), several series of different lengths a list of "
                 f"such, got {array.ndim} axes: {array.shape}"
             )
-        kind = Plain(array.ndim)
-        array = array[:, None] if array.ndim == 1 else array
+        rank = array.ndim
+        array = array[:, None] if rank == 1 else array
+        kind = Plain(rank, array.shape[1])
     if len(array) == 0 or array.shape[1] < least:
         raise ValueError(f"{argument} is empty: {array.shape}")
     check_finite(argument, array)
-    return array.astype("float64"), kind
+    return Given(argument, array.astype("float64"), kind)
 
 
-def _names(kind: Any, x: Array) -> tuple[Any, ...]:
-    """Return the names of the columns of X."""
-    if not isinstance(kind, Framed):
-        return tuple(range(x.shape[1]))
-    return tuple(kind.labels) if kind.rank == 2 else (kind.labels,)
+def _arranged(given: Given, names: tuple[Any, ...], of: str) -> Given:
+    """Return columns in the order of `names`; raise if they have other names."""
+    found = given.kind.names
+    if found == names:
+        return given
+    if isinstance(given.kind, Plain) or len(found) != len(names) or {*found} != {*names}:
+        raise _other_columns(given, names, of)
+    order = [found.index(name) for name in names]
+    return Given(given.argument, given.array[:, order], given.kind.taking(order))
+
+
+def _other_columns(given: Given, names: tuple[Any, ...], of: str) -> ValueError:
+    found, argument = given.kind.names, given.argument
+    if isinstance(given.kind, Plain):
+        return ValueError(
+            f"{argument} must have the column(s) of {of}, {shown([*names])}, got {len(found)}"
+        )
+    what = "the name" if given.kind.rank == 1 else "the columns"
+    missing = [name for name in names if name not in found]
+    more = [name for name in found if name not in names]
+    return ValueError(
+        f"{argument} must have {what} of {of}, {shown([*names])}: {shown(missing)} missing, "
+        f"{shown(more)} unknown"
+    )
+
+
+def _check_index(given: Given, wanted: Any, of: str) -> None:
+    """Raise unless inputs of pandas have a certain index."""
+    assert isinstance(given.kind, Framed)
+    index = given.kind.index
+    if index.equals(wanted):
+        return
+    where = ""
+    if len(index) == len(wanted) and (apart := np.flatnonzero(index != wanted)).size:
+        row = int(apart[0])
+        where = f"; row {row} is {index[row]!s:.40}, and {wanted[row]} was expected"
+    raise ValueError(f"{given.argument} must have {of}, {_ends(wanted)}, got {_ends(index)}{where}")
+
+
+def _is_series(*kinds: Any) -> bool:
+    """Whether all kinds are Series, whose names tell them apart in a list."""
+    return all(isinstance(kind, Framed) and kind.rank == 1 for kind in kinds)
+
+
+def _kind(kind: Plain | Framed) -> str:
+    return "a pandas object" if isinstance(kind, Framed) else "a NumPy array"
 
 
 def _ends(index: Any) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from xprnn.errors import MissingExtraError
+from xprnn.forecasting import times
 from xprnn.forecasting.forecaster import RNNForecaster as Own
 
 __all__ = ["RNNForecaster"]  # noqa: F822
@@ -38,7 +39,7 @@ def _made() -> type:
     try:
         import pandas as pd
         from sktime.datatypes import update_data
-        from sktime.forecasting.base import BaseForecaster
+        from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
     except ImportError as error:
         raise MissingExtraError(
             "xprnn.forecasting.sktime needs sktime: pip install 'xprnn[sktime]'"
@@ -132,16 +133,18 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             self._seen = y, X
             steps = 1 if fh is None else max(int(self._ahead(fh).max()), 1)
             own = Own(horizon=steps, **self.get_params(deep=False))
-            self.forecaster_ = own.fit(_counted(y), _counted(X))
+            self.forecaster_ = own.fit(_counted("y", y), _counted("X", X))
             return self
 
         def _update(self, y, X=None, update_params=True):
             """Train anew on all that was seen, or go on from it."""
+            before, _ = self._seen
             y, X = (update_data(old, new) for old, new in zip(self._seen, (y, X), strict=True))
+            y = y[before.columns]  # sktime gives them the order of the new ones
             if update_params:
                 return self._fit(y, X, self._fh)
+            self.forecaster_.update(_counted("y", y), _counted("X", X))
             self._seen = y, X
-            self.forecaster_.update(_counted(y), _counted(X))
             return self
 
         def _predict(self, fh, X):
@@ -156,8 +159,11 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             found = self.forecaster_.predict_quantiles(
                 alpha, int(ahead.max()), self._later(ahead, X)
             )
+            names = [*self._get_varnames()]  # in the order of the last y
+            if len(names) > 1:
+                found = [y[names] for y in found]
             rows = np.stack([y.to_numpy() for y in found], axis=2)[ahead - 1]  # (steps, O, alpha)
-            columns = pd.MultiIndex.from_product([self._get_varnames(), alpha])
+            columns = pd.MultiIndex.from_product([names, alpha])
             return self._framed(rows.reshape(len(rows), -1), fh, columns)
 
         def _ahead(self, fh):
@@ -170,7 +176,14 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             if not own.known_ahead:
                 return None
             y, needed = self._seen[0], max(int(ahead.max()), own.layout.steps)
-            later = X.loc[X.index > y.index[-1], list(own.known_ahead)][:needed]
+            wanted = ForecastingHorizon(range(1, needed + 1)).to_absolute_index(self.cutoff)
+            lacking = wanted[~wanted.isin(X.index)]
+            if len(lacking):
+                raise ValueError(
+                    f"X must hold the {needed} step(s) after the last of y, {wanted[0]} to "
+                    f"{wanted[-1]}, and has no row for {lacking[0]}"
+                )
+            later = X.loc[wanted, list(own.known_ahead)]
             return later.set_axis(pd.RangeIndex(len(y), len(y) + len(later)))
 
         def _framed(self, values, fh, columns):
@@ -192,6 +205,21 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
     return RNNForecaster
 
 
-def _counted(frame: Any) -> Any:
-    """Return a DataFrame whose steps are counted, as sktime takes care of the index."""
-    return None if frame is None or frame.shape[1] == 0 else frame.reset_index(drop=True)
+def _counted(argument: str, frame: Any) -> Any:
+    """Return a DataFrame whose steps are counted, as sktime takes care of the index.
+
+    Raises
+    ------
+    ValueError
+        If a time is missing or stands there twice, or if an index of integers has another
+        step than 1, which is that of sktime's horizon.
+    """
+    if frame is None or frame.shape[1] == 0:
+        return None
+    times.check_even(argument, frame.index)
+    if not hasattr(frame.index, "freq") and times.step(frame.index) != 1:
+        raise ValueError(
+            f"{argument} has an index of integers in steps of {times.step(frame.index)}, and "
+            f"sktime's horizon counts in steps of 1: {argument} = {argument}.reset_index(drop=True)"
+        )
+    return frame.reset_index(drop=True)

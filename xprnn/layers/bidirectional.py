@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn._validate import unknown
+from xprnn._validate import shown, unknown
 from xprnn.layers.merging import MERGES, Merge
 from xprnn.layers.parallel import Parallel
 from xprnn.layers.protocol import Layer, Time, checked
@@ -48,7 +48,7 @@ class Bidirectional:
     def __post_init__(self):
         checked("layer", self.layer)
         if not self.layer.keeps_steps:
-            raise ValueError(f"layer must give an output at every step, got {self.layer!r}")
+            raise ValueError(f"layer must give an output at every step, got {shown(self.layer)}")
         if self.merge not in MERGES:
             raise unknown("merge", self.merge, MERGES)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xprnn import masking, tree
-from xprnn._validate import settle, whole
+from xprnn._validate import settle, shown, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Time, checked
@@ -83,7 +83,7 @@ class Feedback:
     def __post_init__(self):
         checked("network", self.network)
         if self.network.time == "whole" or not self.network.keeps_steps:
-            raise ValueError(f"network must run step by step, got {self.network!r}")
+            raise ValueError(f"network must run step by step, got {shown(self.network)}")
         settle(self, steps=whole("steps", self.steps))
 
     def init(self, rng, features):
@@ -167,10 +167,11 @@ class EncoderDecoder:
         checked("encoder", self.encoder)
         checked("decoder", self.decoder)
         if not self.encoder.keeps_steps:
-            raise ValueError(f"encoder must read every step, got {self.encoder!r}")
+            raise ValueError(f"encoder must read every step, got {shown(self.encoder)}")
         if self.decoder.keeps_steps:
             raise ValueError(
-                f"decoder must make steps of its own, with Extend or Feedback, got {self.decoder!r}"
+                "decoder must make steps of its own, with Extend or Feedback, "
+                f"got {shown(self.decoder)}"
             )
 
     def init(self, rng, features):

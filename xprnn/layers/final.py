@@ -47,7 +47,9 @@ class Final:
     def __post_init__(self):
         inner = self.layer.layer if isinstance(self.layer, Reversed) else self.layer
         if not isinstance(inner, Recurrent):
-            raise TypeError(f"layer must be a Recurrent, or Reversed of one, got {self.layer!r}")
+            raise TypeError(
+                f"layer must be a Recurrent, or Reversed of one, got {self.layer!r:.80}"
+            )
         settle(self, state=whole("state", self.state, least=0))
         if self.state >= inner.cell.states:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from xprnn._validate import settle, unknown
+from xprnn._validate import settle, shown, unknown
 from xprnn.layers import merging
 from xprnn.layers.merging import MERGES, Merge
 from xprnn.layers.protocol import Layer, Time, several
@@ -45,7 +45,7 @@ class Parallel:
         settle(self, layers=several(self.layers))
         if len({layer.keeps_steps for layer in self.layers}) > 1:
             raise ValueError(
-                f"layers must all keep the steps of x, or none of them, got {self.layers!r}"
+                f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
             )
         if self.merge not in MERGES:
             raise unknown("merge", self.merge, MERGES)

@@ -3,7 +3,7 @@
 from typing import Any, Literal, Protocol
 
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import chosen
+from xprnn._validate import chosen, shown
 from xprnn.noise import Noise
 
 __all__ = ["METHODS", "Layer", "Time", "checked", "several"]
@@ -74,7 +74,7 @@ def checked(argument: str, layer: Any) -> Any:
 def several(layers: Any) -> tuple[Layer, ...]:
     """Return layers as a tuple, or raise if there is none, or something that is no layer."""
     if not isinstance(layers, tuple | list):
-        raise TypeError(f"layers must be a tuple of layers, got {layers!r}")
+        raise TypeError(f"layers must be a tuple of layers, got {shown(layers)}")
     if not layers:
         raise ValueError("layers must hold at least one layer, got none")
     return tuple(checked("layer", layer) for layer in layers)

@@ -50,8 +50,8 @@ def check_targets(wrong, y, expected, xp):
 def several(argument, values, *, least, **bounds):
     """Return `values` as a tuple of at least so many floats within the bounds of `number`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{argument} must be a tuple of numbers, got {values!r}")
+        raise TypeError(f"{argument} must be a tuple of numbers, got {values!r:.80}")
     values = tuple(number(f"{argument}[{i}]", v, **bounds) for i, v in enumerate(values))
     if len(values) < least:
-        raise ValueError(f"{argument} must hold at least {least} number(s), got {values}")
+        raise ValueError(f"{argument} must hold at least {least} number(s), got {values!s:.80}")
     return values

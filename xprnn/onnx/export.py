@@ -17,6 +17,7 @@ from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps
+from xprnn.serialization.only import check_is_model
 from xprnn.serialization.replacing import replacing
 
 __all__ = ["export", "to_proto"]
@@ -38,7 +39,7 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     Raises
     ------
     ValueError
-        If the path has another ending, and as `to_proto`.
+        If the path has another ending, and as `to_proto`, whose TypeError it has too.
     FileNotFoundError
         If there is no such folder.
     MissingExtraError
@@ -100,9 +101,12 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     ValueError
         If the network has a layer, cell, activation or loss that can't be written, or
         holds several models side by side; names it.
+    TypeError
+        If it is no `Model`.
     MissingExtraError
         Without the library onnx.
     """
+    check_is_model(model)
     helper = library().helper
     if dtype not in (None, "float32", "float64"):
         raise unknown("dtype", dtype, ("float32", "float64"))

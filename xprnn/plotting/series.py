@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import modes
+from xprnn._validate import shown
 from xprnn.backend import to_host
 from xprnn.model import Model
 from xprnn.sequences import sequences
@@ -16,7 +17,7 @@ __all__ = ["along", "band", "index", "labels", "one", "one_feature", "one_pair"]
 def index(argument: str, value: Any, count: int, of: str) -> int:
     """Return `value` as an index below `count`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{argument} must be an integer, got {value!r}")
+        raise TypeError(f"{argument} must be an integer, got {shown(value)}")
     if not 0 <= int(value) < count:
         raise ValueError(f"{argument} must be one of the {count} {of}, got {value}")
     return int(value)

@@ -16,6 +16,7 @@ from xprnn.modes import MODES
 from xprnn.scaling import Scaler
 from xprnn.serialization import files
 from xprnn.serialization.hyperparameters import build, describe, known
+from xprnn.serialization.only import check_is_model
 from xprnn.serialization.trees import pack, unpack
 
 __all__ = ["contents", "load", "restored", "save"]
@@ -35,7 +36,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     ValueError
         If the path has another ending, or the model is several side by side.
     TypeError
-        If the network holds a cell, activation or initializer of one's own.
+        If it is no `Model`, or the network holds a cell, activation or initializer of
+        one's own.
     MissingExtraError
         For ``.safetensors`` without that library.
 
@@ -52,6 +54,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     >>> bool((again.predict(x) == model.predict(x)).all())
     True
     """
+    check_is_model(model)
     files.write(path, *contents(model))
 
 

@@ -1,0 +1,61 @@
+"""Columns that are lags by their names: whether they stand in the order that is read."""
+
+import re
+from typing import Any
+
+from xprnn._validate import warn
+
+__all__ = ["ORDERS", "warn_of_order", "warn_of_others"]
+
+ORDERS = ("oldest_first", "newest_first")
+_LAG = re.compile(r"(?:^|[\W_])(?:lags?|t(?= ?-))[ _-]*(\d+)\W?$", re.IGNORECASE)
+"""lag_1, lag1, sold_lag-1, t-1, sold(t-1)"""
+
+
+def ages(names: Any) -> dict[str, int]:
+    """Return by how many steps each column that is a lag lies back.
+
+    Examples
+    --------
+    >>> from xprnn.estimators._lags import ages
+    >>> ages(["lag_1", "lag_12", "sold(t-2)", "month", "flag"])
+    {'lag_1': 1, 'lag_12': 12, 'sold(t-2)': 2}
+    """
+    found = {name: _LAG.search(str(name)) for name in names}
+    return {name: int(match[1]) for name, match in found.items() if match}
+
+
+def warn_of_others(names: Any) -> None:
+    """Warn if some columns are lags and others are not, as each is read as a step."""
+    lags = ages(names)
+    others = [name for name in names if name not in lags]
+    if lags and others:
+        warn(
+            f"X has columns that are no lags, {_few(others)}, and every column of a 2-D X is read "
+            "as a step of one series; inputs beside lags need an axis of their own: X (n, T, F)"
+        )
+
+
+def warn_of_order(names: Any, order: str) -> None:
+    """Warn if the columns are lags in another order than the one in which they are read."""
+    lags = ages(names)
+    back = list(lags.values())
+    if len(back) < 2:
+        return
+    if back == sorted(back):
+        stands = "newest_first"
+    elif back == sorted(back, reverse=True):
+        stands = "oldest_first"
+    else:
+        stands = "in no order"
+    if stands != order:
+        remedy = "sort them" if stands == "in no order" else f"give column_order={stands!r}"
+        warn(
+            f"the columns of X are lags {stands.replace('_', ' ')}, {_few(lags)}, and "
+            f"column_order={order!r} reads them as steps {order.replace('_', ' ')}: {remedy}"
+        )
+
+
+def _few(names: Any) -> str:
+    names = [str(name) for name in names]
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
