@@ -7,9 +7,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from xprnn._validate import whole
+from xprnn._validate import flag, whole
 from xprnn.estimators._sequences import Read, read
 from xprnn.estimators._targets import Targets
+from xprnn.keywords import hinting
 from xprnn.losses import Loss
 from xprnn.model import Model
 from xprnn.training import fit
@@ -54,6 +55,7 @@ class SequenceEstimator(BaseEstimator):
     _network: dict[str, Any]
     _random_state: Any
 
+    @hinting
     def __init__(
         self,
         *,
@@ -120,9 +122,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _starts_anew(self) -> bool:
         """Whether `fit` forgets what was fitted before."""
-        if not isinstance(self.warm_start, bool):
-            raise TypeError(f"warm_start must be True or False, got {self.warm_start!r}")
-        return not (self.warm_start and hasattr(self, "model_"))
+        return not (flag("warm_start", self.warm_start) and hasattr(self, "model_"))
 
     def _train(
         self,

@@ -8,7 +8,8 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from xprnn._typing import Array
-from xprnn.backend import Backend, dtype_name, of
+from xprnn.backend import Backend, dtype_name, of, refuse_masked
+from xprnn.backend.frames import arranged, names
 
 __all__ = ["MEANING", "Read", "arrays_of", "native", "read"]
 
@@ -85,7 +86,12 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
         If X has other axes, holds NaN or infinity, is empty, or is not like the X of the
         first fit.
     """
+    refuse_masked("X", X)
     items = arrays_of(X)
+    if reset:
+        estimator._names = None if items is None else names("X", items)
+    if items is not None:
+        items = arranged("X", items, estimator._names)
     if items is not None and {item.ndim for item in items} == {1}:
         if len({item.shape for item in items}) == 1:
             X, items = np.stack([np.asarray(item) for item in items]), None

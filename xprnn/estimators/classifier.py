@@ -15,6 +15,7 @@ from xprnn.estimators._base import SequenceEstimator, placed
 from xprnn.estimators._labels import flat, known_labels, label_targets, label_weights, shaped
 from xprnn.estimators._sequences import Read, read
 from xprnn.estimators._targets import counted, targets
+from xprnn.keywords import hinting
 from xprnn.losses import CrossEntropy
 
 __all__ = ["RNNClassifier"]
@@ -89,6 +90,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
 
     classes_: Any
 
+    @hinting
     def __init__(
         self,
         *,

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn.backend.frames import numbers
 
 __all__ = ["Framed", "following", "is_frame", "read"]
 
@@ -54,30 +55,16 @@ def read(argument: str, value: Any) -> tuple[Array, Framed]:
     import pandas as pd
 
     if isinstance(value, pd.Series):
-        return _numbers(argument, value)[:, None], Framed(
-            1, value.name, _checked(argument, value.index)
-        )
+        column = numbers(argument, value).astype("float64")
+        return column[:, None], Framed(1, value.name, _checked(argument, value.index))
     if not isinstance(value, pd.DataFrame):
         raise TypeError(
             f"{argument} must be a NumPy array, a Series or a DataFrame, got {type(value).__name__}"
         )
     if not value.columns.is_unique:
         raise ValueError(f"{argument} must have columns of different names, got {[*value.columns]}")
-    columns = [_numbers(f"{argument}[{name!r}]", value[name]) for name in value.columns]
-    numbers = np.stack(columns, axis=1) if columns else np.zeros((len(value), 0))
-    return numbers, Framed(2, value.columns, _checked(argument, value.index))
-
-
-def _numbers(argument: str, column: Any) -> Array:
-    """Return a column as float64; what is missing becomes NaN."""
-    import pandas as pd
-
-    kind = column.dtype
-    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
-        raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
-    if pd.api.types.is_complex_dtype(kind):
-        raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
-    return column.to_numpy("float64", na_value=np.nan)
+    array = numbers(argument, value).astype("float64")
+    return array, Framed(2, value.columns, _checked(argument, value.index))
 
 
 def _checked(argument: str, index: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from xprnn._typing import Array
 from xprnn._validate import whole
-from xprnn.backend import host, to_host
+from xprnn.backend import host, on_host
 from xprnn.metrics._common import check_valid, parts, refuse_mask, valid_steps
 
 __all__ = ["accuracy", "confusion_matrix"]
@@ -21,7 +21,7 @@ def _cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Array]:
         )
     true, found = host.concatenate(trues), host.concatenate(founds)
     if mask is not None or lengths is not None:
-        axes = 2 if mask is None else host.ndim(to_host(mask))
+        axes = 2 if mask is None else host.ndim(on_host("mask", mask))
         valid = valid_steps(mask, lengths, true.shape[:axes])
         if found.shape[: valid.ndim] != valid.shape:
             raise ValueError(f"y_hat must have the steps {valid.shape} of y, got {found.shape}")
