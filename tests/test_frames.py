@@ -324,6 +324,29 @@ def test_bools_are_labels():
     assert xprnn.metrics.accuracy(LABELS, scores) == xprnn.metrics.accuracy(codes, scores)
 
 
+def test_metrics_compare_columns_of_one_name_and_rows_of_one_step():
+    found = MODEL.predict(X)
+    wanted = xprnn.metrics.mae(Y.to_numpy(), found.to_numpy())
+    swapped = found[["flow", "power"]]
+    assert xprnn.metrics.mae(Y, swapped) == wanted
+    both = xprnn.metrics.rmse([Y, Y], [found, swapped])
+    assert both == xprnn.metrics.rmse([Y, Y], [found, found])
+    past = (Y, Y[["flow", "power"]], Y.to_numpy())
+    assert len({xprnn.metrics.mase(Y, found, train=train) for train in past}) == 1
+    labels = (Y > 0).set_axis(["a", "b"], axis=1)
+    assert xprnn.metrics.accuracy(labels, labels[["b", "a"]]) == 1
+    assert xprnn.metrics.mae(Y["flow"], found["flow"].rename("another")) > 0
+    with pytest.raises(
+        ValueError, match=r"^y_hat must have the column\(s\) 'power', 'flow': there"
+    ):
+        xprnn.metrics.r2(Y, found.rename(columns={"flow": "flux"}))
+    for metric in (xprnn.metrics.mae, xprnn.metrics.smape, xprnn.metrics.accuracy):
+        with pytest.raises(
+            ValueError, match=r"^y_hat must have the index of y, as its rows are the"
+        ):
+            metric(LABELS, LABELS.shift(freq="D"))
+
+
 def test_lists_of_frames_for_estimators():
     """In a list a column is a feature; the columns of one table are steps, as ever."""
     pytest.importorskip("sklearn", reason="needs scikit-learn")

@@ -4,6 +4,7 @@ from typing import Any
 
 from xprnn._typing import Array
 from xprnn.backend import admit, host, on_host, to_host
+from xprnn.backend.frames import arranged, names
 
 
 def is_list(value: Any) -> bool:
@@ -32,6 +33,20 @@ def parts(argument: str, value: Any) -> list[Array]:
             f"got {[part.shape for part in found]}"
         )
     return found
+
+
+def matched(argument: str, value: Any, y: Any) -> Any:
+    """Return a value with the columns of its frames in the order of those of y.
+
+    One column is compared with one column, whatever the two are called.
+
+    Raises
+    ------
+    ValueError
+        If there are other columns than in y.
+    """
+    wanted = names("y", y)
+    return value if wanted is None or len(wanted) == 1 else arranged(argument, value, wanted)
 
 
 def valid_steps(mask: Any, lengths: Any, shape: tuple[int, ...]) -> Array:
