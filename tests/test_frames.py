@@ -1,6 +1,5 @@
 """Frames of pandas and polars: columns by name, indexes, and kinds of numbers, at every door."""
 
-import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -386,9 +385,7 @@ def test_arrays_whose_axes_have_names_are_refused():
 
 
 def test_polars():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what it says of this Python when it is imported
-        pl = pytest.importorskip("polars", reason="needs polars, which the tests do not install")
+    pl = pytest.importorskip("polars", reason="needs polars")
     x = pl.DataFrame({name: X[name].to_numpy() for name in X})
     y = pl.DataFrame({name: Y[name].to_numpy() for name in Y})
     model = fit(x, y)
