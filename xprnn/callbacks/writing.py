@@ -15,7 +15,7 @@ class Writer:
     >>> import warnings
     >>> from xprnn.callbacks.writing import Writer
     >>> writer = Writer()
-    >>> with warnings.catch_warnings(record=True) as seen:
+    >>> with warnings.catch_warnings(record=True, action="always") as seen:
     ...     for _ in range(2):
     ...         with writer.writing("the picture"):
     ...             raise OSError("No space left on device")
