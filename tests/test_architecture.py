@@ -12,7 +12,7 @@ import xprnn
 ROOT = Path(xprnn.__file__).parent
 
 ORDER = [
-    "_version", "_typing", "tree", "errors", "_validate",
+    "_version", "_typing", "tree", "errors", "_validate", "keywords",
     "backend", "noise",
     "activations", "initializers", "masking", "losses", "schedules", "optimizers",
     "penalties",

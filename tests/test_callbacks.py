@@ -1,7 +1,10 @@
 """What watches a run: early stopping, plateaus, files, lines; penalties and schedules in it."""
 
+import errno
 import functools
 import math
+import os
+import shutil
 import types
 
 import numpy as np
@@ -283,6 +286,107 @@ def test_only_the_best_is_written(tmp_path):
     by_loss = Checkpoint(path, best_only=True, monitor="loss")
     model = fit(callbacks=[keep, by_loss], **options)
     assert len(xprnn.load(path).history) == int(np.argmin(model.history.loss)) + 1
+
+
+def full(monkeypatch, epochs):
+    """Let every write to the disk fail in these epochs; return the callback that knows of them."""
+    now, sync = [1], os.fsync
+
+    def fsync(file):
+        if now[0] in epochs:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return lambda training: now.__setitem__(0, training.epoch)
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_a_full_disk_ends_no_training(tmp_path, monkeypatch, ending):
+    """One warning; the older file stays whole, and a later one is written."""
+    if ending == "safetensors":
+        pytest.importorskip("safetensors", reason="needs safetensors")
+    path = tmp_path / f"run.{ending}"
+    watch = full(monkeypatch, {3, 4, 5})
+    lengths = []
+
+    def count(training):
+        if training.epoch > 1:
+            lengths.append(len(xprnn.load(path).history))
+
+    with pytest.warns(RuntimeWarning, match=r"run\..* could not be .* goes on: .*No space") as seen:
+        model = fit(epochs=7, callbacks=[count, watch, Checkpoint(path)])
+    assert len(seen) == 1
+    assert len(model.history) == 7
+    assert lengths == [1, 2, 2, 2, 2, 6]
+    assert len(xprnn.load(path).history) == 7
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert_same_params(model, fit(epochs=7))
+
+
+@given(curve=curves, failing=st.sets(st.integers(1, 8)), every=st.integers(1, 3))
+def test_the_best_is_the_best_of_those_that_were_written(curve, failing, every):
+    """A file that could not be written leaves the older one, and so its loss, to be beaten."""
+    checkpoint, history = Checkpoint("m.npz", every, best_only=True), History()
+    written, expected, best, unwritten = [], [], math.inf, ()
+    for epoch, loss in enumerate(curve, start=1):
+        history.append(Epoch([np.asarray(float(loss))], [1.0], [np.asarray(1.0)], None, [], 1), 0)
+        training = Training(epoch, len(curve), history, lambda: None, False, unwritten)
+        checkpoint(training)
+        unwritten = tuple(training.files) if epoch in failing else ()
+        written += [epoch] * (len(training.files) - len(unwritten))
+        due = epoch % every == 0 or epoch == len(curve)
+        if due and loss < best and epoch not in failing:
+            best = loss
+            expected.append(epoch)
+    assert written == expected
+
+
+def test_a_training_says_what_could_not_be_written(tmp_path, monkeypatch):
+    seen, watch = [], full(monkeypatch, {2})
+
+    def note(training):
+        seen.append([path.name for path in training.unwritten])
+
+    with pytest.warns(RuntimeWarning, match="could not be written"):
+        fit(epochs=4, callbacks=[note, watch, Checkpoint(tmp_path / "{epoch}.npz")])
+    assert seen == [[], [], ["2.npz"], []]
+
+
+def test_a_folder_that_vanishes_ends_no_training(tmp_path):
+    (tmp_path / "runs").mkdir()
+
+    def vanish(training):
+        if training.epoch == 2:
+            shutil.rmtree(tmp_path / "runs")
+
+    keep = Checkpoint(tmp_path / "runs" / "{epoch}.npz")
+    for _ in range(2):  # each training warns anew
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        with pytest.warns(RuntimeWarning, match="2.npz could not be written, and the trai") as seen:
+            assert len(fit(epochs=4, callbacks=[vanish, keep]).history) == 4
+        assert len(seen) == 1
+
+
+def test_a_line_that_cannot_be_written_ends_no_training():
+    def closed(line):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    log = Log(1, write=closed)
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning, match=r"^a line could not .* goes on: .*Broken") as seen:
+            assert len(fit(callbacks=[log]).history) == 3
+        assert len(seen) == 1
+
+
+def test_what_is_wrong_with_a_callback_still_ends_the_training(tmp_path):
+    def wrong(training):
+        raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        fit(callbacks=[wrong])
+    with pytest.raises(ValueError, match="path must end in"):
+        fit(callbacks=[lambda training: training.save(tmp_path / "model.pkl")])
 
 
 @given(curve=curves, every=st.integers(1, 4))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xprnn
 from xprnn import gradients, losses, tree
 from xprnn.layers import Bidirectional, Dense, Pool, Recurrent, Stack
 
@@ -57,3 +58,27 @@ def test_a_network_that_sees_the_whole_sequence_is_refused(rng):
     x = np.ones((4, 1, 1))
     with pytest.raises(ValueError, match="through_time cuts sequences in time"):
         gradients.through_time(network, losses.MSE(), params, x, x, xp=np)
+
+
+def test_a_loss_by_its_name_and_the_parameters_of_a_model():
+    """What a model calls `params` is flat; its `weights` are the tree that these functions take."""
+    x = np.random.default_rng(0).standard_normal((5, 1, 2))
+    model = xprnn.fit(x[:, 0], x[:, 0], hidden_size=3, epochs=1)
+    network, weights, y = model.network, model.weights, x[:, :, :2]
+    for call in (
+        lambda loss: xprnn.value_and_grad(network, loss, weights, x, y, None, None, xp=np)[0],
+        lambda loss: gradients.through_time(network, loss, weights, x, y, xp=np)[0],
+    ):
+        np.testing.assert_array_equal(call("mse"), call(losses.MSE()))
+        with pytest.raises(ValueError, match=r"^loss must be one of .*; did you mean 'mse'\?"):
+            call("mes")
+        with pytest.raises(TypeError, match=r"^loss must be one of .* or an object with __call__"):
+            call(losses.MSE)
+    flat = r"^params must be the tree that network.init returns, which a model has as Model.weights"
+    for call in (
+        lambda: xprnn.value_and_grad(network, model.loss, model.params, x, y, None, None, xp=np),
+        lambda: gradients.through_time(network, model.loss, model.params, x, y, xp=np),
+        lambda: gradients.state_jacobians(network, model.params, x, xp=np),
+    ):
+        with pytest.raises(TypeError, match=flat):
+            call()

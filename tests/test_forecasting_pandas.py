@@ -138,6 +138,7 @@ REFUSED = {
     ),
     "words": (pd.Series(values(3), ["a", "b", "c"]), "an index of integers, got Index of .*reset"),
     "text": (pd.Series(["1", "2"]), "y has dtype .*: expected float"),
+    "half": (pd.DataFrame({"a": [1.0, 2.0]}, dtype="float16"), r"y\['a'\] has dtype float16"),
     "complex": (pd.Series([1j, 2]), "y has dtype complex128"),
     "missing": (pd.Series([1.0, None, 3, 4, 5, 6]), "y must be finite, got nan at index"),
     "missing, nullable": (
@@ -412,6 +413,19 @@ def test_nullable_and_whole_numbers_are_read():
     np.testing.assert_array_equal(
         forecaster().fit(y).predict(), forecaster().fit(np.arange(12)).predict()
     )
+
+
+def test_bools_are_one_and_zero():
+    """Flags among the inputs, such as weekends, and what ``get_dummies`` makes of a column."""
+    index = pd.date_range("2024-01-01", periods=24, freq="D")
+    y = pd.Series(values(24), index)
+    flags = pd.DataFrame({"weekend": index.day_of_week > 4, "rain": values(24)}, index)
+    found = [
+        forecaster().fit(y[:20], x[:20]).predict(X=x[20:23])
+        for x in (flags, flags.astype({"weekend": "boolean"}), flags.astype("float64"))
+    ]
+    pd.testing.assert_series_equal(found[0], found[2])
+    pd.testing.assert_series_equal(found[1], found[2])
 
 
 def test_pandas_is_imported_only_where_it_is_there_already():

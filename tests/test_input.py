@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
+from xprnn import baselines, forecasting, metrics
 from xprnn.backend import of
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau
+from xprnn.cells import LSTM
 from xprnn.layers import Dense, Extend, Pool, Recurrent, Stack
+from xprnn.optimizers import SGD, RMSprop
 
 X = np.random.default_rng(1).standard_normal((3, 5, 2))
 Y = np.random.default_rng(2).standard_normal((3, 5, 1))
@@ -54,7 +57,6 @@ NOT_ARRAYS = {
     "None": (None, r"must be an array of numbers, got None"),
     "strings": (np.array(["a", "b"]), r"has dtype <U1: expected float32, float64 or integers"),
     "complex": (WAVE + 1j, r"has dtype complex128: expected float32, float64 or integers"),
-    "bool": (WAVE > 0, r"has dtype bool: expected float32, float64 or integers"),
     "half": (WAVE.astype("float16"), r"has dtype float16: expected float32, float64 or integers"),
     "dates": (WAVE.astype("M8[s]"), r"has dtype datetime64\[s\]: expected float32"),
     "records": (np.zeros(3, [("a", "f8")]), r"has dtype \[\('a', '<f8'\)\]: expected float32"),
@@ -122,7 +124,7 @@ def test_every_array_argument_is_checked_and_named(value, error, message):
 
 @pytest.mark.parametrize(
     ("dtype", "name"),
-    [("bfloat16", "bfloat16"), ("float16", "float16"), ("complex64", "complex64"), ("bool",) * 2],
+    [("bfloat16", "bfloat16"), ("float16", "float16"), ("complex64", "complex64")],
 )
 def test_dtypes_of_torch_are_refused_by_name(dtype, name):
     torch = pytest.importorskip("torch")
@@ -195,6 +197,19 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
             ValueError,
             r"loss must be one of 'binary_.*', .*, 'pinball', got 'zzz'$",
         ),
+        *(
+            ({"loss": name}, ValueError, rf"loss must be one of .*; did you mean '{ours}'\?$")
+            for name, ours in {
+                "categorical_crossentropy": "cross_entropy",
+                "sparse_categorical_crossentropy": "cross_entropy",
+                "CrossEntropyLoss": "cross_entropy",
+                "binary_crossentropy": "binary_cross_entropy",
+                "mean_squared_error": "mse",
+                "L1Loss": "mae",
+                "quantile": "pinball",
+            }.items()
+        ),
+        ({"cell": "SimpleRNN"}, ValueError, r"cell must be .*; did you mean 'elman'\?$"),
         ({"loss": None}, TypeError, r"loss must be one of .* or an object with .*, got None"),
         ({"optimizer": "adma"}, ValueError, r"optimizer must be .*; did you mean 'adam'\?"),
         ({"optimizer": 3}, TypeError, r"optimizer must be one of 'adam', .*'sgd' or an object w"),
@@ -226,6 +241,11 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
         ({"callbacks": [3]}, TypeError, r"callbacks must hold callables, got 3"),
         ({"callbacks": print}, TypeError, r"callbacks must be a sequence of callables"),
         ({"callbacks": 3}, TypeError, r"callbacks must be a sequence of callables, got 3"),
+        (
+            {"callbacks": [EarlyStopping]},
+            TypeError,
+            r"callbacks must hold objects, got the class EarlyStopping: make one of it, EarlySt",
+        ),
         ({"standardize": "no"}, TypeError, r"standardize must be True or False, got 'no'"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, got 'yes'"),
         ({"validation_data": WAVE}, TypeError, r"validation_data must be \(x, y\), or \(x, y, ma"),
@@ -278,9 +298,258 @@ def test_options_of_fit(options, error, message):
 
 
 LAST = Y[:, -1]
+LABELS = np.array([0, 1, 1])
+
+
+def test_flags_of_numpy_are_flags(tmp_path):
+    """np.True_ is True, wherever one of them is asked for."""
+    yes, no, path = np.True_, np.asarray(False), tmp_path / "model.npz"
+    for call in (
+        lambda yes, no: fit(standardize=no, progress=no).predict(WAVE),
+        lambda yes, no: fit(bidirectional=yes, feedback=no).predict(WAVE),
+        lambda yes, no: fit().predict(WAVE, return_state=yes, return_states=no)[1][0],
+        lambda yes, no: fit(callbacks=[EarlyStopping(restore_best=no)]).predict(WAVE),
+        lambda yes, no: fit(callbacks=[Checkpoint(path, best_only=yes)]).predict(WAVE),
+        lambda yes, no: fit(optimizer=SGD(momentum=0.5, nesterov=yes)).predict(WAVE),
+        lambda yes, no: fit(optimizer=RMSprop(centered=yes)).predict(WAVE),
+        lambda yes, no: fit(cell=LSTM(peepholes=yes, coupled=no)).predict(WAVE),
+        lambda yes, no: fit(
+            network=Stack((Recurrent(2, learn_initial_state=yes), Dense(1, bias=no)))
+        ).predict(WAVE),
+    ):
+        np.testing.assert_array_equal(call(yes, no), call(True, False))
+
+
+@pytest.mark.parametrize("value", [1, "yes", np.array([True]), np.int64(1)], ids=repr)
+def test_what_is_no_flag(value):
+    for name, call in {
+        "standardize": lambda: fit(standardize=value),
+        "progress": lambda: fit(progress=value),
+        "bidirectional": lambda: fit(bidirectional=value),
+        "return_state": lambda: fit().predict(WAVE, return_state=value),
+        "return_states": lambda: fit().predict(WAVE, return_states=value),
+        "bias": lambda: Dense(1, bias=value),
+        "nesterov": lambda: SGD(momentum=0.5, nesterov=value),
+        "centered": lambda: RMSprop(centered=value),
+        "learn_initial_state": lambda: Recurrent(2, learn_initial_state=value),
+        "peepholes": lambda: LSTM(peepholes=value),
+    }.items():
+        with pytest.raises(TypeError, match=f"^{name} must be True"):
+            call()
+
+
+def test_bools_are_one_and_zero(place):
+    """In x, in labels, in weights: arrays of every library, and lists."""
+    flags = WAVE > 0
+    x, y = place.array(flags, "bool"), place.array(flags, "bool")
+    ones = place.array(flags.astype("uint8"), "uint8")
+    for options in ({}, {"loss": "binary_cross_entropy"}, {"loss": "cross_entropy"}):
+        found, wanted = fit(x, y, **options), fit(ones, ones, **options)
+        for name, array in found.params.items():
+            assert bool(place.xp.all(array == wanted.params[name])), name
+        assert found.evaluate(x, y) == wanted.evaluate(ones, ones)
+    if of(x).name == "numpy":
+        listed = flags.tolist()
+        assert fit(listed, listed).evaluate(listed, listed) == fit(ones, ones).evaluate(ones, ones)
+        weighted = fit(X, Y, sample_weight=[True, False, True]).params["0.W"]
+        np.testing.assert_array_equal(weighted, fit(X, Y, sample_weight=[1, 0, 1]).params["0.W"])
+
+
+VALID = np.ones((3, 5), bool)
+VALID[1, 2:] = False
+MASKED = np.ma.array(np.ones((3, 5), bool), mask=~VALID)
+
+
+def masked(array):
+    return np.ma.array(array, mask=np.zeros(np.shape(array), bool))
+
+
+def test_masked_arrays_lose_no_mask():
+    """Wherever an array is handed over: its mask would be dropped, so it is refused."""
+    model, alone = fit(X, Y), fit(Y, Y)
+    steps = masked([5, 4, 3])
+    rows = [np.ma.array(row, mask=~kept) for row, kept in zip(MASKED.data, VALID, strict=True)]
+    for name, call in {
+        "x": lambda: fit(masked(X), Y),
+        r"x\[1\]": lambda: fit([X[0], masked(X[1])], [Y[0], Y[1]]),
+        r"x\[1\]\[0\]": lambda: fit([X[0].tolist(), [masked(X[1, 0])] * 5], Y[:2]),
+        "y": lambda: fit(X, masked(Y)),
+        r"y\[0\]": lambda: fit(X, [masked(a) for a in Y]),
+        "mask": lambda: fit(X, Y, mask=MASKED),
+        "mask ": lambda: model.predict(X, mask=MASKED),
+        "mask  ": lambda: model.evaluate(X, Y, mask=MASKED),
+        "mask   ": lambda: model.trace(X, mask=MASKED),
+        "mask    ": lambda: fit(X, Y, validation_data=(X, Y, MASKED)),
+        r"mask\[0\]": lambda: fit([*X], [*Y], mask=rows),
+        r"mask\[0\] ": lambda: fit(X, Y, mask=rows),
+        "lengths": lambda: fit(X, Y, lengths=steps),
+        "lengths ": lambda: model.predict(X, lengths=steps),
+        "lengths  ": lambda: alone.forecast(X[:, :, :1], 2, lengths=steps),
+        "sample_weight": lambda: fit(X, Y, sample_weight=masked([1.0, 2, 3])),
+        r"state\[0\]": lambda: model.predict(X, state=(masked(np.zeros((3, 2))),)),
+        "y ": lambda: metrics.mae(masked(Y), Y),
+        "y_hat": lambda: metrics.accuracy(LABELS, masked(LABELS)),
+        "mask     ": lambda: metrics.mae(Y, Y, mask=MASKED),
+        "mask      ": lambda: metrics.accuracy(VALID, VALID, mask=MASKED),
+        "lengths   ": lambda: metrics.r2(Y, Y, lengths=steps),
+        "series": lambda: baselines.naive(masked(WAVE), 2),
+        "series ": lambda: baselines.seasonal_naive(masked(WAVE), 2, 3),
+        "y  ": lambda: forecasting.RNNForecaster(horizon=1).fit(masked(WAVE)),
+        "X": lambda: forecasting.RNNForecaster(horizon=1).fit(WAVE, masked(WAVE)),
+    }.items():
+        with pytest.raises(
+            ValueError, match=f"^{name.strip()} is a masked array, and its mask wou"
+        ):
+            call()
+
+
+def test_estimators_lose_no_mask():
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    from xprnn.estimators import RNNClassifier, RNNRegressor, SequenceScaler
+
+    settings = {"epochs": 1, "hidden_size": 2}
+    regressor, labels = RNNRegressor(**settings).fit(X, LAST), ["a", "b", "b"]
+    for name, call in {
+        "X": lambda: RNNRegressor(**settings).fit(masked(X), LAST),
+        "X ": lambda: RNNRegressor(**settings).fit(masked(X[:, :, 0]), LAST),
+        "X  ": lambda: regressor.predict(masked(X)),
+        "X   ": lambda: SequenceScaler().fit(masked(X)),
+        r"X\[1\]": lambda: regressor.predict([X[0], masked(X[1])]),
+        "y": lambda: RNNRegressor(**settings).fit(X, masked(LAST)),
+        "y ": lambda: RNNClassifier(**settings).fit(X, masked(labels)),
+        "sample_weight": lambda: regressor.fit(X, LAST, sample_weight=masked([1.0, 2, 3])),
+        "sample_weight ": lambda: regressor.score(X, LAST, sample_weight=masked([1.0, 2, 3])),
+        "sample_weight  ": lambda: RNNClassifier(**settings).fit(X, labels, masked([1.0, 2, 3])),
+    }.items():
+        with pytest.raises(
+            ValueError, match=f"^{name.strip()} is a masked array, and its mask wou"
+        ):
+            call()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    kind=st.sampled_from([list, tuple, np.asarray]),
+)
+def test_a_list_that_can_be_two_things_is_refused(shape, kind):
+    """A list of plain lists, or of arrays of one axis: steps, or sequences."""
+    model, whole = fit(), np.random.default_rng(0).standard_normal(shape)
+    both = [kind(row) for row in whole]
+    for name, call in {
+        "x": lambda: fit(both, both),
+        "x ": lambda: model.predict(both),
+        "x  ": lambda: model.forecast(both, 2),
+        "x   ": lambda: model.evaluate(both, both),
+        "x    ": lambda: model.trace(both),
+        r"validation_data\[0\]": lambda: fit(validation_data=(both, both)),
+    }.items():
+        found = f"^{name.strip()} is a list of {shape[0]} .* can be {shape[0]} steps of one seq.*: "
+        with pytest.raises(ValueError, match=found) as error:
+            call()
+        assert str(error.value).endswith("]")
+    rows = fit(both, whole[:, :, None], mode="one_to_many")
+    np.testing.assert_array_equal(rows.predict(both), rows.predict(whole))
+
+
+def test_lists_that_are_one_thing():
+    """Numbers, lists of (T_i, F), and a list as y of several sequences."""
+    nested, last = fit(X.tolist(), Y.tolist()), LAST[:, 0].tolist()
+    np.testing.assert_array_equal(nested.params["0.W"], fit(X, Y).params["0.W"])
+    np.testing.assert_array_equal(fit(X, last).params["0.W"], fit(X, LAST[:, 0]).params["0.W"])
+    pairs = X[:, -1].tolist()
+    np.testing.assert_array_equal(fit(X, pairs).params["0.W"], fit(X, X[:, -1]).params["0.W"])
+    np.testing.assert_array_equal(
+        fit(WAVE.tolist(), NEXT.tolist()).params["0.W"], fit().params["0.W"]
+    )
+
+
+TABLE, CLASSES = np.random.default_rng(3).standard_normal((100, 5)), np.arange(100) % 2
+STARTED = fit()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"x": TABLE, "y": CLASSES, "loss": "binary_cross_entropy", "batch_size": 32},
+            r"batch_size=32 has no effect: .* x is one sequence of 100 steps of 5 feature\(s\).*"
+            r"\(N, 1, F\), x\[:, None, :\], or see xprnn.estimators.RNNClassifier",
+        ),
+        ({"batch_size": 1}, r"batch_size=1 has no effect: .* one sequence of 12 steps of 1 featu"),
+        (
+            {"tbptt": 4, "checkpoint_every": 4},
+            r"checkpoint_every=4 has no effect with tbptt=4, which keeps no more",
+        ),
+        (
+            {"warm_start": STARTED, "standardize": False},
+            r"standardize=False has no effect: warm_start was trained with a standardisation",
+        ),
+        (
+            {"x": X[:, 0], "y": X, "lengths": [1, 1, 1], "mode": "one_to_many"},
+            r"lengths must be None: x has one step",
+        ),
+        (
+            {"x": X[:, 0], "y": X, "mask": np.ones((3, 1), bool)},
+            r"mask must be None: x has one step",
+        ),
+        (
+            {"x": X[:, :1], "y": Y[:, :1], "mode": "many_to_one", "recurrent_dropout": 0.1},
+            r"recurrent_dropout has no effect: x has one step",
+        ),
+        ({"sample_weight": [2.0]}, r"sample_weight of one number has no effect: x is one sequence"),
+        ({"recurrent_dropout": 0.1, "network": Dense(1)}, r"recurrent_dropout describe\(s\)"),
+        ({"pool": "max"}, r"pool is for many_to_one, and x and y are many_to_many"),
+        ({"feedback": True}, r"feedback is for one_to_many and encoder_decoder"),
+        ({"dropout": 0.1}, r"dropout acts between recurrent layers and has no effect with num_la"),
+    ],
+)
+def test_an_argument_without_effect_is_an_error(options, message):
+    size = {} if {"warm_start", "network"} & options.keys() else {"hidden_size": 2}
+    with pytest.raises(ValueError, match=f"^{message}"):
+        xprnn.fit(**{"x": WAVE, "y": NEXT, "epochs": 1, **size, **options})
+
+
+def test_arguments_that_have_an_effect_on_few_sequences():
+    """Several sequences may come one by one, and fewer than a batch holds."""
+    fit(X[:1], Y[:1], batch_size=32)
+    fit([X[0]], [Y[0]], batch_size=32)
+    fit(X, Y, batch_size=32)
+    fit(tbptt=4, checkpoint_every=3)
+    fit(warm_start=fit(standardize=False), standardize=False, hidden_size=64)
+
+
+def test_what_is_wrong_with_x_is_said_first():
+    model = fit()
+    for bad in ("abc", np.array([1, "b"], object), np.zeros((1, 2, 3, 4)), WAVE * np.nan, []):
+        for call in (
+            lambda bad=bad: fit(bad, bad),
+            lambda bad=bad: model.evaluate(bad, bad),
+            lambda bad=bad: fit(bad, np.array(["a"] * 12)),
+        ):
+            with pytest.raises((TypeError, ValueError), match=r"^x "):
+                call()
+        with pytest.raises((TypeError, ValueError), match=r"^validation_data\[0\] "):
+            fit(validation_data=(bad, bad))
+
+
+def test_labels_that_are_texts_are_sent_to_the_classifier():
+    hint = r"class labels are integers from 0, and xprnn.estimators.RNNClassifier takes labels of"
+    for labels in (
+        np.array(["a", "b", "a"]),
+        ["a", "b", "a"],
+        np.array(["a", "b", "a"], object),
+        [["a"] * 5] * 3,
+    ):
+        with pytest.raises(TypeError, match=f"^y has dtype .*; {hint}"):
+            fit(X, labels, loss="cross_entropy")
+    with pytest.raises(TypeError, match=rf"^validation_data\[1\] has dtype .*; {hint}"):
+        fit(X, Y, validation_data=(X, ["a", "b", "a"]))
+    with pytest.raises(TypeError, match=r"^y has dtype object: .* got for example None$"):
+        fit(X, [1.0, None, 2.0])
+
+
 LIST, LISTED = [X[0], X[1, :2], X[2, :3]], [Y[0], Y[1, :2], Y[2, :3]]
 FEW = [np.arange(5) < size for size in (5, 0, 3)]
-LABELS = np.array([0, 1, 1])
 
 
 def odd(**options):
@@ -638,6 +907,13 @@ def test_callbacks_that_cannot_work(tmp_path):
         ),
         (lambda: Checkpoint(tmp_path / "no" / "m.npz"), FileNotFoundError, "there is no folder '"),
         (lambda: Checkpoint("m.npz", every=0), ValueError, "every must be at least 1, got 0"),
+        (
+            lambda: Checkpoint("m.npz", monitor="loss"),
+            ValueError,
+            "monitor has no effect without best_only=True",
+        ),
+        (lambda: Checkpoint("m.npz", best_only=1), TypeError, "best_only must be True or False"),
+        (lambda: EarlyStopping(restore_best=None), TypeError, "restore_best must be True or Fals"),
         (lambda: Log(write=3), TypeError, "write must be callable, got 3"),
         (lambda: Log(2.5), TypeError, "every must be an integer, got 2.5"),
     ):

@@ -200,6 +200,46 @@ def test_every_epochs_saves_a_picture_every_n_epochs(tmp_path, as_path):
     assert draw.ax.get_title() == f"epoch 4, loss {model.history.loss[3]:.4g}"
 
 
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        ("no/fit-{epoch}.png", FileNotFoundError, "there is no folder 'no'"),
+        ("fit-{epoch}.docx", ValueError, "the ending of a picture must be one of .*, got '.docx'"),
+        (
+            "fit-{epok}.png",
+            ValueError,
+            "path must have no place but one for the epoch, such as {ep",
+        ),
+        ("fit-{}.png", ValueError, "path must have no place but one for the epoch"),
+        ("fit-{epoch:x y}.png", ValueError, "path must have no place but one for the epoch"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_before_the_training(path, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        plotting.EveryEpochs(50, X, Y, path=path)
+    assert plt.get_fignums() == []
+
+
+def test_data_that_cannot_be_drawn_are_refused_in_the_first_epoch():
+    seen = []
+    draw = plotting.EveryEpochs(50, TIME, Y)
+    with pytest.raises(ValueError, match=r"^x must have 2 feature\(s\)"):
+        fit(X, Y, epochs=60, callbacks=[lambda training: seen.append(training.epoch), draw])
+    assert seen == [1]
+
+
+def test_a_picture_that_cannot_be_written_ends_no_training(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    draw = plotting.EveryEpochs(1, X, Y, path=folder / "{epoch}.png")
+    gone = [lambda training: folder.rmdir() if training.epoch == 1 else None, draw]
+    with pytest.warns(
+        RuntimeWarning, match=r"1.png could not be written, and the training"
+    ) as seen:
+        assert len(fit(X, Y, callbacks=gone).history) == 3
+    assert len(seen) == 1
+
+
 def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
     seen = []
     draw = plotting.EveryEpochs(1, X, Y)

@@ -208,7 +208,8 @@ def test_a_header_that_does_not_fit(model, tmp_path, ending):
         ({"features": 3}, r"0.W has shape \(2, 3\), expected \(3, 3\)"),
         ({"features": "two"}, "'str'"),
         ({"feature_names": ["one"]}, r"feature_names must be 2 names or none, got \['one'\]"),
-        ({"output_names": "y"}, "output_names must be 1 names or none, got 'y'"),
+        ({"output_names": "y"}, "output_names must be names or none, got 'y'"),
+        ({"output_names": [3]}, r"output_names must be names or none, got \[3\]"),
     ):
         model.save(path)
         written(path, changes)

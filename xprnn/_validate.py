@@ -32,22 +32,35 @@ def warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
-def unknown(argument: str, value: Any, valid: Iterable[str]) -> ValueError:
-    """Return the error for a name that is none of `valid`, with the nearest one."""
+def unknown(
+    argument: str, value: Any, valid: Iterable[str], elsewhere: dict[str, str] | None = None
+) -> ValueError:
+    """Return the error for a name that is none of `valid`, with the nearest one.
+
+    `elsewhere` has names of other libraries, in small letters, with those of `valid`.
+    """
     import difflib
 
     valid = sorted(valid)
-    near = difflib.get_close_matches(str(value)[:80].lower(), valid, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    asked = str(value)[:80].lower()
+    near = difflib.get_close_matches(asked, valid, n=1, cutoff=0.5)
+    meant = (elsewhere or {}).get(asked, near[0] if near else None)
+    hint = f"; did you mean {meant!r}?" if meant else ""
     names = ", ".join(map(repr, valid))
     return ValueError(f"{argument} must be one of {names}, got {shown(value)}{hint}")
 
 
-def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str, ...]) -> Any:
+def chosen(
+    argument: str,
+    value: Any,
+    table: dict[str, Any],
+    methods: tuple[str, ...],
+    elsewhere: dict[str, str] | None = None,
+) -> Any:
     """Return `table[value]` for a name, or `value` itself if it has all `methods`."""
     if isinstance(value, str) and table:
         if value not in table:
-            raise unknown(argument, value, table)
+            raise unknown(argument, value, table, elsewhere)
         return table[value]
     lacking = [method for method in methods if not callable(getattr(value, method, None))]
     if lacking or isinstance(value, type):
@@ -56,6 +69,15 @@ def chosen(argument: str, value: Any, table: dict[str, Any], methods: tuple[str,
             f"{argument} must be {names}an object with {', '.join(methods)}, got {shown(value)}"
         )
     return value
+
+
+def flag(argument: str, value: Any, wanted: str = "True or False") -> bool:
+    """Return `value` as a bool; NumPy's are taken too."""
+    if isinstance(value, bool):
+        return value
+    if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():
+        return bool(value)
+    raise TypeError(f"{argument} must be {wanted}, got {shown(value)}")
 
 
 def whole(argument: str, value: Any, least: int = 1) -> int:

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn.backend import on_host
+
 __all__ = ["best_period", "drift", "naive", "seasonal_naive"]
 
 
@@ -25,7 +27,7 @@ def naive(series: Any, steps: int) -> Any:
     >>> baselines.naive([1, 2, 3], 2)
     array([3, 3])
     """
-    return np.repeat(np.asarray(series)[-1:], steps, axis=0)
+    return np.repeat(on_host("series", series)[-1:], steps, axis=0)
 
 
 def seasonal_naive(series: Any, steps: int, period: int) -> Any:
@@ -37,7 +39,7 @@ def seasonal_naive(series: Any, steps: int, period: int) -> Any:
     >>> baselines.seasonal_naive([1, 2, 3, 4], 3, period=2)
     array([3, 4, 3])
     """
-    s = np.asarray(series)
+    s = on_host("series", series)
     return np.resize(s[-period:], (steps, *s.shape[1:]))
 
 
@@ -50,7 +52,7 @@ def drift(series: Any, steps: int) -> Any:
     >>> baselines.drift([1.0, 5.0, 3.0], 2)
     array([4., 5.])
     """
-    s = np.asarray(series)
+    s = on_host("series", series)
     if len(s) < 2:
         raise ValueError(f"series must have at least 2 steps, got {len(s)}")
     ahead = np.arange(1, steps + 1).reshape(-1, *[1] * (s.ndim - 1))
@@ -68,6 +70,6 @@ def best_period(series: Any, longest: int = 22) -> int:
     >>> baselines.best_period([0, 5, 1, 0, 5, 1, 0, 5], longest=5)
     3
     """
-    s = np.asarray(series)
+    s = on_host("series", series)
     periods = range(2, min(longest, s.shape[0] - 1) + 1)
     return min(periods, key=lambda p: np.abs(s[p:] - s[:-p]).mean())

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from xprnn import activations, cells
-from xprnn._validate import number, unknown, whole
+from xprnn._validate import flag, number, unknown, whole
 from xprnn.cells import Cell
 from xprnn.layers import (
     Bidirectional,
@@ -74,9 +74,10 @@ def build(network: Layer | None, mode: str, outputs: int, steps: int, recipe: Re
         )
     if recipe.pool not in (None, *POOLS):
         raise unknown("pool", recipe.pool, POOLS)
-    for name in ("bidirectional", "feedback"):
-        if not isinstance(getattr(recipe, name), bool):
-            raise TypeError(f"{name} must be True or False, got {getattr(recipe, name)!r}")
+    recipe = recipe._replace(
+        bidirectional=flag("bidirectional", recipe.bidirectional),
+        feedback=flag("feedback", recipe.feedback),
+    )
     if recipe.pool is not None and mode != "many_to_one":
         raise ValueError(f"pool is for many_to_one, and x and y are {mode}")
     if recipe.feedback and mode not in ("one_to_many", "encoder_decoder"):
@@ -118,7 +119,7 @@ def _cell(recipe: Recipe) -> Cell:
     activation = activations.get(recipe.activation)
     if isinstance(recipe.cell, str):
         if recipe.cell not in cells.TABLE:
-            raise unknown("cell", recipe.cell, cells.TABLE)
+            raise unknown("cell", recipe.cell, cells.TABLE, cells.ELSEWHERE)
         made: Cell = cells.TABLE[recipe.cell](activation)
         return made
     if recipe.activation != "tanh":

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from xprnn._typing import Array
 from xprnn._validate import unknown
-from xprnn.backend import admit
+from xprnn.backend import admit, host
+from xprnn.backend.frames import check_indexes, is_frame
 from xprnn.sequences import (
     Sequences,
     check_finite,
-    check_list,
     cleaned,
     cleaned_list,
     is_list,
@@ -64,7 +64,6 @@ def pair(
     """
     if mode is not None and mode not in MODES:
         raise unknown("mode", mode, MODES)
-    check_list(names[0], x)
     listed = _is_listed(x, y)
     if listed and mode not in (None, "many_to_many"):
         if len(set(_steps(y))) > 1:
@@ -73,10 +72,15 @@ def pair(
                 f"expected an array, {'(B, O) or (B,)' if mode == 'many_to_one' else '(B, k, O)'}"
             )
         listed = False
-    raw = y if listed else stacked(names[1], y)
+    try:
+        raw = y if listed else _targets(names[1], y)
+    except (TypeError, ValueError):
+        sequences(names[0], x, lengths=lengths, mask=mask, one_step=mode == "one_to_many")
+        raise  # x is right, then
     one_step = mode == "one_to_many" or (mode is None and _is_one_step(x, raw))
     given = sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
     if listed:
+        check_indexes(names[0], x, names[1], y)
         return _listed(given, raw, names)
     shape = tuple(raw.shape)
     if len(shape) not in (1, 2, 3):
@@ -94,10 +98,28 @@ def pair(
             f"the features of one step: give {names[0]} as (B, T, F), or mode='one_to_many'"
         )
     mode = mode or _infer(given, raw, names)
+    if mode == "many_to_many":
+        check_indexes(names[0], x, names[1], y)
     array, y_rank = _shaped(given, raw, mode, names)
     _check(given, array, mode, names)
     valid = given.valid if mode == "many_to_many" else None
     return Pair(given, cleaned(names[1], array, valid, shape), mode, y_rank)
+
+
+def _targets(argument: str, y: Any) -> Array:
+    """Return y as an array; an error about texts says what takes them."""
+    try:
+        return stacked(argument, y)
+    except TypeError as error:
+        if not (isinstance(y, list | tuple | host.ndarray) or is_frame(y)):
+            raise
+        first = host.asarray(y, dtype=object).ravel()[:1].tolist()
+        if not first or not isinstance(first[0], str):
+            raise
+        raise TypeError(
+            f"{error}; class labels are integers from 0, and xprnn.estimators.RNNClassifier takes "
+            "labels of any kind"
+        ) from None
 
 
 def _is_listed(x: Any, y: Any) -> bool:

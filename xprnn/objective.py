@@ -3,14 +3,22 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xprnn import kernels, tree
+from xprnn import kernels, losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.noise import Noise
 
-__all__ = ["Chunk", "apply", "check_cuttable", "chunks", "every", "value_and_grad"]
+__all__ = [
+    "Chunk",
+    "apply",
+    "check_cuttable",
+    "check_params",
+    "chunks",
+    "every",
+    "value_and_grad",
+]
 
 
 class Chunk(NamedTuple):
@@ -88,7 +96,7 @@ def _pieces(network: Layer, params: Tree, x: Array, xp: Namespace) -> list[slice
 
 def value_and_grad(
     network: Layer,
-    loss: Loss,
+    loss: str | Loss,
     params: Tree,
     x: Array,
     y: Array,
@@ -104,10 +112,11 @@ def value_and_grad(
     Parameters
     ----------
     network : Layer
-    loss : Loss
-        Takes (y_hat, y, mask), gives the value and its gradient for y_hat.
+    loss : str or Loss
+        Takes (y_hat, y, mask), gives the value and its gradient for y_hat; or its name.
     params : tree
-        The network's parameters, with any leading model axes.
+        The network's parameters, with any leading model axes: what `init` of the network
+        returns, or `Model.weights`.
     x : array, (..., T, B, F)
     y : array, (..., T, B, O)
         With as many steps as the network puts out.
@@ -139,6 +148,8 @@ def value_and_grad(
     ------
     ValueError
         If checkpoints are asked for and the network can't be cut in time.
+    TypeError
+        If params are a flat dict of arrays by their names, as `Model.params`.
 
     Examples
     --------
@@ -154,11 +165,21 @@ def value_and_grad(
     if checkpoint_every is not None:
         whole("checkpoint_every", checkpoint_every)
         check_cuttable(network, "checkpoint_every")
-    args = network, loss, params, x, y, state, mask, noise
+    check_params(params)
+    args = network, losses.get(loss), params, x, y, state, mask, noise
     with kernels.workspace(xp) as xp:
         if checkpoint_every is not None:
             return _in_pieces(*args, every(checkpoint_every, x), again=True, xp=xp)
         return _in_pieces(*args, _pieces(network, params, x, xp), again=False, xp=xp)
+
+
+def check_params(params: Tree) -> None:
+    """Raise for parameters by their names, which are no tree."""
+    if isinstance(params, dict) and any("." in str(name) for name in params):
+        raise TypeError(
+            "params must be the tree that network.init returns, which a model has as "
+            f"Model.weights, got a flat dict of {', '.join(map(repr, params))}, as Model.params"
+        )
 
 
 def check_cuttable(network: Layer, argument: str) -> None:

@@ -8,7 +8,8 @@ one sequence of one feature. Sequences of different lengths come as a list of
 from typing import Any, NamedTuple
 
 from xprnn._typing import Array
-from xprnn.backend import admit, common, dtype_name, host, of, to_host, wider
+from xprnn.backend import admit, common, dtype_name, host, of, on_host, to_host, wider
+from xprnn.backend.frames import check_indexes, is_frame
 
 __all__ = ["Sequences", "check_finite", "is_list", "padded", "sequences"]
 
@@ -31,8 +32,19 @@ def is_list(value: Any) -> bool:
     return _listed(value) and all(len(getattr(item, "shape", ())) == 2 for item in value)
 
 
-def check_list(argument: str, value: Any) -> None:
-    """Raise if a list holds arrays of different shapes, and not all with two axes."""
+def check_list(argument: str, value: Any, *, one_step: bool = False) -> None:
+    """Raise if a list is neither one array nor arrays with two axes, or can be both.
+
+    A list of plain lists or of arrays with one axis can be both, unless an item is a
+    sequence of `one_step` either way.
+    """
+    if not one_step and _is_two_things(value):
+        raise ValueError(
+            f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
+            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for the one "
+            f"give an array, np.array({argument}), for the other arrays with two axes, "
+            f"[np.array(a)[:, None] for a in {argument}]"
+        )
     if not _listed(value) or not all(hasattr(item, "shape") for item in value):
         return
     shapes = [tuple(item.shape) for item in value]
@@ -42,6 +54,24 @@ def check_list(argument: str, value: Any) -> None:
             f"{argument}[{odd[0]}] must be (T_i, F), as all arrays of a list of sequences, "
             f"got {shapes[odd[0]]}"
         )
+
+
+def _is_two_things(value: Any) -> bool:
+    """Whether a value is a list of plain lists, or of arrays, of one length and one axis."""
+    if not _listed(value) or not _length(value[0]):
+        return False
+    return len({_length(item) for item in value}) == 1
+
+
+def _length(value: Any) -> int:
+    """Return how many numbers a plain list or an array of one axis holds, 0 for anything else."""
+    shape = tuple(getattr(value, "shape", ()))
+    if shape:
+        return shape[0] if len(shape) == 1 else 0
+    nested = isinstance(value, list | tuple) and any(
+        isinstance(item, list | tuple | str) or getattr(item, "shape", ()) for item in value
+    )
+    return len(value) if _listed(value) and not nested else 0
 
 
 def _listed(value: Any) -> bool:
@@ -73,13 +103,14 @@ def sequences(
         If it has no or more than three axes, is empty, or holds NaN or infinity at a
         valid step; if lengths or mask do not fit; if a sequence has no valid step.
     """
+    check_indexes(argument, value, "mask", mask)
     if is_list(value):
         if lengths is not None:
             raise ValueError(
                 f"lengths go with a padded array; {argument} is a list, which has them"
             )
         return _from_list(argument, value, mask)
-    check_list(argument, value)
+    check_list(argument, value, one_step=one_step)
     array = admit(argument, value)
     shape, rank = tuple(array.shape), len(array.shape)
     if rank not in (1, 2, 3):
@@ -89,6 +120,11 @@ def sequences(
         )
     if 0 in shape:
         raise ValueError(f"{argument} is empty: {shape}")
+    if one_step and not (lengths is None and mask is None):
+        raise ValueError(
+            f"{'mask' if lengths is None else 'lengths'} must be None: {argument} has one step, "
+            "which can't be left out"
+        )
     if one_step and rank == 2:
         array, rank = array[:, None, :], 3
     elif rank < 3:
@@ -105,7 +141,7 @@ def _valid(argument: str, array: Array, rank: int, lengths: Any, mask: Any) -> A
     if lengths is not None and mask is not None:
         raise ValueError("lengths and mask say the same; give one of them")
     if lengths is not None:
-        counts = host.asarray(to_host(lengths))
+        counts = on_host("lengths", lengths)
         if counts.dtype.kind not in "iu":
             raise TypeError(f"lengths must be integers, got {counts.dtype}")
         if counts.shape != (B,):
@@ -122,7 +158,7 @@ def _valid(argument: str, array: Array, rank: int, lengths: Any, mask: Any) -> A
             )
         valid = host.arange(T)[None, :] < counts[:, None]
     else:
-        valid = host.asarray(to_host(mask))
+        valid = on_host("mask", mask)
         if valid.dtype != bool:
             raise TypeError(f"mask must be of bool, True at valid steps, got {valid.dtype}")
         expected = (B, T) if rank == 3 else (T,)
@@ -202,7 +238,7 @@ def padded(arrays: list[Array]) -> tuple[Array, Any]:
 
 def stacked(argument: str, value: Any) -> Array:
     """Return an argument as one array; a list of arrays of one shape and library is stacked."""
-    if not _listed(value) or any(of(a) is None for a in value):
+    if not _listed(value) or any(of(a) is None and not is_frame(a) for a in value):
         return admit(argument, value)
     arrays = {f"{argument}[{i}]": admit(f"{argument}[{i}]", a) for i, a in enumerate(value)}
     place = common(arrays, None)
@@ -238,7 +274,8 @@ def _from_list(argument: str, value: Any, mask: Any) -> Sequences:
     array, valid = padded(arrays)
     if mask is not None:
         shapes = [(a.shape[0],) for a in arrays]
-        masks = [host.asarray(to_host(m)) for m in mask] if isinstance(mask, list | tuple) else []
+        items = enumerate(mask) if isinstance(mask, list | tuple) else ()
+        masks = [on_host(f"mask[{i}]", m) for i, m in items]
         if [m.shape for m in masks] != shapes or any(m.dtype != bool for m in masks):
             raise ValueError(
                 f"mask must be a list of arrays of bool, (T_i,) for each of the {len(arrays)} "

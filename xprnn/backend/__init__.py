@@ -5,7 +5,15 @@ handed a namespace `xp`. Optional libraries are imported when they are asked
 for, and recognised without importing them.
 """
 
-from xprnn.backend.arguments import admit, common, dtype_name, float_name, wider
+from xprnn.backend.arguments import (
+    admit,
+    common,
+    dtype_name,
+    float_name,
+    on_host,
+    refuse_masked,
+    wider,
+)
 from xprnn.backend.availability import NAMES, Status, backends, status
 from xprnn.backend.place import Backend, generator, host, of, resolve, to_host
 
@@ -21,6 +29,8 @@ __all__ = [
     "generator",
     "host",
     "of",
+    "on_host",
+    "refuse_masked",
     "resolve",
     "status",
     "to_host",

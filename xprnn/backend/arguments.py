@@ -7,17 +7,19 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
-from xprnn.backend.place import Backend, of, resolve, short_name
+from xprnn.backend.place import Backend, of, resolve, short_name, to_host
 
-__all__ = ["admit", "common", "dtype_name", "float_name", "wider"]
+__all__ = ["admit", "common", "dtype_name", "float_name", "on_host", "refuse_masked", "wider"]
 
 
-def admit(argument: str, value: Any) -> Array:
+def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
     """Return an argument as an array of floats or integers of one of the known libraries.
 
-    Lists of numbers and tables that NumPy can read become NumPy arrays, and NumPy
-    arrays in the other byte order get this machine's.
+    Lists of numbers, frames of pandas and polars and what else NumPy can read become NumPy
+    arrays, and NumPy arrays in the other byte order get this machine's. True and False
+    become 1 and 0 if `bools`, and are refused otherwise.
 
     Raises
     ------
@@ -28,7 +30,16 @@ def admit(argument: str, value: Any) -> Array:
     """
     if isinstance(value, str | bytes) or value is None:
         raise TypeError(f"{argument} must be an array of numbers, got {value!r}")
+    refuse_masked(argument, value)
+    if frames.is_frame(value):
+        value = frames.numbers(argument, value)
     if of(value) is None:
+        if _has_names(value):
+            raise TypeError(
+                f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, whose "
+                "columns or axes have names that would be lost: hand over a DataFrame of pandas "
+                "or polars, or a NumPy array"
+            )
         if hasattr(value, "__array_namespace__") or array_api_compat.is_array_api_obj(value):
             raise TypeError(
                 f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, which is of "
@@ -41,8 +52,6 @@ def admit(argument: str, value: Any) -> Array:
                 f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
                 "different lengths do not fit into one array; they come as a list of arrays (T, F)"
             ) from error
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
     if getattr(value, "requires_grad", False):
         raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
     if array_api_compat.is_numpy_array(value):
@@ -53,8 +62,42 @@ def admit(argument: str, value: Any) -> Array:
                 f"got {_odd(value)}"
             )
         value = value.astype(value.dtype.newbyteorder("="), copy=False)
+    if bools and dtype_name(value) == "bool":
+        return of(value).asarray(value, "uint8")
     float_name(argument, value)
     return value
+
+
+def _has_names(value: Any) -> bool:
+    """Whether a value is a table of another library, such as pyarrow, or an array of xarray."""
+    axes = hasattr(value, "dims") and hasattr(value, "coords")
+    return axes or hasattr(value, "columns") or hasattr(value, "column_names")
+
+
+def refuse_masked(argument: str, value: Any) -> None:
+    """Raise ValueError for a masked array, or a list with one in it."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
+    if isinstance(value, list | tuple) and any(
+        issubclass(kind, list | tuple | np.ma.MaskedArray) for kind in set(map(type, value))
+    ):
+        for i, item in enumerate(value):
+            refuse_masked(f"{argument}[{i}]", item)
+
+
+def on_host(argument: str, value: Any) -> Any:
+    """Return an argument that is no quantity, such as a mask, as a NumPy array of any dtype.
+
+    Raises
+    ------
+    ValueError
+        If it is a masked array, or a ragged list.
+    """
+    refuse_masked(argument, value)
+    try:
+        return to_host(value)
+    except ValueError as error:
+        raise ValueError(f"{argument} must be an array, got {value!r:.80}: {error}") from error
 
 
 def _odd(array: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xprnn import serialization
 from xprnn._typing import Tree
-from xprnn._validate import whole
+from xprnn._validate import flag, whole
 from xprnn.callbacks.monitor import Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
@@ -16,6 +16,9 @@ __all__ = ["Checkpoint"]
 
 class Checkpoint:
     """Saves the run now and then, or when it is the best so far.
+
+    Where a file can't be written, on a full disk for example, the training goes on with a
+    warning, and the file that was there stays.
 
     `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` goes on from it.
 
@@ -53,10 +56,13 @@ class Checkpoint:
         monitor: str | None = None,
     ):
         serialization.check_path(self._at(path, 1))
+        if monitor is not None and not best_only:
+            raise ValueError("monitor has no effect without best_only=True")
         self.path = path
         self.every = whole("every", every)
-        self.best_only = best_only
+        self.best_only = flag("best_only", best_only)
         self._monitor = Monitor(monitor, 0.0)
+        self._written = math.inf
 
     @staticmethod
     def _at(path: str | os.PathLike[str], epoch: int) -> Path:
@@ -66,9 +72,13 @@ class Checkpoint:
         """Save the run if it is time."""
         if training.epoch == 1:
             self._monitor.best = math.inf
+        if self._at(self.path, training.epoch - 1) in training.unwritten:
+            self._monitor.best = self._written
         if training.epoch % self.every and training.epoch != training.epochs:
             return
+        best = self._monitor.best
         if not self.best_only or self._monitor.better(training):
+            self._written = best  # until this epoch is
             training.save(self._at(self.path, training.epoch))
 
     def state(self) -> Tree:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from xprnn._typing import Tree
-from xprnn._validate import whole
+from xprnn._validate import flag, whole
 from xprnn.callbacks.monitor import Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
@@ -51,7 +51,7 @@ class EarlyStopping:
         restore_best: bool = True,
     ):
         self.patience = whole("patience", patience)
-        self.restore_best = restore_best
+        self.restore_best = flag("restore_best", restore_best)
         self.best_epoch = 0
         self._monitor = Monitor(monitor, min_delta)
         self._model: Model | None = None

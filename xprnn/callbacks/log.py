@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from xprnn._validate import shown, whole
 from xprnn.callbacks.training import Training
+from xprnn.callbacks.writing import Writer
 
 __all__ = ["Log"]
 
@@ -32,13 +33,17 @@ class Log:
         if not callable(write):
             raise TypeError(f"write must be callable, got {shown(write)}")
         self.write = write
+        self._writer = Writer()
 
     def __call__(self, training: Training) -> None:
         """Write a line if it is time."""
+        if training.epoch == 1:
+            self._writer = Writer()
         if training.epoch % self.every and training.epoch != training.epochs:
             return
         history = training.history
         validation = history.val_loss[-1]
         text = f"epoch {training.epoch}/{training.epochs}, loss {history.loss[-1]:.4g}"
         text += "" if math.isnan(validation) else f", validation loss {validation:.4g}"
-        self.write(f"{text}, learning rate {history.learning_rate[-1]:.4g}")
+        with self._writer.writing("a line"):
+            self.write(f"{text}, learning rate {history.learning_rate[-1]:.4g}")

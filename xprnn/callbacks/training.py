@@ -1,5 +1,6 @@
 """What a callback gets to see of a run."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,8 @@ class Training:
         By which callbacks have multiplied the learning rate in this epoch.
     files : list of path
         Where callbacks want the run to be saved after this epoch.
+    unwritten : tuple of path
+        Where it could not be saved after the epoch before.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Training:
         history: History,
         build: Callable[[], Model],
         validates: bool = False,
+        unwritten: tuple[Path, ...] = (),
     ):
         self.epoch = epoch
         self.epochs = epochs
@@ -45,6 +49,7 @@ class Training:
         self.validates = validates
         self.factor = 1.0
         self.files: list[Path] = []
+        self.unwritten = unwritten
         self._build = build
 
     @property
@@ -60,7 +65,14 @@ class Training:
         """Write the run to a file that `xprnn.load` reads and ``fit(resume=)`` goes on from.
 
         It is written when all callbacks have seen this epoch, as what they remember and
-        decide is a part of it.
+        decide is a part of it. A file that can't be written then is a warning, and the
+        training goes on.
+
+        Raises
+        ------
+        ValueError, MissingExtraError
+            As `xprnn.save`, for the ending of the path.
         """
-        serialization.check_path(path)
+        with contextlib.suppress(FileNotFoundError):  # which is said when it is written
+            serialization.check_path(path)
         self.files.append(Path(path))

@@ -58,6 +58,9 @@ TABLE: dict[str, type] = {
     "lstm": LSTM,
 }
 
+ELSEWHERE = dict.fromkeys(("rnn", "rnn_tanh", "simple_rnn", "simplernn", "vanilla"), "elman")
+"""What torch and Keras call them."""
+
 
 def get(cell: str | Cell) -> Cell:
     """Return a cell of that name, or the object itself.
@@ -81,6 +84,6 @@ def get(cell: str | Cell) -> Cell:
     >>> cells.get("gru").gates
     3
     """
-    found: Any = chosen("cell", cell, TABLE, ("forward", "backward"))
+    found: Any = chosen("cell", cell, TABLE, ("forward", "backward"), ELSEWHERE)
     made: Cell = found() if isinstance(found, type) else found
     return made

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import number, settle
+from xprnn._validate import flag, number, settle
 from xprnn.cells.protocol import blocks
 
 __all__ = ["LSTM"]
@@ -70,16 +70,15 @@ class LSTM:
     state_names: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def __post_init__(self):
-        for name in ("peepholes", "coupled"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         output = self.activation if self.output_activation is None else self.output_activation
         settle(
             self,
             activation=activations.get(self.activation),
             output_activation=activations.get(output),
             gate_activation=activations.get(self.gate_activation),
+            peepholes=flag("peepholes", self.peepholes),
             forget_bias=number("forget_bias", self.forget_bias),
+            coupled=flag("coupled", self.coupled),
         )
 
     @property

@@ -7,10 +7,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from xprnn._validate import unknown, whole
+from xprnn._validate import flag, unknown, whole
 from xprnn.estimators._lags import ORDERS, warn_of_order
 from xprnn.estimators._sequences import Read, read, warn_of_one_step
 from xprnn.estimators._targets import Targets
+from xprnn.keywords import hinting
 from xprnn.losses import Loss
 from xprnn.model import Model
 from xprnn.training import fit
@@ -56,6 +57,7 @@ class SequenceEstimator(BaseEstimator):
     _column_order: str
     _random_state: Any
 
+    @hinting
     def __init__(
         self,
         *,
@@ -124,9 +126,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _starts_anew(self) -> bool:
         """Whether `fit` forgets what was fitted before."""
-        if not isinstance(self.warm_start, bool):
-            raise TypeError(f"warm_start must be True or False, got {self.warm_start!r:.80}")
-        return not (self.warm_start and hasattr(self, "model_"))
+        return not (flag("warm_start", self.warm_start) and hasattr(self, "model_"))
 
     def _train(
         self,

@@ -49,7 +49,7 @@ def known_labels(labels: Any, classes: Any, fitted: Any) -> Any:
     fitted : NumPy array or None
         Those of the first fit, if there was one.
     """
-    known = np.unique(labels if classes is None else on_host(classes))
+    known = np.unique(labels if classes is None else on_host(classes, "classes"))
     if fitted is not None:
         if classes is not None and not np.array_equal(known, fitted):
             raise ValueError(f"classes must be those of the first call, got {_few(known)}")

@@ -9,7 +9,8 @@ from sklearn.utils.validation import validate_data
 
 from xprnn._typing import Array
 from xprnn._validate import warn
-from xprnn.backend import Backend, dtype_name, of
+from xprnn.backend import Backend, dtype_name, of, refuse_masked
+from xprnn.backend.frames import arranged, names
 from xprnn.estimators._lags import warn_of_others
 
 __all__ = ["MEANING", "Read", "arrays_of", "native", "read", "warn_of_one_step"]
@@ -87,7 +88,13 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
         If X has other axes, holds NaN or infinity, is empty, or is not like the X of the
         first fit.
     """
+    refuse_masked("X", X)
     items = arrays_of(X)
+    tables = items is not None and all(item.ndim == 2 for item in items)
+    if reset:
+        estimator._names = names("X", items) if tables else None
+    if tables:
+        items = arranged("X", items, estimator._names)
     if items is not None and {item.ndim for item in items} == {1}:
         if len({item.shape for item in items}) == 1:
             X, items = np.stack([np.asarray(item) for item in items]), None

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn._validate import unknown
-from xprnn.backend import to_host
+from xprnn.backend import refuse_masked, to_host
 from xprnn.estimators._sequences import MEANING, Read, arrays_of, native
 
 __all__ = ["Targets", "counted", "on_host", "per_step_weights", "rows", "targets"]
@@ -21,8 +21,9 @@ class Targets(NamedTuple):
     mode: str
 
 
-def on_host(value: Any) -> Any:
+def on_host(value: Any, argument: str = "sample_weight") -> Any:
     """Return an array, or what NumPy makes one of, as a NumPy array."""
+    refuse_masked(argument, value)
     return to_host(native(value))
 
 
@@ -38,6 +39,7 @@ def targets(y: Any, given: Read, mode: str | None, name: str, *, labels: bool = 
         raise unknown("mode", mode, MODES)
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None")
+    refuse_masked("y", y)
     items = arrays_of(y)
     if items is not None:
         items = [on_host(item) for item in items]

@@ -16,6 +16,7 @@ from xprnn.estimators._base import SequenceEstimator, placed
 from xprnn.estimators._labels import flat, known_labels, label_targets, label_weights, shaped
 from xprnn.estimators._sequences import Read
 from xprnn.estimators._targets import counted, targets
+from xprnn.keywords import hinting
 from xprnn.losses import CrossEntropy
 
 __all__ = ["RNNClassifier"]
@@ -93,6 +94,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
 
     classes_: Any
 
+    @hinting
     def __init__(
         self,
         *,

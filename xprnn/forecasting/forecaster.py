@@ -14,6 +14,7 @@ from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.fitted import Fitted
 from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.paths import Interval
+from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
 from xprnn.model import Model
@@ -358,3 +359,6 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         if self._fitted is None:
             raise ValueError("the forecaster has seen no series yet: expected fit(y) before")
         return self._fitted
+
+
+RNNForecaster.__init__ = hinting(RNNForecaster.__init__)  # type: ignore[method-assign]

@@ -2,10 +2,9 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from xprnn._typing import Array
 from xprnn._validate import shown
+from xprnn.backend.frames import numbers
 from xprnn.forecasting import times
 
 __all__ = ["Framed", "is_frame", "read"]
@@ -81,21 +80,11 @@ def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
         times.check(argument, value.index)
     value = times.in_order(argument, value)
     if isinstance(value, pd.Series):
-        return _numbers(argument, value)[:, None], Framed(1, value.name, value.index)
+        column = numbers(argument, value).astype("float64")
+        return column[:, None], Framed(1, value.name, value.index)
     if not value.columns.is_unique:
         raise ValueError(
             f"{argument} must have columns of different names, got {shown([*value.columns])}"
         )
-    columns = [_numbers(f"{argument}[{shown(name)}]", value[name]) for name in value.columns]
-    numbers = np.stack(columns, axis=1) if columns else np.zeros((len(value), 0))
-    return numbers, Framed(2, value.columns, value.index)
-
-
-def _numbers(argument: str, column: Any) -> Array:
-    """Return a column as float64, True as 1; what is missing becomes NaN."""
-    import pandas as pd
-
-    kind = column.dtype
-    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
-        raise TypeError(f"{argument} has dtype {kind}: expected floats or integers")
-    return column.to_numpy("float64", na_value=np.nan)
+    array = numbers(argument, value).astype("float64")
+    return array, Framed(2, value.columns, value.index)

@@ -1,17 +1,17 @@
 """How much of the loss reaches the state at each step: vanishing and exploding gradients."""
 
-from xprnn import tree
+from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.layers import Layer
 from xprnn.losses import Loss
-from xprnn.objective import check_cuttable, chunks, every
+from xprnn.objective import check_cuttable, check_params, chunks, every
 
 __all__ = ["through_time"]
 
 
 def through_time(
     network: Layer,
-    loss: Loss,
+    loss: str | Loss,
     params: Tree,
     x: Array,
     y: Array,
@@ -30,7 +30,7 @@ def through_time(
     ----------
     network : Layer
         One that can be cut in time.
-    loss : Loss
+    loss : str or Loss
     params : tree
     x : array, (..., T, B, F)
     y : array, (..., T, B, O), or (..., 1, B, O) for one output
@@ -61,6 +61,8 @@ def through_time(
     [0.125 0.25  0.5   1.   ]
     """
     check_cuttable(network, "through_time")
+    check_params(params)
+    loss = losses.get(loss)
     state, outputs, caches = None, [], []
     for step in chunks(every(1, x), x, x, mask, None):
         y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)

@@ -5,7 +5,7 @@ from typing import Any
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.layers import Layer
-from xprnn.objective import check_cuttable, chunks, every
+from xprnn.objective import check_cuttable, check_params, chunks, every
 
 __all__ = ["state_jacobians"]
 
@@ -55,6 +55,7 @@ def state_jacobians(
     array([0.125, 0.25 , 0.5  ])
     """
     check_cuttable(network, "state_jacobians")
+    check_params(params)
     state: Any = network.initial_state(params, x.shape[-2], xp=xp)
     first = tree.flatten(state)
     if not first:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations, masking
-from xprnn._validate import settle
+from xprnn._validate import flag, settle
 from xprnn.layers.protocol import Time
 
 __all__ = ["Activation", "Softmax"]
@@ -109,8 +109,7 @@ class Softmax(_Pointwise):
     log: bool = False
 
     def __post_init__(self):
-        if not isinstance(self.log, bool):
-            raise TypeError(f"log must be True or False, got {self.log!r}")
+        settle(self, log=flag("log", self.log))
 
     def _forward(self, x, *, xp):
         x = x - xp.max(x, axis=-1, keepdims=True)

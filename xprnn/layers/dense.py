@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import affine, initializers, masking
-from xprnn._validate import settle, whole
+from xprnn._validate import flag, settle, whole
 from xprnn.layers.protocol import Time
 
 __all__ = ["Dense"]
@@ -44,6 +44,7 @@ class Dense:
         settle(
             self,
             output_size=whole("output_size", self.output_size),
+            bias=flag("bias", self.bias),
             kernel_initializer=initializers.get(self.kernel_initializer, "kernel_initializer"),
             bias_initializer=initializers.get(self.bias_initializer, "bias_initializer"),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import affine, cells, initializers, kernels, recurrence, tree
-from xprnn._validate import number, settle, whole
+from xprnn._validate import flag, number, settle, whole
 from xprnn.cells import Cell
 from xprnn.layers.protocol import Time
 
@@ -57,10 +57,6 @@ class Recurrent:
         cell: Cell = cells.get(self.cell)
         for name in ("gates", "states"):
             whole(f"cell.{name}", getattr(cell, name, None))
-        if not isinstance(self.learn_initial_state, bool):
-            raise TypeError(
-                f"learn_initial_state must be True or False, got {self.learn_initial_state!r}"
-            )
         drawn = {
             name: initializers.get(getattr(self, name), name)
             for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer")
@@ -68,6 +64,7 @@ class Recurrent:
         settle(
             self,
             hidden_size=whole("hidden_size", self.hidden_size),
+            learn_initial_state=flag("learn_initial_state", self.learn_initial_state),
             cell=cell,
             recurrent_dropout=number("recurrent_dropout", self.recurrent_dropout, least=0, below=1),
             **drawn,

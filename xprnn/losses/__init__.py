@@ -58,6 +58,39 @@ TABLE: dict[str, Loss] = {
 }
 
 
+ELSEWHERE = {
+    "bce": "binary_cross_entropy",
+    "bce_loss": "binary_cross_entropy",
+    "bce_with_logits": "binary_cross_entropy",
+    "bceloss": "binary_cross_entropy",
+    "bcewithlogitsloss": "binary_cross_entropy",
+    "binary_crossentropy": "binary_cross_entropy",
+    "categorical_cross_entropy": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "crossentropyloss": "cross_entropy",
+    "gaussian": "gaussian_nll",
+    "l1": "mae",
+    "l1_loss": "mae",
+    "l1loss": "mae",
+    "l2": "mse",
+    "log_loss": "cross_entropy",
+    "mean_absolute_error": "mae",
+    "mean_squared_error": "mse",
+    "mse_loss": "mse",
+    "mseloss": "mse",
+    "nll": "cross_entropy",
+    "nll_loss": "cross_entropy",
+    "quantile": "pinball",
+    "smooth_l1": "huber",
+    "smooth_l1_loss": "huber",
+    "softmax": "cross_entropy",
+    "sparse_categorical_cross_entropy": "cross_entropy",
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "squared_error": "mse",
+}
+"""What torch, Keras and scikit-learn call them."""
+
+
 def get(loss: str | Loss) -> Loss:
     """Return the loss of that name, or the object itself.
 
@@ -84,4 +117,4 @@ def get(loss: str | Loss) -> Loss:
     >>> float(value), dy_hat.ravel().tolist()
     (1.25, [0.5, 1.0])
     """
-    return chosen("loss", loss, TABLE, ("__call__",))
+    return chosen("loss", loss, TABLE, ("__call__",), ELSEWHERE)

@@ -9,6 +9,9 @@ steps at the start of each sequence are valid. Only valid steps count, each as m
 any other, and what stands elsewhere makes no difference. Sequences of different
 lengths may also come as lists of arrays.
 
+**Frames** of pandas and polars are compared by the names of their columns, whatever their
+order, and must have the same index.
+
 **Quantities** (`mae`, `rmse`, `r2`, `mase`, `smape`, `coverage`): y and `y_hat` have one shape,
 (B, T, O), (T, O) or (T,), or are lists of (T, O) or (T,).
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from xprnn._typing import Array
-from xprnn.backend import admit, host, to_host
+from xprnn.backend import admit, host, on_host, to_host
+from xprnn.backend.frames import arranged, names
 
 
 def is_list(value: Any) -> bool:
@@ -34,12 +35,26 @@ def parts(argument: str, value: Any) -> list[Array]:
     return found
 
 
+def matched(argument: str, value: Any, y: Any) -> Any:
+    """Return a value with the columns of its frames in the order of those of y.
+
+    One column is compared with one column, whatever the two are called.
+
+    Raises
+    ------
+    ValueError
+        If there are other columns than in y.
+    """
+    wanted = names("y", y)
+    return value if wanted is None or len(wanted) == 1 else arranged(argument, value, wanted)
+
+
 def valid_steps(mask: Any, lengths: Any, shape: tuple[int, ...]) -> Array:
     """Return the mask of sequences (B, T), all True if neither mask nor lengths are given."""
     if mask is not None and lengths is not None:
         raise ValueError("mask and lengths say the same: expected one of them, got both")
     if lengths is not None:
-        lengths = host.atleast_1d(to_host(lengths))
+        lengths = host.atleast_1d(on_host("lengths", lengths))
         if lengths.dtype.kind not in "iu":
             raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}")
         if len(shape) < 2 or lengths.shape != shape[:1]:
@@ -52,7 +67,7 @@ def valid_steps(mask: Any, lengths: Any, shape: tuple[int, ...]) -> Array:
         return host.arange(shape[1]) < lengths[:, None]
     if mask is None:
         return host.ones(shape, dtype=bool)
-    mask = to_host(mask)
+    mask = on_host("mask", mask)
     if mask.dtype != bool:
         raise TypeError(f"mask must hold True at valid steps and False elsewhere, got {mask.dtype}")
     if mask.shape not in (shape, shape[1:] if shape[:1] == (1,) else shape):

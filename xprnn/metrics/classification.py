@@ -4,8 +4,9 @@ from typing import Any
 
 from xprnn._typing import Array
 from xprnn._validate import whole
-from xprnn.backend import host, to_host
-from xprnn.metrics._common import check_valid, parts, refuse_mask, valid_steps
+from xprnn.backend import host, on_host
+from xprnn.backend.frames import check_indexes
+from xprnn.metrics._common import check_valid, matched, parts, refuse_mask, valid_steps
 
 __all__ = ["accuracy", "confusion_matrix"]
 
@@ -13,7 +14,8 @@ __all__ = ["accuracy", "confusion_matrix"]
 def _cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Array]:
     """Return y and y_hat at valid steps, which are their first axis if there is a mask."""
     refuse_mask(y, mask, lengths)
-    trues, founds = parts("y", y), parts("y_hat", y_hat)
+    check_indexes("y", y, "y_hat", y_hat)
+    trues, founds = parts("y", y), parts("y_hat", matched("y_hat", y_hat, y))
     if [a.shape[:1] for a in trues] != [b.shape[:1] for b in founds]:
         raise ValueError(
             f"y_hat must have as many sequences and steps as y, {[a.shape for a in trues]}, "
@@ -21,7 +23,7 @@ def _cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Array]:
         )
     true, found = host.concatenate(trues), host.concatenate(founds)
     if mask is not None or lengths is not None:
-        axes = 2 if mask is None else host.ndim(to_host(mask))
+        axes = 2 if mask is None else host.ndim(on_host("mask", mask))
         valid = valid_steps(mask, lengths, true.shape[:axes])
         if found.shape[: valid.ndim] != valid.shape:
             raise ValueError(f"y_hat must have the steps {valid.shape} of y, got {found.shape}")

@@ -28,6 +28,12 @@ def check(model: "Model", steps: int) -> None:
             "forecast feeds the outputs back as inputs, so there must be as many: the network "
             f"has {model.features} feature(s) and {model.outputs} output(s)"
         )
+    names, fed = model.feature_names, model.output_names
+    if names is not None and fed is not None and names != fed:
+        raise ValueError(
+            "forecast feeds the outputs back as inputs, so both must be the same columns in one "
+            f"order: the features are {', '.join(names)} and the outputs {', '.join(fed)}"
+        )
 
 
 def forecast(model: "Model", data: Inputs, steps: int) -> Any:
@@ -40,4 +46,4 @@ def forecast(model: "Model", data: Inputs, steps: int) -> Any:
             y, state = forward(model, data, future[-1], state, None, xp)
             future.append(y)
         together = xp.concat(future, axis=0)
-        return data._replace(mask=None, sizes=None).restore(together, model)
+        return data._replace(mask=None, sizes=None, frames=None).restore(together, model)

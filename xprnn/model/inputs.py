@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xprnn import masking, tree
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
+from xprnn.backend.frames import arranged, is_frame, like
 from xprnn.batches import time_major
 from xprnn.sequences import Sequences, check_finite, sequences
 
@@ -29,6 +30,8 @@ class Inputs(NamedTuple):
     backend: Backend
     dtype: str
     weights: Tree
+    frames: Any = None
+    """The frame, or the list of them, in whose form the outputs go back."""
 
     def scaled(self, x: Array, model: "Model") -> Array:
         """Return x in the units of the data as the network takes it."""
@@ -44,7 +47,14 @@ class Inputs(NamedTuple):
             y = y[0, ...]
             return self._one_or_all(y[:, 0] if plain and model.y_rank == 1 else y)
         flat = plain and model.y_rank == 2
-        return self._steps(y, flat, listed=model.network.keeps_steps)
+        found = self._steps(y, flat, listed=model.network.keeps_steps)
+        if self.frames is None:
+            return found
+        names = model.output_names
+        names = names if names is not None and len(names) == y.shape[-1] else None
+        if isinstance(found, list):
+            return [like(f, a, names) for f, a in zip(self.frames, found, strict=True)]
+        return like(self.frames, found, names)
 
     def restore_layers(self, layers: tuple[Tree, ...], model: "Model") -> tuple[Any, ...]:
         """Return arrays (T, B, H) of every recurrent layer batch-first, in the trees they are in.
@@ -90,7 +100,7 @@ class Inputs(NamedTuple):
             )
         filled = {}
         for i, (name, given) in enumerate(zip(slots, state, strict=True)):
-            array = admit(f"state[{i}]", given)
+            array = admit(f"state[{i}]", given, bools=False)
             common({"x": self.given, f"state[{i}]": array}, place)
             shape = tuple(slots[name].shape)
             if tuple(array.shape) not in (shape, shape[1:] if shape[0] == 1 else shape):
@@ -104,8 +114,13 @@ class Inputs(NamedTuple):
 def read(model: "Model", argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
     """Return an argument of a caller's, checked and brought to where the model is."""
     one_step = model.mode == "one_to_many"
+    value = arranged(argument, value, model.feature_names)
     found = sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
-    return brought(model, argument, found)
+    data = brought(model, argument, found)
+    items = value if isinstance(value, list | tuple) else [value]
+    if model.network.keeps_steps and all(map(is_frame, items)):
+        return data._replace(frames=value)
+    return data
 
 
 def brought(model: "Model", argument: str, given: Sequences) -> Inputs:

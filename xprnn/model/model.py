@@ -8,6 +8,7 @@ from xprnn import tree
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.history import History
+from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import HalfMSE, Loss
 from xprnn.model import continuation, evaluation, inputs, prediction, summary
@@ -41,8 +42,8 @@ class Model:
     history : History
         The curves of the training.
     feature_names, output_names : tuple of str, optional
-        What the features of x and the outputs are called, if somebody said it, as
-        ``xprnn fit`` does with the columns of a file.
+        What the columns of x and of y are called, if the training data were frames of
+        pandas or polars, or the columns of a file. A frame is then read by these names.
     """
 
     network: Layer
@@ -73,6 +74,7 @@ class Model:
         """``"float32"`` or ``"float64"``."""
         return dtype_name(tree.leaves(self.weights)[0])
 
+    @hinting
     def predict(
         self,
         x: object,
@@ -89,7 +91,9 @@ class Model:
         ----------
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
             In the units of the training data; a NumPy array, or one that is where
-            the model is. For a one-to-many model (B, F) too.
+            the model is. For a one-to-many model (B, F) too. The columns of a DataFrame
+            of pandas or polars are found by their names, if the model has names, and
+            those of an array by their places.
         lengths : array of int, (B,), optional
             The valid steps at the front of each sequence of a padded x.
         mask : array of bool, (B, T), optional
@@ -108,7 +112,9 @@ class Model:
             Of the library of x, with the axes of the y of the training: (B, T, O) or
             (B, T) for an output at every step, (B, O) or (B,) for many to one; without
             the axis B for one sequence, and a list for a list. Zero at padding. For a
-            classification these are scores, see `predict_proba`.
+            classification these are scores, see `predict_proba`. Where there is an output
+            for every step of a DataFrame or a Series, it is one too, with the index of x
+            and the names of y.
         state : tuple of arrays
             Only with `return_state`: the arrays of each recurrent layer's state, h for
             Elman and GRU, h and c for LSTM, (B, H) or (H,); for many to one also the
@@ -120,8 +126,8 @@ class Model:
         Raises
         ------
         ValueError
-            If the axes or features of x do not fit, if it holds NaN or infinity, or
-            is on another device than the model.
+            If the axes or features of x do not fit, if a DataFrame lacks a column or has
+            one more, if x holds NaN or infinity, or is on another device than the model.
         TypeError
             If x is no array of numbers.
 
@@ -146,6 +152,7 @@ class Model:
         data = inputs.read(self, "x", x, lengths, mask)
         return prediction.predict(self, data, state, return_state, return_states)
 
+    @hinting
     def trace(
         self,
         x: object,
@@ -195,6 +202,7 @@ class Model:
         """
         return prediction.trace(self, inputs.read(self, "x", x, lengths, mask), state)
 
+    @hinting
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
         """Return the probabilities of the classes, for a model trained to classify.
 
@@ -227,6 +235,7 @@ class Model:
         prediction.check_probabilities(self)
         return prediction.probabilities(self, inputs.read(self, "x", x, lengths, mask))
 
+    @hinting
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
         """Continue sequences: every output is the next input (closed loop).
 
@@ -244,13 +253,14 @@ class Model:
         Returns
         -------
         array
-            The steps after the last of x, (B, steps, F), (steps, F) or (steps,).
+            The steps after the last of x, (B, steps, F), (steps, F) or (steps,). An array
+            for a DataFrame too: `xprnn.forecasting` continues an index.
 
         Raises
         ------
         ValueError
-            If the network's outputs are not as many as its features, if it can't run
-            step by step, and as `predict`.
+            If the network's outputs are not as many as its features, or have other names;
+            if it can't run step by step, and as `predict`.
 
         Examples
         --------
@@ -265,6 +275,7 @@ class Model:
         continuation.check(self, steps)
         return continuation.forecast(self, inputs.read(self, "x", x, lengths, None), steps)
 
+    @hinting
     def evaluate(
         self,
         x: object,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from xprnn import kernels, losses, tree
 from xprnn._typing import Array, Namespace, Tree
+from xprnn._validate import flag
 from xprnn.model.inputs import Inputs
 from xprnn.objective import apply
 
@@ -17,6 +18,8 @@ def predict(
     model: "Model", data: Inputs, state: Any, return_state: bool, return_states: bool
 ) -> Any:
     """Return outputs and, if asked for, the last state and all hidden states; see `Model`."""
+    return_state = flag("return_state", return_state)
+    return_states = flag("return_states", return_states)
     with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
         first = _start(model, data, state)
         if return_states:

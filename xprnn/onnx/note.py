@@ -43,6 +43,8 @@ def written(model: Model, dtype: str | None) -> dict[str, str]:
         "loss": describe(model.loss) if known(model.loss) else None,
         "mode": model.mode,
         "y_rank": model.y_rank,
+        "feature_names": model.feature_names,
+        "output_names": model.output_names,
         "precision": dtype or model.dtype,
         "dtype": dtype,
     }
@@ -67,6 +69,8 @@ def read(proto: Any) -> tuple[Model, str | None] | None:
     for name in ("x_scaler", "y_scaler"):
         if told[name] is not None:
             told[name] = Scaler(*(np.asarray(a, told[name]["dtype"]) for a in told[name]["arrays"]))
+    for name in ("feature_names", "output_names"):
+        told[name] = None if told.get(name) is None else tuple(map(str, told[name]))
     return Model(weights=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
 
 

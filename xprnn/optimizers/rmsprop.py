@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
-from xprnn._validate import number, settle
+from xprnn._validate import flag, number, settle
 from xprnn.optimizers.decay import decayed
 from xprnn.schedules import Schedule
 
@@ -65,6 +65,7 @@ class RMSprop:
             alpha=number("alpha", self.alpha, least=0, below=1),
             eps=number("eps", self.eps, above=0),
             momentum=number("momentum", self.momentum, least=0, below=1),
+            centered=flag("centered", self.centered),
             weight_decay=number("weight_decay", self.weight_decay, least=0),
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
-from xprnn._validate import number, settle
+from xprnn._validate import flag, number, settle
 from xprnn.optimizers.decay import decayed
 from xprnn.schedules import Schedule
 
@@ -60,6 +60,7 @@ class SGD:
             self,
             learning_rate=schedules.get(self.learning_rate),
             momentum=number("momentum", self.momentum, least=0, below=1),
+            nesterov=flag("nesterov", self.nesterov),
             decay=number("decay", self.decay, least=0),
             weight_decay=number("weight_decay", self.weight_decay, least=0),
         )

@@ -5,8 +5,9 @@ from typing import Any
 
 from xprnn._validate import whole
 from xprnn.callbacks import Training
-from xprnn.plotting.canvas import new_axes, pyplot
-from xprnn.plotting.fit import fit
+from xprnn.callbacks.writing import Writer
+from xprnn.plotting.canvas import check_path, new_axes, pyplot
+from xprnn.plotting.fit import fit, predicted
 
 __all__ = ["EveryEpochs"]
 
@@ -22,7 +23,15 @@ class EveryEpochs:
         What to draw, as for `fit`.
     path : str or Path, optional
         Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``.
-        Without it, the picture is shown in a window, where there is a screen.
+        Without it, the picture is shown in a window, where there is a screen. A picture
+        that can't be written is a warning, and the training goes on.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    ValueError, FileNotFoundError
+        If no picture can be written to the path, for its ending or its folder.
 
     Examples
     --------
@@ -39,10 +48,25 @@ class EveryEpochs:
         pyplot()  # what is missing is missed before the training
         self.every = whole("every", every)
         self.x, self.y, self.path = x, y, path
+        if path is not None:
+            check_path(self._at(1))
         self.ax: Any = None
+        self._writer = Writer()
+
+    def _at(self, epoch: int) -> str:
+        try:
+            return fspath(self.path).format(epoch=epoch)  # type: ignore[arg-type]
+        except (IndexError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"path must have no place but one for the epoch, such as {{epoch:04d}}, got "
+                f"{self.path!r}"
+            ) from error
 
     def __call__(self, training: Training) -> None:
         """Draw, if it is time."""
+        if training.epoch == 1:
+            self._writer = Writer()
+            predicted(training.model, self.x, self.y)  # x and y that don't fit are said at once
         if training.epoch % self.every:
             return
         self.ax = new_axes(self.ax)
@@ -51,7 +75,9 @@ class EveryEpochs:
         self.ax.set_title(f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}")
         figure = self.ax.figure
         if self.path is not None:
-            figure.savefig(fspath(self.path).format(epoch=training.epoch))
+            path = self._at(training.epoch)
+            with self._writer.writing(path):
+                figure.savefig(path)
         elif figure.canvas.required_interactive_framework:
             pyplot().show(block=False)
             figure.canvas.draw_idle()

@@ -11,7 +11,7 @@ from xprnn.model import Model
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import along, band, labels, one, one_pair
 
-__all__ = ["fit"]
+__all__ = ["fit", "predicted"]
 
 
 class _Predicted(NamedTuple):
@@ -73,6 +73,18 @@ def fit(
     >>> plotting.fit(xprnn.fit(x, y, epochs=1), x, y).get_ylabel()
     'y'
     """
+    inputs, targets, found = predicted(model, x, y, interval, sequence)
+    return _draw(model, inputs, targets, found, new_axes(ax))
+
+
+def predicted(
+    model: Model,
+    x: object,
+    y: object | None,
+    interval: tuple[object, object] | None = None,
+    sequence: int = 0,
+) -> tuple[Any, Any, _Predicted]:
+    """Return inputs (T, F), targets (T', O) or None, and what a model says of them."""
     if model.mode == "many_to_one":
         raise ValueError(
             "fit draws an output for every step, and this model gives one for a whole sequence"
@@ -84,20 +96,19 @@ def fit(
         )
     targets = None
     if y is None:
-        inputs = one("x", x, sequence, one_step=model.mode == "one_to_many")
+        inputs = one("x", x, sequence, model)
     else:
         inputs, targets = one_pair(model, x, y, sequence)
     y_hat = np.reshape(to_host(model.predict(inputs)), (-1, model.outputs))
-    predicted = _read(model.loss, y_hat)
-    if targets is not None and targets.shape != predicted.middle.shape:
+    found = _read(model.loss, y_hat)
+    if targets is not None and targets.shape != found.middle.shape:
         raise ValueError(
-            f"y must have the (T, O) of the predictions, {predicted.middle.shape}, "
-            f"got {targets.shape}"
+            f"y must have the (T, O) of the predictions, {found.middle.shape}, got {targets.shape}"
         )
     if interval is not None:
-        low, high = band(interval, predicted.middle.shape, "the predictions")
-        predicted = predicted._replace(low=low, high=high, interval="interval")
-    return _draw(model, inputs, targets, predicted, new_axes(ax))
+        low, high = band(interval, found.middle.shape, "the predictions")
+        found = found._replace(low=low, high=high, interval="interval")
+    return inputs, targets, found
 
 
 def _draw(model: Model, inputs: Any, targets: Any, predicted: _Predicted, ax: Any) -> Any:

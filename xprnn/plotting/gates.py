@@ -60,7 +60,7 @@ def gates(
     >>> [text.get_text() for text in plotting.gates(model, x).get_legend().get_texts()]
     ['reset', 'update', 'candidate']
     """
-    inputs = one("x", x, sequence, one_step=model.mode == "one_to_many")
+    inputs = one("x", x, sequence, model)
     layers = list(recurrent(model.network))
     cell = layers[index("layer", layer, len(layers), "recurrent layers")].cell
     names = gate_names(cell)

@@ -107,7 +107,7 @@ def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = Non
     >>> plotting.singular_values(xprnn.fit(x, y, hidden_size=4, epochs=1), x).get_yscale()
     'log'
     """
-    inputs = one("x", x, sequence)
+    inputs = one("x", x, sequence, model)
     place = model.backend
     with place.active():
         X = _standardised(model, model.x_scaler, inputs)

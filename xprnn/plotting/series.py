@@ -8,6 +8,7 @@ import numpy as np
 from xprnn import modes
 from xprnn._validate import shown
 from xprnn.backend import to_host
+from xprnn.backend.frames import arranged
 from xprnn.model import Model
 from xprnn.sequences import sequences
 
@@ -23,8 +24,13 @@ def index(argument: str, value: Any, count: int, of: str) -> int:
     return int(value)
 
 
-def one(argument: str, value: object, sequence: Any, *, one_step: bool = False) -> Any:
-    """Return one sequence of an argument as a host array (T, F), without its padding."""
+def one(argument: str, value: object, sequence: Any, model: Model | None = None) -> Any:
+    """Return one sequence of an argument as a host array (T, F), without its padding.
+
+    The columns of a frame for a model are in the order that the model knows.
+    """
+    one_step = model is not None and model.mode == "one_to_many"
+    value = arranged(argument, value, None if model is None else model.feature_names)
     given = sequences(argument, value, one_step=one_step)
     b = index("sequence", sequence, given.array.shape[0], f"of {argument}")
     return to_host(given.array)[b, slice(given.sizes and given.sizes[b])]
@@ -40,6 +46,7 @@ def one_feature(argument: str, value: object, sequence: Any) -> Any:
 
 def one_pair(model: Model, x: object, y: object, sequence: Any) -> tuple[Any, Any]:
     """Return one sequence of x (T, F) and of y (T', O) as host arrays, without padding."""
+    x, y = arranged("x", x, model.feature_names), arranged("y", y, model.output_names)
     pair = modes.pair(x, y, mode=model.mode)
     b = index("sequence", sequence, pair.x.array.shape[0], "of x")
     steps = slice(pair.x.sizes and pair.x.sizes[b])

@@ -142,7 +142,7 @@ def _hidden(model: Model, x: object, y: object, layer: Any, sequence: Any) -> tu
     """Return x (T, F), y (T, O) or None, and the states (T, H) of a layer."""
     targets = None
     if y is None:
-        inputs = one("x", x, sequence, one_step=model.mode == "one_to_many")
+        inputs = one("x", x, sequence, model)
     else:
         inputs, targets = one_pair(model, x, y, sequence)
     _, layers = model.predict(inputs, return_states=True)

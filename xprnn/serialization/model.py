@@ -152,16 +152,18 @@ def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Mo
         header["y_rank"],
         History.of(header["history"]),
         _names("feature_names", header["feature_names"], features),
-        _names("output_names", header["output_names"], header["outputs"]),
+        _names("output_names", header["output_names"]),
     )
 
 
-def _names(what: str, names: Any, count: int) -> tuple[str, ...] | None:
-    """Return names as a tuple; raise ValueError unless they are None or so many texts."""
+def _names(what: str, names: Any, count: int | None = None) -> tuple[str, ...] | None:
+    """Return names as a tuple; raise ValueError unless they are None or (so many) texts."""
     if names is None:
         return None
-    if [type(name) for name in names] != [str] * count or isinstance(names, str):
-        raise ValueError(f"{what} must be {count} names or none, got {names!r}")
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not texts or not names or count not in (None, len(names)):
+        wanted = "" if count is None else f"{count} "
+        raise ValueError(f"{what} must be {wanted}names or none, got {names!r}")
     return tuple(names)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xprnn import builder, kernels, losses, modes, optimizers, serialization, tree
-from xprnn._validate import number, whole
+from xprnn._validate import flag, number, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend, common, generator
 from xprnn.builder import Recipe
 from xprnn.callbacks import Training
 from xprnn.cells import Cell
 from xprnn.history import History
+from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
@@ -29,8 +30,9 @@ from xprnn.training.data import (
     validation_pair,
 )
 from xprnn.training.loop import train
+from xprnn.training.names import named
 from xprnn.training.resume import resumed
-from xprnn.training.start import check_start, network_of
+from xprnn.training.start import check_model, check_start, network_of
 from xprnn.training.weights import step_weights
 
 __all__ = ["fit"]
@@ -39,6 +41,7 @@ DEFAULT = Adam(learning_rate=0.003)
 """The optimizer of `fit`; benchmarks/defaults.py measures it against others."""
 
 
+@hinting
 def fit(
     x: object,
     y: object,
@@ -82,12 +85,14 @@ def fit(
     ----------
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
         B sequences of T steps of F features, one sequence, one sequence of one feature,
-        or sequences of any lengths in any order. float32, float64 or integers, which
-        become the backend's default float.
+        or sequences of any lengths in any order. float32, float64, or integers and bools,
+        which become the backend's default float. A DataFrame or Series of pandas or
+        polars is one sequence; the model keeps the names of its columns.
     y : array or list of arrays
         What the network is to give. At every step: (B, T, O), (T, O) or (T,), or a list
         like x. At the end (many to one): (B, O) or (B,). More steps than x: see `mode`.
-        Class labels are integers from 0.
+        Class labels are integers from 0, or bools. The index of a DataFrame or Series of
+        outputs at every step must be that of x.
     mode : str, optional
         ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` (x is (B, F), y
         (B, k, O)) or ``"encoder_decoder"`` (y (B, k, O) follows on x). Left out, what
@@ -143,7 +148,7 @@ def fit(
         How many times to go through the data.
     batch_size : int, optional
         Sequences in a batch, drawn anew in every epoch and of similar lengths; left
-        out, all of them.
+        out, all of them. For several sequences only.
     tbptt : int, optional
         Truncated back-propagation: cut sequences into chunks of so many steps, hand the
         state on from chunk to chunk, and update after each. The gradient is exact within
@@ -159,8 +164,8 @@ def fit(
         Train on x and y brought to mean 0 and standard deviation 1. The model
         takes and gives the units of x and y, and its losses are reported in them.
     warm_start : Model, optional
-        A model to go on with: its network, parameters and standardisation, whatever
-        `standardize` says. The optimizer starts anew, and so does the history. The
+        A model to go on with: its network, parameters, standardisation and names of
+        columns. The optimizer starts anew, and so does the history. The
         arguments that describe a network are left out. An open `backend` is the
         model's.
     seed : int
@@ -218,8 +223,14 @@ def fit(
     if clip_norm is not None:
         clip_norm = number("clip_norm", clip_norm, above=0)
     callbacks = checks.listed(callbacks)
-    checks.check(standardize, progress, resume, penalty)
+    standardize = flag("standardize", standardize)
+    if progress is not None:
+        progress = flag("progress", progress, "True, False or None")
+    checks.check(resume, penalty)
+    check_model(warm_start)
+    x, y, validation_data, names = named(x, y, validation_data, warm_start)
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
+    checks.check_effects(pair, batch_size, recurrent_dropout, standardize, warm_start)
     if warm_start is not None:
         network = network_of(warm_start, network, pair.mode)
         backend = warm_start.backend if backend is None else backend
@@ -288,6 +299,7 @@ def fit(
                 pair.mode,
                 pair.y_rank,
                 history.until(position.epoch),
+                *names,
             )
 
         run = Run(

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from xprnn.backend import host
 from xprnn.callbacks import Training, progress_bar
+from xprnn.callbacks.writing import Writer
 from xprnn.history import History
 from xprnn.model import Model
 from xprnn.run import Position, Run, Watch
@@ -25,6 +27,8 @@ def train(
     build: Callable[[Position], Model],
 ) -> Position:
     """Go through the epochs that are left; return where the run ended."""
+    writer = Writer()
+    unwritten: tuple[Path, ...] = ()
     watch, now = Watch(run, position, history, build), time.perf_counter()
     with progress_bar(progress, epochs) as report:
         try:
@@ -41,6 +45,7 @@ def train(
                     history,
                     partial(build, position),
                     run.validation is not None,
+                    unwritten,
                 )
                 answers = [callback(training) for callback in callbacks]
                 if training.factor != 1:
@@ -51,9 +56,13 @@ def train(
                     history.ended = "stopped"
                 chosen = [answer for answer in answers if isinstance(answer, Model)]
                 final = position._replace(params=chosen[0].weights) if chosen else position
+                unwritten = ()
                 for path in training.files:
                     watch.look(position)
-                    save(run, position, build(final), callbacks, path)
+                    with writer.writing(str(path)):
+                        save(run, position, build(final), callbacks, path)
+                    if writer.failed:
+                        unwritten = (*unwritten, path)
                 position = final
         except KeyboardInterrupt:
             history.ended = "interrupted"

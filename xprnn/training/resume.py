@@ -115,6 +115,8 @@ def _plan(run: Run, model: Model) -> dict[str, Any]:
         "sample_weight": None if run.data.weights is None else _shape(run.data.weights),
         "validation_data": None if run.validation is None else _shapes(run.validation),
         "mode": model.mode,
+        "feature_names": model.feature_names,
+        "output_names": model.output_names,
         "dtype": model.dtype,
         "standardize": model.x_scaler is not None,
         "network": model.network,

@@ -6,13 +6,17 @@ from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
 
-__all__ = ["check_start", "network_of"]
+__all__ = ["check_model", "check_start", "network_of"]
+
+
+def check_model(model: Model | None) -> None:
+    """Raise unless there is a model to go on with, or none is asked for."""
+    if not isinstance(model, Model | None):
+        raise TypeError(f"warm_start must be a Model, as fit returns it, got {model!r:.80}")
 
 
 def network_of(model: Model, network: Layer | None, mode: str) -> Layer:
     """Return the network of a model; raise if there is another, or it is for another mode."""
-    if not isinstance(model, Model):
-        raise TypeError(f"warm_start must be a Model, as fit returns it, got {model!r:.80}")
     if network is not None and network != model.network:
         raise ValueError("warm_start has a network; leave network out")
     if model.mode != mode:

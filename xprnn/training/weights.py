@@ -35,6 +35,11 @@ def step_weights(sample_weight: Any, pair: Pair, loss: Loss) -> Any:
             f"sample_weight must have shape {shapes}, one number for each sequence"
             f"{' or step' if per_step else ''}, got {given.shape}"
         )
+    if pair.x.rank < 3 and given.ndim == 1:
+        raise ValueError(
+            "sample_weight of one number has no effect: x is one sequence, and only the ratios of "
+            f"the weights matter; give one for each step, (1, {steps})"
+        )
     check_finite("sample_weight", given)
     if (given < 0).any():
         raise ValueError(f"sample_weight must not hold numbers below zero, got {given.min()}")
