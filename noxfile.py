@@ -37,8 +37,8 @@ def tests_strict(session):
 
 @nox.session(name="tests-torch", tags=["ci"])
 def tests_torch(session):
-    """The numerical tests on torch's CPU, and torch as an oracle."""
-    session.install("-e", ".[test]", TORCH)
+    """The numerical tests on torch's CPU, torch as an oracle, and frames of polars."""
+    session.install("-e", ".[test]", TORCH, "polars>=1")
     tests(session, "--backend", "torch", "tests")
 
 

@@ -385,7 +385,7 @@ def test_arrays_whose_axes_have_names_are_refused():
 
 
 def test_polars():
-    pl = pytest.importorskip("polars", reason="needs polars")
+    pl = pytest.importorskip("polars", reason="needs polars, which nox -s tests-torch installs")
     x = pl.DataFrame({name: X[name].to_numpy() for name in X})
     y = pl.DataFrame({name: Y[name].to_numpy() for name in Y})
     model = fit(x, y)
