@@ -116,6 +116,14 @@ def demo(session):
 
 
 @nox.session
+def stress(session):
+    """Threads among forks, Ctrl-C and exits, at length; the tests have a short form."""
+    session.install("-e", ".[test]")
+    for name, count in (("forks", 300), ("interrupts", 200), ("instructions", 9999), ("exits", 30)):
+        session.run("python", "tests/stress.py", name, str(count))
+
+
+@nox.session
 def examples(session):
     """Run the examples in full, half an hour; with -- --short as the tests do."""
     session.install("-e", ".[plot,progress]", "scikit-learn")

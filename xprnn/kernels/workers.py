@@ -41,9 +41,11 @@ class Crew(NamedTuple):
     sleep: list[Any]
     """A lock each, which a thread takes to sleep and the owner releases to wake it."""
     alive: list[Any]
-    """A lock each, which is released when the thread has ended."""
+    """A lock each, which the thread releases when it has ended."""
     started: list[int]
     """The identity of each thread that was started, in order."""
+    ended: list[int]
+    """The number of each thread that has ended."""
 
 
 class Workers:
@@ -79,7 +81,7 @@ class Workers:
             sleep, alive = ([allocate_lock() for _ in boards] for _ in range(2))
             for lock in (*sleep, *alive):
                 lock.acquire()
-            self._crew = Crew(boards, addresses, sleep, alive, [])
+            self._crew = Crew(boards, addresses, sleep, alive, [], [])
         crew = self._crew
         if not crew.started:
             owner = weakref.ref(self)
@@ -158,10 +160,11 @@ class Workers:
 
     def join(self) -> None:
         """Wait until the threads have ended."""
-        if self._crew is not None:
-            for lock in self._crew.alive[: len(self._crew.started)]:
-                with lock:
-                    pass
+        crew = self._crew
+        if crew is not None:
+            for number in range(len(crew.started)):
+                while number not in crew.ended:
+                    crew.alive[number].acquire(timeout=PATIENCE)
 
     def close(self) -> None:
         """End the threads."""
@@ -189,4 +192,5 @@ def _serve(owner: Any, library: Any, crew: Crew, number: int) -> None:
             if not state:
                 crew.sleep[number].acquire(timeout=NAP)
     finally:
+        crew.ended.append(number)
         crew.alive[number].release()

@@ -370,10 +370,10 @@ def workspace(xp: Namespace) -> Iterator[Namespace]:
         return
     own = Workspace(thread_count())
     try:
-        own.open()
-        yield own
-    finally:
         try:
+            own.open()
+            yield own
+        finally:
             own.close()
-        finally:  # Ctrl-C may have cut that short
-            own.close()
+    finally:  # Ctrl-C may have cut that short
+        own.close()
