@@ -163,13 +163,18 @@ def test_parent_and_child_go_on_with_a_workspace(blas):
         script("""
 with kernels.workspace(np) as xp:
     check(xp)
-    def child():
+    def child(first):
+        assert stress.blas_threads() == before
+        first()
+        assert set(stress.blas_threads()) == {1}
         assert xp.threads == 2
         check(xp)
         xp.close()
         fresh()
-    for _ in range(3):
-        assert stress.in_child(child) == 0
+    firsts = (
+        lambda: check(xp), lambda: xp.matmul(np.ones((2, 2)), np.ones((2, 2))), lambda: xp.threads)
+    for first in firsts:
+        assert stress.in_child(lambda: child(first)) == 0
         assert xp.threads == 2
         check(xp)
 fresh()
@@ -328,15 +333,16 @@ def test_where_some_threads_can_start_those_work(count, no_more, blas):
 
 
 @pytest.mark.parametrize("count", range(3))
-def test_results_are_the_same_with_fewer_threads(count, no_more, blas, monkeypatch):
+def test_results_are_the_same_with_fewer_threads(count, no_more, blas):
     loss, grad = stress.gradients()
     before = blas()
-    monkeypatch.setattr(ground, "thread_count", lambda: 3)
     no_more(count)
-    with kernels.workspace(np) as xp:
-        assert xp.threads == count + 1
-        assert (blas() == before) == (count == 0 or before == [1])
-        again = stress.gradients(xp)
+    xp = kernels.Workspace(3)
+    xp.open()
+    assert xp.threads == count + 1
+    assert (blas() == before) == (count == 0 or before == [1])
+    again = stress.gradients(xp)
+    xp.close()
     assert again[0] == loss
     np.testing.assert_array_equal(again[1], grad)
 

@@ -172,7 +172,7 @@ class Workers:
         self.join()
 
     def forget(self) -> None:
-        """In a process that was just forked: the threads are its parent's, start others."""
+        """In a process that was just forked: the threads are its parent's."""
         self._give_up()
         self._crew = None
 

@@ -111,14 +111,11 @@ class Blas:
                 self.before = None
 
     def in_child(self) -> None:
-        """In a process that was just forked: do without the threads of its parent."""
-        self.lock = threading.RLock()
-        mine, self.holder = self.holder == threading.get_ident(), threading.get_ident()
+        """In a process that was just forked: nobody holds BLAS, whoever did in the parent."""
+        self.lock, self.holder = threading.RLock(), threading.get_ident()
         for owner in list(self.owners):
-            if mine:
-                owner.forget()
-            else:  # it belongs to a thread that is not in this process
-                self.release(owner)
+            owner.forget()
+            self.release(owner)
 
 
 BLAS = Blas()
@@ -176,6 +173,7 @@ class Workspace:
         self.blocks: list[Any] = []
         self._most = threads
         self._workers: Workers | None = None
+        self._forked = False
         self._made: dict[Any, Any] | None = None
 
     def open(self) -> None:
@@ -194,11 +192,12 @@ class Workspace:
         BLAS.release(self)
         if workers is not None:
             workers.join()
-        self._workers = None
+        self._workers, self._forked = None, False
 
     @property
     def threads(self) -> int:
         """How many compute at once; whoever asks for the first time starts them."""
+        self._go_on()
         if self._workers is None:
             return 1
         count = self._workers.start()
@@ -207,9 +206,16 @@ class Workspace:
         return 1 + count
 
     def forget(self) -> None:
-        """In a process that was just forked: start other threads than the parent's."""
+        """In a process that was just forked: the threads are the parent's."""
         if self._workers is not None:
             self._workers.forget()
+        self._workers, self._forked = None, True
+
+    def _go_on(self) -> None:
+        """Open again what was open when the process was forked."""
+        if self._forked:
+            self._forked = False
+            self.open()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -276,6 +282,7 @@ class Workspace:
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Return a b."""
+        self._go_on()
         if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
             return np.matmul(a, b)
         inner, columns = b.shape[-2:]
