@@ -166,7 +166,7 @@ class Workspace:
     Parameters
     ----------
     threads : int
-        How many compute at once.
+        How many compute at once at most, from `open` to `close`; else one does.
     """
 
     def __init__(self, threads: int):
