@@ -48,7 +48,9 @@ def blas(loops):
 def run(script, *arguments, **environment):
     """Run a Python of its own, which must end well and in time; return what it prints."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
-    command = [sys.executable, "-X", "faulthandler", "-W", "error", *script, *arguments]
+    told = "ignore:This process:DeprecationWarning"  # by Python 3.12: it forks amid threads
+    options = "-X", "faulthandler", "-W", "error", "-W", told
+    command = [sys.executable, *options, *script, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr
@@ -340,7 +342,7 @@ def test_results_are_the_same_with_fewer_threads(count, no_more, blas):
     xp = kernels.Workspace(3)
     xp.open()
     assert xp.threads == count + 1
-    assert (blas() == before) == (count == 0 or before == [1])
+    assert (blas() == before) == (count == 0 or set(before) == {1})
     again = stress.gradients(xp)
     xp.close()
     assert again[0] == loss
