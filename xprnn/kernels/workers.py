@@ -102,6 +102,8 @@ class Workers:
 
         Raises
         ------
+        ValueError
+            If there are fewer threads than parts.
         RuntimeError
             In a process that was forked meanwhile, as the other parts are done in its parent.
         """
