@@ -37,8 +37,8 @@ def tests_strict(session):
 
 @nox.session(name="tests-torch", tags=["ci"])
 def tests_torch(session):
-    """The numerical tests on torch's CPU, torch as an oracle, and frames of polars."""
-    session.install("-e", ".[test]", TORCH, "polars>=1")
+    """The numerical tests on torch's CPU, torch as an oracle, frames of polars, gevent."""
+    session.install("-e", ".[test]", TORCH, "polars>=1", "gevent>=25")
     tests(session, "--backend", "torch", "tests")
 
 
@@ -113,6 +113,14 @@ def demo(session):
     """Run the demonstration as a user would."""
     session.install(".[plot,progress]")
     session.run("xprnn", "demo", *session.posargs)
+
+
+@nox.session
+def stress(session):
+    """Threads among forks, Ctrl-C and exits, at length; the tests have a short form."""
+    session.install("-e", ".[test]")
+    for name, count in (("forks", 300), ("interrupts", 200), ("instructions", 9999), ("exits", 30)):
+        session.run("python", "tests/stress.py", name, str(count))
 
 
 @nox.session(tags=["ci"])

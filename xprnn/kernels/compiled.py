@@ -168,11 +168,11 @@ def _pack(
     return packed, math.prod(packed.shape[1:]) if lead else 0
 
 
-def _cut(problem: Problem, gates: int, threads: int) -> tuple[int, int]:
+def _cut(problem: Problem, gates: int, xp: Workspace) -> tuple[int, int]:
     """Return what is shared out, and among how many threads."""
     weights = gates * problem.size**2
     work = problem.models * problem.steps * problem.batch * weights
-    threads = min(threads, 1 + work // LOOP)
+    threads = min(xp.threads, 1 + work // LOOP) if work >= LOOP else 1
     if problem.models >= threads:
         return MODELS, threads
     if problem.batch >= 4 * threads:
@@ -203,7 +203,7 @@ def _run(
         weights_stride=stride,
         **{name: _address(a) for name, a in arrays.items() if a is not None},
     )
-    problem.axis, problem.parts = _cut(problem, cell.gates, xp.threads)
+    problem.axis, problem.parts = _cut(problem, cell.gates, xp)
     address = ctypes.byref(problem)
 
     def work(part, needed=arrays):  # by a thread that Ctrl-C here does not end

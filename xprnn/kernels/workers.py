@@ -1,13 +1,21 @@
-"""Threads that share the work of one."""
+"""Threads that share the work of one.
+
+What is told here must stay right wherever Ctrl-C comes. So the threads are started by one
+call into C, which no signal interrupts; what they are told stands on boards, where it may be
+said twice; and a thread that sleeps looks up once in a while, should nobody have woken it.
+"""
 
 import ctypes
-import threading
+import itertools
+import weakref
+from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._typing import Array
 from xprnn.kernels.compiler import build
 
 __all__ = ["Workers"]
@@ -17,8 +25,27 @@ SOURCE = Path(__file__).parent / "cpu" / "workers.c"
 LOOKS = 0.0003
 """Seconds for which a worker looks for more work before it sleeps."""
 
+NAP = 1.0
+"""Seconds for which a worker sleeps at most until it looks again."""
+
 PATIENCE = 0.1
 """Seconds to wait for a worker until Python may attend to something else."""
+
+
+class Crew(NamedTuple):
+    """What the threads of one start have in common with their owner."""
+
+    boards: Array
+    """(threads, 8), each row a board of workers.c."""
+    addresses: list[ctypes.c_void_p]
+    sleep: list[Any]
+    """A lock each, which a thread takes to sleep and the owner releases to wake it."""
+    alive: list[Any]
+    """A lock each, which the thread releases when it has ended."""
+    started: list[int]
+    """The identity of each thread that was started, in order."""
+    ended: list[int]
+    """The number of each thread that has ended."""
 
 
 class Workers:
@@ -27,7 +54,7 @@ class Workers:
     Parameters
     ----------
     count : int
-        Threads besides the owner's.
+        Threads besides the owner's, at most.
 
     Raises
     ------
@@ -37,32 +64,33 @@ class Workers:
 
     def __init__(self, count: int):
         self._library = build(SOURCE)
-        self._boards = np.zeros((count, 8), np.int64)
-        self._addresses = [ctypes.c_void_p(row.ctypes.data) for row in self._boards]
-        self._sleep = [threading.Lock() for _ in range(count)]
+        self._count = count
+        self._crew: Crew | None = None
+        self._ended = False
         self._work: Callable[[int], Any] | None = None
+        self._stop: Callable[[], Any] | None = None
         self._failures: list[BaseException] = []
-        self._threads = [
-            threading.Thread(target=self._serve, args=(number,), daemon=True, name="xprnn")
-            for number in range(count)
-        ]
-        for lock in self._sleep:
-            lock.acquire()
-        for thread in self._threads:
-            thread.start()
 
-    def _serve(self, number: int) -> None:
-        board, looks = self._addresses[number], ctypes.c_double(LOOKS)
-        while True:
-            while not self._library.look(board, looks):
-                self._sleep[number].acquire()
-            if self._work is None:
-                return
-            try:
-                self._work(number + 1)
-            except BaseException as error:  # whatever it is, the owner raises it
-                self._failures.append(error)
-            self._library.finish(board)
+    def start(self) -> int:
+        """Return how many threads there are; started by the first call, as many as can be."""
+        if self._ended:
+            return 0
+        if self._crew is None:
+            boards = np.zeros((self._count, 8), np.int64)
+            addresses = [ctypes.c_void_p(row.ctypes.data) for row in boards]
+            sleep, alive = ([allocate_lock() for _ in boards] for _ in range(2))
+            for lock in (*sleep, *alive):
+                lock.acquire()
+            self._crew = Crew(boards, addresses, sleep, alive, [], [])
+        crew = self._crew
+        if not crew.started:
+            owner = weakref.ref(self)
+            tasks = ((owner, self._library, crew, number) for number in range(self._count))
+            try:  # by C alone: no signal is attended to between a start and its entry in the list
+                crew.started.extend(map(start_new_thread, itertools.repeat(_serve), list(tasks)))
+            except (RuntimeError, MemoryError):  # no more threads are allowed here, or now
+                self._count = len(crew.started)
+        return len(crew.started)
 
     def share(
         self, work: Callable[[int], Any], parts: int, stop: Callable[[], Any] | None = None
@@ -71,45 +99,100 @@ class Workers:
 
         Parts that wait for one another need `stop`: called when the first part fails, as on
         Ctrl-C, it makes the others wait no longer.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer threads than parts.
+        RuntimeError
+            In a process that was forked meanwhile, as the other parts are done in its parent.
         """
-        self._settle()  # what Ctrl-C may have left
-        self._work = work
+        threads, crew = 1 + self.start(), self._crew
+        if crew is None or parts > threads:
+            raise ValueError(f"there are {threads} threads for {parts} parts")
+        self._give_up()  # what Ctrl-C may have left
+        self._settle(crew)
+        self._work, self._stop = work, stop
         try:
             for number in range(parts - 1):
-                self._post(number)
+                self._post(crew, number)
             work(0)
         except BaseException:
-            if stop is not None:
-                stop()
+            self._give_up()
             raise
         finally:
-            self._settle()
-            self._work = None  # which may hold arrays
+            self._settle(crew)
+            self._work = self._stop = None  # which may hold arrays
             failures, self._failures = self._failures, []
         if failures:
             raise failures[0]
 
-    def _post(self, number: int) -> None:
-        if self._library.post(self._addresses[number]):
-            self._wake(number)
+    def _post(self, crew: Crew, number: int) -> None:
+        if self._library.post(crew.addresses[number]):
+            self._wake(crew, number)
 
-    def _wake(self, number: int) -> None:
+    def _wake(self, crew: Crew, number: int) -> None:
         """Wake a worker that sleeps; a lock, and no Event, as Ctrl-C can't break it."""
-        if self._sleep[number].locked():
-            self._sleep[number].release()
+        if crew.sleep[number].locked():
+            crew.sleep[number].release()
 
-    def _settle(self) -> None:
+    def _give_up(self) -> None:
+        """Let parts that wait for one another wait no longer."""
+        if self._stop is not None:
+            self._stop()
+
+    def _settle(self, crew: Crew) -> None:
         """Wait until all that was posted is done."""
-        for number in range(len(self._threads)):
-            board, patience = self._addresses[number], ctypes.c_double(PATIENCE)
-            while (state := self._library.wait(board, patience)) != 1:
+        patience = ctypes.c_double(PATIENCE)
+        for number in range(len(crew.started)):
+            while (state := self._library.wait(crew.addresses[number], patience)) != 1:
+                if self._crew is not crew:
+                    raise RuntimeError("this process was forked from one that was computing")
                 if state < 0:
-                    self._wake(number)
+                    self._wake(crew, number)
+
+    def end(self) -> None:
+        """Tell the threads to end, and don't wait for it."""
+        self._ended, crew = True, self._crew
+        if crew is not None:
+            self._library.end(crew.addresses[0], len(crew.boards))
+            self._give_up()
+            for number in range(len(crew.started)):
+                self._wake(crew, number)
+
+    def join(self) -> None:
+        """Wait until the threads have ended."""
+        crew = self._crew
+        if crew is not None:
+            for number in range(len(crew.started)):
+                while number not in crew.ended:
+                    crew.alive[number].acquire(timeout=PATIENCE)
 
     def close(self) -> None:
         """End the threads."""
-        self._work = None
-        for number in range(len(self._threads)):
-            self._post(number)
-        for thread in self._threads:
-            thread.join()
+        self.end()
+        self.join()
+
+    def forget(self) -> None:
+        """In a process that was just forked: the threads are its parent's."""
+        self._give_up()
+        self._crew = None
+
+
+def _serve(owner: Any, library: Any, crew: Crew, number: int) -> None:
+    """Do what a thread does, until it is told to end or has no owner any more."""
+    board, looks = crew.addresses[number], ctypes.c_double(LOOKS)
+    try:
+        while (state := library.look(board, looks)) >= 0 and (workers := owner()) is not None:
+            if state:
+                try:
+                    workers._work(number + 1)
+                except BaseException as error:  # whatever it is, the owner raises it
+                    workers._failures.append(error)
+                library.finish(board)
+            del workers
+            if not state:
+                crew.sleep[number].acquire(timeout=NAP)
+    finally:
+        crew.ended.append(number)
+        crew.alive[number].release()

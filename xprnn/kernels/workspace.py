@@ -13,6 +13,7 @@ its threads and the workspace has one. It also has one while another of our thre
 BLAS.
 """
 
+import _thread
 import bisect
 import functools
 import importlib.util
@@ -20,6 +21,8 @@ import math
 import os
 import sys
 import threading
+import types
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,60 +60,94 @@ UNUSED = sys.getrefcount(_PROBE[0])
 
 
 class Blas:
-    """NumPy's BLAS, which one of our threads at a time can hold to one thread."""
+    """NumPy's BLAS, which the workspaces of one of our threads at a time hold to one thread.
+
+    Every change of its threads is written down before it is made, so that whoever comes after
+    an interrupt can undo it; to undo twice does no harm. A fork waits for the lock, so a child
+    finds nothing half done.
+    """
 
     def __init__(self):
-        self.lock, self.holds = threading.Lock(), 0
-        self.holder: Any = None
-        self.limit: Any = None
+        self.lock = threading.RLock()
+        self.owners: weakref.WeakSet[Workspace] = weakref.WeakSet()
+        self.holder: int | None = None
+        self.before: list[tuple[Any, int]] | None = None
 
     @functools.cached_property
     def threads(self) -> Any:
-        """What controls them; None without threadpoolctl."""
+        """What controls them; None without threadpoolctl. To be asked for with the lock."""
         if importlib.util.find_spec("threadpoolctl") is None:
             return None
         import threadpoolctl
 
         return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
-    def hold(self) -> bool:
-        """Give BLAS one thread; False if that can't be had now."""
+    def hold(self, owner: "Workspace") -> bool:
+        """Give BLAS one thread until its owners have released it; False if it can't be had now."""
         with self.lock:
-            if not self.holds:
-                libraries = self.threads.lib_controllers
-                self.limit, self.holder = self.threads.limit(limits=1), threading.get_ident()
-                if not libraries or any(library.num_threads != 1 for library in libraries):
-                    self.limit.restore_original_limits()
-                    return False
-            elif self.holder != threading.get_ident():
+            if self.owners and self.holder != threading.get_ident():
                 return False
-            self.holds += 1
+            if not self.before:  # else an interrupt kept it from being undone
+                libraries = self.threads.lib_controllers
+                self.before = [(library, library.num_threads) for library in libraries]
+            self.holder = threading.get_ident()
+            self.owners.add(owner)
+            for library, _ in self.before:
+                library.set_num_threads(1)
+            if not self.before or any(library.num_threads != 1 for library, _ in self.before):
+                self.release(owner)
+                return False
             return True
 
-    def release(self) -> None:
-        """Give BLAS its threads back, when it is held no more."""
+    def release(self, owner: "Workspace") -> None:
+        """Give BLAS its threads back, if this owner was the last."""
         with self.lock:
-            self.holds -= 1
-            if not self.holds:
-                self.limit.restore_original_limits()
+            self.owners.discard(owner)
+            if not self.owners and self.before and self.holder == threading.get_ident():
+                for library, count in self.before:
+                    library.set_num_threads(count)
+                with self.threads.limit(limits=None):
+                    pass  # threadpoolctl lets other threads change the number only after this
+                self.before = None
+
+    def in_child(self) -> None:
+        """In a process that was just forked: nobody holds BLAS, whoever did in the parent."""
+        self.lock, self.holder = threading.RLock(), threading.get_ident()
+        for owner in list(self.owners):
+            owner.forget()
+            self.release(owner)
 
 
 BLAS = Blas()
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: BLAS.lock.acquire(),
+        after_in_parent=lambda: BLAS.lock.release(),
+        after_in_child=lambda: BLAS.in_child(),
+    )
+
 
 def can_hold_blas() -> bool:
     """Whether there is what can tell BLAS how many threads to have."""
-    return BLAS.threads is not None
+    with BLAS.lock:
+        return BLAS.threads is not None
 
 
 @functools.cache
-def _can_share() -> bool:
-    """Whether BLAS can be held and there is a compiler for what workers need."""
+def _can_build() -> bool:
+    """Whether there is a compiler for what workers need."""
     try:
         Workers(0)
     except UnbuildableError:
         return False
-    return can_hold_blas()
+    return True
+
+
+def _can_share() -> bool:
+    """Whether work can be shared out: by real threads, which gevent and eventlet take away."""
+    real = isinstance(_thread.allocate_lock, types.BuiltinFunctionType)
+    return real and _can_build() and can_hold_blas()
 
 
 def thread_count() -> int:
@@ -129,24 +166,56 @@ class Workspace:
     Parameters
     ----------
     threads : int
-        How many compute at once.
+        How many compute at once at most, from `open` to `close`; else one does.
     """
 
     def __init__(self, threads: int):
         self.blocks: list[Any] = []
-        self.threads = threads if threads > 1 and _can_share() and BLAS.hold() else 1
+        self._most = threads
         self._workers: Workers | None = None
+        self._forked = False
         self._made: dict[Any, Any] | None = None
 
+    def open(self) -> None:
+        """Hold BLAS to one thread, if work can be shared out; until then there is one thread."""
+        if self._most > 1 and _can_share() and BLAS.hold(self):
+            self._workers = Workers(self._most - 1)
+
     def close(self) -> None:
-        """End the threads, and leave BLAS its own; the memory stays."""
-        (workers, threads), self._workers, self.threads = (self._workers, self.threads), None, 1
-        try:
-            if workers is not None:
-                workers.close()
-        finally:
-            if threads > 1:
-                BLAS.release()
+        """End the threads, and leave BLAS its own; the memory stays.
+
+        What an interrupt left undone, a second call does.
+        """
+        workers = self._workers
+        if workers is not None:
+            workers.end()
+        BLAS.release(self)
+        if workers is not None:
+            workers.join()
+        self._workers, self._forked = None, False
+
+    @property
+    def threads(self) -> int:
+        """How many compute at once; whoever asks for the first time starts them."""
+        self._go_on()
+        if self._workers is None:
+            return 1
+        count = self._workers.start()
+        if not count:
+            self.close()
+        return 1 + count
+
+    def forget(self) -> None:
+        """In a process that was just forked: the threads are the parent's."""
+        if self._workers is not None:
+            self._workers.forget()
+        self._workers, self._forked = None, True
+
+    def _go_on(self) -> None:
+        """Open again what was open when the process was forked."""
+        if self._forked:
+            self._forked = False
+            self.open()
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -213,6 +282,7 @@ class Workspace:
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Return a b."""
+        self._go_on()
         if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
             return np.matmul(a, b)
         inner, columns = b.shape[-2:]
@@ -247,8 +317,7 @@ class Workspace:
         if parts == 1:
             work(0)
             return
-        if self._workers is None:
-            self._workers = Workers(self.threads - 1)
+        assert self._workers is not None  # or `threads` was not asked for how many parts
         self._workers.share(work, parts, stop)
 
 
@@ -308,6 +377,10 @@ def workspace(xp: Namespace) -> Iterator[Namespace]:
         return
     own = Workspace(thread_count())
     try:
-        yield own
-    finally:
+        try:
+            own.open()
+            yield own
+        finally:
+            own.close()
+    finally:  # Ctrl-C may have cut that short
         own.close()

@@ -14,7 +14,8 @@ typedef struct {
     long long posted;  /* pieces of work so far */
     long long done;    /* and how many the worker has done */
     long long asleep;  /* whether it has stopped looking */
-    long long apart[5]; /* a cache line between two workers' */
+    long long ended;   /* whether it is to end, whatever was posted */
+    long long apart[4]; /* a cache line between two workers' */
 } board;
 
 static double now(void) {
@@ -33,17 +34,23 @@ static void turn(int turns) {
 #endif
 }
 
-/* For the worker: look for work for some seconds; 1 if there is some, 0 if it may sleep. */
+/* 1 if there is work, 0 if there is none, and -1 if the worker is to end. */
+static int found(const board *b) {
+    if (__atomic_load_n(&b->ended, __ATOMIC_SEQ_CST)) return -1;
+    return __atomic_load_n(&b->posted, __ATOMIC_SEQ_CST) > b->done;
+}
+
+/* For the worker: look for work for some seconds; as `found`, and with 0 it may sleep. */
 int look(board *b, double seconds) {
     const double start = now();
     __atomic_store_n(&b->asleep, 0, __ATOMIC_SEQ_CST);
-    for (int turns = 0;; turns++) {
-        if (__atomic_load_n(&b->posted, __ATOMIC_SEQ_CST) > b->done) return 1;
+    for (int turns = 0, state;; turns++) {
+        if ((state = found(b))) return state;
         if (turns % 64 == 63 && now() - start > seconds) break;
         turn(turns);
     }
     __atomic_store_n(&b->asleep, 1, __ATOMIC_SEQ_CST);
-    return __atomic_load_n(&b->posted, __ATOMIC_SEQ_CST) > b->done;
+    return found(b);
 }
 
 void finish(board *b) { __atomic_fetch_add(&b->done, 1, __ATOMIC_SEQ_CST); }
@@ -52,6 +59,11 @@ void finish(board *b) { __atomic_fetch_add(&b->done, 1, __ATOMIC_SEQ_CST); }
 int post(board *b) {
     __atomic_fetch_add(&b->posted, 1, __ATOMIC_SEQ_CST);
     return __atomic_load_n(&b->asleep, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* For who has no more work: tell all workers to end. */
+void end(board *first, int count) {
+    for (int i = 0; i < count; i++) __atomic_store_n(&first[i].ended, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Wait until the worker has done all that was posted, but not longer than some seconds: 1 if
