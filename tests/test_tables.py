@@ -132,6 +132,15 @@ def test_lines_of_rows(tmp_path):
     assert tables.Table({}, {}, {}).where(1) == "row 2"
 
 
+def test_decimal_commas_are_points_in_the_text_too(tmp_path):
+    """Where a cell is a number, whether or not all of its column are."""
+    path = tmp_path / "f.csv"
+    path.write_text("a;b\n1,5;2,5\n1,75;Total, all\n")
+    table = tables.read(str(path), decimal=",")
+    assert table.text == {"a": ["1.5", "1.75"], "b": ["2.5", "Total, all"]}
+    assert table.left_out["b"].startswith("line 3 holds 'Total, all'")
+
+
 def test_headers(tmp_path):
     path = tmp_path / "f.csv"
     for first in ("Jan 2024,5", "2024-01,5", "31.1.2024,5.5", "5,12:30"):

@@ -82,8 +82,9 @@ def make(
             table.left_out[name] = _why(table.where(first), texts[first], len(wrong), len(texts))
         else:
             table.columns[name] = np.asarray(values)
-            if decimal == ",":
-                texts = [text.replace(",", ".") for text in texts]
+        if decimal == ",":
+            pairs = zip(texts, values, strict=True)
+            texts = [t if value is None else t.replace(",", ".") for t, value in pairs]
         table.text[name] = texts
     return table
 
