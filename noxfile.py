@@ -127,7 +127,7 @@ def examples(session):
 
 @nox.session
 def fuzz(session):
-    """Draw files that strangers may hand over: each is read rightly, or refused in a line."""
+    """Draw files that strangers may hand over: each is read rightly, or refused."""
     session.install("-e", ".[test]")
     session.run("python", "tests/fuzz/csv_files.py", "--count", "2000", *session.posargs)
     session.run("python", "tests/fuzz/hostile_csv_files.py")
