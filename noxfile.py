@@ -135,6 +135,14 @@ def examples(session):
 
 
 @nox.session
+def fuzz(session):
+    """Draw files that strangers may hand over: each is read rightly, or refused."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/fuzz/csv_files.py", "--count", "2000", *session.posargs)
+    session.run("python", "tests/fuzz/hostile_csv_files.py")
+
+
+@nox.session
 def bench(session):
     """Run the benchmarks quickly; with -- --full as their results were made."""
     # of the extra compiled without its compiler, 400 MB: the machine's own is used

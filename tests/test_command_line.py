@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def weather(tmp_path):
         writer = csv.writer(file)
         writer.writerow(["date", "pressure", "wind", "temperature"])
         for i in range(60):
-            writer.writerow([f"2026-01-{i}", pressure[i], wind[i], target[i]])
+            writer.writerow([np.datetime64("2026-01-01") + i, pressure[i], wind[i], target[i]])
     return path
 
 
@@ -44,9 +45,9 @@ def test_fit_on_a_csv(weather, tmp_path, capsys):
     )  # fmt: skip
     out, err = capsys.readouterr()
     assert status == 0
-    assert "features: pressure, wind; target: temperature" in out
+    assert "features: pressure, wind; target: temperature; time: date" in out
     assert "rows: 48 to train on, 12 held out" in out
-    assert "column 'date' is left out: line 2 holds '2026-01-0'" in err
+    assert err == ""
     ours, last, mean = (float(line.split()[-1]) for line in out.splitlines() if line[:2] == "  ")
     assert ours < 0.5 * min(last, mean)
     assert picture.read_bytes()[:4] == b"\x89PNG"
@@ -79,7 +80,7 @@ def test_safetensors_and_no_holdout(weather, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--target", "tempratur"], "column must be one of .*did you mean 'temperature'"),
-        (["--target", "date"], "column 'date' cannot be used: line 2 holds '2026-01-0'"),
+        (["--target", "date"], "column 'date' cannot be used: line 2 holds '2026-01-01'"),
         (["--target", "wind", "--features", "wind,presure"], "did you mean 'pressure'"),
         (["--target", "wind", "--epochs", "0"], "--epochs must be at least 1, got 0"),
         (["--target", "wind", "--holdout", "1"], "--holdout must be at least 0 and below 1"),
@@ -113,6 +114,8 @@ def test_bad_input_is_one_line_and_status_2(weather, arguments, message):
         ("a,b,a\n1,2,3\n", "has more than one column named 'a'"),
         ("a,b\n\n\n1,2\n3,x\n", "column 'b' cannot be used: line 5 holds 'x'"),
         ("a,b\n1," + "2" * 200_000, "line 2: field larger than field limit"),
+        ('a,b\n1,2\n3,"4\n5,6\n7,8\n', "line 3: a quote that is opened here is never closed"),
+        ('a,b\n1,"2"3\n', "line 2: ',' expected after"),
     ],
 )
 def test_bad_files(tmp_path, capsys, text, message):
@@ -120,6 +123,79 @@ def test_bad_files(tmp_path, capsys, text, message):
     path.write_text(text)
     assert main(["fit", str(path), "--target", "b"]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["forecast", "f.csv", "--horizon", "5"], "no option --horizon; did you mean --steps?"),
+        (["forecast", "f.csv", "--steps", "5", "--lag", "5", "--lr=0.1"], "did you mean --learn"),
+        (["fit", "f.csv", "--target", "y", "--HIDDEN_SIZE", "5"], "did you mean --hidden-size?"),
+        (["fit", "f.csv", "--target", "y", "--zebra"], "there is no option --zebra; see"),
+        (["fit", "f.csv", "--target", "y", "--cell", "LSTM"], "got 'LSTM'; did you mean 'lstm'?"),
+        (["bench", "--cell", "gro"], "must be one of 'elman', 'gru', 'lstm', got 'gro'; "),
+        (["bench", "--dtype", "Float32"], "did you mean 'float32'?"),
+        (["forcast", "f.csv"], "got 'forcast'; did you mean 'forecast'?"),
+        (["forecast", "f.csv", "--steps", "1", "--rows", "--time", "a"], "not allowed with"),
+    ],
+)  # fmt: skip
+def test_what_was_meant_is_said(capsys, arguments, hint):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert hint in line
+
+
+def test_warnings_are_lines_of_ours(weather, monkeypatch, capsys):
+    """And not Python's two lines with the path of a file."""
+    fit = xprnn.training.fit
+
+    def warn(*arguments, **named):
+        warnings.warn("the network\nhas learnt nothing", UserWarning, stacklevel=2)
+        return fit(*arguments, **named)
+
+    monkeypatch.setattr("xprnn.training.fit", warn)
+    for _ in range(2):
+        assert main(["fit", str(weather), "--target", "wind", "--epochs", "1"]) == 0
+        assert "xprnn: the network has learnt nothing\n" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_full_disk_is_status_2():
+    done = subprocess.run(
+        f"{sys.executable} -m xprnn backends --json > /dev/full", shell=True, capture_output=True
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2, [b"xprnn: [Errno 28] No space left on device"],
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor by the shell")
+def test_closed_output_is_status_2(tmp_path):
+    command = f"{sys.executable} -m xprnn backends"
+    done = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "xprnn: standard output is closed; name a file with --output\n"
+    done = subprocess.run(f"{command} --output {tmp_path / 'f'} >&-", shell=True)
+    assert (done.returncode, (tmp_path / "f").read_text()[:5]) == (0, "numpy")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor by the shell")
+def test_closed_input_is_status_2():
+    command = f"{sys.executable} -m xprnn forecast - --steps 2 <&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "xprnn: standard input is closed; name a file\n"
+
+
+def test_too_much_for_the_memory_is_status_2(weather, monkeypatch, capsys):
+    def grow(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("xprnn.training.fit", grow)
+    assert main(["fit", str(weather), "--target", "wind"]) == 2
+    assert capsys.readouterr().err == "xprnn: there is not enough memory for this\n"
 
 
 def test_missing_file(capsys, tmp_path):

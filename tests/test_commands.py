@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn import cells, datasets, layers
+from xprnn import cells, datasets, layers, run
 from xprnn.__main__ import main
 from xprnn.commands import COMMANDS, bench
 from xprnn.commands.results import as_csv
@@ -164,7 +166,7 @@ def test_a_picture(airline, capsys, tmp_path):
 def test_odd_files(tmp_path, capsys, monkeypatch, bom):
     """A BOM, quotes, a comma in a name, text beside, blank lines, and standard input."""
     numbers = np.sin(np.arange(40)).tolist()
-    lines = "\r\n\r\n".join(f'"2020, {k}","{number}"' for k, number in enumerate(numbers))
+    lines = "\r\n\r\n".join(f'"no. 7, {k}","{number}"' for k, number in enumerate(numbers))
     data = f'{bom}"note, in words","the ""y"""\r\n{lines}\r\n'.encode()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
     found = rows(ran(capsys, "forecast", "-", "--steps", 2, *QUICK))
@@ -199,22 +201,177 @@ def test_files_of_other_places(tmp_path, capsys, delimiter, decimal, header, opt
     assert [[*row.values()] for row in found] == [[*row.values()] for row in expected]
 
 
+DAYS = [str(day) for day in np.datetime64("2020-01-01") + np.arange(12)]
+
+
 @pytest.mark.parametrize(
     ("days", "why"),
     [
-        (["2020-01-01", "2020-01-02", "2020-01-04"], "2020-01-02 is followed by 2020-01-04"),
-        (["01.02.2020", "02.02.2020", "03.02.2020"], "are not written as 2026-01-31"),
-        (["2020-02-30", "2020-02-31", "2020-03-01"], "not all of its dates exist"),
+        ([*DAYS[:3], *DAYS[4:]], "line 5 holds '2020-01-05', and the time before it is"),
+        ([*DAYS[:3], *DAYS[2:]], "line 5 holds 2020-01-03 once more, as line 4 does"),
+        ([*DAYS[:6], *DAYS[:6]], "line 8 starts again at 2020-01-01 after 2020-01-06"),
+        ([*DAYS, "Total"], "line 14 holds 'Total'"),
+        ([f"{k:02}.02.2020" for k in range(1, 13)], "line 2 holds '01.02.2020'"),
+        ([f"2020-02-{k}" for k in range(20, 32)], "line 12 holds '2020-02-30', which does not"),
+        ([*range(2000, 2005), *range(2006, 2013)], "line 7 holds '2006'"),
     ],
-)
-def test_dates_that_are_no_time_are_said_to_be_none(tmp_path, capsys, days, why):
-    rest = [f"{2020 + k}-06-01" if "-" in days[0] else f"0{k}.06.2020" for k in range(1, 9)]
-    path = written(tmp_path / "f.csv", day=days + rest, y=np.sin(range(11)))
-    assert main(["forecast", str(path), "--steps", "1", *QUICK]) == 0
-    out, err = capsys.readouterr()
-    assert "column 'day' is left out" in err
-    assert why in err
-    assert out.startswith("row,")
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["forecast", "backtest", "fit", "predict"])
+def test_uneven_times_are_refused_by_every_command(tmp_path, capsys, command, days, why):
+    """Unless rows are asked for; then they are counted as they stand, and JSON says so."""
+    y = np.sin(range(len(days)))
+    path, saved = written(tmp_path / "f.csv", day=days, y=y), tmp_path / "m.npz"
+    quick = ["--epochs", 1, "--hidden-size", 2]
+    arguments = {
+        "forecast": [path, "--steps", 2, "--members", 1, *quick],
+        "backtest": [path, "--steps", 2, "--folds", 2, "--members", 1, *quick],
+        "fit": [path, "--target", "y", "--features", "y", *quick],
+        "predict": [saved, path],
+    }
+    if command != "fit":
+        plain = written(tmp_path / "plain.csv", y=y)
+        ran(capsys, "fit", plain, "--target", "y", *quick, "--save", saved)
+    target = ["--target", "y"] if command in ("forecast", "backtest") else []
+    line = refused(capsys, command, *arguments[command], *target)
+    assert line.startswith(
+        "xprnn: column 'day' must hold numbers or dates, such as 2026-01-31, that"
+    )
+    assert why in line
+    assert line.endswith("--rows counts the rows as they stand")
+    found = json.loads(ran(capsys, command, *arguments[command], *target, "--rows", "--json"))
+    assert (found["time"], found["sorted"], found["numbered"]) == ("row", False, True)
+    if command == "forecast":
+        assert [row["row"] for row in found["forecast"]] == [len(days) + 1, len(days) + 2]
+    if command == "predict":
+        assert [row["row"] for row in found["predictions"]] == [*range(2, len(days) + 1)]
+
+
+@pytest.mark.parametrize("newest", [True, False])
+@pytest.mark.parametrize("times", [DAYS, [*range(2001, 2013)]], ids=["days", "years"])
+def test_rows_in_another_order_are_sorted(tmp_path, capsys, rng, times, newest):
+    """Every command does with them what it does with the sorted file, and says so."""
+    y, a = np.sin(range(12)), rng.standard_normal(12)
+    order = [*range(12)][::-1] if newest else rng.permutation(12).tolist()
+    plain = written(tmp_path / "a.csv", a=a, time=times, y=y)
+    moved = written(tmp_path / "b.csv", a=a[order], time=[times[i] for i in order], y=y[order])
+    quick = ["--target", "y", "--epochs", 1, "--hidden-size", 2, "--json"]
+    saved = tmp_path / "m.npz"
+    for command, *arguments in (
+        ("forecast", "--steps", 2, "--members", 1, *quick),
+        ("backtest", "--steps", 2, "--folds", 2, "--members", 1, *quick),
+        ("fit", "--features", "a", "--save", saved, *quick),
+        ("predict", "--json"),
+    ):
+        given = [saved] if command == "predict" else []
+        expected = json.loads(ran(capsys, command, *given, plain, *arguments))
+        assert main([*map(str, (command, *given, moved, *arguments))]) == 0
+        out, err = capsys.readouterr()
+        assert "xprnn: the rows are sorted by 'time', the oldest first" in err
+        assert json.loads(out) == {**expected, "sorted": True}
+        assert (expected["time"], expected["sorted"], expected["numbered"]) == (
+            "time",
+            False,
+            False,
+        )
+
+
+def test_the_picture_says_sorted_times(tmp_path, capsys, monkeypatch):
+    labels = []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_xticks", lambda ax, at, text: labels.extend(text))
+    path = written(tmp_path / "f.csv", day=DAYS[::-1], y=np.sin(range(12)))
+    ran(capsys, "forecast", path, "--steps", 2, *QUICK, "--plot", tmp_path / "p.png")
+    assert labels[:2] == ["2020-01-01", "2020-01-03"]
+    assert labels == sorted(labels)
+
+
+@pytest.mark.parametrize(
+    ("times", "ahead"),
+    [
+        (["202309", "202310", "202311", "202312"], [202401, 202402]),
+        (["20240128", "20240129", "20240130", "20240131"], [20240201, 20240202]),
+        ([f"{k:03}" for k in range(1, 24)], ["024", "025"]),
+        (["8.50", "8.75", "9.00", "9.25"], [9.5, 9.75]),
+        (["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09", "2024-01-10", "2024-01-11"],
+         ["2024-01-12", "2024-01-15"]),
+        (["2024-03-31T00:30+01:00", "2024-03-31T01:30+01:00", "2024-03-31T03:30+02:00",
+          "2024-03-31T04:30+02:00"], ["2024-03-31T05:30+02:00", "2024-03-31T06:30+02:00"]),
+    ],
+)  # fmt: skip
+def test_times_go_on_in_csv_and_json(tmp_path, capsys, times, ahead):
+    path = written(tmp_path / "f.csv", t=times, y=np.cos(range(len(times))))
+    arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK]
+    found = rows(ran(capsys, *arguments))
+    expected = ["9.50", "9.75"] if ahead[0] == 9.5 else [*map(str, ahead)]
+    assert [row["t"] for row in found] == expected
+    found = json.loads(ran(capsys, *arguments, "--json"))["forecast"]
+    assert [row["t"] for row in found] == ahead
+
+
+def test_a_number_that_may_be_a_date_does_not_go_on_past_its_end(tmp_path, capsys):
+    path = written(tmp_path / "f.csv", t=[2000, 2100, 2200, 2300], y=[1, 4, 2, 8])
+    arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK]
+    line = refused(capsys, *arguments)
+    assert "column 't' cannot go on for 2 rows: if 2300 is a date or a time of day" in line
+    assert [row["row"] for row in rows(ran(capsys, *arguments, "--rows"))] == ["5", "6"]
+
+
+def test_numbers_have_digits_alone(tmp_path, capsys):
+    """1_000 and Arabic digits are numbers in Python; with decimal commas a point is no sign."""
+    path = tmp_path / "f.csv"
+    for text, options in (("1_000", []), ("١", []), ("1.234", ["--decimal", ","])):
+        path.write_text(f"y\n{text}\n" + "1\n2\n1\n4\n")
+        line = refused(capsys, "forecast", path, "--steps", 2, *QUICK, *options)
+        assert f"'y': line 2 holds '{text}', which is not a finite number" in line
+    path.write_text("t;y\n" + "".join(f"0,{k};{k % 3},5\n" for k in range(1, 7)))
+    found = ran(capsys, "forecast", path, "--target", "y", "--steps", 2, *QUICK, "--decimal", ",")
+    assert [row["t"] for row in rows(found)] == ["0.7", "0.8"]
+
+
+def test_one_row_with_a_date(tmp_path, capsys):
+    path, saved = written(tmp_path / "f.csv", ds=["2024-01-01"], y=[1]), tmp_path / "m.npz"
+    for command in ("forecast", "backtest"):
+        line = refused(capsys, command, path, "--steps", 2)
+        assert re.search(r"has 1 rows|must have at least 4 rows, got 1", line)
+    xprnn.fit(np.arange(5.0), np.arange(5.0), epochs=1).save(saved)
+    (row,) = rows(ran(capsys, "predict", saved, path))
+    assert row["ds"] == "2024-01-01"
+
+
+def test_the_time_is_no_feature(sunspots, airline, tmp_path, capsys):
+    """The year says little of the sunspots; the number one year before says more."""
+
+    def fitted(path, target, *options):
+        found = json.loads(ran(capsys, "fit", path, "--target", target, "--json", *options))
+        return found["features"], found["mean_absolute_error"]["this network"]["held_out"]
+
+    quick = ["--epochs", 60, "--hidden-size", 8]
+    default, itself, year = (
+        fitted(sunspots, "sunspots", *quick, *options)
+        for options in ([], ["--features", "sunspots"], ["--features", "year"])
+    )
+    assert default == itself
+    assert default[0] == ["sunspots"]
+    assert year[0] == ["year"]
+    assert default[1] < 0.8 * year[1]
+    years, wave = range(2000, 2009), np.cos(range(9))
+    path = written(tmp_path / "f.csv", id=range(9), year=years, x=wave, y=wave**2)
+    assert fitted(path, "y", "--epochs", 1)[0] == ["id", "x"]
+    assert fitted(path, "y", "--epochs", 1, "--time", "id")[0] == ["year", "x"]
+    assert fitted(path, "y", "--epochs", 1, "--rows")[0] == ["id", "year", "x"]
+    line = refused(capsys, "fit", path, "--target", "y", "--time", "y")
+    assert "--target and --time must be two columns, got 'y' twice" in line
+
+
+def test_predict_leaves_out_the_time_as_fit_does(tmp_path, capsys, rng):
+    years, a, y = np.arange(2000, 2020), rng.standard_normal(20), rng.standard_normal(20)
+    path, saved = written(tmp_path / "f.csv", year=years, a=a, y=y), tmp_path / "m.npz"
+    model = xprnn.fit(a, y, epochs=1)
+    model.save(saved)
+    found = rows(ran(capsys, "predict", saved, path, "--target", "y"))
+    assert [row["year"] for row in found] == [*map(str, years)]
+    np.testing.assert_array_equal(
+        [float(row["prediction"]) for row in found], model.predict(a).ravel()
+    )
 
 
 def test_columns_of_our_names(tmp_path, capsys):
@@ -239,7 +396,9 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("2020-01,1.5\n2020-02,2\n", [], "in the first line, got 2020-01, 1.5"),
         ("a\n1\n\"\"\n3\n\"\"\n5\n", [], "not a finite number (2 of 5 rows are none)"),
         ("a;b\n1,5;2,5\n1,5;2,5\n", [], "for a comma before decimals say --decimal ,"),
-        ("a\n1\n2\n1\n5\n4\n", ["--decimal", "x"], "--decimal must be . or , got 'x'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--decimal", "x"], "--decimal must be '.' or ',', got 'x'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--decimal", ";"], "--decimal must be '.' or ',', got ';'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--decimal", ",", "--delimiter", ","], "must differ from decimal"),
         ("a,b\nx,y\nz,w\n", [], "--target must name a column of numbers, of which"),
         ("a,b\n1,2\n1,1\n4,2\n", [], "has 'a', 'b'"),
         ("a\n1\n2\n1\n5\n4\n", ["--target", "b"], "column must be one of 'a', got 'b'"),
@@ -248,6 +407,7 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n2\n1\n5\n4\n", ["--lags", "9"], "column 'a' must have at least"),
         ("a\n1\n2\n1\n5\n4\n", ["--lags", "0"], "--lags must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "0"], "--steps must be at least 1, got 0"),
+        ("a\n1\n2\n1\n5\n4\n", ["--steps", "9" * 20], "--steps must be at most 1000000, got 99"),
         ("a\n1\n2\n1\n5\n4\n", ["--season", "-1"], "--season must be at least 0, got -1"),
         ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "--interval must be above 0 and below 1"),
         ("a\n1\n2\n1\n5\n4\n", ["--calibration", "-1"], "--calibration must be at least 0"),
@@ -422,6 +582,33 @@ def test_a_reader_that_has_enough(airline):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("command", ["forecast", "backtest", "fit"])
+def test_ctrl_c_while_a_network_is_trained(airline, tmp_path, monkeypatch, capsys, command):
+    """A forecast of half a training is none, nor are other folds; fit saves what there is."""
+    epochs, epoch = [], run.Run.epoch
+
+    def interrupt(*arguments):
+        epochs.append(epoch(*arguments))
+        if len(epochs) > 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return epochs[-1]
+
+    monkeypatch.setattr(run.Run, "epoch", interrupt)
+    saved = tmp_path / "m.npz"
+    options = ["--target", "passengers", "--save", saved] if command == "fit" else ["--steps", "2"]
+    before = signal.getsignal(signal.SIGINT)
+    assert main([command, str(airline), *map(str, options), "--epochs", "3"]) == 130
+    out, err = capsys.readouterr()
+    assert err == ""
+    if command == "fit":
+        assert "interrupted" in out
+        assert xprnn.load(saved).history.ended == "interrupted"
+    else:
+        assert (out, len(epochs)) == ("", 2)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_interrupted(airline, monkeypatch, capsys):

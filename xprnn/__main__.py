@@ -1,8 +1,14 @@
 """The command line: ``xprnn forecast FILE.csv``, ``xprnn fit FILE.csv``, ``xprnn demo``."""
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
 
 from xprnn._version import __version__
 from xprnn.commands import COMMANDS
@@ -33,9 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a code page may lack a sign of ours
     try:
-        status: int = options.run(options)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
+        with warnings.catch_warnings(), _interruptible(options.command):
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _show
+            status: int = options.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (KeyboardInterrupt, _Interrupted):
         return 130
     except BrokenPipeError:  # who reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,10 +53,47 @@ def main(arguments: list[str] | None = None) -> int:
     except NonFiniteError as error:
         print(f"xprnn: {error}", file=sys.stderr)
         return 1
-    except (ValueError, TypeError, OSError, BackendUnavailableError, MissingExtraError) as error:
+    except MemoryError:
+        print("xprnn: there is not enough memory for this", file=sys.stderr)
+        return 2
+    except (
+        ValueError, TypeError, OverflowError, OSError, BackendUnavailableError, MissingExtraError,
+    ) as error:  # fmt: skip
         print(f"xprnn: {_said(error, options)}", file=sys.stderr)
         return 2
     return status
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C where a training that takes it for its end is only a part of what is done."""
+
+
+@contextlib.contextmanager
+def _interruptible(command: str) -> Iterator[None]:
+    """Let Ctrl-C end all of a command; `fit` saves the model as far as it came."""
+    if command == "fit" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: Any) -> None:
+        raise _Interrupted
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: Any = None, line: Any = None,
+) -> None:  # fmt: skip
+    """Show a warning in one line, if it is meant for users, and else as Python does."""
+    text = " ".join(str(message).split())
+    if not issubclass(category, UserWarning):
+        text = f"{filename}:{lineno}: {category.__name__}: {text}"
+    print(f"xprnn: {text}", file=sys.stderr)
 
 
 def _said(error: Exception, options: argparse.Namespace) -> str:

@@ -1,8 +1,6 @@
 """``xprnn backtest``: what forecasts of a file's past would have been worth."""
 
 import argparse
-import sys
-import warnings
 from typing import Any
 
 from xprnn import tables
@@ -40,14 +38,11 @@ def run(options: argparse.Namespace) -> int:
             f"--folds {options.folds} of --steps {options.steps}"
         )
     forecaster = series.forecaster(options, given.y[:known])
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", UserWarning)
-        found = forecaster.backtest(given.y, options.folds, coverage=options.interval)
-    for warning in told:
-        print(f"xprnn: {warning.message}", file=sys.stderr)
+    found = forecaster.backtest(given.y, options.folds, coverage=options.interval)
     report = {
-        "target": given.name, "folds": found.folds, "steps": found.h, "interval": found.coverage,
-        "season": options.season, "lags": options.lags, "scores": found.scores,
+        "target": given.name, **given.time.report(), "folds": found.folds,
+        "steps": found.h, "interval": found.coverage, "season": options.season,
+        "lags": options.lags, "scores": found.scores,
     }  # fmt: skip
     results.write(options, report, f"{found}\n")
     return 0

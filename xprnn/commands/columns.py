@@ -26,7 +26,8 @@ class Columns(NamedTuple):
     """NumPy array (T,), None without a target."""
     first: int
     """The row of the file that is the first one here: 1, where a target is its own feature."""
-    time: Timeline | None
+    time: Timeline
+    """Of all rows of the file."""
 
 
 def read(options: argparse.Namespace) -> Columns:
@@ -36,7 +37,7 @@ def read(options: argparse.Namespace) -> Columns:
     """
     table = read_table(options)
     names = None if options.features is None else listed(options.features)
-    return chosen(table, tables.named(options.file), options.target, names)
+    return chosen(options, table, names)
 
 
 def listed(features: str) -> list[str]:
@@ -47,18 +48,24 @@ def listed(features: str) -> list[str]:
     return names
 
 
-def chosen(table: Table, path: str, target: str | None, names: list[str] | None) -> Columns:
-    """Return the target and the features of a table, all but the target if none are named."""
+def chosen(options: argparse.Namespace, table: Table, names: list[str] | None) -> Columns:
+    """Return the target and the features of a table in the order of time.
+
+    The features are, if none are named, all columns of numbers but the target and that of the
+    times, or else the target.
+    """
+    target = options.target
+    table, time = timeline.settle(options, table, names or ())
     y = None if target is None else table.column(target)
-    time = timeline.find(table, target)
     if names is None:
-        names = [name for name in table.columns if name != target]
+        others = (target, None if time.numbered else time.name)
+        names = [name for name in table.columns if name not in others]
         names = names or ([] if target is None else [target])
         for name, why in table.left_out.items():
-            if time is None or name != time.name:
+            if name not in others:
                 print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
     if not names:
-        raise ValueError(f"{path} has no column of numbers")
+        raise ValueError(f"{tables.named(options.file)} has no column of numbers for the features")
     columns = {name: table.column(name) for name in names}
     if y is None or target not in names:
         return Columns(names, np.stack([*columns.values()], axis=-1), y, 0, time)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import plotting, serialization, tables, training
-from xprnn.commands import columns, results
+from xprnn.commands import columns, results, timeline
 from xprnn.commands.columns import Columns
 from xprnn.commands.options import csv_file, network, running
 
@@ -30,8 +30,9 @@ def add(commands: Any) -> None:
         "--features",
         metavar="COLUMN,...",
         help="what it is predicted from; the target itself means its value one row before "
-        "(default: all other columns of numbers, or else the target itself)",
+        "(default: all other columns of numbers but the time, or else the target itself)",
     )
+    timeline.add_options(parser)
     parser.add_argument(
         "--holdout",
         type=float,
@@ -72,12 +73,13 @@ def run(options: argparse.Namespace) -> int:
     if options.plot:
         _draw(options, model, given, cut)
     report = {
-        "features": given.names, "target": options.target, "training_rows": cut,
-        "held_out_rows": len(given.y) - cut, "mean_absolute_error": _scores(model, given, cut),
-        "model": options.save, "picture": options.plot,
+        "features": given.names, "target": options.target, **given.time.report(),
+        "training_rows": cut, "held_out_rows": len(given.y) - cut,
+        "mean_absolute_error": _scores(model, given, cut), "model": options.save,
+        "picture": options.plot,
     }  # fmt: skip
     results.write(options, report, _text(report, model))
-    return 0
+    return 130 if model.history.ended == "interrupted" else 0
 
 
 def _scores(model: Any, given: Columns, cut: int) -> dict[str, dict[str, float | None]]:
@@ -99,7 +101,8 @@ def _scores(model: Any, given: Columns, cut: int) -> dict[str, dict[str, float |
 def _text(report: dict[str, Any], model: Any) -> str:
     """Return a report for people."""
     lines = [
-        f"features: {', '.join(report['features'])}; target: {report['target']}",
+        f"features: {', '.join(report['features'])}; target: {report['target']}; "
+        f"time: {report['time']}",
         f"rows: {report['training_rows']} to train on, {report['held_out_rows']} held out",
         str(model),
         "mean absolute error            training   held out",

@@ -31,12 +31,10 @@ def run(options: argparse.Namespace) -> int:
     """Train, forecast, and write what comes."""
     results.check(options)
     given = series.read(options)
-    forecaster = series.forecaster(options, given.y).fit(given.y)
-    ahead = forecaster.predict()
+    forecaster = series.forecaster(options, given.y)
+    name, steps = given.time.name, given.time.after(forecaster.horizon)
+    ahead = forecaster.fit(given.y).predict()
     lower, upper = forecaster.predict_interval(options.interval)
-    name, steps = "row", [str(len(given.y) + k) for k in range(1, len(ahead) + 1)]
-    if given.time is not None:
-        name, steps = given.time.name, given.time.after(len(ahead))
     bounds = {"lower": lower, "upper": upper}
     names = [name, *results.apart(given.name, *bounds, beside=name)]
     rows = [
@@ -46,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
     if options.plot:
         _draw(options, given, ahead, (lower, upper))
     report = {
-        "target": given.name, "time": name, "steps": len(rows), "interval": options.interval,
-        "season": options.season, "lags": options.lags,
-        "forecast": [{**row, name: results.value(row[name])} for row in rows],
+        "target": given.name, **given.time.report(), "steps": len(rows),
+        "interval": options.interval, "season": options.season, "lags": options.lags,
+        "forecast": results.records(rows, name),
     }  # fmt: skip
     results.write(options, report, results.as_csv(rows))
     return 0
@@ -59,12 +57,9 @@ def _draw(options: argparse.Namespace, given: series.Series, ahead: Any, interva
     past = given.y[-max(DRAWN * len(ahead), 60) :]
     start = len(given.y) - len(past)
     ax = plotting.forecast(past, ahead, interval=interval, start=start)
-    ax.set(xlabel="row", ylabel=given.name)
-    if given.time is not None:
-        labels = [*given.time.known, *given.time.after(len(ahead))]
-        every = -(-(len(labels) - start) // 8)
-        at = range(start, len(labels), every)
-        ax.set_xticks(at, [labels[i] for i in at])
-        ax.set_xlabel(given.time.name)
+    ax.set(xlabel=given.time.name, ylabel=given.name)
+    labels = [*given.time.known, *given.time.after(len(ahead))]
+    at = range(start, len(labels), -(-(len(labels) - start) // 8))
+    ax.set_xticks(at, [labels[i] for i in at])
     ax.figure.savefig(options.plot, dpi=120)
     plotting.pyplot().close(ax.figure)

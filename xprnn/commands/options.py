@@ -1,9 +1,11 @@
 """What several commands take: options, and the texts of help."""
 
 import argparse
+import difflib
 from typing import Any, NoReturn
 
 from xprnn import tables
+from xprnn._validate import unknown
 from xprnn.tables import Table
 
 __all__ = ["CELLS", "Parser", "csv_file", "network", "running", "table"]
@@ -11,8 +13,44 @@ __all__ = ["CELLS", "Parser", "csv_file", "network", "running", "table"]
 CELLS = ("elman", "lstm", "gru")
 
 
+ALSO = {
+    "horizon": "steps", "h": "steps", "periods": "steps", "n-steps": "steps",
+    "lr": "learning-rate", "units": "hidden-size", "layers": "num-layers", "sep": "delimiter",
+    "date": "time", "index": "time", "column": "target", "y": "target", "x": "features",
+    "test-size": "holdout", "validation-split": "holdout", "coverage": "interval",
+    "ensemble": "members", "window": "lags", "period": "season", "differencing": "season",
+    "out": "output",
+}  # fmt: skip
+"""What other programs, and our own arguments, call an option."""
+
+
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, if all options of a command are known."""
+        if self._subparsers is None:
+            for arg in () if args is None else args:
+                if arg == "--":
+                    break
+                if arg.startswith("--"):
+                    self._check_option(arg.partition("=")[0])
+        return super().parse_known_args(args, namespace)
+
+    def _check_option(self, option: str) -> None:
+        """End with status 2 if there is no such option, with the one that was meant."""
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        if any(name.startswith(option) for name in known):
+            return
+        meant = f"--{ALSO.get(option[2:].lower().replace('_', '-'))}"
+        near = [meant] if meant in known else difflib.get_close_matches(option.lower(), known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        self.error(f"there is no option {option}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise for a value that is no choice, with the one that was meant."""
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, str(unknown("", value, action.choices)).strip())
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""

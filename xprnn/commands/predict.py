@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from xprnn import serialization, tables
-from xprnn.commands import columns, results
+from xprnn.commands import columns, results, timeline
 from xprnn.commands.columns import Columns
 from xprnn.commands.options import csv_file
 from xprnn.commands.options import table as read_table
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
         help="what it was trained on, to stand beside what it gives (default: what xprnn fit "
         "had, if the file has it)",
     )
+    timeline.add_options(parser)
     parser.add_argument("--backend", default="numpy", help="where to compute (default numpy)")
     results.add_options(parser, "the predictions")
     parser.set_defaults(run=run)
@@ -60,10 +61,7 @@ def run(options: argparse.Namespace) -> int:
     y_hat = model.predict(given.x).reshape(len(given.x), -1)
     width = y_hat.shape[1]
     found = ["prediction"] if width == 1 else [f"prediction_{i + 1}" for i in range(width)]
-    if given.time is not None:
-        label, steps = given.time.name, given.time.known[given.first :]
-    else:
-        label, steps = "row", [str(given.first + k + 1) for k in range(len(given.x))]
+    label, steps = given.time.name, given.time.known[given.first :]
     truth = [] if given.y is None else [options.target]
     names = [label, *results.apart(*truth, *found, beside=label)]
     truths = [[] if given.y is None else [given.y[i]] for i in range(len(given.x))]
@@ -74,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     report = {
         "features": given.names,
         "target": options.target,
-        "predictions": [{**row, label: results.value(row[label])} for row in rows],
+        **given.time.report(),
+        "predictions": results.records(rows, label),
     }
     results.write(options, report, results.as_csv(rows))
     return 0
@@ -99,7 +98,7 @@ def _columns(options: argparse.Namespace, model: Model) -> Columns:
             )
         _check_target(options, model, table)
         names = trained
-    given = columns.chosen(table, tables.named(options.file), options.target, names)
+    given = columns.chosen(options, table, names)
     if len(given.names) != model.features:
         raise ValueError(
             f"--features must name the {model.features} column(s) that {options.model} was "

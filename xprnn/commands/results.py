@@ -5,13 +5,14 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from xprnn import plotting, serialization
 
-__all__ = ["add_options", "apart", "as_csv", "check", "value", "write"]
+__all__ = ["add_options", "apart", "as_csv", "check", "records", "write"]
 
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -51,6 +52,8 @@ def write(options: argparse.Namespace, report: dict[str, Any], text: str) -> Non
         text = json.dumps(_plain(report), ensure_ascii=False, allow_nan=False) + "\n"
     if options.output:
         Path(options.output).write_text(text, encoding="utf-8", newline="")
+    elif sys.stdout is None:
+        raise ValueError("standard output is closed; name a file with --output")
     else:
         sys.stdout.write(text)
 
@@ -89,22 +92,22 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     return file.getvalue()
 
 
-def value(text: Any) -> int | float | str:
-    """Return what a text says in JSON: a number, or the text itself.
+def records(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
+    """Return rows for JSON: a column of texts becomes numbers if that loses nothing of any.
 
     Examples
     --------
-    >>> from xprnn.commands.results import value
-    >>> value("2009"), value("0.25"), value("2009-01")
-    (2009, 0.25, '2009-01')
+    >>> from xprnn.commands.results import records
+    >>> records([{"year": "2009"}, {"year": "2010"}], "year")
+    [{'year': 2009}, {'year': 2010}]
+    >>> records([{"step": "099"}, {"step": "100"}], "step")
+    [{'step': '099'}, {'step': '100'}]
     """
-    for kind in (int, float):
-        try:
-            found = kind(text)
-        except ValueError:
-            continue
-        return found if math.isfinite(found) else str(text)
-    return str(text)
+    texts = [row[column] for row in rows]
+    for kind, digits in ((int, r"0|-?[1-9]\d{0,17}"), (float, r"-?(0|[1-9]\d{0,14})\.\d{1,15}")):
+        if all(re.fullmatch(digits, text, re.ASCII) for text in texts):
+            return [{**row, column: kind(row[column])} for row in rows]
+    return rows
 
 
 def _plain(value: Any) -> Any:

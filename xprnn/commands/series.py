@@ -21,12 +21,16 @@ LONGEST = 31
 """The longest season that is looked for, in rows: a month of days, a day of hours."""
 
 
+MOST_STEPS = 1_000_000
+"""More are a slip of the hand, and fill the memory."""
+
+
 class Series(NamedTuple):
-    """A column of numbers and, if there is one, the column that says when."""
+    """A column of numbers in the order of time, and what says when."""
 
     name: str
     y: Any
-    time: Timeline | None
+    time: Timeline
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="COLUMN", help="what to forecast (default: the only column of numbers)"
     )
-    parser.add_argument(
-        "--time",
-        metavar="COLUMN",
-        help="dates or numbers that step evenly (default: the first column that does)",
-    )
+    timeline.add_options(parser)
     parser.add_argument(
         "--steps", type=int, required=True, metavar="N", help="how many to forecast"
     )
@@ -83,12 +83,8 @@ def read(options: argparse.Namespace) -> Series:
     ValueError
         If the target must be named, or a column is not what was said.
     """
-    table = read_table(options)
-    if options.time is not None:
-        time: Timeline | None = timeline.read(table, options.time)
-    else:
-        time = timeline.find(table, options.target)
-    named = None if time is None else time.name
+    table, time = timeline.settle(options, read_table(options))
+    named = None if time.numbered else time.name
     if options.target is None:
         names = [name for name in table.columns if name != named]
         if len(names) != 1:
@@ -99,11 +95,8 @@ def read(options: argparse.Namespace) -> Series:
                 f"has {found}{'' if names else reasons}"
             )
         options.target = names[0]
-    if options.target == named:
-        raise ValueError(f"--target and --time must be two columns, got {named!r} twice")
     for name, why in table.left_out.items():
         if name not in (options.target, named):
-            why = timeline.why_not(table.text[name]) or why
             print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
     return Series(options.target, table.column(options.target), time)
 
@@ -140,6 +133,8 @@ def forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
         If an option is out of its range, or the series too short.
     """
     steps = whole("steps", options.steps)
+    if steps > MOST_STEPS:
+        raise ValueError(f"steps must be at most {MOST_STEPS}, got {steps}")
     if not 0 < options.interval < 1:
         raise ValueError(f"interval must be above 0 and below 1, got {options.interval}")
     if len(y) < 4:

@@ -1,142 +1,290 @@
-"""The column of a table that says when, and how it goes on."""
+"""The one place that decides which column of a table says when, and whether it steps evenly."""
 
-import re
-from collections.abc import Callable
+import argparse
+import sys
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn.commands import times
+from xprnn.commands.times import RowError, are_compact, are_plain, may_be_dates
 from xprnn.tables import Table
+from xprnn.tables.cells import looks_like_time, number
 
-__all__ = ["Timeline", "find", "read", "why_not"]
+__all__ = ["Timeline", "add_options", "find", "read", "settle"]
 
-_DATE = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?")
-_OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*")
-_UNEVEN = 0.01
-"""Numbers step evenly if each is within this part of a step of where it should be."""
+_SHARE = 0.6
+"""Numbers are meant as time if more than this part of their steps is the same."""
+_MOST = 0.8
+"""Or if more than this part is, where rows stand in no order."""
+_TRIED = 20
+"""So many columns that look like time are tried before the first one is refused."""
+_LOOKED_AT = 1000
+"""So many rows decide whether a column of text looks like time."""
 
 
 class Timeline(NamedTuple):
-    """A column of times, as they are written."""
+    """What says when each row is."""
 
     name: str
     known: list[str]
-    """Those of the rows."""
+    """The times of the rows, as they are written."""
     after: Callable[[int], list[str]]
     """Gives so many more."""
+    sorted: bool = False
+    """Whether the rows stood in another order in the file."""
+    numbered: bool = False
+    """Whether the rows are counted, for want of a column of times."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what the JSON of every command says of time."""
+        return {"time": self.name, "sorted": self.sorted, "numbered": self.numbered}
 
 
-def find(table: Table, target: str | None) -> Timeline | None:
-    """Return the first column that steps evenly in time, dates before numbers, if there is one.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `settle` asks for."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="dates or numbers that step evenly (default: the first column of dates that does, "
+        "or else of numbers)",
+    )
+    group.add_argument(
+        "--rows",
+        action="store_true",
+        help="take the rows as they stand and count them, whatever the times say",
+    )
 
-    The target is none, nor is the only column of numbers.
+
+def settle(
+    options: argparse.Namespace, table: Table, features: Collection[str] = ()
+) -> tuple[Table, Timeline]:
+    """Return the table in the order of time, and its timeline, as the options want them.
+
+    A note on standard error says that rows were sorted.
+
+    Raises
+    ------
+    ValueError
+        If the target is no column of numbers, or as `find` and `read`.
+    """
+    if options.target is not None:
+        table.column(options.target)
+    if options.rows:
+        return table, _numbered(table)
+    if options.time is not None:
+        if options.time == options.target:
+            raise ValueError(f"--target and --time must be two columns, got {options.time!r} twice")
+        table, timeline = read(table, options.time)
+    else:
+        table, timeline = find(table, options.target, features)
+    if timeline.sorted:
+        print(
+            f"xprnn: the rows are sorted by {timeline.name!r}, the oldest first; --rows leaves "
+            "them as they stand",
+            file=sys.stderr,
+        )
+    return table, timeline
+
+
+def find(
+    table: Table, target: str | None, features: Collection[str] = ()
+) -> tuple[Table, Timeline]:
+    """Return the table in the order of its column of times, and the timeline.
+
+    It is the first column of dates that steps evenly; without dates the first one of numbers;
+    and at last one that counts the rows. It is never the target, nor the only column of numbers.
+    A table without any of these has its rows counted.
+
+    Parameters
+    ----------
+    table : Table
+    target : str or None
+    features : collection of str
+        A column of numbers among them is a time only if it steps evenly.
+
+    Returns
+    -------
+    table : Table
+    timeline : Timeline
+
+    Raises
+    ------
+    ValueError
+        If there are columns that look like time, and none that steps evenly.
 
     Examples
     --------
     >>> import numpy as np
     >>> from xprnn.commands import timeline
     >>> from xprnn.tables import Table
-    >>> text = {"month": ["1960-11", "1960-12"], "y": ["390", "432"]}
-    >>> table = Table({"y": np.asarray([390.0, 432.0])}, {"month": "no numbers"}, text)
-    >>> found = timeline.find(table, None)
-    >>> found.name, found.after(2)
-    ('month', ['1961-01', '1961-02'])
+    >>> text = {"month": ["1960-12", "1960-11"], "y": ["432", "390"]}
+    >>> table = Table({"y": np.asarray([432.0, 390.0])}, {"month": "no numbers"}, text)
+    >>> table, found = timeline.find(table, None)
+    >>> found.name, found.known, found.after(2)
+    ('month', ['1960-11', '1960-12'], ['1961-01', '1961-02'])
+    >>> table.column("y")
+    array([390., 432.])
     """
-    others = [name for name in table.columns if name != target]
-    numbers = others if target is not None or len(others) > 1 else []
-    for name in [*table.left_out, *numbers]:
-        try:
-            return read(table, name)
-        except ValueError:
-            continue
-    return None
+    few = target is None and len(table.columns) < 2
+    names = [name for name in table.text if name != target and not (few and name in table.columns)]
+    alike = [name for name in names if _are_dates(table, name)]
+    dates = [name for name in alike if len(table.text[name]) < 2 or _differ(table.text[name])]
+    numbers = [] if dates else [name for name in names if _are_steps(table, name, features)]
+    counts = [name for name in numbers if _count_rows(table, name)]
+    ranks = dates, [name for name in numbers if name not in counts], counts, alike
+    for candidates in ranks:
+        faults = []
+        for name in candidates[:_TRIED]:
+            try:
+                return read(table, name)
+            except ValueError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+    return table, _numbered(table)
 
 
-def read(table: Table, name: str) -> Timeline:
-    """Return the timeline of a column.
+def read(table: Table, name: str) -> tuple[Table, Timeline]:
+    """Return the table in the order of a column of times, and its timeline.
 
     Raises
     ------
     ValueError
-        If there is no such column, or it does not step evenly.
+        If there is no such column, or it does not step evenly when it is sorted.
     """
     if name not in table.text:
         table.column(name)
-    text = table.text[name]
-    if len(text) >= 2:
-        after = _numbers(table.columns[name], text) if name in table.columns else _dates(text)
-        if after is not None:
-            return Timeline(name, text, after)
-    raise ValueError(
-        f"column {name!r} must hold numbers or dates, such as 2026-01-31, that step evenly, got "
-        f"{', '.join(text[:3])}, …"
+    try:
+        found = times.read(table.text[name])
+        order = np.argsort(found.at, kind="stable")
+        _check_once(table, found, order)
+        moved = bool((np.diff(order) < 0).any())
+        if moved:
+            table, found = table.in_order(order), found.in_order(order)
+        after = found.continued()
+    except RowError as fault:
+        text, hint = table.text[name], ""
+        if any(t[10:11] in ("T", " ") and len(t) < 20 for t in text[:1]):
+            hint = "; local times need their offset from UTC, as 2026-01-31T12:00+01:00"
+        raise ValueError(
+            f"column {name!r} must hold numbers or dates, such as 2026-01-31, that step evenly, "
+            f"but {table.where(fault.row)} {fault}{hint}; --time names another column, --rows "
+            "counts the rows as they stand"
+        ) from fault
+
+    def go_on(n: int) -> list[str]:
+        try:
+            return after(n)
+        except ValueError as error:
+            raise ValueError(
+                f"column {name!r} cannot go on for {n} rows: {error}; --rows counts the rows"
+            ) from error
+
+    return table, Timeline(name, table.text[name], go_on, sorted=moved)
+
+
+def _numbered(table: Table) -> Timeline:
+    rows = len(next(iter(table.text.values())))
+    return Timeline(
+        "row",
+        [str(k + 1) for k in range(rows)],
+        lambda n: [str(rows + k + 1) for k in range(n)],
+        numbered=True,
     )
 
 
-def why_not(text: list[str]) -> str | None:
-    """Return why a column of dates is no timeline, None if it holds no dates.
+def _check_once(table: Table, found: Any, order: Any) -> None:
+    """Raise RowError if two rows have one time, as where one series stands below another."""
+    at, text = found.at, found.texts
+    (twice,) = np.nonzero(np.diff(at[order]) == 0 * np.diff(at[order]))
+    if not twice.size:
+        return
+    steps = np.sign(np.diff(at).astype("int64"))
+    (turns,) = np.nonzero(steps == -np.sign(steps.sum()))
+    if turns.size and steps.sum():
+        row = int(turns[0]) + 1
+        raise RowError(
+            row,
+            f"starts again at {text[row]} after {text[row - 1]}; of several series keep the "
+            "rows of one",
+        )
+    first, second = (int(order[twice[0] + k]) for k in (0, 1))
+    raise RowError(second, f"holds {text[second]} once more, as {table.where(first)} does")
 
-    Examples
-    --------
-    >>> from xprnn.commands.timeline import why_not
-    >>> why_not(["2026-01-01", "2026-01-02", "2026-01-05"])
-    'its dates do not step evenly, 2026-01-02 is followed by 2026-01-05'
-    >>> why_not(["31.01.2026", "01.02.2026"])
-    'its dates are not written as 2026-01-31'
+
+def _are_dates(table: Table, name: str) -> bool:
+    """Whether a column holds dates, whether or not they can be read."""
+    texts = table.text[name]
+    if name in table.columns:
+        return _differ(texts) and are_compact(texts)
+    some = _some([text for text in texts if text])
+    alike = sum(looks_like_time(text) for text in some)
+    return 2 * alike > len(some)
+
+
+def _some(texts: list[str]) -> list[str]:
+    """Return texts from all of a column, as many as tell what it holds."""
+    return texts[:: max(1, len(texts) // _LOOKED_AT)]
+
+
+def _differ(texts: list[str]) -> bool:
+    """Whether there are two times at least."""
+    return len(set(texts) - {""}) > 1
+
+
+def _are_steps(table: Table, name: str, features: Collection[str]) -> bool:
+    """Whether a column holds numbers that are meant as time: they step evenly but for faults.
+
+    A feature must do so without a fault. Of other columns most steps from row to row are the
+    same, or most of those between the numbers that there are, each of which stands in as many
+    rows; the more so where they stand in no order. Or all could be dates in digits.
     """
-    if not text or not _OTHER_DATE.fullmatch(text[0]):
-        return None
-    if not all(_DATE.fullmatch(t) for t in text):
-        return "its dates are not written as 2026-01-31"
-    try:
-        steps = np.diff(np.asarray([t.replace(" ", "T") for t in text], "datetime64"))
-    except ValueError:
-        return "not all of its dates exist"
-    (uneven,) = np.nonzero(steps != steps[0])
-    at = int(uneven[0]) if uneven.size else 0
-    return f"its dates do not step evenly, {text[at]} is followed by {text[at + 1]}"
+    texts = _some(table.text[name])
+    if sum(number(text) is not None for text in texts) <= _SHARE * len(texts):
+        return False
+    at = _values(table, name)
+    with np.errstate(all="ignore"):
+        even = len(at) > 2 and bool(_same(np.diff(at)) == 1)
+        if name in features:
+            return even and are_plain(table.text[name])
+        if even or len(at) < 4:
+            return even
+        found = at[np.isfinite(at)]
+        steps = np.diff(found)
+        numbers, rows = np.unique(found, return_counts=True)
+        ordered = (steps >= 0).all() or (steps <= 0).all()
+        if len(found) <= _SHARE * len(at) or len(numbers) < 3:
+            return False
+        once = len(numbers) == len(at) > 4 and _same(np.diff(numbers)) == 1
+        alike = min(_same(np.diff(numbers)), (rows == np.median(rows)).mean())
+        return bool(
+            once
+            or _same(steps) * len(steps) > _SHARE * (len(at) - 1)
+            or (alike > _MOST and (ordered or len(numbers) > 7))
+            or may_be_dates([text for text in table.text[name] if number(text) is not None])
+        )
 
 
-def _numbers(values: Any, text: list[str]) -> Callable[[int], list[str]] | None:
-    """Return what continues numbers, with their decimals."""
-    step = (values[-1] - values[0]) / (len(values) - 1)
-    line = values[0] + step * np.arange(len(values))
-    if step == 0 or (np.abs(values - line) > _UNEVEN * abs(step)).any():
-        return None
-    decimals = max(len(t.partition(".")[2]) for t in text)
-    return lambda n: [f"{values[-1] + step * k:.{decimals}f}" for k in range(1, n + 1)]
+def _values(table: Table, name: str) -> Any:
+    """Return the numbers of a column, NaN where a row holds none."""
+    if name in table.columns:
+        return table.columns[name]
+    values = (number(text) for text in table.text[name])
+    return np.asarray([np.nan if value is None else value for value in values])
 
 
-def _dates(text: list[str]) -> Callable[[int], list[str]] | None:
-    """Return what continues dates that are so many months, days, hours or seconds apart."""
-    if not all(_DATE.fullmatch(t) and len(t) == len(text[0]) for t in text):
-        return None
-    try:
-        times = np.asarray([t.replace(" ", "T") for t in text], "datetime64")
-    except ValueError:
-        return None
-
-    def written(later: Any) -> list[str]:
-        return [str(t).replace("T", text[0][10:11] or "T") for t in later]
-
-    months, step = times.astype("datetime64[M]"), _step(times.astype("datetime64[M]"))
-    if step is not None and times.dtype != months.dtype:
-        into, left = times - months, months + 1 - times
-
-        def ahead(n: int) -> Any:
-            return months[-1] + step * np.arange(1, n + 1)
-
-        if (into == into[0]).all() and into[0] < np.timedelta64(28, "D"):
-            return lambda n: written(ahead(n).astype(times.dtype) + into[0])
-        if (left == left[0]).all():  # the last day of every month
-            return lambda n: written((ahead(n) + 1).astype(times.dtype) - left[0])
-    step = _step(times)
-    if step is None:
-        return None
-    return lambda n: written(times[-1] + step * np.arange(1, n + 1))
+def _same(steps: Any) -> float:
+    """Return which part of some steps is the same, and not zero, but for rounding."""
+    step = np.median(steps)
+    if step == 0 or not np.isfinite(step):
+        return 0.0
+    return float((np.abs(steps - step) <= 0.02 * abs(step)).mean())
 
 
-def _step(times: Any) -> Any:
-    """Return the step between times, None if there are several or it is zero."""
-    steps = np.diff(times)
-    return steps[0] if steps[0] != 0 * steps[0] and (steps == steps[0]).all() else None
+def _count_rows(table: Table, name: str) -> bool:
+    """Whether a column counts the rows from 0 or from 1."""
+    at = _values(table, name)
+    return bool(at[0] in (0, 1) and (at == at[0] + np.arange(len(at))).all())

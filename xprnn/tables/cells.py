@@ -1,0 +1,94 @@
+"""What the text of one cell says."""
+
+import contextlib
+import math
+import re
+from collections.abc import Sequence
+
+__all__ = ["looks_like_time", "number", "numbers", "shown"]
+
+_NUMBER = {
+    sign: re.compile(rf"[+-]?(\d+({re.escape(sign)}\d*)?|{re.escape(sign)}\d+)(e[+-]?\d+)?", flags)
+    for sign in ".,"
+    for flags in [re.ASCII | re.IGNORECASE]
+}
+_YEAR = r"(?<!\d)(1[6-9]|2[01])\d\d"
+_MONTH = (
+    "(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
+    "|oct(ober)?|nov(ember)?|dec(ember)?)"
+)
+_DAY = "(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?"
+_TIME = re.compile(
+    rf"{_YEAR}(?!\d)"  # a year with whatever stands beside it: 2024Q1, 2024-W05, 5 May 2024
+    rf"|{_YEAR}(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\d)"  # 20240131T0600
+    r"|^\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}(?!\d)"  # 31.1.24
+    r"|^\d\d[/-]\d\d$"  # 01/24
+    r"|^\d{1,2}:\d\d(?!\d)"  # 12:30
+    r"|^[qwh]\d{1,2}\b|^\d\d?[qwh]\d\d$"  # Q1/24, 1Q24
+    rf"|^{_MONTH}(\b|\d)"
+    rf"|^{_DAY}\b.*\d"
+    rf"|^\d{{1,2}}(st|nd|rd|th)?[ .-]*{_MONTH}(\b|\d)"
+    r"|^(year|quarter|month|week|day|hour)s?\W{0,2}\d+$",
+    re.ASCII | re.IGNORECASE,
+)
+_LONGEST = 40
+"""No time is written with more signs."""
+
+
+def number(text: str, decimal: str = ".") -> float | None:
+    """Return the finite number that a text says in ASCII digits, None if it says none.
+
+    Examples
+    --------
+    >>> from xprnn.tables.cells import number
+    >>> number("1e3"), number("2,5", decimal=","), number("1_000"), number("nan")
+    (1000.0, 2.5, None, None)
+    """
+    text = text.strip()
+    if _NUMBER[decimal].fullmatch(text) is None:
+        return None
+    value = float(text.replace(",", "."))
+    return value if math.isfinite(value) else None
+
+
+def numbers(texts: list[str], decimal: str = ".") -> Sequence[float | None]:
+    """Return what `number` says of each of some texts, quicker where all are numbers.
+
+    Examples
+    --------
+    >>> from xprnn.tables.cells import numbers
+    >>> numbers(["1", "2.5"]), numbers(["1", "2.5", ""])
+    ([1.0, 2.5], [1.0, 2.5, None])
+    """
+    # what float takes beside: signs that are not ASCII, _, and what is not finite
+    if decimal == "." and all(map(str.isascii, texts)) and not any("_" in text for text in texts):
+        with contextlib.suppress(ValueError):
+            values = list(map(float, texts))
+            if all(map(math.isfinite, values)):
+                return values
+    return [number(text, decimal) for text in texts]
+
+
+def looks_like_time(text: str) -> bool:
+    """Whether a text looks like a date or a time of day, in whatever notation.
+
+    Examples
+    --------
+    >>> from xprnn.tables.cells import looks_like_time
+    >>> [looks_like_time(text) for text in ("2024-01-31", "31.1.24", "Q1 2024", "Total", "9.5")]
+    [True, True, True, False, False]
+    """
+    text = text.strip()
+    return len(text) <= _LONGEST and _TIME.search(text) is not None
+
+
+def shown(text: str) -> str:
+    """Return a text as messages quote it: the beginning of a long one.
+
+    Examples
+    --------
+    >>> from xprnn.tables.cells import shown
+    >>> shown("Total"), shown(50 * "9")
+    ("'Total'", "'9999999999999999999999999999999999999999…'")
+    """
+    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

@@ -1,0 +1,98 @@
+"""What a file is that is not a CSV file, by its first bytes, and what helps."""
+
+import re
+
+__all__ = ["check_text"]
+
+_UNPACK = "a {} archive; unpack it first"
+_PDF = "a PDF; export the table as CSV"
+_UTF = "text in UTF-{0}; write it in UTF-8, as with iconv -f UTF-{0} -t UTF-8 FILE"
+_KINDS = {
+    b"\x1f\x8b": "compressed by gzip; unpack it first, as with gunzip -c FILE | xprnn forecast -",
+    b"BZh": _UNPACK.format("bzip2"),
+    b"\xfd7zXZ\0": _UNPACK.format("xz"),
+    b"\x28\xb5\x2f\xfd": _UNPACK.format("zstd"),
+    b"7z\xbc\xaf": _UNPACK.format("7z"),
+    b"PAR1": "a Parquet file; give it a name that ends in .parquet",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls); save its sheet as CSV UTF-8",
+    b"%PDF-": _PDF,
+    b"\xff\xfe\0\0": _UTF.format(32),
+    b"\0\0\xfe\xff": _UTF.format(32),
+    b"\xff\xfe": _UTF.format(16),
+    b"\xfe\xff": _UTF.format(16),
+    b"SQLite format 3\0": "an SQLite database; export the table as CSV",
+    b"\x89HDF": "an HDF5 file; write the table as CSV",
+    b"ARROW1": "an Arrow file; write the table as CSV or Parquet",
+    b"\x93NUMPY": "a NumPy array (.npy); use it in Python, or write it with numpy.savetxt",
+    b"\x89PNG": "a picture; give the table itself as CSV",
+    b"\xff\xd8\xff": "a picture; give the table itself as CSV",
+    b"\x7fELF": "a program; give a table as CSV",
+}
+_ZIPS = {  # by a name that such an archive holds
+    b"xl/": "an Excel workbook (.xlsx); save its sheet as CSV UTF-8",
+    b"opendocument": "an OpenDocument file; save its sheet as CSV UTF-8",
+    b".npy": "a file of NumPy arrays or a model (.npz); give the table as CSV",
+}
+_MARKUP = {
+    rb"<(!doctype html|html|head|body|table)\b": "an HTML page; export the table as CSV",
+    rb"<\?xml|<[a-z]+[ >]": "an XML file; export the table as CSV",
+    rb'[\[{]\s*($|[\[{}"\d-])': "JSON; write the table as CSV",
+    rb"%PDF-": _PDF,
+}
+_READ = 1 << 16
+"""The bytes in which a kind shows."""
+
+
+def check_text(path: str, data: bytes) -> None:
+    r"""Raise unless bytes may be a CSV file: text in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        That says what the file is and what helps.
+
+    Examples
+    --------
+    >>> from xprnn.tables.kinds import check_text
+    >>> check_text("a.csv", b"PK\x03\x04\x14\0 xl/workbook.xml")
+    Traceback (most recent call last):
+    ValueError: a.csv must be a CSV file in UTF-8, got an Excel workbook (.xlsx); ...
+    """
+    zero, kind = data.find(b"\0"), None
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        kind = _binary(data) or (
+            f"byte {data[error.start]:#04x} in line {line}; write it in UTF-8, often with "
+            "iconv -f WINDOWS-1252 -t UTF-8 FILE"
+        )
+    else:
+        kind = _markup(data) if zero < 0 else _binary(data)
+    if kind is None and zero >= 0:
+        line = data.count(b"\n", 0, zero) + 1
+        kind = f"a zero byte in line {line}, which no text has; it is damaged or binary"
+    if kind is not None:
+        raise ValueError(f"{path} must be a CSV file in UTF-8, got {kind}")
+
+
+def _markup(data: bytes) -> str | None:
+    """Return what a text is that is not CSV, None for what may be."""
+    first = data[:_READ].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
+    kinds = (kind for start, kind in _MARKUP.items() if re.match(start, first, re.IGNORECASE))
+    return next(kinds, None)
+
+
+def _binary(data: bytes) -> str | None:
+    """Return what bytes are that are not text in UTF-8, None if they are not known."""
+    head = data[:_READ]
+    if head.startswith(b"PK\x03\x04"):
+        ends = head + data[-_READ:]  # the list of what is in it stands at the end
+        return next((kind for sign, kind in _ZIPS.items() if sign in ends), _UNPACK.format("zip"))
+    for start, kind in _KINDS.items():
+        if head.startswith(start):
+            return kind
+    odd, even = head[1::2].count(0), head[0::2].count(0)
+    if max(odd, even) > len(head) // 4 and min(odd, even) <= len(head) // 8:
+        return _UTF.format("16LE" if odd > even else "16BE")
+    return None

@@ -1,0 +1,99 @@
+"""The columns of a file, by name."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn._validate import unknown
+from xprnn.tables.cells import numbers, shown
+
+__all__ = ["Table", "make", "named"]
+
+
+_NAMED = 20
+"""So many columns are named in a message."""
+
+
+class Table(NamedTuple):
+    """The columns of a file."""
+
+    columns: dict[str, Any]
+    """Those that hold numbers, by name, in the file's order, NumPy arrays (T,)."""
+    left_out: dict[str, str]
+    """Why other columns are not among them, by name."""
+    text: dict[str, list[str]]
+    """All columns by name, as they are written; numbers with a point before decimals."""
+    lines: Sequence[int] = ()
+    """The line of the file in which each row ends; empty for a file without lines."""
+
+    def column(self, name: str) -> Any:
+        """Return a column; raise ValueError if it is not there or holds no numbers."""
+        if name in self.left_out:
+            raise ValueError(f"column {name!r} cannot be used: {self.left_out[name]}")
+        if name not in self.columns:
+            near = difflib.get_close_matches(name, self.columns, n=_NAMED, cutoff=0.5)
+            few = len(self.columns) <= _NAMED
+            raise unknown("column", name, self.columns if few else near or [*self.columns][:_NAMED])
+        return self.columns[name]
+
+    def where(self, row: int) -> str:
+        """Return what messages call a row, counted from 0."""
+        return f"line {self.lines[row]}" if self.lines else f"row {row + 1}"
+
+    def in_order(self, order: Any) -> "Table":
+        """Return the table with its rows in another order, NumPy integers (T,)."""
+        rows = order.tolist()
+        return self._replace(
+            columns={name: column[order] for name, column in self.columns.items()},
+            text={name: [texts[i] for i in rows] for name, texts in self.text.items()},
+            lines=[self.lines[i] for i in rows] if self.lines else (),
+        )
+
+
+def named(path: str) -> str:
+    """Return what messages call a file."""
+    return "standard input" if path == "-" else path
+
+
+def make(
+    path: str, names: list[str], written: list[Any], lines: Sequence[int] = (), decimal: str = "."
+) -> Table:
+    """Return the table of columns of text.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path} has more than one column named {twice[0]!r}")
+    table = Table({}, {}, {}, lines)
+    for name, texts in zip(names, written, strict=True):
+        texts = list(map(str.strip, texts))
+        values = numbers(texts, decimal)
+        wrong = [i for i, value in enumerate(values) if value is None]
+        if wrong:
+            first = wrong[0]
+            table.left_out[name] = _why(table.where(first), texts[first], len(wrong), len(texts))
+        else:
+            table.columns[name] = np.asarray(values)
+        if decimal == ",":
+            pairs = zip(texts, values, strict=True)
+            texts = [t if value is None else t.replace(",", ".") for t, value in pairs]
+        table.text[name] = texts
+    return table
+
+
+def _why(row: str, text: str, wrong: int, count: int) -> str:
+    """Return why a column is left out, by the first row that is wrong."""
+    why = f"{row} holds {shown(text)}, which is not a finite number"
+    if wrong < count:
+        why += f" ({wrong} of {count} rows are none)"
+    elif re.fullmatch(r"-?\d+,\d+", text[:40]):
+        why += "; for a comma before decimals say --decimal ,"
+    return why
