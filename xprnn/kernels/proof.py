@@ -1,4 +1,4 @@
-"""Kernels are held to the reference on the device that runs them, before they are used."""
+"""Loops are held to the reference on the machine that runs them, before they are used."""
 
 from typing import Any
 
@@ -40,11 +40,12 @@ def difference(
     def drawn(*shape: int, scale: float = 1.0) -> Array:
         return xp.asarray((scale * rng.standard_normal(shape)).astype(dtype))
 
-    columns, count = cell.gates * size, cell.states + getattr(cell, "weights", 0)
+    columns = cell.gates * size
+    rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
     params = {"W": drawn(1, columns), "U": drawn(size, columns, scale=size**-0.5)}
     params["b"] = drawn(1, columns)
     x, dy = drawn(STEPS, batch, 1), drawn(STEPS, batch, size)
-    state, dstate = (tuple(drawn(batch, size) for _ in range(count)) for _ in range(2))
+    state, dstate = (tuple(drawn(n, size) for n in rows) for _ in range(2))
     mask = xp.asarray(rng.random((STEPS, batch, 1)) < 0.8)
 
     def results(loop: Unroll) -> list[Array]:
