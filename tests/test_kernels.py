@@ -24,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import kernels, losses, recurrence, tree, value_and_grad
-from xprnn.cells import GRU, LSTM, Elman
+from xprnn import kernels, losses, masking, recurrence, tree, value_and_grad
+from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels import compiled, compiler
 from xprnn.kernels.workers import LOOKS, Workers
 from xprnn.layers import Dense, Dropout, Pool, Recurrent, Stack
@@ -238,6 +238,88 @@ def test_what_is_not_finite_comes_out_as_in_the_reference(cell, bad, dtype, loop
     assert not all(np.isfinite(array).all() for array in found.values())
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+ZEROS = [0.0, -0.0, 1.0, -1.0]
+ODD = st.sampled_from([*ZEROS, *ZEROS, *ZEROS, np.inf, -np.inf, np.nan])
+"""With such numbers every product is exact, so that no zero is a matter of rounding."""
+
+
+def kinds(array):
+    """Return for every number whether it is NaN, infinite, zero and, unless NaN, negative."""
+    negative = np.signbit(array) & ~np.isnan(array)
+    return np.stack([np.isnan(array), np.isinf(array), array == 0, negative])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("cell", CELLS, ids=names(CELLS))
+@given(data=st.data())
+def test_nan_infinity_and_the_sign_of_zero_are_where_the_reference_has_them(
+    cell, dtype, data, loops
+):
+    """Whatever is in weights, states, data and slopes; at padding there is none of them."""
+    steps, batch, size = (data.draw(st.integers(1, top)) for top in (4, 3, 3))
+    columns = cell.gates * size
+
+    def drawn(*shape, of=ODD):
+        count = math.prod(shape)
+        numbers = data.draw(st.lists(of, min_size=count, max_size=count))
+        return np.array(numbers, dtype).reshape(shape)
+
+    mask = None
+    if data.draw(st.booleans()):
+        mask = drawn(steps, batch, 1, of=st.booleans()).astype(bool)
+    keep = drawn(batch, size, of=st.sampled_from([0.0, 2.0])) if data.draw(st.booleans()) else None
+    # A sum of nothing but -0 may be a zero of any sign: only b has a say in that.
+    params = {"W": drawn(1, columns), "U": drawn(size, columns), "b": 0.0 + drawn(1, columns)}
+    x = masking.valid(drawn(steps, batch, 1), mask, xp=np)
+    dy = masking.valid(drawn(steps, batch, size), mask, xp=np)
+    rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
+    state = tuple(drawn(n, size) for n in rows[: cell.states])
+    state += tuple(0.0 + drawn(n, size) for n in rows[cell.states :])
+    dstate = tuple(drawn(n, size) for n in rows[: cell.states])
+    dstate += tuple(np.zeros((n, size), dtype) for n in rows[cell.states :])
+
+    def results(loop):
+        h, _, end, memo = loop.forward(cell, params, x, state, mask, keep, xp=np)
+        dp, dq, start = loop.backward(cell, params, dy, dstate, memo, mask, keep, xp=np)
+        if mask is not None:
+            for array in (dp, dq):
+                assert not np.where(mask, 0, array).any()
+        return {
+            "h": h,
+            "end": end[: cell.states],
+            "dp": dp,
+            "dq": dq,
+            "start": start[: cell.states],
+        }
+
+    with np.errstate(all="ignore"):
+        found, expected = (
+            tree.flatten(results(loop)) for loop in (compiled.COMPILED, recurrence.REFERENCE)
+        )
+    for name, array in expected.items():
+        np.testing.assert_array_equal(kinds(found[name]), kinds(array), err_msg=name)
+
+
+@pytest.mark.parametrize("cell", [*CELLS, GRUResetBefore()], ids=names([*CELLS, GRUResetBefore()]))
+@pytest.mark.parametrize("loop", [compiled.COMPILED, recurrence.REFERENCE], ids=["C", "reference"])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_at_padding_nothing_is_multiplied_by_a_weight(bad, loop, cell, loops):
+    """A sequence that is padding alone has the gradient of its state, whatever the weights are."""
+    case = draw(0, cell, masked=True, dropped=True)
+    if kernels.lookup(cell, np, SHAPES, np.float64) is not compiled.COMPILED:
+        loop = recurrence.REFERENCE
+    case["mask"][...], (h, *_) = False, case["state"]
+    for array in case["params"].values():
+        array[...] = bad
+    with np.errstate(all="ignore"):
+        y, _, cache = recurrence.forward(**case, unroll=loop, xp=np)
+        args = case["params"], np.ones_like(y), case["state"], cache
+        grads, _, (dh, *_) = recurrence.backward(cell, *args, input_grad=False, xp=np)
+    np.testing.assert_array_equal(dh, h)
+    for name, array in {"y": y, **grads}.items():
+        np.testing.assert_array_equal(array, np.zeros_like(array), err_msg=name)
 
 
 def through(activation, p):
