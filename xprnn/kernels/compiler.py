@@ -197,6 +197,8 @@ def _compiled(
             last = error
         except OSError as error:
             last = UnbuildableError(f"what {shlex.join(command)} makes can't be loaded: {error}")
+        if _left() <= 0:
+            break
     raise last
 
 
@@ -207,14 +209,21 @@ def _compile(command: tuple[str, ...], arguments: tuple[str, ...], made: Path) -
             return _run((*command, *FLAGS, *tuned, *LAST, *arguments, "-o", str(made)))
         except UnbuildableError as error:
             last = UnbuildableError(f"{shlex.join(command)} {error}")
+        if _left() <= 0:
+            break
     raise last
+
+
+def _left() -> float:
+    """Return for how many seconds a compiler may run."""
+    return PATIENCE - sum(LOST)
 
 
 def _run(command: tuple[str, ...]) -> None:
     """Run a compiler, with its own files beside what it makes."""
     import subprocess  # no part of importing xprnn
 
-    start, left = time.monotonic(), PATIENCE - sum(LOST)
+    start, left = time.monotonic(), _left()
     if left <= 0:
         raise UnbuildableError(f"does not run: {PATIENCE:g} s were lost on compilers that failed")
     folder = os.path.dirname(command[-1])
