@@ -176,19 +176,29 @@ def cut(content):
 
 
 LOAD = """
-import sys, warnings
+import os, sys, warnings
 from pathlib import Path
 from xprnn.kernels import compiler
 warnings.simplefilter("error")
-assert compiler.build(Path(sys.argv[1]), NUMBER=7).answer() == 7
+source, *places = sys.argv[1:]
+for place in places:
+    os.environ["XDG_CACHE_HOME"] = place
+    compiler.build.cache_clear()
+    assert compiler.build(Path(source), NUMBER=7).answer() == 7
 """
 
 
 def python(code, *arguments, **environment):
-    """Run a Python of its own, and return it when it has ended."""
+    """Start a Python of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    """Wait for it; raise what it raised."""
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
 
 
 def test_a_library_that_was_damaged_is_compiled_anew_once(
@@ -197,22 +207,20 @@ def test_a_library_that_was_damaged_is_compiled_anew_once(
     """Whatever is left of it. To load such a thing may end the process."""
     compiler.build(source, NUMBER=7)
     (name,) = libraries(folder)
-    content = (folder / name).read_bytes()
-    for number, damaged in enumerate(cut(content)):
-        place = folder.parent / str(number) / "xprnn"  # one that was loaded is not read again
-        place.mkdir(parents=True, mode=0o700)
-        (place / name).write_bytes(damaged)
-        (place / name).chmod(0o700)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(place.parent))
-        before = len(compilations)
-        done = python(LOAD, source, XDG_CACHE_HOME=str(place.parent))
-        assert done.returncode == 0, done.stderr
-        assert (place / name).read_bytes() != damaged
-        for _ in range(2):
-            fresh()
-            assert compiler.build(source, NUMBER=7).answer() == 7
-        assert len(compilations) == before  # by the other process
-        assert len(libraries(place)) == 1
+    places = []
+    for number, damaged in enumerate(cut((folder / name).read_bytes())):
+        places.append(folder.parent / str(number))  # one that was loaded is not read again
+        path = places[-1] / "xprnn" / name
+        path.parent.mkdir(parents=True, mode=0o700)
+        path.write_bytes(damaged)
+        path.chmod(0o700)
+    finish(python(LOAD, source, *places))
+    for place in places:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(place))
+        fresh()
+        assert compiler.build(source, NUMBER=7).answer() == 7
+        assert len(libraries(place / "xprnn")) == 1
+    assert len(compilations) == 1  # here; the others were compiled by the other process
 
 
 def test_a_library_is_on_the_disk_before_it_has_its_name(compilations, source, folder, monkeypatch):
@@ -247,8 +255,7 @@ def test_what_a_killed_process_left_is_removed_later(
 ):
     """Not what another one may be at."""
     slow = script(f'touch "{tmp_path}/started"; exec sleep 60')
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CC": slow}
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(source)], env=environment)
+    process = python(KILLED, source, CC=slow)
     try:
         for _ in range(6000):
             if (tmp_path / "started").exists():
@@ -256,7 +263,7 @@ def test_what_a_killed_process_left_is_removed_later(
             time.sleep(0.01)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     (left,) = folder.iterdir()
     (folder / "loops-1-2.tmp").touch()  # as older versions left it
     compiler.build(source, NUMBER=1)
@@ -268,14 +275,8 @@ def test_what_a_killed_process_left_is_removed_later(
 
 
 def test_processes_may_compile_at_once(loops, folder, source):
-    command = [sys.executable, "-c", LOAD, str(source)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "XDG_CACHE_HOME": str(folder.parent),
-    }
-    processes = [subprocess.Popen(command, env=environment) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    for process in [python(LOAD, source, folder.parent) for _ in range(2)]:
+        finish(process)
     assert len(libraries(folder)) == 1  # and nothing half done
 
 
@@ -524,7 +525,7 @@ import numpy as np
 from xprnn.cells import GRU
 from xprnn.kernels import compiled
 from xprnn.kernels.proof import difference
-assert compiled.unavailable(3, "float64") is None
+assert compiled._missing(3, np.dtype(float)) is None
 found = difference(compiled.COMPILED, GRU(), 9, 3, np.dtype(float), xp=np)
 assert found < 1e-12, found
 assert sys.float_info.min / 2 > 0, "subnormal numbers are 0"
@@ -533,8 +534,7 @@ assert sys.float_info.min / 2 > 0, "subnormal numbers are 0"
 
 @pytest.mark.parametrize("flags", FAST)
 def test_flags_that_loosen_arithmetic_are_taken_back(flags, loops, gcc, tmp_path):
-    done = python(HELD, CC=f"{gcc} {flags}", XDG_CACHE_HOME=str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    finish(python(HELD, CC=f"{gcc} {flags}", XDG_CACHE_HOME=str(tmp_path)))
 
 
 def test_a_compiler_that_loosens_arithmetic_itself_is_not_used(
@@ -686,7 +686,7 @@ def test_slopes_wider_than_any_loop_are_those_of_the_reference(
 
     with pytest.warns(RuntimeWarning, match="could not be built"):
         found = gradients("float64")
-    assert compiled.unavailable(Recurrent(4, cell).cell.gates, np.float32) is None
+    assert compiled._missing(Recurrent(4, cell).cell.gates, np.dtype("float32")) is None
     longest = gradients(np.longdouble)
     monkeypatch.setenv("XPRNN_KERNELS", "reference")
     for dtype, arrays in (("float64", found), (np.longdouble, longest)):

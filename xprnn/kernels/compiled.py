@@ -78,7 +78,7 @@ def obstacle(
         return f"it computes in float32 and float64, and this is {np.dtype(dtype)}"
     if not _written(cell):
         return f"its C source does not have the equations of {cell}"
-    return unavailable(cell.gates, np.dtype(dtype))
+    return _missing(cell.gates, np.dtype(dtype))
 
 
 def about(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any) -> str:
@@ -95,11 +95,16 @@ def _written(cell: Cell) -> bool:
     return type(cell) is GRU and cell == GRU()
 
 
+def unavailable() -> str | None:
+    """Return why there are no compiled loops, those of an Elman network; None if there are."""
+    return _missing(Elman.gates, np.dtype(float))
+
+
 @functools.cache
-def unavailable(gates: int = 1, dtype: Any = float) -> str | None:
+def _missing(gates: int, dtype: Any) -> str | None:
     """Return why there are no compiled loops of the cell with so many gates; None if there are."""
     try:
-        _library(gates, np.dtype(dtype))
+        _library(gates, dtype)
     except UnbuildableError as error:
         return str(error)
     return None
@@ -301,7 +306,7 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp, library=N
     *lead, _, batch, size = hidden = dy.shape
     gates, wide = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
     dtype = memo.h.dtype  # whose loops are there, as they ran forward
-    if wide in DTYPES and (library or not unavailable(cell.gates, wide)):
+    if wide in DTYPES and (library or not _missing(cell.gates, wide)):
         dtype = wide
     library = library or _library(cell.gates, dtype)
     memo = Memo(*(a if a is None else a.astype(dtype, copy=False) for a in memo))

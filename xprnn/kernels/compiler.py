@@ -125,24 +125,26 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
             except UnbuildableError as error:
                 failures.append((command, error))
             else:
-                _tell_of(failures, f"{shlex.join(command)} compiles it instead")
+                _tell_of(failures, key, f"{shlex.join(command)} compiles it instead")
                 return library
         library = kept(place, f"{source.stem}-{key}-")
     if library is not None:
-        _tell_of(failures, "what another compiler made before is used")
+        _tell_of(failures, key, "what another compiler made before is used")
         return library
     if not failures:
         compiler()  # says that there is none
-    _tell_of(failures, "slower code runs")
+    _tell_of(failures, key, "slower code runs")
     raise UnbuildableError(str(failures[0][1]))
 
 
-def _tell_of(failures: list[tuple[tuple[str, ...], UnbuildableError]], then: str) -> None:
+def _tell_of(
+    failures: list[tuple[tuple[str, ...], UnbuildableError]], library: str, then: str
+) -> None:
     """Warn of the first failure, once for a compiler that fails and once for each wrong library."""
     if failures:
         command, error = failures[0]
         tell(
-            (command, then, str(error) if isinstance(error, WrongError) else None),
+            (command, then, library if isinstance(error, WrongError) else None),
             f"xprnn's C code could not be built, and {then} (with XPRNN_KERNELS=reference the "
             f"reference runs, without this warning): {error}",
         )
