@@ -22,8 +22,8 @@ def difference(
 ) -> float:
     """Return by how much the results of a loop differ from the reference's, of their norm.
 
-    Three steps, forward and backward, with a mask; the largest of all results counts, and
-    it is infinite where a number is none.
+    Three steps, forward and backward, with a mask and dropout on the state; the largest of all
+    results counts, and it is infinite where a number is none.
 
     Parameters
     ----------
@@ -47,9 +47,12 @@ def difference(
     x, dy = drawn(STEPS, batch, 1), drawn(STEPS, batch, size)
     state, dstate = (tuple(drawn(n, size) for n in rows) for _ in range(2))
     mask = xp.asarray(rng.random((STEPS, batch, 1)) < 0.8)
+    keep = xp.asarray(((rng.random((batch, size)) < 0.8) / 0.8).astype(dtype))
 
     def results(loop: Unroll) -> list[Array]:
-        y, end, cache = recurrence.forward(cell, params, x, state, mask, unroll=loop, xp=xp)
+        y, end, cache = recurrence.forward(
+            cell, params, x, state, mask, keep=keep, unroll=loop, xp=xp
+        )
         grads, dx, start = recurrence.backward(cell, params, dy, dstate, cache, xp=xp)
         return [y, *end, *grads.values(), dx, *start]
 
