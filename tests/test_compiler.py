@@ -555,6 +555,11 @@ WRONG_SOURCES = {
         "return (size + groups * LANES - 1) / (groups * LANES)",
         "return size / (groups * LANES)",
     ),
+    "sizes are none": (
+        "loops.c",
+        "ptrdiff_t panel_width(void) { return VECTORS",
+        "ptrdiff_t panel_width(void) { return -VECTORS",
+    ),
     "NaN is taken for 0": (
         "elman.h",
         "choose(*z < 0, (vec){0}, *z)",
@@ -650,7 +655,7 @@ def test_a_compiler_may_be_asked_for(asked, gcc, compilations, quick, monkeypatc
 
 def test_what_hides_its_functions_is_wrong(script, gcc, compilations, quick, alone, monkeypatch):
     monkeypatch.setenv("CC", script(f'exec {gcc} "$@" -fvisibility=hidden'))
-    with pytest.warns(RuntimeWarning, match="it lacks a function"):
+    with pytest.warns(RuntimeWarning, match="is wrong: AttributeError"):
         assert loop_of(Elman()) is recurrence.REFERENCE
 
 

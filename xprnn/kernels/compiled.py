@@ -143,11 +143,8 @@ def _prove(library: Any, CELL: int, REAL: int) -> None:
         If they differ, or make a number of NaN.
     """
     size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel has, and not a multiple
-    try:
-        given = {"library": _typed(library)}
-    except AttributeError as error:
-        raise WrongError(f"it lacks a function: {error}") from error
-    loop = Unroll(*(functools.partial(f, **given) for f in (unroll, unroll_backward)))
+    _typed(library)
+    loop = Unroll(*(functools.partial(f, library=library) for f in (unroll, unroll_backward)))
     one = np.ones((1, CELL * size), dtype)
     weights = {"W": one, "U": np.repeat(one, size, axis=0), "b": one}
     nan = np.full((1, 1, 1), np.nan, dtype)

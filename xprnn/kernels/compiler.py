@@ -99,8 +99,8 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
     ----------
     source : Path
     prove : callable, optional
-        Gets the library when it has been compiled, and the macros; it raises `WrongError` if
-        the library is wrong.
+        Gets the library when it has been compiled, and the macros; it raises `WrongError`, or
+        any other exception, if the library is wrong.
     **macros : int
 
     Raises
@@ -189,7 +189,7 @@ def _compiled(
                 _compile(command, arguments, made)
                 library = _load(made)
                 if prove is not None:
-                    prove(library)
+                    _hold(library, prove)
                 if base is not None:
                     keep(made, base, name)
                 return library
@@ -202,6 +202,16 @@ def _compiled(
         if _left() <= 0:
             break
     raise last
+
+
+def _hold(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
+    """Let a library be proven; whatever goes wrong then is its fault, as that of a missing name."""
+    try:
+        prove(library)
+    except WrongError:
+        raise
+    except Exception as error:
+        raise WrongError(f"{type(error).__name__}: {error}") from error
 
 
 def _compile(command: tuple[str, ...], arguments: tuple[str, ...], made: Path) -> None:

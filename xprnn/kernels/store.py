@@ -132,7 +132,7 @@ def keep(made: Path, folder: Path, name: str) -> None:
                 os.fsync(held)
             finally:
                 os.close(held)
-    for other in folder.iterdir():
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for other in folder.iterdir():
             if other.suffix != ".so" and time.time() - other.lstat().st_mtime > STALE:
                 shutil.rmtree(other) if other.is_dir() else other.unlink()
