@@ -744,7 +744,7 @@ def test_compilers_that_fail_slowly_are_not_waited_for_without_end(
 def test_ctrl_c_stops_the_compiler(script, compilations, monkeypatch, source, tmp_path):
     """Nothing is left, and the next time it is compiled."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("CC", script(f"kill -INT {os.getpid()}; exec sleep 600"))
+    monkeypatch.setenv("CC", script(f"sleep 0.2; kill -INT {os.getpid()}; exec sleep 600"))
     with pytest.raises(KeyboardInterrupt):
         compiler.build(source, NUMBER=1)
     monkeypatch.delenv("CC")
