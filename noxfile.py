@@ -78,6 +78,13 @@ def tests_nvrtc(session):
     session.run("python", "benchmarks/gpu.py", "--dry-run")
 
 
+@nox.session
+def sanitize(session):
+    """Run the loops in C under the sanitizers, for minutes; with -- --short a few of them."""
+    session.install("-e", ".")
+    session.run("python", "tests/sanitize/sanitize.py", *session.posargs)
+
+
 @nox.session(name="tests-sktime")
 def tests_sktime(session):
     """The forecaster as an estimator of sktime, by sktime's own checks, and its page."""

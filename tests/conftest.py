@@ -1,5 +1,6 @@
 """The fixture `place` runs a test on every backend; hypothesis's profiles; the count of proofs."""
 
+import importlib
 import os
 
 import hypothesis
@@ -8,6 +9,7 @@ import pytest
 
 import xprnn.backend
 from xprnn import kernels, tree
+from xprnn.kernels import compiled, compiler, store
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -100,6 +102,38 @@ def session_cache(tmp_path_factory):
 def own_cache(session_cache, monkeypatch):
     """Keep what a test compiles out of the user's cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(session_cache))
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Forget which compiler there is and what was loaded; return what does that again."""
+    ground = importlib.import_module("xprnn.kernels.workspace")
+
+    def forget():
+        for module in (compiler, compiled, ground):
+            for value in vars(module).values():
+                getattr(value, "cache_clear", lambda: None)()
+        store.TOLD.clear()
+        compiler.LOST.clear()
+
+    monkeypatch.setattr(ground, "BLAS", ground.Blas())
+    forget()
+    yield forget
+    forget()
+
+
+@pytest.fixture
+def compilations(loops, fresh, monkeypatch, tmp_path):
+    """Return the list of all compilations, into a cache that is empty at first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    run_command, seen = compiler._run, []
+
+    def watched(command):
+        seen.append(command)
+        run_command(command)
+
+    monkeypatch.setattr(compiler, "_run", watched)
+    return seen
 
 
 PROVEN = pytest.StashKey[dict[str, int]]()

@@ -302,6 +302,22 @@ def test_there_are_no_more_groups_than_there_is_room(folder):
 # Threads
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_at_padding_nothing_is_multiplied_by_a_weight(cell, emulated):
+    """A sequence that is padding alone has the gradient of its state, whatever the weights are."""
+    case = draw(CELLS[cell], masked=True)
+    case["mask"][...], (h, *_) = False, case["state"]
+    for array in case["params"].values():
+        array[...] = np.inf
+    with np.errstate(all="ignore"):
+        y, _, cache = recurrence.forward(**case, unroll=twin(emulated, 1, 1, 3, 64), xp=np)
+        args = case["params"], np.ones_like(y), case["state"], cache
+        grads, _, (dh, *_) = recurrence.backward(case["cell"], *args, input_grad=False, xp=np)
+    np.testing.assert_array_equal(dh, h)
+    for name, array in {"y": y, **grads}.items():
+        np.testing.assert_array_equal(array, np.zeros_like(array), err_msg=name)
+
+
 SCRIPT = """
 import sys
 sys.path[:0] = {paths!r}

@@ -122,19 +122,17 @@ def unroll_backward(
         ∂L/∂state(0).
     """
     U, dp, dq = params["U"], [], []
-    zero = tuple(xp.zeros_like(d) for d in dstate)
     masks = _steps(mask, dy.shape[-3], xp)
     for dy_t, (memo_t, inner_t), mask_t in zip(
         reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
     ):
         dstate = (dstate[0] + dy_t, *dstate[1:])
-        inside = masking.select(mask_t, dstate, zero, xp=xp)
-        dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)
+        dp_t, dq_t, direct = cell.backward(dstate, memo_t, xp=xp)
         dp_t, dq_t, dh = product.backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
         before = (direct[0] + _kept(dh, keep), *direct[1:])
         dstate = masking.select(mask_t, before, dstate, xp=xp)
-        dp.append(dp_t)
-        dq.append(dq_t)
+        dp.append(masking.valid(dp_t, mask_t, xp=xp))
+        dq.append(masking.valid(dq_t, mask_t, xp=xp))
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
 
 
@@ -219,6 +217,7 @@ def forward(
     start = tuple(xp.broadcast_to(s, (*lead, *s.shape[-2:])) for s in state)
     h, a, end, memo = unroll.forward(cell, params, x, start, mask, keep, xp=xp)
     y = masking.valid(h[..., 1:, :, :], mask, xp=xp)
+    a = None if a is None else masking.valid(a, mask, xp=xp)
     return y, end, Cache(x, h, a, memo, mask, keep, tuple(s.shape for s in state), unroll)
 
 

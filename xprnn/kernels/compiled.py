@@ -3,7 +3,6 @@
 import ctypes
 import functools
 import math
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ import numpy as np
 from xprnn import activations
 from xprnn._typing import Array, Namespace
 from xprnn.cells import GRU, LSTM, Cell, Elman
-from xprnn.kernels.compiler import NoCompilerError, UnbuildableError, build
+from xprnn.kernels.compiler import UnbuildableError, WrongError, build
+from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.kernels.workspace import Workspace, thread_count
 from xprnn.recurrence import Unroll
 
@@ -27,6 +27,8 @@ ACTIVATIONS = (
     activations.Identity(),
 )
 """Of the Elman cell, in the order of elman.h."""
+
+DTYPES = (np.float32, np.float64)
 
 LOOP = 3_000_000
 """Multiplications of a loop for which one more thread pays."""
@@ -72,11 +74,11 @@ def obstacle(
     """Return why there is no compiled loop for the case; None if there is one."""
     if not isinstance(xp, Workspace) and xp is not np:
         return "it runs on NumPy"
-    if dtype not in (np.float32, np.float64):
+    if dtype not in DTYPES:
         return f"it computes in float32 and float64, and this is {np.dtype(dtype)}"
     if not _written(cell):
         return f"its C source does not have the equations of {cell}"
-    return unavailable()
+    return _missing(cell.gates, np.dtype(dtype))
 
 
 def about(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any) -> str:
@@ -93,20 +95,17 @@ def _written(cell: Cell) -> bool:
     return type(cell) is GRU and cell == GRU()
 
 
-@functools.cache
 def unavailable() -> str | None:
-    """Return why there are no compiled loops; None if there are."""
+    """Return why there are no compiled loops, those of an Elman network; None if there are."""
+    return _missing(Elman.gates, np.dtype(float))
+
+
+@functools.cache
+def _missing(gates: int, dtype: Any) -> str | None:
+    """Return why there are no compiled loops of the cell with so many gates; None if there are."""
     try:
-        _library(Elman.gates, np.dtype(float))
-    except NoCompilerError as error:
-        return str(error)
+        _library(gates, dtype)
     except UnbuildableError as error:
-        warnings.warn(
-            "xprnn's compiled loops could not be built, and the slower reference runs (with "
-            f"XPRNN_KERNELS=reference it does without this warning): {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
         return str(error)
     return None
 
@@ -114,13 +113,53 @@ def unavailable() -> str | None:
 @functools.cache
 def _library(gates: int, dtype: Any) -> Any:
     """Return the compiled loops of the cell with so many gates."""
-    library = build(SOURCE, CELL=gates, REAL=8 * dtype.itemsize)
+    return _typed(build(SOURCE, _prove, CELL=gates, REAL=8 * dtype.itemsize))
+
+
+def _typed(library: Any) -> Any:
+    """Return a library whose functions know their arguments."""
     library.panel_count.restype = library.panel_width.restype = _long
     library.panel_count.argtypes = _long, ctypes.c_int
     array = ctypes.c_void_p
     library.pack.argtypes = _long, array, array, array, _long, _long, array, _long, _long
     library.forward.argtypes = library.backward.argtypes = ctypes.POINTER(Problem), _long
     return library
+
+
+PROVEN: dict[int, tuple[Cell, ...]] = {
+    1: tuple(Elman(f) for f in ACTIVATIONS),
+    3: (GRU(),),
+    4: (LSTM(),),
+}
+"""The cells to prove, by their gates."""
+
+
+def _prove(library: Any, CELL: int, REAL: int) -> None:
+    """Hold loops that were just compiled to the reference.
+
+    Raises
+    ------
+    WrongError
+        If they differ, or make a number of NaN.
+    """
+    size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel has, and not a multiple
+    _typed(library)
+    loop = Unroll(*(functools.partial(f, library=library) for f in (unroll, unroll_backward)))
+    one = np.ones((1, CELL * size), dtype)
+    weights = {"W": one, "U": np.repeat(one, size, axis=0), "b": one}
+    nan = np.full((1, 1, 1), np.nan, dtype)
+    for cell in PROVEN[CELL]:
+        with np.errstate(all="ignore"):
+            found = difference(loop, cell, size, 7, dtype, xp=np)
+            state = (np.zeros((1, size), dtype),) * 2
+            h, *_ = loop.forward(cell, weights, nan, state, None, None, xp=np)
+        if not found <= TOLERANCES[dtype.name]:
+            raise WrongError(
+                f"the results of {cell} in {dtype} differ from the reference's by {found:.1e} of "
+                "their norm"
+            )
+        if not np.isnan(h[1]).all():
+            raise WrongError(f"{cell} in {dtype} makes a number of NaN")
 
 
 def _ground(xp: Namespace) -> Workspace:
@@ -140,16 +179,16 @@ def _address(a: Array) -> int:
     return a.__array_interface__["data"][0]  # quicker than a.ctypes.data
 
 
-def _packed(cell: Cell, matrices: list[Array], *how: Any, xp: Workspace) -> tuple[Array, int]:
+def _packed(library: Any, matrices: list[Array], *how: Any, xp: Workspace) -> tuple[Array, int]:
     """As `_pack`, once while the weights don't change."""
-    return xp.once(how, matrices, lambda: _pack(cell, matrices, *how, xp=xp))
+    return xp.once(how, matrices, lambda: _pack(library, matrices, *how, xp=xp))
 
 
 def _pack(
-    cell: Cell, matrices: list[Array], dtype: Any, lead: tuple[int, ...], *, xp: Workspace
+    library: Any, matrices: list[Array], dtype: Any, lead: tuple[int, ...], *, xp: Workspace
 ) -> tuple[Array, int]:
     """Return b, W and U, or U alone and transposed, as panels; and how far two models are apart."""
-    library, (size, columns) = _library(cell.gates, dtype), matrices[-1].shape[-2:]
+    size, columns = matrices[-1].shape[-2:]
     if all(a.ndim == 2 for a in matrices):
         lead = ()
     *others, U = [_dense(a, (*lead, *a.shape[-2:]), dtype) for a in matrices]
@@ -212,7 +251,7 @@ def _run(
     xp.share(work, problem.parts, stop=lambda: arrived.__setitem__(1, 1))
 
 
-def unroll(cell, params, x, state, mask, keep, *, xp):
+def unroll(cell, params, x, state, mask, keep, *, xp, library=None):
     """As `recurrence.unroll`."""
     xp = _ground(xp)
     *lead, batch, size = state[0].shape
@@ -221,7 +260,8 @@ def unroll(cell, params, x, state, mask, keep, *, xp):
     hidden, gates = (*lead, steps, batch, size), (*lead, steps, batch, cell.gates * size)
     matrices = [params[name] for name in ("b", "W", "U")]
     dtype = np.result_type(x, *matrices, *state)
-    weights, stride = _packed(cell, matrices, dtype, lead, xp=xp)
+    library = library or _library(cell.gates, dtype)
+    weights, stride = _packed(library, matrices, dtype, lead, xp=xp)
     kept = [xp.empty((*lead, steps + 1, batch, size), dtype=dtype) for _ in range(cell.states)]
     for array, first in zip(kept, state, strict=False):
         array[..., 0, :, :] = first
@@ -243,7 +283,7 @@ def unroll(cell, params, x, state, mask, keep, *, xp):
     if keep is not None:
         arrays["seen"] = xp.empty((*lead, 2, batch, size), dtype=dtype)
         arrays["seen"][..., 0, :, :] = arrays["keep"] * state[0]
-    _run(_library(cell.gates, dtype).forward, cell, hidden, stride, arrays, xp)
+    _run(library.forward, cell, hidden, stride, arrays, xp)
     end = tuple(array[..., -1, :, :].copy() for array in kept)  # not all steps kept for one
     return h, None, (*end, *state[cell.states :]), memo
 
@@ -257,13 +297,17 @@ def _options(mask, keep, hidden, dtype):
     }
 
 
-def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
+def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp, library=None):
     """As `recurrence.unroll_backward`."""
     xp = _ground(xp)
     *lead, _, batch, size = hidden = dy.shape
-    gates, dtype = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
+    gates, wide = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
+    dtype = memo.h.dtype  # whose loops are there, as they ran forward
+    if wide in DTYPES and (library or not _missing(cell.gates, wide)):
+        dtype = wide
+    library = library or _library(cell.gates, dtype)
     memo = Memo(*(a if a is None else a.astype(dtype, copy=False) for a in memo))
-    weights, stride = _packed(cell, [params["U"]], dtype, tuple(lead), xp=xp)
+    weights, stride = _packed(library, [params["U"]], dtype, tuple(lead), xp=xp)
     dp = xp.empty(gates, dtype=dtype)
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
     before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]
@@ -283,9 +327,10 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
         "dc": dc,
         **_options(mask, keep, hidden, dtype),
     }
-    _run(_library(cell.gates, dtype).backward, cell, hidden, stride, arrays, xp)
+    _run(library.backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:
         before.append(dstate[1] + xp.sum(dq[..., 2 * size :], axis=(-3, -2))[..., None, :])
+    dp, dq, *before = (a.astype(wide, copy=False) for a in (dp, dq, *before))
     return dp, dq, tuple(before)
 
 

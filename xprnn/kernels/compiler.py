@@ -1,30 +1,52 @@
 """C source of ours, compiled for the machine that runs it.
 
-A compiler is looked for where ``CC`` says, on the path, and in the package ziglang. What
-it makes is kept in the user's cache, under a name that changes with the source, the
-compiler and the processor.
+Compilers are looked for where ``CC`` says, on the path, and in the package ziglang; where one
+fails, the next is tried. What one makes is held to what the caller demands of it, and then kept
+(see store.py): what is kept needs no compiler again.
 """
 
 import contextlib
 import ctypes
 import functools
 import importlib.util
+import itertools
 import os
 import shlex
 import shutil
 import sys
-import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-__all__ = ["NoCompilerError", "UnbuildableError", "build", "compiler"]
+from xprnn.kernels.store import digest, folder, keep, kept, tell
+
+__all__ = ["NoCompilerError", "UnbuildableError", "WrongError", "build", "compiler"]
 
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
 
 TUNED = (("-march=native",), ("-mcpu=native",), ())
 """For the processor that is there; which spelling a compiler takes, depends on both."""
 
+LAST = ("-fno-fast-math", "-fno-unsafe-math-optimizations", "-fvisibility=default")
+"""The last word, whatever ``CC`` brings. With the second, gcc does not link what flushes
+subnormal numbers to zero in the whole process."""
+
 ON_PATH = ("cc", "gcc", "clang") if os.name != "nt" else ("clang",)
 """gcc does not align wide vectors on Windows."""
+
+PATIENCE = 20.0
+"""Seconds that compilers may take and fail, all together; then none runs in this process."""
+
+PROCESSOR = (
+    *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
+    *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features"),
+    *("cpu", "isa", "uarch", "features"),
+)
+"""The lines of Linux that tell one kind of processor from another."""
+
+LOST: list[float] = []
+"""The seconds that they took."""
 
 
 class UnbuildableError(Exception):
@@ -35,103 +57,240 @@ class NoCompilerError(UnbuildableError):
     """There is nothing to compile with."""
 
 
-@functools.cache
+class WrongError(UnbuildableError):
+    """What was compiled does not compute what it should."""
+
+
 def compiler() -> tuple[str, ...]:
-    """Return the command of a C compiler.
+    """Return the command of the first C compiler.
 
     Raises
     ------
     NoCompilerError
         If there is none.
     """
-    if asked := os.environ.get("CC"):
-        return tuple(shlex.split(asked, posix=os.name != "nt"))
-    if found := next(filter(None, map(shutil.which, ON_PATH)), None):
-        return (found,)
-    if importlib.util.find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "cc")
+    if commands := _compilers():
+        return commands[0]
     raise NoCompilerError(
         "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings one"
     )
 
 
-@functools.cache
-def _flags() -> tuple[tuple[str, ...], str]:
-    """Return the flags, and all that the compiler says with them of itself and the processor."""
-    for tuned in TUNED:
-        flags = (*FLAGS, *tuned)
-        try:
-            return flags, _run((*compiler(), *flags, "-dM", "-E", "-x", "c", os.devnull))
-        except UnbuildableError as error:
-            last = error
-    raise last
-
-
-def _run(command: tuple[str, ...]) -> str:
-    """Return what a command prints."""
-    import subprocess  # no part of importing xprnn
-
+def _compilers() -> list[tuple[str, ...]]:
+    """Return the commands of all C compilers, that of ``CC`` first."""
+    asked = os.environ.get("CC", "")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnbuildableError(f"{command[0]} does not run: {error}") from error
-    if done.returncode:
-        raise UnbuildableError(f"{shlex.join(command)} failed: {done.stderr.strip()[:2000]}")
-    return done.stdout
-
-
-def cache() -> Path:
-    """Return the folder where what was compiled is kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return Path(base or Path.home() / ".cache") / "xprnn"
+        commands = [tuple(shlex.split(asked, posix=os.name != "nt"))]
+    except ValueError:
+        commands = [(asked,)]  # which will not be found, and that is then said
+    paths = [path for path in map(shutil.which, ON_PATH) if path]
+    programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is gcc, mostly
+    commands += reversed(programs.values())
+    if importlib.util.find_spec("ziglang"):
+        commands.append((sys.executable, "-m", "ziglang", "cc"))
+    return list(filter(None, commands))
 
 
 @functools.cache
-def build(source: Path, **macros: int) -> ctypes.CDLL:
+def build(source: Path, prove: Callable[..., None] | None = None, **macros: int) -> ctypes.CDLL:
     """Compile a file with macros defined, unless it is in the cache, and load it.
 
     Parameters
     ----------
     source : Path
+    prove : callable, optional
+        Gets the library when it has been compiled, and the macros; it raises `WrongError`, or
+        any other exception, if the library is wrong.
     **macros : int
 
     Raises
     ------
+    NoCompilerError
+        If there is no compiler.
     UnbuildableError
-        If there is no compiler, or it fails.
+        If all compilers fail. There has been a warning then.
     """
-    import hashlib  # no part of importing xprnn
-
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
-    flags, about = _flags()
-    command = (*compiler(), *flags, *defines)
     texts = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
-    key = hashlib.sha256("\0".join([*texts, about, *command]).encode()).hexdigest()
-    name = f"{source.stem}-{key[:24]}.so"
-    try:
-        folder = cache()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _load(folder / name, (*command, str(source)))
-    except (OSError, RuntimeError):  # no place to keep it: for this process alone then
-        import tempfile
+    key = digest(texts, FLAGS, TUNED, LAST, defines, _processor())
+    failures: list[tuple[tuple[str, ...], UnbuildableError]] = []
+    check = None if prove is None else functools.partial(prove, **macros)
+    with folder() as place:
+        for command in _compilers():
+            name = f"{source.stem}-{key}-{digest(command)}-"
+            try:
+                library = kept(place, name)
+                if library is None:
+                    library = _compiled(command, (*defines, str(source)), place, name, check)
+            except UnbuildableError as error:
+                failures.append((command, error))
+            else:
+                _tell_of(failures, key, f"{shlex.join(command)} compiles it instead")
+                return library
+        library = kept(place, f"{source.stem}-{key}-")
+    if library is not None:
+        _tell_of(failures, key, "what another compiler made before is used")
+        return library
+    if not failures:
+        compiler()  # says that there is none
+    _tell_of(failures, key, "slower code runs")
+    raise UnbuildableError(str(failures[0][1]))
 
+
+def _tell_of(
+    failures: list[tuple[tuple[str, ...], UnbuildableError]], library: str, then: str
+) -> None:
+    """Warn of the first failure, once for a compiler that fails and once for each wrong library."""
+    if failures:
+        command, error = failures[0]
+        tell(
+            (command, then, library if isinstance(error, WrongError) else None),
+            f"xprnn's C code could not be built, and {then} (with XPRNN_KERNELS=reference the "
+            f"reference runs, without this warning): {error}",
+        )
+
+
+@functools.cache
+def _processor() -> list[str]:
+    """Return what tells this kind of processor from those that may not run what it runs."""
+    import platform
+
+    about = [sys.platform, platform.machine(), str(sys.maxsize)]
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            first = itertools.takewhile(str.strip, lines)  # of them all
+            found = [line for line in first if line.partition(":")[0].strip() in PROCESSOR]
+    except OSError:
+        found = []
+    if not found and sys.platform == "darwin":
+        text, size = ctypes.create_string_buffer(256), ctypes.c_size_t(256)
+        name = b"machdep.cpu.brand_string"
+        ctypes.CDLL(None).sysctlbyname(name, text, ctypes.byref(size), None, ctypes.c_size_t(0))
+        found = [repr(text.value)]
+    return about + (found or [platform.processor()])
+
+
+def _compiled(
+    command: tuple[str, ...],
+    arguments: tuple[str, ...],
+    place: Path | None,
+    name: str,
+    prove: Callable[[ctypes.CDLL], None] | None,
+) -> ctypes.CDLL:
+    """Compile a library, load and prove it, and keep it if there is a place."""
+    import tempfile  # no part of importing xprnn
+
+    for base in [None] if place is None else [place, None]:  # as the first may be full
         try:
-            with tempfile.TemporaryDirectory(prefix="xprnn", ignore_cleanup_errors=True) as own:
-                return _load(Path(own) / name, (*command, str(source)))
+            with tempfile.TemporaryDirectory(
+                prefix="xprnn-", dir=base, ignore_cleanup_errors=True
+            ) as private:
+                made = Path(private) / "made.so"
+                _compile(command, arguments, made)
+                library = _load(made)
+                if prove is not None:
+                    _hold(library, prove)
+                if base is not None:
+                    keep(made, base, name)
+                return library
+        except WrongError as error:
+            raise WrongError(f"what {shlex.join(command)} makes is wrong: {error}") from error
+        except UnbuildableError as error:
+            last = error
         except OSError as error:
-            raise UnbuildableError(f"what was compiled can't be loaded: {error}") from error
+            last = UnbuildableError(f"what {shlex.join(command)} makes can't be loaded: {error}")
+        if _left() <= 0:
+            break
+    raise last
 
 
-def _load(library: Path, command: tuple[str, ...]) -> ctypes.CDLL:
-    """Load a library; compile it first if it is not there, or is damaged."""
-    if library.exists():
-        with contextlib.suppress(OSError):
-            return ctypes.CDLL(str(library))
-    fresh = library.with_name(f"{library.stem}-{os.getpid()}-{threading.get_ident()}.tmp")
+def _hold(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
+    """Let a library be proven; whatever goes wrong then is its fault, as that of a missing name."""
     try:
-        fresh.touch()  # raises OSError, where a compiler would only fail
-        _run((*command, "-o", str(fresh)))
-        os.replace(fresh, library)  # whole or not at all, whoever else compiles it too
-    finally:
-        fresh.unlink(missing_ok=True)
-    return ctypes.CDLL(str(library))
+        prove(library)
+    except WrongError:
+        raise
+    except Exception as error:
+        raise WrongError(f"{type(error).__name__}: {error}") from error
+
+
+def _compile(command: tuple[str, ...], arguments: tuple[str, ...], made: Path) -> None:
+    """Compile with the first flags that a compiler takes."""
+    for tuned in TUNED:
+        try:
+            return _run((*command, *FLAGS, *tuned, *LAST, *arguments, "-o", str(made)))
+        except UnbuildableError as error:
+            last = UnbuildableError(f"{shlex.join(command)} {error}")
+        if _left() <= 0:
+            break
+    raise last
+
+
+def _left() -> float:
+    """Return for how many seconds a compiler may run."""
+    return PATIENCE - sum(LOST)
+
+
+def _run(command: tuple[str, ...]) -> None:
+    """Run a compiler, with its own files beside what it makes."""
+    import subprocess  # no part of importing xprnn
+
+    start, left = time.monotonic(), _left()
+    if left <= 0:
+        raise UnbuildableError(f"does not run: {PATIENCE:g} s were lost on compilers that failed")
+    folder = os.path.dirname(command[-1])
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": folder, "TMP": folder},
+            start_new_session=True,  # so that all that it starts can be stopped
+        )
+    except OSError as error:
+        raise UnbuildableError(f"does not run: {error}") from error
+    try:
+        _, said = process.communicate(timeout=left)
+    except BaseException as error:  # Ctrl-C too
+        _stop(process)
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        LOST.append(left)
+        raise UnbuildableError(f"did not end, and was stopped after {left:.3g} s") from error
+    if process.returncode:
+        LOST.append(time.monotonic() - start)
+        text = said.decode(errors="replace").strip()[:1000]
+        raise UnbuildableError(f"failed: {text or f'exit status {process.returncode}'}")
+
+
+def _stop(process: Any) -> None:
+    """End a process and all that it started."""
+    if os.name == "nt":
+        process.kill()
+    else:
+        import signal
+
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.stderr.close()
+    process.wait()
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """Load a library, unless it changes how the whole process computes."""
+    flushed, state = _flushes(), ctypes.create_string_buffer(1024)
+    own: Any = ctypes.CDLL(None) if os.name != "nt" else None
+    if hasattr(own, "fegetenv"):
+        own.fegetenv(state)
+    library = ctypes.CDLL(str(path))
+    if flushed or not _flushes():
+        return library
+    if hasattr(own, "fesetenv"):
+        own.fesetenv(state)
+    raise WrongError("it has the processor flush subnormal numbers to zero")
+
+
+def _flushes() -> bool:
+    """Whether this thread takes the smallest numbers for zero."""
+    return sys.float_info.min / 2 == 0

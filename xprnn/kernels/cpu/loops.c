@@ -92,7 +92,9 @@ static void step(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit, c
 static void step_back(const problem *q, ptrdiff_t t, ptrdiff_t row, ptrdiff_t unit,
                       const vec *sum) {
     const spot s = at(q, t, row, unit);
-    vec dh = *sum;
+    const ptrdiff_t after = t + 1;
+    const int passed_on = after < q->steps && (!q->mask || q->mask[after * q->batch + row]);
+    vec dh = passed_on ? *sum : all(-(real)0); /* 0 times an infinite weight is NaN; -0 + x is x */
     if (q->keep) dh *= load(q->keep + s.row, s.n);
     dh += load(q->dh + s.row, s.n);
     if (t >= 0) {

@@ -82,14 +82,14 @@ static inline power exponential(vec x) {
     return (power){(vec)(((bits)shifted + BIAS) << MANTISSA), sum * r};
 }
 
-/* (1 - exp(-2|x|)) / (1 + exp(-2|x|)) with the sign of x; the numerator keeps its digits
-   near 0. From |x| = 20 on it is 1; NaN stays NaN. */
+/* (1 - exp(-2|x|)) / (1 + exp(-2|x|)) with the sign of x, of a zero too; the numerator keeps its
+   digits near 0. From |x| = 20 on it is 1; NaN stays NaN. */
 static inline vec hyperbolic_tangent(vec x) {
     const bits sign = (bits)all(-(real)0);
     vec a = (vec)((bits)x & ~sign);
     power e = exponential(-2 * choose(a > all(20), all(20), a));
     vec less_one = e.scale * e.rest + (e.scale - 1);
-    return (vec)((bits)(-less_one / (less_one + 2)) | ((bits)x & sign));
+    return (vec)((bits)(less_one / (less_one + 2)) & ~sign | ((bits)x & sign));
 }
 
 static inline vec sigmoid(vec x) { return (real)0.5 + (real)0.5 * hyperbolic_tangent((real)0.5 * x); }

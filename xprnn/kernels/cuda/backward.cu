@@ -89,6 +89,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) backward(
                     inside[s] = valid[k] ? dstate[k][s] : real(0);
                 backward_step(inside, h_before[k], h_after[k], own[k], kept_t[k], dp_t, dq_t);
 #pragma unroll
+                for (int g = 0; g < GATES; g++) {
+                    dp_t[g] = valid[k] ? dp_t[g] : real(0);  // 0 times infinity would be NaN
+                    dq_t[g] = valid[k] ? dq_t[g] : real(0);
+                }
+#pragma unroll
                 for (int g = 0; g < GATES; g++)
                     exchange.publish(dq_t[g], pair.row * VECTOR + g * size + pair.unit, me);
 

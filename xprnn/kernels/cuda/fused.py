@@ -15,8 +15,8 @@ from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.expressions import Step, step
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
 from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, candidates
-from xprnn.kernels.cuda.proof import TOLERANCES, difference
 from xprnn.kernels.cuda.source import Program, program
+from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.kernels.tracing import Untraceable
 from xprnn.recurrence import Unroll
 

@@ -1,4 +1,4 @@
-"""Kernels are held to the reference on the device that runs them, before they are used."""
+"""Loops are held to the reference on the machine that runs them, before they are used."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ def difference(
 ) -> float:
     """Return by how much the results of a loop differ from the reference's, of their norm.
 
-    Three steps, forward and backward, with a mask; the largest of all results counts, and
-    it is infinite where a number is none.
+    Three steps, forward and backward, with a mask and dropout on the state; the largest of all
+    results counts, and it is infinite where a number is none.
 
     Parameters
     ----------
@@ -40,15 +40,19 @@ def difference(
     def drawn(*shape: int, scale: float = 1.0) -> Array:
         return xp.asarray((scale * rng.standard_normal(shape)).astype(dtype))
 
-    columns, count = cell.gates * size, cell.states + getattr(cell, "weights", 0)
+    columns = cell.gates * size
+    rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
     params = {"W": drawn(1, columns), "U": drawn(size, columns, scale=size**-0.5)}
     params["b"] = drawn(1, columns)
     x, dy = drawn(STEPS, batch, 1), drawn(STEPS, batch, size)
-    state, dstate = (tuple(drawn(batch, size) for _ in range(count)) for _ in range(2))
+    state, dstate = (tuple(drawn(n, size) for n in rows) for _ in range(2))
     mask = xp.asarray(rng.random((STEPS, batch, 1)) < 0.8)
+    keep = xp.asarray(((rng.random((batch, size)) < 0.8) / 0.8).astype(dtype))
 
     def results(loop: Unroll) -> list[Array]:
-        y, end, cache = recurrence.forward(cell, params, x, state, mask, unroll=loop, xp=xp)
+        y, end, cache = recurrence.forward(
+            cell, params, x, state, mask, keep=keep, unroll=loop, xp=xp
+        )
         grads, dx, start = recurrence.backward(cell, params, dy, dstate, cache, xp=xp)
         return [y, *end, *grads.values(), dx, *start]
 

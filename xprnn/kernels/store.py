@@ -1,0 +1,138 @@
+"""Where compiled libraries are kept: a folder of the user's, which nobody else can write.
+
+The name of a library has digests of what it was made of, and of its own bytes, which are
+compared before it is loaded: a file that a full or broken disk cut short would end the process.
+
+Nothing is loaded from a folder that belongs to somebody else or that others may write. Windows
+leaves that to the access rights of ``%LOCALAPPDATA%``.
+"""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import stat
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["cache", "digest", "folder", "keep", "kept", "tell"]
+
+STALE = 3600.0
+"""Seconds after which what is half done was left by a process that was killed."""
+
+TOLD: set[Any] = set()
+"""What there was a warning of."""
+
+
+def tell(key: Any, text: str) -> None:
+    """Warn, once of what the key stands for."""
+    if key not in TOLD:
+        TOLD.add(key)
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+def digest(*things: Any) -> str:
+    """Return a text that differs where things differ."""
+    import hashlib  # no part of importing xprnn
+
+    content = things[0] if isinstance(things[0], bytes) else repr(things).encode()
+    return hashlib.sha256(content).hexdigest()[:24]
+
+
+def cache() -> Path:
+    """Return the folder where what was compiled is kept.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no place for one.
+    """
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        if os.path.isabs(base := os.environ.get(name, "")):
+            return Path(base) / "xprnn"
+    if not (home := Path.home()).is_absolute():
+        raise RuntimeError(f"the home directory is {str(home)!r}, which is no absolute path")
+    return home / ".cache" / "xprnn"
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path | None]:
+    """Return the folder where what was compiled is kept, if nobody but us can write it."""
+    with contextlib.ExitStack() as stack:
+        yield _held(stack)
+
+
+def _held(stack: contextlib.ExitStack) -> Path | None:
+    """Return a path to the folder, on Linux one that leads there whatever is renamed."""
+    try:
+        path = cache()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None  # there is no place for one
+    if os.name == "nt":
+        return path
+    try:
+        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        stack.callback(os.close, held)
+        _check_ours(held)
+    except OSError as error:
+        tell(
+            path,
+            f"xprnn keeps no compiled code in {path}, which must be a folder, and no link, that "
+            f"belongs to this user and that nobody else may write ({error}); it compiles for this "
+            "process alone",
+        )
+        return None
+    through = Path(f"/proc/{os.getpid()}/fd/{held}")  # for a compiler too
+    return through if through.is_dir() else path
+
+
+def _check_ours(held: int) -> None:
+    """Raise unless what is open belongs to us and nobody else may write it."""
+    status = os.fstat(held)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(f"it belongs to the user with the number {status.st_uid}")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(f"its mode is {stat.filemode(status.st_mode)}")
+
+
+def kept(folder: Path | None, start: str) -> ctypes.CDLL | None:
+    """Return a library whose name starts so, and whose bytes are those its name tells."""
+    for path in [] if folder is None else sorted(folder.glob(f"{start}*.so")):
+        with contextlib.suppress(OSError):
+            if path.stem.endswith(f"-{digest(_read(path))}"):
+                return ctypes.CDLL(str(path))
+            path.unlink()  # cut, or otherwise damaged
+    return None
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a file of ours."""
+    if os.name == "nt":
+        return path.read_bytes()
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        _check_ours(file.fileno())
+        return file.read()
+
+
+def keep(made: Path, folder: Path, name: str) -> None:
+    """Move a library to where it is kept, whole or not at all; else it is not kept."""
+    with contextlib.suppress(OSError):
+        made.chmod(0o700)
+        with made.open("rb+") as file:
+            final = folder / f"{name}{digest(file.read())}.so"
+            os.fsync(file.fileno())
+        made.replace(final)
+        if os.name != "nt":
+            held = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(held)
+            finally:
+                os.close(held)
+    with contextlib.suppress(OSError):
+        for other in folder.iterdir():
+            if other.suffix != ".so" and time.time() - other.lstat().st_mtime > STALE:
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
