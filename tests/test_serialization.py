@@ -403,7 +403,7 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
         code = KILLED.format(f"model.save({str(name)!r})")
         killed = subprocess.run([sys.executable, "-c", code], check=False)
         assert killed.returncode == -signal.SIGKILL
-    (left,) = tmp_path.glob("m1.npz.*.part")
+    (left,) = tmp_path.glob("m1.npz.xprnn-*.part")
     with replacing(path) as file:
         file.write(b"not whole yet")
         model.save(path)
@@ -416,12 +416,13 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
 def test_without_locks_a_save_is_a_save(model, tmp_path, monkeypatch):
     """On Windows, and on file systems that have none."""
     module = sys.modules["xprnn.serialization.replacing"]
-    (tmp_path / "m.npz.01234567.part").touch()
+    left = "m.npz.xprnn-0123456789abcdef.part"
+    (tmp_path / left).touch()
     for locks in (None, types.SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)):
         monkeypatch.setattr(module, "fcntl", locks)
         model.save(tmp_path / "m.npz")
         assert xprnn.load(tmp_path / "m.npz").network == model.network
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["m.npz", "m.npz.01234567.part"]
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["m.npz", left]
 
 
 def no_locks(file, how):
@@ -478,6 +479,88 @@ def test_a_file_has_the_permissions_of_any_other(model, tmp_path):
     xprnn.save(model, tmp_path / "m.npz")
     (tmp_path / "other").touch()
     assert (tmp_path / "m.npz").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def to_checkpoint(model, path):
+    x = np.linspace(0, 1, 5)
+    xprnn.fit(x, x, hidden_size=2, epochs=1, callbacks=[xprnn.callbacks.Checkpoint(path)])
+
+
+def to_onnx(model, path):
+    pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
+    model.to_onnx(path)
+
+
+WRITERS = [
+    (xprnn.save, "m.npz"), (xprnn.save, "m.safetensors"), (to_checkpoint, "m.npz"),
+    (to_onnx, "m.onnx"),
+]  # fmt: skip
+writers = pytest.mark.parametrize(("write", "name"), WRITERS)
+
+
+@writers
+def test_nobody_elses_file_is_removed(model, tmp_path, write, name):
+    """However it is called: only what a killed writer left has a name of ours."""
+    ours = f"{name}.xprnn-0123456789abcdef.part"
+    others = [f"{name}.20261127.part", f"{name}.part", f"{name}.xprnn-20261127.part", f"a{ours}"]
+    for other in others:
+        (tmp_path / other).write_text("my own")
+    (tmp_path / "elsewhere").write_text("my own")
+    (tmp_path / ours).symlink_to(tmp_path / "elsewhere")
+    write(model, tmp_path / name)
+    for other in [*others, ours, "elsewhere"]:
+        assert (tmp_path / other).read_text() == "my own"
+    assert len(list(tmp_path.iterdir())) == len(others) + 3
+
+
+@writers
+def test_a_symbolic_link_is_followed(model, tmp_path, write, name):
+    """Whether the file that it leads to is there or not."""
+    link, folder = tmp_path / name, tmp_path / "disk"
+    folder.mkdir()
+    link.symlink_to(Path("disk") / name)
+    for _ in range(2):
+        write(model, link)
+        assert link.is_symlink()
+        assert [p.name for p in folder.iterdir()] == [name]
+        assert (folder / name).stat().st_size
+    assert list(tmp_path.iterdir()) in ([link, folder], [folder, link])
+
+
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="Windows has no such permissions")
+@writers
+@pytest.mark.parametrize("mode", [0o640, 0o600, 0o666, 0o444])
+def test_the_permissions_of_the_old_file_are_kept(model, tmp_path, write, name, mode):
+    path = tmp_path / name
+    path.touch()
+    path.chmod(mode)
+    write(model, path)
+    assert path.stat().st_size
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "fchown"), reason="Windows has no such owners")
+def test_a_file_in_the_making_is_open_to_nobody_else(model, tmp_path, monkeypatch):
+    """Its permissions are right before anything is in it, whatever group it must have."""
+    path = tmp_path / "m.npz"
+    for refusing, mode in ((False, 0o640), (True, 0o600)):
+        asked, seen = [], []
+
+        def chown(file, *ids, asked=asked, refusing=refusing):
+            asked.append(ids)
+            if refusing:
+                raise PermissionError
+
+        monkeypatch.setattr(os, "fchown", chown)
+        path.touch()
+        path.chmod(0o640)
+        with replacing(path) as file:
+            seen.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+            file.write(b"numbers")
+        owner = path.stat()
+        assert asked[0] == (owner.st_uid, owner.st_gid)
+        assert seen == [mode]
+        assert stat.S_IMODE(owner.st_mode) == mode
 
 
 def test_endings_and_missing_files(model, tmp_path, monkeypatch):
