@@ -126,6 +126,14 @@ def examples(session):
 
 
 @nox.session
+def fuzz(session):
+    """Draw files that strangers may hand over: each is read rightly, or refused."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/fuzz/model_files.py", "--count", "10000", *session.posargs)
+    session.run("python", "tests/fuzz/onnx_files.py", "--count", "3000", *session.posargs)
+
+
+@nox.session
 def bench(session):
     """Run the benchmarks quickly; with -- --full as their results were made."""
     # of the extra compiled without its compiler, 400 MB: the machine's own is used

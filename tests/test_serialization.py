@@ -528,6 +528,16 @@ def test_five_thousand_damaged_files(tmp_path, ending):
     assert refused > 3000
 
 
+def test_a_script_damages_files():
+    """In its long form it is one of the sessions of nox."""
+    script = Path(__file__).parent / "fuzz" / "model_files.py"
+    run = subprocess.run(
+        [sys.executable, script, "--count", "100"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "each right or refused" in run.stdout
+
+
 # Writing
 
 

@@ -17,9 +17,8 @@ import numpy as np
 from xprnn import tree
 from xprnn._typing import Tree
 from xprnn.model import Model
-from xprnn.onnx import note
+from xprnn.onnx import note, tensors
 from xprnn.onnx.export import made
-from xprnn.onnx.extra import library
 
 __all__ = ["original"]
 
@@ -73,13 +72,14 @@ def _filled(like: Tree, numbers: Any) -> Tree:
 
 def _constants(*graphs: Any) -> Iterator[list[Any]]:
     """Yield the constants that stand in the same place in graphs of the same nodes."""
-    array = library().numpy_helper.to_array
     tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
     seen = set()
     for names in _inputs(graphs):
         if names not in seen and names[0] in tables[0]:
             seen.add(names)
-            yield [array(table[name]) for table, name in zip(tables, names, strict=True)]
+            yield [
+                tensors.array(table[name], None) for table, name in zip(tables, names, strict=True)
+            ]
 
 
 def _inputs(graphs: Any) -> Iterator[tuple[str, ...]]:

@@ -56,7 +56,8 @@ class Probe:
 
     def __init__(self, model: Any, axes: tuple[str, ...], folder: Path | None = None):
         self.model, self.graph, self._folder = model, model.graph, folder
-        self.opset = max((o.version for o in model.opset_import if not o.domain), default=1)
+        self._opsets = {o.domain.replace("ai.onnx", ""): o.version for o in model.opset_import}
+        self.opset = self._opsets.get("", 1)
         self.made = {out: node for node in self.graph.node for out in node.output if out}
         self._order = {name: k for k, node in enumerate(self.graph.node) for name in node.output}
         self._tensors = {t.name: t for t in self.graph.initializer}
@@ -135,6 +136,17 @@ class Probe:
         """Whether the numbers of inputs come to a value as they were."""
         return self._carried.get(name, True)
 
+    def check(self, node: Any) -> None:
+        """Raise unless a node has the inputs and attributes that its operator takes."""
+        checker = library().checker
+        context = type(checker.DEFAULT_CONTEXT)()
+        context.ir_version = self.model.ir_version or checker.DEFAULT_CONTEXT.ir_version
+        context.opset_imports = self._opsets
+        try:
+            checker.check_node(node, context)
+        except checker.ValidationError as error:
+            raise refused(node, f"it is no such node: {error!s:.400}") from error
+
     def spend(self, node: Any, count: int) -> None:
         """Count numbers that are made for a node; raise beyond what a file may have made."""
         self._left -= count
@@ -174,6 +186,7 @@ class Probe:
         from onnx.reference import ReferenceEvaluator
 
         helper = library().helper
+        self.check(node)
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 tensors.array(attribute.t, None)  # which says what is wrong with it
@@ -191,8 +204,8 @@ class Probe:
             values = [library().ValueInfoProto(name=name) for name in feeds]
             ends = [library().ValueInfoProto(name=name) for name in node.output if name]
             graph = helper.make_graph([node], "node", values, ends)
-            opsets = {o.domain: o.version for o in self.model.opset_import}
-            outputs: Any = ReferenceEvaluator(graph, opsets=opsets).run(None, feeds)
+            with np.errstate(all="ignore"):
+                outputs: Any = ReferenceEvaluator(graph, opsets=self._opsets).run(None, feeds)
         except ModelFileError:
             raise
         except Exception as error:  # the reference has many

@@ -65,10 +65,11 @@ class Reader:
         """Return an output of a node."""
         if node.domain not in ("", "ai.onnx"):
             raise refused(node, f"the domain {node.domain!r} is not ONNX's own")
-        if node.op_type in _RECURRENT:
-            return self._recurrent(node).output(index)
         if node.op_type in ("Scan", "Loop"):
             raise refused(node, "of loops only those that xprnn wrote are read, unchanged")
+        self.probe.check(node)
+        if node.op_type in _RECURRENT:
+            return self._recurrent(node).output(index)
         inputs = [name for name in node.input if name]
         signals = [name for name in inputs if self.probe.depends(name)]
         if not signals:
