@@ -338,7 +338,7 @@ def beside(layer):
         ({"features": 10**400}, "has more parameters than"),
         ({"network": nested({"class": "LayerNorm"}, 5, beside)}, "has more parameters than"),
         ({"network": nested(DENSE, 300)}, "nested more than 100 deep"),
-        ({"network": nested(TANH, 40, both_ways)}, "more than 100,000 parts"),
+        ({"network": nested(TANH, 40, both_ways)}, "more than 20,000 parts"),
         ({"network": {**DENSE, "kernel_initializer": {"class": "Normal", "std": 10**400}}}, ""),
         ({"feature_names": nested("a", 200, lambda name: [name])}, "nested more than 100 deep"),
         ({"x_scaler": {"mean": None, "scale": None}}, "x_scaler.mean must be floats"),

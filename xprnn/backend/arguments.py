@@ -10,7 +10,7 @@ from xprnn._typing import Array
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name
 
-__all__ = ["admit", "common", "dtype_name", "float_name", "wider"]
+__all__ = ["admit", "check_dense", "common", "dtype_name", "float_name", "wider"]
 
 
 def admit(argument: str, value: Any) -> Array:
@@ -43,6 +43,7 @@ def admit(argument: str, value: Any) -> Array:
             ) from error
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
+    check_dense(argument, value)
     if getattr(value, "requires_grad", False):
         raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
     if array_api_compat.is_numpy_array(value):
@@ -55,6 +56,20 @@ def admit(argument: str, value: Any) -> Array:
         value = value.astype(value.dtype.newbyteorder("="), copy=False)
     float_name(argument, value)
     return value
+
+
+def check_dense(argument: str, value: Any) -> None:
+    """Raise unless a tensor of torch holds its numbers, one for each place."""
+    if not array_api_compat.is_torch_array(value):
+        return
+    layout = str(value.layout)
+    fake = type(value).__name__ == "FakeTensor"
+    if layout != "torch.strided" or value.is_nested or value.is_meta or fake:
+        kind = "fake" if fake else "nested" if value.is_nested else layout.removeprefix("torch.")
+        raise TypeError(
+            f"{argument} must be a dense tensor that holds its numbers, got a {kind} one on the "
+            f"device {value.device}"
+        )
 
 
 def _odd(array: Any) -> str:

@@ -9,7 +9,7 @@ from xprnn import activations, cells, initializers, layers, losses
 
 __all__ = ["build", "describe", "differences", "known", "label"]
 
-_PARTS = 100_000
+_PARTS = 20_000
 """Layers, cells and the like that a network is made of, if it comes from a file."""
 
 
