@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 
 SECONDS, MEGABYTES = 5.0, 500
+"""Of computing for one file, and of memory for all."""
 
 
 class Outcomes:
@@ -36,7 +37,7 @@ class Outcomes:
 
     def read(self, what, kind, load, right):
         """Read a file by `load`; `right` says in a word what came of it, or raises."""
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             found = load()
         except self.refusals:
@@ -46,10 +47,10 @@ class Outcomes:
             self.wrong.append(f"{what}: {traceback.format_exc()}")
         else:
             outcome = ""
-        taken = time.perf_counter() - start
+        taken = time.process_time() - start
         self.slowest = max(self.slowest, taken)
         if taken > SECONDS:
-            self.wrong.append(f"{what} took {taken:.1f} s")
+            self.wrong.append(f"{what} took {taken:.1f} s of computing")
         if not outcome:
             try:
                 outcome = right(found)
@@ -69,7 +70,7 @@ class Outcomes:
             row = "".join(f"{self.counts[kind, outcome]:12,}" for outcome in outcomes)
             print(f"{kind:28}{row}")
         print(
-            f"{self.counts.total():,} files: at the most {self.slowest:.2f} s for one, and "
+            f"{self.counts.total():,} files: at the most {self.slowest:.2f} s of computing for one, and "
             f"{more:.0f} MB for all"
         )
         for text in self.wrong[:20]:
