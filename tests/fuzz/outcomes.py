@@ -70,8 +70,8 @@ class Outcomes:
             row = "".join(f"{self.counts[kind, outcome]:12,}" for outcome in outcomes)
             print(f"{kind:28}{row}")
         print(
-            f"{self.counts.total():,} files: at the most {self.slowest:.2f} s of computing for one, and "
-            f"{more:.0f} MB for all"
+            f"{self.counts.total():,} files: at the most {self.slowest:.2f} s of computing for "
+            f"one, and {more:.0f} MB for all"
         )
         for text in self.wrong[:20]:
             print(text)
