@@ -51,7 +51,7 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
     ValueError
         If the network has more parameters.
     """
-    return build(network, Zeros()).init(_Counted(most), features)
+    return build(network, Zeros(), field="network").init(_Counted(most), features)
 
 
 def check(model: Model, network: Any) -> Model:

@@ -56,7 +56,7 @@ def describe(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} of one's own cannot be written to a file: {value!r}")
 
 
-def build(described: Any, initializer: Any = None, *, field: str = "network") -> Any:
+def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
     """Return the hyper-parameter that `describe` described.
 
     Parameters
@@ -64,9 +64,9 @@ def build(described: Any, initializer: Any = None, *, field: str = "network") ->
     described : JSON
     initializer : Initializer, optional
         Takes the place of every initializer in it.
-    field : str
-        What it is: a name that ends in ``cell``, ``activation``, ``initializer`` or
-        ``loss``, or else is that of layers.
+    field : str, optional
+        What it must be: a name that ends in ``cell``, ``activation``, ``initializer`` or
+        ``loss``, or else is that of layers. Left out, any of them.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def _built(described: Any, initializer: Any, field: str) -> Any:
         return described
     values = {name: _built(value, initializer, name) for name, value in described.items()}
     kind = _classes()[values.pop("class")]
-    if kind.__name__ not in _kinds(field).__all__:
+    if field and kind.__name__ not in _kinds(field).__all__:
         raise TypeError(f"{field} cannot be a {kind.__name__}")
     if initializer is not None:
         names = (f.name for f in dataclasses.fields(kind))

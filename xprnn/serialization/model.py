@@ -144,7 +144,7 @@ def unfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
 
 def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Model:
     """Put a model together."""
-    network, features = build(header["network"]), header["features"]
+    network, features = build(header["network"], field="network"), header["features"]
     x_scaler, y_scaler = (
         None if header[name] is None else Scaler(**unpack(header[name], arrays))
         for name in ("x_scaler", "y_scaler")
