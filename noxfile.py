@@ -147,6 +147,8 @@ def fuzz(session):
     session.install("-e", ".[test]")
     session.run("python", "tests/fuzz/csv_files.py", "--count", "2000", *session.posargs)
     session.run("python", "tests/fuzz/hostile_csv_files.py")
+    session.run("python", "tests/fuzz/model_files.py", "--count", "10000", *session.posargs)
+    session.run("python", "tests/fuzz/onnx_files.py", "--count", "3000", *session.posargs)
 
 
 @nox.session

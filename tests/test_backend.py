@@ -8,13 +8,14 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import xprnn
-from xprnn import backend
+from xprnn import backend, gradients, losses, testing, tree
 from xprnn.backend import Backend, resolve
+from xprnn.layers import Dense, EncoderDecoder, Extend, Final, Recurrent, Stack
 
 CUPY_LINE = (
     'pip install "cupy-cuda13x[ctk]" (driver for CUDA 13) or pip install "cupy-cuda12x[ctk]" '
@@ -28,6 +29,13 @@ def fresh():
     backend.status.cache_clear()
     yield
     backend.status.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def of_2023():
+    """Return what has array-api-strict keep to the version of 2023."""
+    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    return lambda: strict.ArrayAPIStrictFlags(api_version="2023.12")
 
 
 @pytest.fixture
@@ -418,3 +426,62 @@ def test_overflow_shows_in_the_numbers_and_not_as_a_warning(place):
         big = place.array([1e308])
         assert backend.to_host(big * big)[0] == np.inf
         assert np.isnan(backend.to_host(big * big - big * big)[0])
+
+
+# What is asked of a namespace
+
+
+@settings(max_examples=max(4, settings.default.max_examples // 4))
+@given(network=testing.networks(2), masked=st.booleans())
+def test_every_network_keeps_to_the_version_of_2023(of_2023, network, masked):
+    """The oldest that is asked for: scikit-learn 1.6 to 1.8 set those of their own time."""
+    with of_2023():
+        report = gradients.check(
+            network, features=2, masked=masked, backend="array_api_strict", directions=1
+        )
+    assert not report.wrong
+
+
+@pytest.mark.parametrize("loss", sorted(losses.TABLE))
+def test_every_loss_keeps_to_the_version_of_2023(of_2023, loss, rng):
+    x = rng.standard_normal((4, 5, 2))
+    y = (x[..., :1] > 0).astype(float) if "entropy" in loss else x[..., :1]
+    with of_2023():
+        model = xprnn.fit(
+            x, y, hidden_size=3, epochs=2, batch_size=2, loss=loss, lengths=[5, 3, 1, 4],
+            num_layers=2, dropout=0.1, recurrent_dropout=0.1, backend="array_api_strict",
+        )  # fmt: skip
+        assert np.isfinite(model.evaluate(x, y))
+
+
+class Traced(np.ndarray):
+    """Arrays that do not know their device, like those in a function that JAX compiles."""
+
+    @property
+    def device(self):
+        raise AttributeError("a traced array has no device")
+
+
+@pytest.mark.parametrize(
+    ("network", "loss"),
+    [
+        (Stack((Recurrent(3, "lstm"), Dense(2))), losses.CrossEntropy(class_weights=(1.0, 2.0))),
+        (Stack((Recurrent(3), Dense(2))), losses.Pinball((0.1, 0.9))),
+        (Stack((Final(Recurrent(3)), Dense(1))), losses.MSE()),
+        (EncoderDecoder(Recurrent(3), Stack((Extend(4), Recurrent(3), Dense(1)))), losses.MSE()),
+    ],
+    ids=["recurrent", "pinball", "final", "decoder"],
+)
+def test_no_array_is_asked_for_its_device(network, loss, rng):
+    xp = types.ModuleType("traced")  # a namespace that no compiled loop is made for
+    vars(xp).update(vars(np))
+    params, _ = network.init(rng, 2)
+    x = rng.standard_normal((4, 3, 2))
+    steps = 1 if isinstance(network, Stack) and not network.keeps_steps else 4
+    y = rng.integers(0, 2, (steps, 3, 1)).astype(float)
+    expected, grads, _ = xprnn.value_and_grad(network, loss, params, x, y, None, None, xp=np)
+    x, y, params = tree.map(lambda a: a.view(Traced), (x, y, params))
+    value, found, _ = xprnn.value_and_grad(network, loss, params, x, y, None, None, xp=xp)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    for name, grad in tree.flatten(grads).items():
+        np.testing.assert_allclose(tree.flatten(found)[name], grad, rtol=1e-7, atol=1e-12)

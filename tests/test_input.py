@@ -133,6 +133,39 @@ def test_dtypes_of_torch_are_refused_by_name(dtype, name):
         fit(x, torch.zeros(12))
 
 
+UNREAL = {
+    "meta": lambda x: x.to("meta"),
+    "sparse_coo": lambda x: x.to_sparse(),
+    "sparse_csr": lambda x: x[0].to_sparse_csr(),
+    "nested": lambda x: __import__("torch").nested.nested_tensor([x[0], x[1][:3]]),
+    "fake": lambda x: fake_tensor(x),
+}
+
+
+def fake_tensor(x):
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode() as mode:
+        return mode.from_tensor(x)
+
+
+@pytest.mark.filterwarnings("ignore:.*prototype stage|.*beta state:UserWarning")
+@pytest.mark.parametrize("kind", UNREAL)
+def test_tensors_that_are_no_numbers_in_rows_are_refused_by_name(kind):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x = torch.ones((4, 6, 2), dtype=torch.float64)
+    wrong, kind = UNREAL[kind](x), "strided" if kind == "meta" else kind
+    model = fit(x, x)
+    for name, call in (
+        ("x", lambda: fit(wrong, x)),
+        ("y", lambda: fit(x, wrong)),
+        ("x", lambda: model.predict(wrong)),
+        ("x", lambda: model.evaluate(wrong, x)),
+    ):
+        with pytest.raises(TypeError, match=f"^{name} must be a dense tensor .* got a {kind} one"):
+            call()
+
+
 def test_tensors_that_require_grad():
     torch = pytest.importorskip("torch")
     with pytest.raises(ValueError, match=r"^y requires grad; xprnn has gradients of its own: deta"):

@@ -159,6 +159,59 @@ def test_what_from_torch_cannot_take(torch):
             interop.from_torch(wrong)
 
 
+def halved(module):
+    """Return a module of torch that gives half of what it should."""
+    kind = type(module)
+
+    class Halved(kind):
+        def forward(self, x):
+            y, state = super().forward(x)
+            return y / 2, state
+
+    return Halved
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_module_of_torch_is_asked_what_it_computes(torch, name, batch_first):
+    """Names and attributes say nothing of a forward, or a hook, of one's own."""
+    kind = getattr(torch.nn, name)
+    options = {"num_layers": 2, "dropout": 0.3, "batch_first": batch_first}
+    module = kind(2, 3, **options)
+    assert module.training
+    interop.from_torch(module)
+    assert module.training
+    with pytest.raises(ValueError, match="module computes something else than what its class"):
+        interop.from_torch(halved(module)(2, 3, **options))
+    same_class = type("Mine", (kind,), {})(2, 3, **options)
+    assert len(interop.from_torch(same_class)[0].layers) == 3
+    module.register_forward_hook(lambda module, args, y: (2 * y[0], y[1]))
+    with pytest.raises(ValueError, match="module computes something else"):
+        interop.from_torch(module)
+    module.forward = lambda x: 1 / 0
+    with pytest.raises(ValueError, match=r"module can't be applied to x .*division by zero"):
+        interop.from_torch(module)
+    assert module.training
+
+
+def test_weights_of_torch_that_are_no_numbers(torch):
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    for dtype in (torch.float16, torch.bfloat16):
+        with pytest.raises(TypeError, match=f"weight_ih_l0 has dtype {str(dtype)[6:]}: expected"):
+            interop.from_torch(torch.nn.GRU(2, 3, dtype=dtype))
+    with pytest.raises(TypeError, match=r"weight_ih_l0 must be a dense array .* the device meta"):
+        interop.from_torch(torch.nn.GRU(2, 3, device="meta"))
+    with FakeTensorMode(), pytest.raises(TypeError, match="weight_ih_l0 must be a dense array"):
+        interop.from_torch(torch.nn.GRU(2, 3))
+    given = SimpleNamespace(
+        mode="GRU", hidden_size=3, num_layers=1, bias=False, bidirectional=False,
+        weight_ih_l0=torch.ones(9, 2).to_sparse(), weight_hh_l0=torch.ones(9, 3),
+    )  # fmt: skip
+    with pytest.raises(TypeError, match="weight_ih_l0 must be a dense array"):
+        interop.from_torch(given)
+
+
 SMALL = Recurrent(2)
 
 
@@ -299,6 +352,39 @@ def test_outputs_of_keras(
 
 
 @OLD_ARRAYS
+@pytest.mark.parametrize("kind", KERAS)
+@pytest.mark.parametrize("both", [False, True])
+def test_a_layer_of_keras_is_asked_what_it_computes(keras, kind, both):
+    """An activation is not what it is called, nor a layer what its class is called."""
+
+    def made(activation="tanh", layer=None):
+        layer = layer or getattr(keras.layers, kind)
+        found = layer(3, activation=activation, return_sequences=True)
+        found = keras.layers.Bidirectional(found) if both else found
+        found.build((None, None, 2))
+        return found
+
+    def relu(z):
+        return keras.ops.maximum(0.1 * z, z)
+
+    interop.from_keras(made("relu"))
+    interop.from_keras(made(keras.activations.relu))
+    if not both:  # there Keras itself takes its own for it, when it copies the layer
+        with pytest.raises(ValueError, match="activation is a 'relu' that is not Keras's own"):
+            interop.from_keras(made(relu))
+    own = type(
+        kind, (getattr(keras.layers, kind),),
+        {"call": lambda self, *a, **k: 0.5 * super(own, self).call(*a, **k)},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="layer computes something else than what its class"):
+        interop.from_keras(made(layer=own))
+    bare = keras.layers.Bidirectional(keras.layers.GRU(3, return_sequences=True))
+    for unbuilt in (getattr(keras.layers, kind)(3), bare) if both else (keras.layers.GRU(3),):
+        with pytest.raises(ValueError, match=r"got 0 arrays.*layer\.build|can't be read"):
+            interop.from_keras(unbuilt)
+
+
+@OLD_ARRAYS
 def test_several_layers_of_keras(keras, rng):
     model = keras.Sequential(
         [
@@ -322,10 +408,52 @@ BACK = fake("SimpleRNN", 3, [W, U, B], go_backwards=True)
 RELU = fake("SimpleRNN", 3, [W, U, B], go_backwards=True, activation="relu")
 
 
+def relu(z):
+    """Something else than its name says."""
+    return np.maximum(0.1 * z, z)
+
+
+def steps_of(x, training, scale=1.0, sequences=True):
+    """What a SimpleRNN with the weights W, U and B gives for x (B, T, F)."""
+    h, y = np.zeros((len(x), 3)), []
+    for x_t in x.swapaxes(0, 1):
+        h = np.tanh(x_t @ W + h @ U + B)
+        y.append(scale * h)
+    return np.stack(y, axis=1) if sequences else y[-1]
+
+
+def applied(**options):
+    """Return a layer that can be called."""
+    sequences = options.get("sequences", True)
+    layer = fake("SimpleRNN", 3, [W, U, B], return_sequences=sequences)
+    type(layer).__call__ = lambda self, x, training: steps_of(x, training, **options)
+    return layer
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+def test_a_layer_that_can_be_called_is_called(sequences):
+    assert interop.from_keras(applied(sequences=sequences))[0].layers[0] == Recurrent(3)
+    with pytest.raises(ValueError, match=r"layer computes something else .* off by 0\.\d+ where"):
+        interop.from_keras(applied(sequences=sequences, scale=0.9))
+
+
 @pytest.mark.parametrize(
     ("layer", "error", "message"),
     [
         (BACK, ValueError, "go_backwards=True"),
+        (fake("SimpleRNN", 3, []), ValueError, r"got 0 arrays; a layer has its weights when it"),
+        (fake("GRU", 3, [W]), ValueError, "got 1 arrays"),
+        (
+            fake("SimpleRNN", 3, [W.astype("float16"), U, B]),
+            TypeError,
+            "kernel has dtype float16: expected float32 or float64",
+        ),
+        (fake("SimpleRNN", 3, ["a", U, B]), TypeError, "kernel has dtype unknown"),
+        (
+            fake("SimpleRNN", 3, [W, U, B], activation=staticmethod(relu)),
+            ValueError,
+            "activation is a 'relu' that is not Keras's own",
+        ),
         (fake("Dense", 3, [W, B]), TypeError, r"keras\.layers\.SimpleRNN, LSTM, GRU or"),
         (fake("SimpleRNN", 3, [W, U, B], activation="gelu"), ValueError, "activation='gelu'"),
         (

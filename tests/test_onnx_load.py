@@ -1,7 +1,11 @@
 """Models out of ONNX files: ours, torch's, and graphs by hand."""
 
 import pickle
+import subprocess
+import sys
+import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -505,3 +509,252 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
         xprnn.from_onnx(tmp_path / "empty.onnx")
     with pytest.raises(TypeError, match=r"path must be a path or an onnx.ModelProto, got 3"):
         xprnn.from_onnx(3)
+
+
+# Files of strangers
+
+
+def refuses(path, message, most=50e6):
+    """Read a file that is damaged, which makes no more than so many bytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError, match=message):
+            xprnn.from_onnx(path)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < most, f"{peak:,} bytes"
+
+
+@pytest.fixture
+def plain(by_hand):
+    """A file with an RNN, a dense layer and a first state that is computed."""
+    nodes = [
+        node("Shape", "x", "shape"),
+        node("Gather", "shape i1", "batch", axis=0),
+        node("Concat", "one batch three", "wanted", axis=0),
+        node("Constant", "", "zero", value=onnx.numpy_helper.from_array(np.zeros(1, "f4"))),
+        node("Expand", "zero wanted", "h"),
+        onnx.helper.make_node("RNN", ["x", "W", "R", "B", "", "h"], ["Y", "Y_h"], hidden_size=3),
+        node("Squeeze", "Y one", "s"),
+        node("MatMul", "s V"),
+    ]
+    return by_hand.model(
+        nodes, one=np.array([1]), i1=np.array([1]), three=np.array([3]), V=by_hand.array(3, 2)
+    )
+
+
+def weight(model, name="W"):
+    (found,) = (t for t in model.graph.initializer if t.name == name)
+    return found
+
+
+def of_type(kind):
+    def change(model):
+        weight(model).data_type = kind
+
+    return change
+
+
+def of_dims(*dims):
+    def change(model):
+        weight(model).dims[:] = dims
+
+    return change
+
+
+def of_bytes(change_bytes):
+    def change(model):
+        weight(model).raw_data = change_bytes(weight(model).raw_data)
+
+    return change
+
+
+def of_x(axis, size):
+    def change(model):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = size
+
+    return change
+
+
+def of_node(k, **fields):
+    def change(model):
+        for name, value in fields.items():
+            setattr(model.graph.node[k], name, value)
+
+    return change
+
+
+def without_value(model):
+    del model.graph.node[3].attribute[:]
+
+
+def another_type_of_attribute(model):
+    model.graph.node[5].attribute[0].type = onnx.AttributeProto.FLOAT
+
+
+def other_output(model):
+    model.graph.output[0].name = "nothing"
+
+
+def in_another_order(model):
+    first = onnx.NodeProto.FromString(model.graph.node[0].SerializeToString())
+    del model.graph.node[0]
+    model.graph.node.append(first)
+
+
+def half(model):
+    for name in ("W", "R", "B", "V"):
+        array = onnx.numpy_helper.to_array(weight(model, name)).astype("float16")
+        weight(model, name).CopyFrom(onnx.numpy_helper.from_array(array, name))
+
+
+def a_large_state(model):
+    """As in a file of 3.2 kB that took 6 GB."""
+    weight(model, "three").raw_data = (3 * 2**28).to_bytes(8, "little")
+
+
+def many_states(model):
+    """Each is of a size that would pass."""
+    weight(model, "three").raw_data = (2**22).to_bytes(8, "little")
+    more = [onnx.helper.make_node("Add", ["h" if k == 0 else f"g{k - 1}", "h"], [f"g{k}"])
+            for k in range(20)]  # fmt: skip
+    for k, added in enumerate(more):
+        model.graph.node.insert(5 + k, added)
+    model.graph.node[25].input[5] = "g19"
+
+
+def doubled(model):
+    """Features joined with themselves, 2³⁰ of them, and a dense layer on top."""
+    for k in range(30):
+        both = [model.graph.node[-1].output[0]] * 2
+        model.graph.node.append(onnx.helper.make_node("Concat", both, [f"d{k}"], axis=-1))
+    model.graph.node.append(node("Mul", "d29 V0", "end"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(2), "V0"))
+    model.graph.output[0].name = "end"
+
+
+def a_loop_for_a_state(model):
+    body = onnx.helper.make_graph([], "body", [], [])
+    model.graph.node[4].CopyFrom(
+        onnx.helper.make_node("Loop", ["batch", "", "zero"], ["h"], body=body)
+    )
+
+
+def a_long_way(model):
+    for k in range(2000):
+        last = model.graph.node[-1].output[0]
+        model.graph.node.append(node("Tanh", last, f"t{k}"))
+    model.graph.output[0].name = "t1999"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (of_type(99), "the tensor 'W' has the type 99"),
+        (of_type(0), "the tensor 'W' has the type 0"),
+        (of_type(8), "the tensor 'W' has the type 8"),
+        (of_dims(2, 3, 2), "the tensor 'W' holds 24 bytes for 12 numbers"),
+        (of_dims(2**40, 3, 2), "the tensor 'W' holds 24 bytes for"),
+        (of_dims(-1, -3, 2), r"the tensor 'W' has the shape \(-1, -3, 2\)"),
+        (of_bytes(lambda data: data[:-3]), "the tensor 'W' holds 21 bytes for 6 numbers"),
+        (of_x(0, -1), r"x has the shape \(-1, 5, 2\)"),
+        (of_x(0, 2**40), "x has the shape"),
+        (of_x(1, 2**62), "x has the shape"),
+        (of_x(2, 2**40), "W has 2 columns, and X has|x has the shape"),
+        (other_output, "its output 'nothing' is made by no node"),
+        (without_value, r"node 'zero' \(Constant\): it can't be computed"),
+        (another_type_of_attribute, r"node 'Y' \(RNN\): it is no such node"),
+        (of_node(5, op_type="Foo"), r"node 'Y' \(Foo\): it is no such node"),
+        (of_node(7, domain="other"), r"node 'y' \(MatMul\): the domain 'other'"),
+        (in_another_order, r"node 'batch' \(Gather\): it reads 'shape', which is made after it"),
+        (half, "dtype float16"),
+        (a_large_state, r"node 'h' \(Expand\): the file has too many numbers made"),
+        (many_states, r"\(.*\): the file has too many numbers made"),
+        (doubled, r"node 'end' \(Mul\): the file has too many numbers made"),
+        (a_loop_for_a_state, "its initial state 'h' is computed from x"),
+        (a_long_way, "recursion"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_every_damage_is_named(plain, change, message):
+    assert xprnn.from_onnx(plain).network == Stack((Recurrent(3), Dense(2, bias=False)))
+    change(plain)
+    refuses(plain, message, 400e6 if change is many_states else 50e6)
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes"),
+    [
+        ("Expand", [np.ones(1), np.array([2**31, 1])], {}),
+        ("ConstantOfShape", [np.array([2**16, 2**16])], {}),
+        ("Range", [np.array(0.0), np.array(1.0), np.array(1e-10)], {}),
+        ("Range", [np.array(0), np.array(2**40), np.array(1)], {}),
+        ("Tile", [np.ones(3), np.array([2**31])], {}),
+        ("Pad", [np.ones(3), np.array([2**31, 0])], {}),
+        ("Gather", [np.ones((2, 2**12)), np.zeros(2**20, "int64")], {}),
+        ("Add", [np.ones((2**16, 1)), np.ones(2**16)], {}),
+    ],
+)
+def test_no_operator_makes_more_than_a_bound(by_hand, op, inputs, attributes):
+    """A state that is computed from constants."""
+    names = [f"c{k}" for k in range(len(inputs))]
+    nodes = [
+        onnx.helper.make_node(op, names, ["h"], **attributes),
+        onnx.helper.make_node("RNN", ["x", "W", "R", "B", "", "h"], ["Y"], hidden_size=3),
+        node("Identity", "Y"),
+    ]
+    model = by_hand.model(nodes, **dict(zip(names, inputs, strict=True)))
+    given_bytes = model.ByteSize()
+    refuses(model, f"{op}.*: the file has too many numbers made", 5 * given_bytes + 10e6)
+
+
+def test_numbers_in_files_beside_a_model(plain, tmp_path):
+    """Such as torch writes for large models: in the same folder, as long as they should be."""
+    expected = xprnn.from_onnx(plain)
+    path = tmp_path / "sub" / "m.onnx"
+    path.parent.mkdir()
+    onnx.save(
+        plain, path, save_as_external_data=True, location="m.data", size_threshold=0,
+        convert_attribute=False,
+    )  # fmt: skip
+    again = xprnn.from_onnx(path)
+    for name, array in expected.params.items():
+        np.testing.assert_array_equal(again.params[name], array)
+    refuses(onnx.load(path, load_external_data=False), "give the path of the model")
+    data = (path.parent / "m.data").read_bytes()
+    (tmp_path / "m.data").write_bytes(data)
+    for location in ("../m.data", str(tmp_path / "m.data"), "nowhere", "", "."):
+        proto = onnx.load(path, load_external_data=False)
+        for entry in weight(proto).external_data:
+            entry.value = location if entry.key == "location" else entry.value
+        path.write_bytes(proto.SerializeToString())
+        refuses(path, "the tensor 'W' lies in")
+        onnx.save(plain, path, save_as_external_data=True, location="m.data", size_threshold=0,
+                  convert_attribute=False)  # fmt: skip
+    (path.parent / "m.data").write_bytes(data[:20])
+    refuses(path, "is cut short")
+    proto = onnx.load(path, load_external_data=False)
+    weight(proto).dims[0] = 2**50
+    path.write_bytes(proto.SerializeToString())
+    refuses(path, "others for it|is cut short")
+
+
+def test_other_inputs_of_a_graph_are_followed_once(by_hand):
+    """Also where every node reads the one before it twice."""
+    nodes = [node("Concat", "h h" if k == 0 else f"c{k - 1} c{k - 1}", f"c{k}", axis=0)
+             for k in range(60)]  # fmt: skip
+    rnn = onnx.helper.make_node("RNN", ["x", "W", "R", "B", "", "c59"], ["Y"], hidden_size=3)
+    other = onnx.helper.make_tensor_value_info("h", 1, [1, "B", 3])
+    model = by_hand.model([*nodes, rnn, node("Squeeze", "Y one")], [other], one=np.array([1]))
+    assert xprnn.from_onnx(model).network == Stack((Recurrent(3),))
+
+
+def test_a_script_damages_files():
+    """In its long form it is one of the sessions of nox."""
+    script = Path(__file__).parent / "fuzz" / "onnx_files.py"
+    run = subprocess.run(
+        [sys.executable, script, "--count", "120"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "each right or refused" in run.stdout

@@ -1,6 +1,7 @@
 """ONNX files of ours read back: the model that was written, to the bit; and a note that lies."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -159,6 +160,35 @@ def test_a_note_that_makes_no_sense_is_not_believed(value):
     proto = proto_of(ELMAN)
     proto.metadata_props[0].value = value
     assert xprnn.from_onnx(proto).network == ELMAN
+
+
+def test_a_note_of_a_large_network_makes_nothing_large():
+    """Nor does one of many steps, of which each is a part of the graph."""
+
+    def lying(**fields):
+        proto = proto_of(ELMAN)
+        network = json.loads(proto.metadata_props[0].value)["network"]
+        network["layers"][0] |= fields
+        return changed(proto, network=network)
+
+    steps = {"class": "Feedback", "network": {"class": "Dense", "output_size": 2}, "steps": 10**9}
+    deep = {"class": "Stack", "layers": []}
+    for _ in range(300):
+        deep = {"class": "Stack", "layers": [deep]}
+    for proto in (
+        lying(hidden_size=30_000),
+        lying(class_=0),
+        changed(proto_of(ELMAN), network=steps),
+        changed(proto_of(ELMAN), network=deep),
+        changed(proto_of(ELMAN), features=2**40),
+    ):
+        tracemalloc.start()
+        try:
+            assert xprnn.from_onnx(proto).network == ELMAN
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        assert peak < 50e6, f"{peak:,} bytes"
 
 
 def test_a_graph_that_was_changed_is_not_what_the_note_says():

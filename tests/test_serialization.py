@@ -1,5 +1,6 @@
 """Files: what is saved comes back, and a bad file says why it is bad."""
 
+import copy
 import dataclasses
 import errno
 import io
@@ -11,6 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tracemalloc
 import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +43,9 @@ from xprnn.layers import (
     Softmax,
     Stack,
 )
+from xprnn.model import Model
 from xprnn.serialization import files
+from xprnn.serialization import header as headers
 from xprnn.serialization.hyperparameters import build, describe
 from xprnn.serialization.replacing import replacing
 
@@ -206,7 +210,7 @@ def test_a_header_that_does_not_fit(model, tmp_path, ending):
         ({"x_scaler": {"mean": "x_scaler.mean"}}, "scale"),
         ({"history": {"ended": "completed"}}, "'loss'"),
         ({"features": 3}, r"0.W has shape \(2, 3\), expected \(3, 3\)"),
-        ({"features": "two"}, "'str'"),
+        ({"features": "two"}, "features must be an integer, got 'two'"),
         ({"feature_names": ["one"]}, r"feature_names must be 2 names or none, got \['one'\]"),
         ({"output_names": "y"}, "output_names must be names or none, got 'y'"),
         ({"output_names": [3]}, r"output_names must be names or none, got \[3\]"),
@@ -247,6 +251,199 @@ def test_arrays_that_lack_or_are_too_many(model, tmp_path, ending):
     model.save(path)
     written(path, **{"params.0.U": np.ones((2, 2), "float32")})
     assert messages(path).endswith(r"0.U has shape (2, 2), expected (3, 3)")
+
+
+# Files of strangers
+
+
+def refused(path, most=20e6):
+    """Return what is said of a file, which makes no more than so many bytes."""
+    tracemalloc.start()
+    try:
+        return messages(path)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < most + 20 * path.stat().st_size, f"{peak:,} bytes"
+
+
+def test_a_zip_bomb_is_not_unpacked(model, tmp_path):
+    """xprnn compresses nothing, so that an array is never larger than the file."""
+    path = tmp_path / "m.npz"
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as archive, archive.open("bomb.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f8", "fortran_order": False, "shape": (8_000_000,)}
+        )
+        for _ in range(64):
+            file.write(bytes(1_000_000))
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "b.npz", "w") as small:
+        for name in archive.namelist():
+            small.writestr(name, archive.read(name), zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "b.npz").stat().st_size < 100_000
+    assert refused(tmp_path / "b.npz").startswith("holds header.npy compressed")
+
+
+@pytest.mark.parametrize("shape", [(2**27,), (2**62, 4), (-1, -5), (2**32, 2**32)])
+def test_an_array_is_as_large_as_its_header_says(model, tmp_path, shape):
+    path = tmp_path / "m.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("params.0.W.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f8", "fortran_order": False, "shape": shape}
+        )
+        file.write(bytes(40))
+    assert refused(path) == "is damaged: an array is not as large as its header says"
+
+
+def test_parts_of_an_archive_may_not_overlap(model, tmp_path):
+    """A short file could name one large array a thousand times."""
+    path = tmp_path / "m.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", bytes(100_000))
+        one = archive.infolist()[0]
+        for k in range(1000):
+            other = copy.copy(one)
+            other.filename = f"{k}.npy"
+            archive.filelist.append(other)
+            archive.NameToInfo[other.filename] = other
+        archive._didModify = True
+    assert refused(path) == "is damaged: its arrays are larger than the file"
+
+
+def nested(layer, depth, wrap=lambda layer: {"class": "Stack", "layers": [layer]}):
+    for _ in range(depth):
+        layer = wrap(layer)
+    return layer
+
+
+DENSE = {"class": "Dense", "output_size": 1}
+TANH = {"class": "Activation", "activation": "tanh"}
+LARGE = {"class": "Recurrent", "hidden_size": 30_000}
+
+
+def both_ways(layer):
+    return {"class": "Bidirectional", "layer": layer}
+
+
+def beside(layer):
+    return {"class": "Stack", "layers": [{"class": "Parallel", "layers": [TANH] * 100}, layer]}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": {"class": "Stack", "layers": [LARGE, DENSE]}}, "has more parameters than"),
+        ({"network": {"class": "Dense", "output_size": 2**40}}, "has more parameters than"),
+        ({"features": 2**40}, "has more parameters than"),
+        ({"features": 10**400}, "has more parameters than"),
+        ({"network": nested({"class": "LayerNorm"}, 5, beside)}, "has more parameters than"),
+        ({"network": nested(DENSE, 300)}, "nested more than 100 deep"),
+        ({"network": nested(TANH, 40, both_ways)}, "more than 20,000 parts"),
+        ({"network": {**DENSE, "kernel_initializer": {"class": "Normal", "std": 10**400}}}, ""),
+        ({"feature_names": nested("a", 200, lambda name: [name])}, "nested more than 100 deep"),
+        ({"x_scaler": {"mean": None, "scale": None}}, "x_scaler.mean must be floats"),
+        ({"x_scaler": {"mean": 0.5, "scale": 1}}, "x_scaler.mean must be floats"),
+        ({"x_scaler": {"mean": "x_scaler.mean", "scale": "x_scaler.mean"}}, "x_scaler.mean"),
+        ({"y_scaler": {"mean": "x_scaler.mean", "scale": "x_scaler.scale"}}, "'x_scaler.mean'"),
+        ({"outputs": 2}, "outputs must be 1"),
+        ({"outputs": True}, "outputs must be an integer, got True"),
+        ({"y_rank": True}, "y_rank must be 1, 2 or 3, got True"),
+        ({"loss": "mse"}, "loss must be one of xprnn's or none, got 'mse'"),
+        ({"loss": DENSE}, "loss cannot be a Dense"),
+        ({"network": {"class": "MSE"}}, "network cannot be a MSE"),
+        ({"network": {**LARGE, "hidden_size": 1, "cell": TANH}}, "cell cannot be a Activation"),
+        ({"history": {"ended": 3}}, "history.ended is 3"),
+        ({"history": {"ended": "completed", "loss": "abc"}}, "history.loss is 'abc'"),
+        ({"history": {"ended": "completed", "loss": ["abc"]}}, "history.loss is"),
+    ],
+)  # fmt: skip
+def test_nothing_is_made_before_it_is_known_to_fit(
+    model, tmp_path, monkeypatch, ending, changes, message
+):
+    path = tmp_path / f"m{ending}"
+    model.save(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(headers, "parse", json.loads)  # as if xprnn had written it
+        written(path, changes)
+    assert message in refused(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("x_scaler.mean", np.array([np.nan, 0], "float32")),
+        ("x_scaler.scale", np.array([0, 1], "float32")),
+        ("x_scaler.scale", np.array([1, 1, 1], "float32")),
+        ("x_scaler.scale", np.array([1, 1])),
+        ("params.0.U", np.ones((3, 3), "float16")),
+        ("params.0.U", np.ones((3, 3), "int32")),
+    ],
+)
+def test_arrays_have_the_kinds_of_a_model(tmp_path, model, ending, name, array):
+    path = tmp_path / f"m{ending}"
+    model.save(path)
+    written(path, **{name: array})
+    assert name.removeprefix("params.") in refused(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_would_be_refused_is_not_written(tmp_path, model, ending):
+    """A model that cannot be read again is lost; the error comes while it is there."""
+    path = tmp_path / f"m{ending}"
+    wide = tree.map(lambda a: a.astype("float16"), model.weights)
+    layer = Recurrent(3)
+    for _ in range(60):
+        layer = Stack((layer,))
+    params, _ = layer.init(np.random.default_rng(0), 2)
+    for wrong, error, message in (
+        (dataclasses.replace(model, weights=wide), TypeError, "0.W has dtype float16"),
+        (dataclasses.replace(model, outputs=2), ValueError, "outputs must be 1"),
+        (dataclasses.replace(model, features=1), ValueError, "0.W has shape"),
+        (Model(layer, params, 2, 3), ValueError, "cannot be written.* nested more than 100"),
+    ):
+        with pytest.raises(error, match=message):
+            wrong.save(path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_headers_of_many_parts_are_not_read(tmp_path, monkeypatch, ending):
+    """They would take ten times the memory of the file, and more."""
+    path = tmp_path / f"m{ending}"
+    monkeypatch.setattr(headers, "_PARTS", 30_000)
+    monkeypatch.setattr(json, "loads", pytest.fail)
+    for text in ("[" + "[]," * 30_000, "[" + "0," * 60_000, '["",' * 15_000, '{"a":' * 30_001):
+        with path.open("wb") as file:
+            files._FORMATS[ending].write(file, text, "", {})
+        assert refused(path) == "holds a header of more parts than any model has"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 101 + "0" + "}" * 101])
+def test_headers_that_are_nested_deep_are_not_read(tmp_path, text):
+    path = tmp_path / "m.npz"
+    np.savez(path, header=text, sha256="")
+    assert refused(path) == "holds a header that is nested more than 100 deep"
+
+
+def test_a_training_run_of_a_stranger(tmp_path):
+    path = tmp_path / "run.npz"
+    x = np.linspace(0, 1, 6)
+    options = {"hidden_size": 2, "epochs": 3}
+    keep = xprnn.callbacks.Checkpoint(path), xprnn.callbacks.EarlyStopping()
+    xprnn.fit(x, x, callbacks=keep, **options)
+    run = files.read(path)[0]["training"]
+    for name, value in (
+        ("epoch", -1), ("epoch", True), ("epoch", "1"), ("updates", None), ("factor", math.nan),
+        ("factor", [1]), ("params", {"0": None}), ("params", [1, 2]), ("memory", "nothing"),
+        ("callbacks", None), ("callbacks", [["EarlyStopping"]]), ("callbacks", [[3, None]]),
+        ("callbacks", [["EarlyStopping", 3]]), ("callbacks", [["EarlyStopping", {}]]),
+    ):  # fmt: skip
+        xprnn.fit(x, x, callbacks=keep, **options)
+        written(path, {"training": {**run, name: value}})
+        with pytest.raises(xprnn.ModelFileError, match=r"run\.npz|no state of it"):
+            xprnn.fit(x, x, callbacks=keep, resume=path, **options)
 
 
 def content(model):
@@ -332,6 +529,16 @@ def test_five_thousand_damaged_files(tmp_path, ending):
     assert refused > 3000
 
 
+def test_a_script_damages_files():
+    """In its long form it is one of the sessions of nox."""
+    script = Path(__file__).parent / "fuzz" / "model_files.py"
+    run = subprocess.run(
+        [sys.executable, script, "--count", "100"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "each right or refused" in run.stdout
+
+
 # Writing
 
 
@@ -404,7 +611,7 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
         code = KILLED.format(f"model.save({str(name)!r})")
         killed = subprocess.run([sys.executable, "-c", code], check=False)
         assert killed.returncode == -signal.SIGKILL
-    (left,) = tmp_path.glob("m1.npz.*.part")
+    (left,) = tmp_path.glob("m1.npz.xprnn-*.part")
     with replacing(path) as file:
         file.write(b"not whole yet")
         model.save(path)
@@ -417,12 +624,13 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
 def test_without_locks_a_save_is_a_save(model, tmp_path, monkeypatch):
     """On Windows, and on file systems that have none."""
     module = sys.modules["xprnn.serialization.replacing"]
-    (tmp_path / "m.npz.01234567.part").touch()
+    left = "m.npz.xprnn-0123456789abcdef.part"
+    (tmp_path / left).touch()
     for locks in (None, types.SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)):
         monkeypatch.setattr(module, "fcntl", locks)
         model.save(tmp_path / "m.npz")
         assert xprnn.load(tmp_path / "m.npz").network == model.network
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["m.npz", "m.npz.01234567.part"]
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["m.npz", left]
 
 
 def no_locks(file, how):
@@ -479,6 +687,88 @@ def test_a_file_has_the_permissions_of_any_other(model, tmp_path):
     xprnn.save(model, tmp_path / "m.npz")
     (tmp_path / "other").touch()
     assert (tmp_path / "m.npz").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def to_checkpoint(model, path):
+    x = np.linspace(0, 1, 5)
+    xprnn.fit(x, x, hidden_size=2, epochs=1, callbacks=[xprnn.callbacks.Checkpoint(path)])
+
+
+def to_onnx(model, path):
+    pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
+    model.to_onnx(path)
+
+
+WRITERS = [
+    (xprnn.save, "m.npz"), (xprnn.save, "m.safetensors"), (to_checkpoint, "m.npz"),
+    (to_onnx, "m.onnx"),
+]  # fmt: skip
+writers = pytest.mark.parametrize(("write", "name"), WRITERS)
+
+
+@writers
+def test_nobody_elses_file_is_removed(model, tmp_path, write, name):
+    """However it is called: only what a killed writer left has a name of ours."""
+    ours = f"{name}.xprnn-0123456789abcdef.part"
+    others = [f"{name}.20261127.part", f"{name}.part", f"{name}.xprnn-20261127.part", f"a{ours}"]
+    for other in others:
+        (tmp_path / other).write_text("my own")
+    (tmp_path / "elsewhere").write_text("my own")
+    (tmp_path / ours).symlink_to(tmp_path / "elsewhere")
+    write(model, tmp_path / name)
+    for other in [*others, ours, "elsewhere"]:
+        assert (tmp_path / other).read_text() == "my own"
+    assert len(list(tmp_path.iterdir())) == len(others) + 3
+
+
+@writers
+def test_a_symbolic_link_is_followed(model, tmp_path, write, name):
+    """Whether the file that it leads to is there or not."""
+    link, folder = tmp_path / name, tmp_path / "disk"
+    folder.mkdir()
+    link.symlink_to(Path("disk") / name)
+    for _ in range(2):
+        write(model, link)
+        assert link.is_symlink()
+        assert [p.name for p in folder.iterdir()] == [name]
+        assert (folder / name).stat().st_size
+    assert list(tmp_path.iterdir()) in ([link, folder], [folder, link])
+
+
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="Windows has no such permissions")
+@writers
+@pytest.mark.parametrize("mode", [0o640, 0o600, 0o666, 0o444])
+def test_the_permissions_of_the_old_file_are_kept(model, tmp_path, write, name, mode):
+    path = tmp_path / name
+    path.touch()
+    path.chmod(mode)
+    write(model, path)
+    assert path.stat().st_size
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "fchown"), reason="Windows has no such owners")
+def test_a_file_in_the_making_is_open_to_nobody_else(model, tmp_path, monkeypatch):
+    """Its permissions are right before anything is in it, whatever group it must have."""
+    path = tmp_path / "m.npz"
+    for refusing, mode in ((False, 0o640), (True, 0o600)):
+        asked, seen = [], []
+
+        def chown(file, *ids, asked=asked, refusing=refusing):
+            asked.append(ids)
+            if refusing:
+                raise PermissionError
+
+        monkeypatch.setattr(os, "fchown", chown)
+        path.touch()
+        path.chmod(0o640)
+        with replacing(path) as file:
+            seen.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+            file.write(b"numbers")
+        owner = path.stat()
+        assert asked[0] == (owner.st_uid, owner.st_gid)
+        assert seen == [mode]
+        assert stat.S_IMODE(owner.st_mode) == mode
 
 
 def test_endings_and_missing_files(model, tmp_path, monkeypatch):

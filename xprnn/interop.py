@@ -19,6 +19,7 @@ Dropout is no weight. It is looked at where it can be said in both, and left out
 otherwise, for it changes nothing in a network that is applied.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,45 @@ _TORCH_CELLS = {
 _MERGES = {"concat": "concat", "sum": "sum", "ave": "mean", "mul": "product"}
 
 
-def _array(a: Any) -> Any:
-    """Return a tensor or an array as a NumPy array of its own."""
-    return np.array(a.detach().cpu().numpy() if hasattr(a, "detach") else a)
+def _array(name: str, a: Any) -> Any:
+    """Return a tensor or an array as a NumPy array of its own, float32 or float64."""
+    dtype = str(getattr(a, "dtype", "unknown")).split(".")[-1]
+    if dtype not in ("float32", "float64"):
+        raise TypeError(f"{name} has dtype {dtype}: expected float32 or float64")
+    try:
+        return np.array(a.detach().cpu().numpy() if hasattr(a, "detach") else a)
+    except Exception as error:  # of a tensor that holds no numbers, or not in rows
+        raise TypeError(
+            f"{name} must be a dense array that holds its numbers, got a {type(a).__name__} on "
+            f"the device {getattr(a, 'device', 'unknown')}: {error!s:.200}"
+        ) from error
+
+
+_FAR = 5e-3
+"""How far, of the largest output, a module may be from the network that was made of it: GPUs
+multiply with 11 bits."""
+
+
+def _same(argument: str, found: Any, network: Stack, params: Tree, x: Any) -> None:
+    """Raise unless a module gave what the network gives for x (T, B, F)."""
+    with np.errstate(all="ignore"):
+        y, _, _ = network.forward(params, x, None, None, xp=np)
+    y = y if network.keeps_steps else y[0]
+    finite = np.isfinite(y)  # large weights may overflow
+    largest, far = np.abs(y[finite]).max(initial=0), np.inf
+    if found.shape == y.shape:
+        far = np.abs(found[finite] - y[finite]).max(initial=0)
+    if not far <= _FAR * largest:
+        raise ValueError(
+            f"{argument} computes something else than what its class and attributes say: for "
+            f"random x its outputs, {found.shape}, are off by {far:.2g} where the largest is "
+            f"{largest:.2g}. A forward or an activation of one's own can't be read"
+        )
+
+
+def _random(features: int, dtype: Any) -> Any:
+    """Return x (T, B, F) with which modules are asked what they compute."""
+    return 2 * np.random.default_rng(0).standard_normal((4, 3, features)).astype(dtype)
 
 
 def _parts(a: Any, count: int) -> list[Any]:
@@ -72,13 +109,15 @@ def _recurrent_weights(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str
 def from_torch(module: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
-    ``batch_first`` says how x is handed to torch and is not looked at. ``dropout``
-    between the layers becomes `Dropout` layers.
+    ``batch_first`` says how x is handed to torch, and is not looked at. ``dropout``
+    between the layers becomes `Dropout` layers. The module is applied to a few random
+    numbers, and has to give what the network gives, so that a subclass with a ``forward``
+    of its own is found out.
 
     Parameters
     ----------
     module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
-        Anything with their attributes will do.
+        Anything with their attributes will do; what can't be called is not applied.
 
     Returns
     -------
@@ -89,9 +128,10 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of the three.
+        If it is none of the three, or its weights are no dense float32 or float64.
     ValueError
-        If it has what no network of xprnn has, ``proj_size``.
+        If it has what no network of xprnn has, ``proj_size``, or computes something else
+        than the class of its name.
 
     Examples
     --------
@@ -119,11 +159,12 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
         layer = Bidirectional(layer)
 
     def weights(end):
-        W, U = (_array(getattr(module, f"weight_{name}_{end}")).T for name in ("ih", "hh"))
+        W, U = (array(f"weight_{name}_{end}").T for name in ("ih", "hh"))
         biases = ("bias_ih", "bias_hh") if module.bias else ()
-        return _recurrent_weights(
-            cell, W, U, [_array(getattr(module, f"{name}_{end}")) for name in biases]
-        )
+        return _recurrent_weights(cell, W, U, [array(f"{name}_{end}") for name in biases])
+
+    def array(name):
+        return _array(name, getattr(module, name))
 
     layers: list[Layer] = []
     params: list[Tree] = []
@@ -135,7 +176,26 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
         both = (f"l{k}", f"l{k}_reverse") if module.bidirectional else (f"l{k}",)
         drawn = tuple(weights(end) for end in both)
         params.append(drawn if module.bidirectional else drawn[0])
-    return Stack(tuple(layers)), tuple(params)
+    network, found = Stack(tuple(layers)), tuple(params)
+    if callable(module):
+        _probe_torch(module, network, found)
+    return network, found
+
+
+def _probe_torch(module: Any, network: Stack, params: Tree) -> None:
+    """Raise unless a module computes what the network does, without dropout."""
+    weight = module.weight_ih_l0
+    x = _random(weight.shape[1], str(weight.dtype).split(".")[-1])
+    given = weight.detach().new_tensor(x)
+    training, module.training = module.training, False
+    try:
+        y = module(given.swapaxes(0, 1) if module.batch_first else given)
+        y = _array("the output of module", y[0] if isinstance(y, tuple) else y)
+    except Exception as error:
+        raise ValueError(f"module can't be applied to x {x.shape}: {error!s:.200}") from error
+    finally:
+        module.training = training
+    _same("module", y.swapaxes(0, 1) if module.batch_first else y, network, params, x)
 
 
 def _flat(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
@@ -248,6 +308,11 @@ def _mode(cell: Any) -> str:
 def _activation(name: str, given: Any) -> Activation:
     """Return the activation of that name in Keras."""
     found = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
+    if not isinstance(given, str):
+        module = getattr(given, "__module__", None) or ""
+        theirs = getattr(sys.modules.get(module), found, None)
+        if module.split(".")[0] not in ("keras", "tf_keras") or theirs is not given:
+            raise ValueError(f"{name} is a {found!r} that is not Keras's own: {given!r:.80}")
     found = "identity" if found == "linear" else found
     if found not in activations.TABLE:
         raise ValueError(f"{name}={found!r} is none of xprnn's: {', '.join(activations.TABLE)}")
@@ -267,7 +332,14 @@ def _of_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
         gates = _activation("recurrent_activation", layer.recurrent_activation)
         after = kind == "GRU" and layer.reset_after
         cell = (LSTM if kind == "LSTM" else GRU if after else GRUResetBefore)(activation, gates)
-    W, U, *bias = (_array(a) for a in layer.get_weights())
+    weights = layer.get_weights()
+    if len(weights) not in (2, 3):
+        raise ValueError(
+            f"layer must have its kernel, recurrent kernel and bias, got {len(weights)} arrays; a "
+            "layer has its weights when it was built: layer.build((None, None, features))"
+        )
+    names = ("kernel", "recurrent_kernel", "bias")
+    W, U, *bias = (_array(*pair) for pair in zip(names, weights, strict=False))
     biases = [row for b in bias for row in np.atleast_2d(b)]
     if kind == "GRU":
         W, U, biases = _swapped(W), _swapped(U), [_swapped(b) for b in biases]
@@ -280,13 +352,14 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a recurrent layer of Keras.
 
     With ``return_sequences=False`` a ``Pool("last")`` stands after it. Keras's
-    ``dropout`` on x, the same at every step, is left out.
+    ``dropout`` on x, the same at every step, is left out. The layer is applied to a few
+    random numbers, and has to give what the network gives.
 
     Parameters
     ----------
     layer : keras.layers.SimpleRNN, LSTM, GRU or Bidirectional
         One that has its weights. A class of one of these names with their attributes
-        and ``get_weights`` will do.
+        and ``get_weights`` will do; what can't be called, or is stateful, is not applied.
 
     Returns
     -------
@@ -297,9 +370,11 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of these layers.
+        If it is none of these layers, or its weights are neither float32 nor float64.
     ValueError
-        If it has what no network of xprnn has, such as ``go_backwards``.
+        If it has what no network of xprnn has, such as ``go_backwards`` or an activation
+        that is not Keras's own, has no weights yet, or computes something else than its
+        class and attributes say.
 
     Examples
     --------
@@ -334,9 +409,23 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
         made, params = _of_keras(layer)
         if layer.go_backwards:
             raise ValueError("go_backwards=True: reverse x in time, or use Bidirectional")
-    if several:
-        return Stack((made,)), (params,)
-    return Stack((made, Pool("last"))), (params, ())
+    network = Stack((made,)) if several else Stack((made, Pool("last")))
+    found = (params,) if several else (params, ())
+    if callable(layer) and not getattr(layer, "stateful", False):
+        _probe_keras(layer, network, found)
+    return network, found
+
+
+def _probe_keras(layer: Any, network: Stack, params: Tree) -> None:
+    """Raise unless a layer computes what the network does, without dropout."""
+    W = tree.leaves(params)[0]
+    x = _random(W.shape[0], W.dtype)
+    try:
+        y = layer(x.swapaxes(0, 1), training=False)
+        y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=W.dtype)
+    except Exception as error:
+        raise ValueError(f"layer can't be applied to x {x.shape}: {error!s:.200}") from error
+    _same("layer", y.swapaxes(0, 1) if y.ndim == 3 else y, network, params, x)
 
 
 def to_keras(network: Layer, params: Tree) -> list[Any]:

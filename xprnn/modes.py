@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from xprnn._typing import Array
 from xprnn._validate import unknown
 from xprnn.backend import admit, host
+from xprnn.backend.arguments import check_dense
 from xprnn.backend.frames import check_indexes, is_frame
 from xprnn.sequences import (
     Sequences,
@@ -136,6 +137,7 @@ def _steps(arrays: Any) -> list[tuple[int, ...]]:
 
 def _is_one_step(x: Any, y: Any) -> bool:
     """Whether x is (B, F) and y (B, k, O)."""
+    check_dense("x", x)  # a nested tensor has no shape to be asked for
     inputs, targets = tuple(getattr(x, "shape", ())), tuple(getattr(y, "shape", ()))
     return len(inputs) == 2 and len(targets) == 3 and inputs[0] == targets[0] > 1
 

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 from xprnn import affine, masking, product
 from xprnn._typing import Array, Namespace
+from xprnn.backend import host
 from xprnn.cells import Cell
 
 __all__ = ["REFERENCE", "Cache", "Unroll", "backward", "forward", "unroll", "unroll_backward"]
@@ -213,7 +214,7 @@ def forward(
     x = masking.valid(x, mask, xp=xp)
     weights = [params[name] for name in ("W", "U", "b")]
     leads = [x.shape[:-3], *(a.shape[:-2] for a in (*state, *weights))]
-    lead = xp.broadcast_shapes(*leads)
+    lead = host.broadcast_shapes(*leads)
     start = tuple(xp.broadcast_to(s, (*lead, *s.shape[-2:])) for s in state)
     h, a, end, memo = unroll.forward(cell, params, x, start, mask, keep, xp=xp)
     y = masking.valid(h[..., 1:, :, :], mask, xp=xp)

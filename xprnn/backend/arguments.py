@@ -11,7 +11,16 @@ from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name, to_host
 
-__all__ = ["admit", "common", "dtype_name", "float_name", "on_host", "refuse_masked", "wider"]
+__all__ = [
+    "admit",
+    "check_dense",
+    "common",
+    "dtype_name",
+    "float_name",
+    "on_host",
+    "refuse_masked",
+    "wider",
+]
 
 
 def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
@@ -52,6 +61,7 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
                 f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
                 "different lengths do not fit into one array; they come as a list of arrays (T, F)"
             ) from error
+    check_dense(argument, value)
     if getattr(value, "requires_grad", False):
         raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
     if array_api_compat.is_numpy_array(value):
@@ -98,6 +108,20 @@ def on_host(argument: str, value: Any) -> Any:
         return to_host(value)
     except ValueError as error:
         raise ValueError(f"{argument} must be an array, got {value!r:.80}: {error}") from error
+
+
+def check_dense(argument: str, value: Any) -> None:
+    """Raise unless a tensor of torch holds its numbers, one for each place."""
+    if not array_api_compat.is_torch_array(value):
+        return
+    layout = str(value.layout)
+    fake = type(value).__name__ == "FakeTensor"
+    if layout != "torch.strided" or value.is_nested or value.is_meta or fake:
+        kind = "fake" if fake else "nested" if value.is_nested else layout.removeprefix("torch.")
+        raise TypeError(
+            f"{argument} must be a dense tensor that holds its numbers, got a {kind} one on the "
+            f"device {value.device}"
+        )
 
 
 def _odd(array: Any) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from array_api_compat import device
+
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.layers import Layer
@@ -92,7 +94,7 @@ def _unit_gradients(states: dict[str, Array], xp: Namespace) -> dict[str, Array]
     """Return for each state (B, H) the gradients (N, B, H) of each number of the whole state."""
     count, start, units = _count(states), 0, {}
     for name, s in states.items():
-        eye = xp.eye(count, s.shape[-1], k=-start, dtype=s.dtype, device=s.device)
+        eye = xp.eye(count, s.shape[-1], k=-start, dtype=s.dtype, device=device(s))
         units[name] = xp.broadcast_to(eye[:, None, :], (count, *s.shape))
         start += s.shape[-1]
     return units

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from array_api_compat import device
+
 from xprnn import masking, tree
 from xprnn._validate import settle, shown, whole
 from xprnn.backend import host
@@ -215,7 +217,7 @@ class EncoderDecoder:
         handed = [given[name] for name in tree.flatten(start)]
         dend = tree.unflatten(dict(zip(tree.flatten(end), handed, strict=True)), end)
         dend = tree.map(lambda a, b: a + b, dend, dstate)
-        dy = xp.zeros(shape, dtype=dy.dtype, device=dy.device)
+        dy = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
         encoder, dx, dstate = self.encoder.backward(
             params["encoder"], dy, dend, read, input_grad=input_grad, xp=xp
         )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from array_api_compat import device
+
 from xprnn._validate import settle, whole
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
@@ -81,7 +83,7 @@ class Final:
         shape, cache = cache
         dstate = list(dstate)
         dstate[self.state] = dstate[self.state] + dy[..., 0, :, :]
-        nothing = xp.zeros(shape, dtype=dy.dtype, device=dy.device)
+        nothing = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
         return self.layer.backward(
             params, nothing, tuple(dstate), cache, input_grad=input_grad, xp=xp
         )

@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from array_api_compat import device
+
 from xprnn import affine, cells, initializers, kernels, recurrence, tree
 from xprnn._validate import flag, number, settle, whole
 from xprnn.cells import Cell
@@ -98,7 +100,7 @@ class Recurrent:
         shape = (*U.shape[:-2], batch, self.hidden_size)
         if self.learn_initial_state:
             return tree.map(lambda s: xp.broadcast_to(s, shape), params["state"])
-        return (xp.zeros(shape, dtype=U.dtype, device=U.device),) * self.cell.states
+        return (xp.zeros(shape, dtype=U.dtype, device=device(U)),) * self.cell.states
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run the cell over x."""

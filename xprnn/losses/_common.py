@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable
 
+from array_api_compat import device
+
 from xprnn import masking
 from xprnn._validate import number
 
@@ -27,7 +29,7 @@ def total(a, xp):
 
 def row(values, like, xp):
     """Return numbers as an array (O,) of the dtype of another and where that is."""
-    return xp.asarray(values, dtype=like.dtype, device=like.device)
+    return xp.asarray(values, dtype=like.dtype, device=device(like))
 
 
 def check_outputs(y_hat, expected, why):

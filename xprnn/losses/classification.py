@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from array_api_compat import device
+
 from xprnn import masking
 from xprnn._validate import number, settle, whole
 from xprnn.losses._common import check_outputs, check_targets, count, row, several, total
@@ -87,7 +89,7 @@ class CrossEntropy:
         check_outputs(y_hat, needed, "one for each class")
         y, y_hat = xp.astype(y, y_hat.dtype, copy=False), masking.valid(y_hat, mask, xp=xp)
         if columns == 1:
-            labels = xp.arange(classes, dtype=y_hat.dtype, device=y_hat.device)
+            labels = xp.arange(classes, dtype=y_hat.dtype, device=device(y_hat))
             y = xp.astype(y == labels, y_hat.dtype)
         q = masking.valid(y, mask, xp=xp)
         w = row(self.class_weights or [1.0] * classes, y_hat, xp)

@@ -22,8 +22,8 @@ def affine(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
         return _scaled(s, node.op_type, c)
     zero, one = np.zeros_like(c), np.ones_like(c)
     if node.op_type in ("Add", "Sub"):
-        return _through(node, s, one, c if node.op_type == "Add" else -c)
-    return _through(node, s, c if node.op_type == "Mul" else one / c, zero)
+        return _through(probe, node, s, one, c if node.op_type == "Add" else -c)
+    return _through(probe, node, s, c if node.op_type == "Mul" else one / c, zero)
 
 
 def affine_of(probe: Probe, node: Any, s: Signal, c: Any) -> Signal:
@@ -31,7 +31,7 @@ def affine_of(probe: Probe, node: Any, s: Signal, c: Any) -> Signal:
     c = _row(node, s, c)
     if node.op_type == "Div":
         raise refused(node, "no layer of xprnn does that")
-    return _through(node, s, -np.ones_like(c), c)
+    return _through(probe, node, s, -np.ones_like(c), c)
 
 
 def _row(node: Any, s: Signal, c: Any) -> Any:
@@ -62,7 +62,7 @@ def _scaled(s: Signal, op: str, c: Any) -> Signal:
     return s._replace(path=(Entry(Scaler(mean, scale)),), note="")
 
 
-def _through(node: Any, s: Signal, slope: Any, shift: Any) -> Signal:
+def _through(probe: Probe, node: Any, s: Signal, slope: Any, shift: Any) -> Signal:
     """Multiply and add, in the dense layer before it, or in one more."""
     s = s.features_last(node).whole(node)
     last = s.path[-1] if s.path else None
@@ -71,6 +71,7 @@ def _through(node: Any, s: Signal, slope: Any, shift: Any) -> Signal:
         b = np.broadcast_to(b * slope + shift, (1, s.size)).astype(W.dtype)
         params = {"W": (W * slope).astype(W.dtype), "b": b}
         return s._replace(path=(*s.path[:-1], Entry(Dense(s.size), params)))
+    probe.spend(node, s.size**2)
     wide = np.broadcast_to(slope, s.size)
     params = {"W": np.diag(wide), "b": np.broadcast_to(shift, (1, s.size)).astype(wide.dtype)}
     return s.then(node, Dense(s.size), params)
@@ -95,7 +96,7 @@ def gemm(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
     if len(rest) == 1:
         return y
     c = np.asarray(attributes.get("beta", 1.0) * rest[1], dtype=W.dtype)
-    return _through(node, y, np.ones(1, dtype=W.dtype), _row(node, y, c))
+    return _through(probe, node, y, np.ones(1, dtype=W.dtype), _row(node, y, c))
 
 
 def layer_norm(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
@@ -104,6 +105,7 @@ def layer_norm(probe: Probe, node: Any, s: Signal, rest: list[Any]) -> Signal:
     if s.features_last(node).axes[attributes.get("axis", -1)] != "F":
         raise refused(node, "it can go over the features, on the last axis, only")
     g, b = [*rest, np.zeros_like(rest[0])][:2]
+    probe.spend(node, s.size)
     params = {name: np.broadcast_to(a, (1, s.size)).copy() for name, a in (("g", g), ("b", b))}
     return s.then(node, LayerNorm(attributes.get("epsilon", 1e-5)), params)
 

@@ -20,7 +20,7 @@ from xprnn.onnx.recurrent import Steps
 from xprnn.serialization.only import check_is_model
 from xprnn.serialization.replacing import replacing
 
-__all__ = ["export", "to_proto"]
+__all__ = ["export", "made", "to_proto"]
 
 _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
@@ -107,13 +107,18 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
         Without the library onnx.
     """
     check_is_model(model)
-    helper = library().helper
     if dtype not in (None, "float32", "float64"):
         raise unknown("dtype", dtype, ("float32", "float64"))
+    return made(model, dtype)
+
+
+def made(model: Model, dtype: str | None, most: int | None = None) -> Any:
+    """Return what `to_proto` does, or raise ValueError if it takes more than so many nodes."""
+    helper = library().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError("the model holds several models side by side; hand in one of them")
-    graph = Graph(dtype or model.dtype)
+    graph = Graph(dtype or model.dtype, most=most)
     taken = dtype or _taken(model)
     time = 1 if model.mode == "one_to_many" else "time"
     inputs = [graph.value("x", taken, ["batch", time, model.features])]
@@ -143,15 +148,15 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     for given, array in zip(inputs[1:], defaults, strict=True):
         proto.initializer.append(library().numpy_helper.from_array(array, given.name))
     proto.initializer.extend(graph.constants.values())
-    made = helper.make_model(
+    file = helper.make_model(
         proto,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=9,
         producer_name="xprnn",
         producer_version=__version__,
     )
-    helper.set_model_props(made, note.written(model, dtype))
-    return made
+    helper.set_model_props(file, note.written(model, dtype))
+    return file
 
 
 def _taken(model: Model) -> str:

@@ -19,10 +19,13 @@ class Graph:
         Of the numbers, ``"float32"`` or ``"float64"``.
     outer : Graph, optional
         The graph in which a node has this one for its body; constants stand there.
+    most : int, optional
+        How many nodes it may have.
     """
 
-    def __init__(self, dtype: str, outer: "Graph | None" = None):
+    def __init__(self, dtype: str, outer: "Graph | None" = None, most: int | None = None):
         self.dtype = dtype
+        self.most = most
         self.nodes: list[Any] = []
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
         self._numbers: Any = count() if outer is None else outer._numbers
@@ -58,6 +61,8 @@ class Graph:
         self, op: str, inputs: Any, outputs: int | list[str], **attributes: Any
     ) -> list[str]:
         """Add a node with so many outputs, or outputs of those names, and return them."""
+        if len(self.nodes) == self.most:
+            raise ValueError(f"the graph has more than {self.most} nodes")
         names = [self.name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
         self.nodes.append(library().helper.make_node(op, list(inputs), names, **attributes))
         return names

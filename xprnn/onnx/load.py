@@ -19,6 +19,8 @@ from xprnn.onnx.reader import Reader
 from xprnn.onnx.recurrent_nodes import OtherAxesError
 from xprnn.onnx.signal import refused
 from xprnn.scaling import Scaler
+from xprnn.serialization.checks import check
+from xprnn.serialization.hyperparameters import describe
 
 __all__ = ["load"]
 
@@ -61,7 +63,26 @@ def load(path: Any, *, output: str | None = None) -> Model:
     --------
     See `export`.
     """
-    model = _opened(path)
+    model, folder = _opened(path)
+    where = "the model" if folder is None else str(path)
+    try:
+        return _loaded(model, folder, output)
+    except ModelFileError as error:
+        raise ModelFileError(f"{where}: {error}") from error
+    except _UnknownOutputError as error:
+        raise unknown("output", output, error.args[0]) from None
+    except Exception as error:  # a damaged file may be wrong in any way
+        raise ModelFileError(f"{where} is damaged: {error!s:.400}") from error
+
+
+class _UnknownOutputError(Exception):
+    """There is no value of the name that was asked for; with the names there are."""
+
+
+def _loaded(model: Any, folder: Path | None, output: str | None) -> Model:
+    """Return the model in a file."""
+    if not model.graph.output:
+        raise ModelFileError("it is damaged or no ONNX file: it has no outputs")
     first = model.graph.output[0].name
     name = first if output is None else output
     ours = original(model) if name == first else None
@@ -69,17 +90,20 @@ def load(path: Any, *, output: str | None = None) -> Model:
         return ours
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
-            return _model(Reader(Probe(model, axes), axes), name)
+            reader = Reader(Probe(model, axes, folder), axes)
+            if output is not None and output not in reader.probe.made:
+                raise _UnknownOutputError(reader.probe.made)
+            return _model(reader, name)
         except OtherAxesError:
             continue
     raise ModelFileError("x has its axes in an order other than (T, B, F) and (B, T, F)")
 
 
-def _opened(path: str | os.PathLike[str] | Any) -> Any:
-    """Return a file's contents."""
+def _opened(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
+    """Return a file's contents, without what lies in other files, and its folder."""
     onnx = library()
     if isinstance(path, onnx.ModelProto):
-        return path
+        return path, None
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a path or an onnx.ModelProto, got {path!r:.80}")
     path = Path(path)
@@ -88,12 +112,9 @@ def _opened(path: str | os.PathLike[str] | Any) -> Any:
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load(path)
+        return onnx.load(path, load_external_data=False), path.parent
     except DecodeError as error:
         raise ModelFileError(f"{path} is damaged or no ONNX file: {error}") from error
-    if not model.graph.output:
-        raise ModelFileError(f"{path} is damaged or no ONNX file: it has no outputs")
-    return model
 
 
 def _model(reader: Reader, name: str) -> Model:
@@ -102,7 +123,7 @@ def _model(reader: Reader, name: str) -> Model:
     if probe.rank != 3:
         raise ModelFileError(f"the first input must have 3 axes, got {probe.rank}")
     if name not in probe.made:
-        raise unknown("output", name, probe.made)
+        raise ModelFileError(f"its output {name!r} is made by no node")
     node = probe.made[name]
     y = reader.signal(name).whole(node)
     path, scaler = y.path, None
@@ -114,7 +135,7 @@ def _model(reader: Reader, name: str) -> Model:
     if "B" not in y.axes or not set(y.axes) <= set("TBFD1"):
         raise refused(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
     steps = "T" in y.axes
-    return Model(
+    found = Model(
         network,
         tree.map(np.ascontiguousarray, tuple(entry.params for entry in path)),
         reader.features,
@@ -125,3 +146,4 @@ def _model(reader: Reader, name: str) -> Model:
         "many_to_many" if steps else "many_to_one",
         2 + (steps or "1" in y.axes) - ("F" not in y.axes),
     )
+    return check(found, describe(network))

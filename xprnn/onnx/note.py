@@ -11,9 +11,10 @@ import numpy as np
 
 from xprnn import tree
 from xprnn.backend import to_host
-from xprnn.initializers import Zeros
 from xprnn.model import Model
 from xprnn.scaling import Scaler
+from xprnn.serialization import header
+from xprnn.serialization.checks import shapes
 from xprnn.serialization.hyperparameters import build, describe, known
 
 __all__ = ["read", "written"]
@@ -62,10 +63,10 @@ def read(proto: Any) -> tuple[Model, str | None] | None:
     texts = {entry.key: entry.value for entry in proto.metadata_props}
     if _KEY not in texts:
         return None
-    told = json.loads(texts[_KEY])
+    told = header.parse(texts[_KEY])
     dtype, precision = told.pop("dtype"), told.pop("precision")
-    zeros, _ = build(told["network"], Zeros()).init(np.random.default_rng(0), told["features"])
-    told |= {name: build(told[name]) for name in ("network", "loss")}
+    zeros, _ = shapes(told["network"], told["features"], proto.ByteSize() // 4)
+    told |= {name: build(told[name], field=name) for name in ("network", "loss")}
     for name in ("x_scaler", "y_scaler"):
         if told[name] is not None:
             told[name] = Scaler(*(np.asarray(a, told[name]["dtype"]) for a in told[name]["arrays"]))

@@ -17,9 +17,8 @@ import numpy as np
 from xprnn import tree
 from xprnn._typing import Tree
 from xprnn.model import Model
-from xprnn.onnx import note
-from xprnn.onnx.export import to_proto
-from xprnn.onnx.extra import library
+from xprnn.onnx import note, tensors
+from xprnn.onnx.export import made
 
 __all__ = ["original"]
 
@@ -40,7 +39,7 @@ def original(proto: Any) -> Model | None:
             return None
         like, dtype = told
         model = replace(like, weights=_parameters(like, dtype, proto))
-        again = to_proto(model, dtype=dtype)
+        again = made(model, dtype, len(proto.graph.node))
     except Exception:  # of which a text that says something else has many
         return None
     same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
@@ -51,7 +50,7 @@ def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
     count = np.arange(sum(a.size for a in tree.leaves(like.weights)))
     low, high = (
-        to_proto(replace(like, weights=_filled(like.weights, digits)), dtype=dtype)
+        made(replace(like, weights=_filled(like.weights, digits)), dtype, len(proto.graph.node))
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     found = np.zeros(len(count))
@@ -73,13 +72,14 @@ def _filled(like: Tree, numbers: Any) -> Tree:
 
 def _constants(*graphs: Any) -> Iterator[list[Any]]:
     """Yield the constants that stand in the same place in graphs of the same nodes."""
-    array = library().numpy_helper.to_array
     tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
     seen = set()
     for names in _inputs(graphs):
         if names not in seen and names[0] in tables[0]:
             seen.add(names)
-            yield [array(table[name]) for table, name in zip(tables, names, strict=True)]
+            yield [
+                tensors.array(table[name], None) for table, name in zip(tables, names, strict=True)
+            ]
 
 
 def _inputs(graphs: Any) -> Iterator[tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from xprnn import tree
 from xprnn.errors import ModelFileError
 from xprnn.onnx import axes as moves
 from xprnn.onnx import dense_nodes, recurrent_nodes, step_nodes
@@ -43,7 +44,15 @@ class Reader:
             node = self.probe.made.get(name)
             if node is None:
                 raise ModelFileError(f"{name!r} is no output of a node, and not the first input")
-            self._signals[name] = self._read(node, list(node.output).index(name))
+            try:
+                s = self._read(node, list(node.output).index(name))
+            except (ModelFileError, recurrent_nodes.OtherAxesError):
+                raise
+            except Exception as error:  # a damaged node may be wrong in any way
+                raise refused(node, f"it can't be read: {error!s:.400}") from error
+            made = tree.leaves(s.path[-1].params) if s.path else ()
+            self.probe.spend(node, sum(a.size for a in made))
+            self._signals[name] = s
         return self._signals[name]
 
     def _shape(self, name: str) -> tuple[int, ...]:
@@ -56,10 +65,11 @@ class Reader:
         """Return an output of a node."""
         if node.domain not in ("", "ai.onnx"):
             raise refused(node, f"the domain {node.domain!r} is not ONNX's own")
-        if node.op_type in _RECURRENT:
-            return self._recurrent(node).output(index)
         if node.op_type in ("Scan", "Loop"):
             raise refused(node, "of loops only those that xprnn wrote are read, unchanged")
+        self.probe.check(node)
+        if node.op_type in _RECURRENT:
+            return self._recurrent(node).output(index)
         inputs = [name for name in node.input if name]
         signals = [name for name in inputs if self.probe.depends(name)]
         if not signals:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xprnn._version import __version__
 from xprnn.errors import ModelFileError
+from xprnn.serialization import header as headers
 from xprnn.serialization import npz, safetensors
 from xprnn.serialization.replacing import replacing
 
@@ -43,9 +44,18 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     header : dict
         What JSON can hold.
     arrays : dict of NumPy arrays, contiguous
+
+    Raises
+    ------
+    ValueError
+        If the header is one that `read` would refuse.
     """
     versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
     text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})
+    try:
+        headers.parse(text)
+    except ModelFileError as error:
+        raise ValueError(f"the model cannot be written, since its file {error}") from error
     ending = check_path(path)
     with replacing(Path(path)) as file:
         _FORMATS[ending].write(file, text, _checksum(text, arrays), arrays)
@@ -94,8 +104,8 @@ def _checked(
             raise ModelFileError("holds no model of xprnn")
         if header["format"] < 3:
             raise ModelFileError(
-                f"was written by xprnn {header['xprnn']} in format {header['format']}, which this "
-                f"xprnn {__version__} no longer reads"
+                f"was written by xprnn {header['xprnn']:.40} in format {header['format']}, which "
+                f"this xprnn {__version__} no longer reads"
             )
         raise ModelFileError("is damaged: its checksum is missing")
     if text is None or _checksum(text, arrays) != checksum:
@@ -104,7 +114,7 @@ def _checked(
         raise ModelFileError("holds no model of xprnn")
     if header["format"] != FORMAT:
         raise ModelFileError(
-            f"was written by xprnn {header['xprnn']} in format {header['format']}; this xprnn "
+            f"was written by xprnn {header['xprnn']:.40} in format {header['format']}; this xprnn "
             f"{__version__} reads format {FORMAT}: update xprnn"
         )
     return header, arrays
@@ -113,12 +123,14 @@ def _checked(
 def _parsed(text: str | None) -> dict[str, Any] | None:
     """Return a header, None if the text is none."""
     try:
-        header = json.loads(text or "")
+        header = headers.parse(text or "")
+    except ModelFileError:
+        raise
     except ValueError:
         return None
     if not (isinstance(header, dict) and isinstance(header.get("format"), int)):
         return None
-    return header if "xprnn" in header else None
+    return header if isinstance(header.get("xprnn"), str) else None
 
 
 def _damage(header: dict[str, Any] | None, arrays: dict[str, Any]) -> str:

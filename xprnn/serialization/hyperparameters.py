@@ -9,6 +9,9 @@ from xprnn import activations, cells, initializers, layers, losses
 
 __all__ = ["build", "describe", "differences", "known", "label"]
 
+_PARTS = 20_000
+"""Layers, cells and the like that a network is made of, if it comes from a file."""
+
 
 @functools.cache
 def _classes() -> dict[str, type]:
@@ -53,7 +56,7 @@ def describe(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} of one's own cannot be written to a file: {value!r}")
 
 
-def build(described: Any, initializer: Any = None) -> Any:
+def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
     """Return the hyper-parameter that `describe` described.
 
     Parameters
@@ -61,16 +64,53 @@ def build(described: Any, initializer: Any = None) -> Any:
     described : JSON
     initializer : Initializer, optional
         Takes the place of every initializer in it.
+    field : str, optional
+        What it must be: a name that ends in ``cell``, ``activation``, ``initializer`` or
+        ``loss``, or else is that of layers. Left out, any of them.
+
+    Raises
+    ------
+    ValueError
+        If it has more parts than any network. Whatever else the classes raise says that
+        they cannot be made so.
     """
+    if _parts(described) > _PARTS:
+        raise ValueError(f"a network has more than {_PARTS:,} parts")
+    return _built(described, initializer, field)
+
+
+def _parts(described: Any) -> int:
+    """Return how many objects are described, those in two directions twice."""
     if isinstance(described, list):
-        return tuple(build(item, initializer) for item in described)
-    if isinstance(described, dict):
-        fields = {name: build(value, initializer) for name, value in described.items()}
-        name = fields.pop("class")
-        if initializer is not None and name in initializers.__all__:
-            return initializer
-        return _classes()[name](**fields)
-    return described
+        return sum(map(_parts, described))
+    if not isinstance(described, dict):
+        return 0
+    count = 1 + sum(map(_parts, described.values()))
+    return 2 * count if described.get("class") == "Bidirectional" else count
+
+
+def _built(described: Any, initializer: Any, field: str) -> Any:
+    """Build what stands in a field, whatever its size."""
+    if isinstance(described, list):
+        return tuple(_built(item, initializer, field) for item in described)
+    if not isinstance(described, dict):
+        return described
+    values = {name: _built(value, initializer, name) for name, value in described.items()}
+    kind = _classes()[values.pop("class")]
+    if field and kind.__name__ not in _kinds(field).__all__:
+        raise TypeError(f"{field} cannot be a {kind.__name__}")
+    if initializer is not None:
+        names = (f.name for f in dataclasses.fields(kind))
+        values |= {name: initializer for name in names if name.endswith("initializer")}
+    return kind(**values)
+
+
+def _kinds(field: str) -> Any:
+    """Return the module of what stands in a field of that name."""
+    for name, module in (("cell", cells), ("activation", activations), ("loss", losses)):
+        if field.endswith(name):
+            return module
+    return initializers if field.endswith("initializer") else layers
 
 
 def label(value: Any) -> Any:

@@ -1,25 +1,22 @@
 """A model in a file."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from xprnn import tree
-from xprnn._typing import Tree
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.history import History
-from xprnn.initializers import Zeros
 from xprnn.model import Model
-from xprnn.modes import MODES
 from xprnn.scaling import Scaler
 from xprnn.serialization import files
+from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import build, describe, known
 from xprnn.serialization.only import check_is_model
-from xprnn.serialization.trees import pack, unpack
+from xprnn.serialization.trees import moved, pack, unpack
 
-__all__ = ["contents", "load", "restored", "save"]
+__all__ = ["contents", "load", "on", "restored", "save", "unfit"]
 
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:
@@ -34,10 +31,11 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the path has another ending, or the model is several side by side.
+        If the path has another ending, the model is several side by side, or its parts do
+        not fit one another.
     TypeError
-        If it is no `Model`, or the network holds a cell, activation or initializer of
-        one's own.
+        If it is no `Model`, the network holds a cell, activation or initializer of one's
+        own, or its numbers are neither float32 nor float64.
     MissingExtraError
         For ``.safetensors`` without that library.
 
@@ -64,8 +62,10 @@ def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     if leads:
         raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
     arrays: dict[str, Any] = {}
+    network = describe(model.network)
+    check(model, network)
     header = {
-        "network": describe(model.network),
+        "network": network,
         "features": model.features,
         "outputs": model.outputs,
         "loss": _loss(model.loss),
@@ -115,45 +115,69 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     """
     place = resolve(backend)
     header, arrays = files.read(path)
-    return restored(path, header, arrays, place)
+    return on(place, restored(path, header, arrays))
 
 
-def restored(
-    path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any], place: Backend
-) -> Model:
-    """Return the model whose `contents` these are."""
+def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Model:
+    """Return the model whose `contents` these are, on the host."""
     try:
-        return _model(header, arrays, place)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} does not hold what its header says: {error}") from error
+        return check(_model(header, arrays), header["network"])
+    except Exception as error:  # whatever the parts say of what they are handed
+        raise unfit(path, error) from error
 
 
-def _model(header: dict[str, Any], arrays: dict[str, Any], place: Backend) -> Model:
+def on(place: Backend, model: Model) -> Model:
+    """Return a model with its arrays on a backend."""
+    weights, x_scaler, y_scaler = (
+        moved(t, place) for t in (model.weights, model.x_scaler, model.y_scaler)
+    )
+    return replace(
+        model,
+        weights=weights,
+        x_scaler=x_scaler and Scaler(*x_scaler),
+        y_scaler=y_scaler and Scaler(*y_scaler),
+    )
+
+
+def unfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
+    """Return the error for a file whose parts do not fit one another."""
+    return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
+
+
+def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Model:
     """Put a model together."""
-    if header["y_rank"] not in (1, 2, 3):
-        raise ValueError(f"y_rank must be 1, 2 or 3, got {header['y_rank']}")
-    if header["mode"] not in MODES:
-        raise ValueError(f"there is no mode {header['mode']!r}")
-    network, features = build(header["network"]), header["features"]
-    like, _ = build(header["network"], Zeros()).init(np.random.default_rng(0), features)
+    network, features = build(header["network"], field="network"), header["features"]
     x_scaler, y_scaler = (
-        None if header[name] is None else Scaler(**unpack(header[name], arrays, place))
+        None if header[name] is None else Scaler(**unpack(header[name], arrays))
         for name in ("x_scaler", "y_scaler")
     )
+    loss = build(header["loss"], field="loss")
+    if loss is not None and not known(loss):
+        raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
     return Model(
         network,
-        _like(unpack(header["params"], arrays, place), like),
+        unpack(header["params"], arrays),
         features,
         header["outputs"],
         x_scaler,
         y_scaler,
-        build(header["loss"]),
+        loss,
         header["mode"],
         header["y_rank"],
-        History.of(header["history"]),
+        _history(header["history"]),
         _names("feature_names", header["feature_names"], features),
         _names("output_names", header["output_names"]),
     )
+
+
+def _history(curves: dict[str, Any]) -> History:
+    """Return the history that was written."""
+    for name, curve in curves.items():
+        kinds = (str,) if name == "ended" else (list,)
+        numbers = curve if isinstance(curve, list) else ()
+        if type(curve) not in kinds or any(type(n) not in (int, float) for n in numbers):
+            raise TypeError(f"history.{name} is {curve!r:.80}")
+    return History.of(curves)
 
 
 def _names(what: str, names: Any, count: int | None = None) -> tuple[str, ...] | None:
@@ -165,14 +189,3 @@ def _names(what: str, names: Any, count: int | None = None) -> tuple[str, ...] |
         wanted = "" if count is None else f"{count} "
         raise ValueError(f"{what} must be {wanted}names or none, got {names!r}")
     return tuple(names)
-
-
-def _like(weights: Tree, like: Tree) -> Tree:
-    """Return parameters, or raise ValueError if names or shapes are not those of `like`."""
-    found = tree.flatten(weights)
-    weights = tree.unflatten(found, like)
-    for name, array in tree.flatten(like).items():
-        shape = tuple(found[name].shape)
-        if shape != array.shape:
-            raise ValueError(f"{name} has shape {shape}, expected {array.shape}")
-    return weights

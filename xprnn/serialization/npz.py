@@ -1,6 +1,12 @@
-"""The format ``.npz``: NumPy's own, a zip archive of arrays."""
+"""The format ``.npz``: NumPy's own, a zip archive of arrays.
+
+A file may be a stranger's, so nothing is made before its size is known to be that of the
+bytes which are there: what is compressed is refused (`write` compresses nothing), and the
+header of an array has to fit the bytes behind it.
+"""
 
 import io
+import math
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -10,6 +16,14 @@ from xprnn.errors import ModelFileError
 __all__ = ["read", "write"]
 
 _BEGIN = b"PK\x03\x04"
+_ENTRY = b"PK\x01\x02"
+_ENTRIES = 200_000
+"""More arrays than any model has: to list them costs more memory than they take."""
+
+_HEADERS: dict[tuple[int, int], Any] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) -> None:
@@ -31,11 +45,45 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     if not zipfile.is_zipfile(io.BytesIO(data)):  # which looks for its end
         whole = not _BEGIN.startswith(data[:4])
         raise ModelFileError("is no .npz file" if whole else "is cut short: its end is missing")
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = {name: np.asarray(file[name]) for name in file.files}
+    if data.count(_ENTRY) > _ENTRIES:
+        raise ModelFileError("holds more arrays than any model has")
+    arrays: dict[str, Any] = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        for entry in entries:
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ModelFileError(f"holds {entry.filename} compressed, which no model is")
+        if sum(entry.file_size for entry in entries) > len(data):
+            raise ModelFileError("is damaged: its arrays are larger than the file")
+        for entry in entries:
+            name = entry.filename.removesuffix(".npy")
+            if name in arrays:
+                raise ModelFileError(f"is damaged: it holds {name} twice")
+            member = archive.read(entry)
+            foreign = name == entry.filename
+            arrays[name] = np.frombuffer(member, "uint8") if foreign else _array(member)
     header, checksum = arrays.pop("header", None), arrays.pop("sha256", None)
     return (
         None if header is None else str(header),
         None if checksum is None else str(checksum),
         arrays,
     )
+
+
+def _array(member: bytes) -> Any:
+    """Return an array if it is as large as its header says."""
+    stream = io.BytesIO(member)
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ModelFileError(f"is damaged: it holds an array of the version {version}")
+    try:
+        shape, _, dtype = _HEADERS[version](stream)
+    except (MemoryError, RecursionError) as error:  # what Python's parser says of nonsense
+        raise ModelFileError("is damaged: the header of an array makes no sense") from error
+    size = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and (min(shape, default=0) < 0 or size != len(member) - stream.tell()):
+        raise ModelFileError("is damaged: an array is not as large as its header says")
+    if shape and dtype.kind not in "biuf" and not dtype.hasobject:
+        raise ModelFileError(f"is damaged: it holds an array of the dtype {dtype}")
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False)

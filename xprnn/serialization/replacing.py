@@ -4,6 +4,8 @@ import contextlib
 import errno
 import glob
 import os
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,17 +17,24 @@ except ImportError:  # Windows
 
 __all__ = ["replacing"]
 
+_OURS = re.compile(r"\.xprnn-[0-9a-f]{16}\.part")
+"""What the name of a file in the making ends with: nobody else calls a file so."""
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file beside `path`, and put it in its place if nothing goes wrong.
 
-    What writers that were killed left there is removed.
+    A symbolic link is followed: the file that it leads to is replaced. The new file has
+    the permissions and, where the system allows it, the owner of the old one. What
+    writers that were killed left there is removed.
     """
+    path = Path(os.path.realpath(path))
     _clear(path)
     part, file = _begun(path)
     try:
         with file:
+            _take_over(path, file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -38,10 +47,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     _settle(path.parent)
 
 
+def _take_over(path: Path, file: BinaryIO) -> None:
+    """Give a new file the owner and the permissions of the one at `path`, if there is one."""
+    if not hasattr(os, "fchown"):  # Windows
+        return
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        return
+    mode = stat.S_IMODE(old.st_mode)
+    try:
+        os.fchown(file.fileno(), old.st_uid, old.st_gid)
+    except OSError:
+        try:
+            os.fchown(file.fileno(), -1, old.st_gid)
+        except OSError:  # of another group: it may do what everybody may
+            mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
+    os.fchmod(file.fileno(), mode)
+
+
 def _begun(path: Path) -> tuple[Path, BinaryIO]:
     """Return a new file beside `path`, locked, and its name."""
     while True:
-        part = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
+        part = path.with_name(f"{path.name}.xprnn-{os.urandom(8).hex()}.part")
         file = part.open("xb")
         if not _locked(file, wait=True) or os.fstat(file.fileno()).st_nlink:
             return part, file
@@ -50,7 +78,9 @@ def _begun(path: Path) -> tuple[Path, BinaryIO]:
 
 def _clear(path: Path) -> None:
     """Remove the files beside `path` whose writers are dead."""
-    for part in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):
+    for part in path.parent.glob(f"{glob.escape(path.name)}.xprnn-*.part"):
+        if not _OURS.fullmatch(part.name.removeprefix(path.name)) or part.is_symlink():
+            continue
         with contextlib.suppress(OSError), part.open("rb") as file:
             if _locked(file, wait=False):
                 part.unlink()

@@ -1,9 +1,9 @@
 """The format ``.safetensors``: one JSON text with all shapes, then the bytes of the arrays."""
 
-import json
 from typing import Any, BinaryIO
 
 from xprnn.errors import MissingExtraError, ModelFileError
+from xprnn.serialization import header as headers
 
 __all__ = ["read", "required", "write"]
 
@@ -47,7 +47,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
         raise ModelFileError("is no .safetensors file")
     if len(data) < begin:
         raise ModelFileError(f"is cut short: it has {len(data)} of {begin} bytes or more")
-    tensors = json.loads(data[8:begin])
+    tensors = headers.parse(data[8:begin].decode())
     texts = tensors.pop("__metadata__", None) or {}
     end = begin + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     if len(data) < end:

@@ -1,15 +1,19 @@
 """A training run in a file, between two epochs."""
 
 import os
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from xprnn._typing import Tree
+from xprnn._validate import number, whole
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.model import Model
 from xprnn.serialization import files
-from xprnn.serialization.model import contents, restored
-from xprnn.serialization.trees import pack, unpack
+from xprnn.serialization.checks import check
+from xprnn.serialization.hyperparameters import describe
+from xprnn.serialization.model import contents, on, restored, unfit
+from xprnn.serialization.trees import moved, pack, unpack
 
 __all__ = ["Snapshot", "load_snapshot", "save_snapshot"]
 
@@ -72,23 +76,39 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     """
     place = resolve(backend)
     header, arrays = files.read(path)
-    model = restored(path, header, arrays, place)
+    model = restored(path, header, arrays)
     if "training" not in header:
         raise ModelFileError(
             f"{path} holds a model but no training run: callbacks.Checkpoint writes those that "
             "can be resumed"
         )
-    run = header["training"]
     try:
-        return Snapshot(
-            model,
-            unpack(run["params"], arrays, place),
-            run["epoch"],
-            run["updates"],
-            run["factor"],
-            unpack(run["memory"], arrays, place),
-            tuple((name, unpack(state, arrays, place)) for name, state in run["callbacks"]),
-            run["plan"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} does not hold what its header says: {error}") from error
+        run = _run(model, header["training"], arrays)
+    except Exception as error:  # whatever the parts say of what they are handed
+        raise unfit(path, error) from error
+    return run._replace(
+        model=on(place, model),
+        params=moved(run.params, place),
+        memory=moved(run.memory, place),
+        callbacks=tuple((name, moved(state, place)) for name, state in run.callbacks),
+    )
+
+
+def _run(model: Model, run: dict[str, Any], arrays: dict[str, Any]) -> Snapshot:
+    """Put a training run together, on the host."""
+    params = unpack(run["params"], arrays)
+    if params is not None:
+        params = check(replace(model, weights=params), describe(model.network)).weights
+    callbacks = tuple((name, unpack(state, arrays)) for name, state in run["callbacks"])
+    if not all(isinstance(name, str) for name, _ in callbacks):
+        raise TypeError(f"callbacks have the names {[name for name, _ in callbacks]}")
+    return Snapshot(
+        model,
+        params,
+        whole("epoch", run["epoch"], least=0),
+        whole("updates", run["updates"], least=0),
+        number("factor", run["factor"], least=0),
+        unpack(run["memory"], arrays),
+        callbacks,
+        run["plan"],
+    )

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from xprnn import tree as trees
 from xprnn._typing import Tree
 from xprnn.backend import Backend, of, to_host
 
-__all__ = ["pack", "unpack"]
+__all__ = ["moved", "pack", "unpack"]
 
 
 def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
@@ -52,18 +53,26 @@ def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
     return name
 
 
-def unpack(packed: Any, arrays: dict[str, Any], place: Backend) -> Tree:
-    """Return the tree that `pack` packed, its arrays on a backend.
+def unpack(packed: Any, arrays: dict[str, Any]) -> Tree:
+    """Return the tree that `pack` packed, and take its arrays out of `arrays`.
 
     Raises
     ------
     KeyError
-        If an array is missing.
+        If an array is missing, or comes twice.
     """
     if isinstance(packed, dict):
-        return {key: unpack(branch, arrays, place) for key, branch in packed.items()}
+        return {key: unpack(branch, arrays) for key, branch in packed.items()}
     if isinstance(packed, list):
-        return tuple(unpack(branch, arrays, place) for branch in packed)
+        return tuple(unpack(branch, arrays) for branch in packed)
     if isinstance(packed, str):
-        return place.asarray(arrays[packed], arrays[packed].dtype.name)
+        return arrays.pop(packed)
     return packed
+
+
+def moved(tree: Tree, place: Backend) -> Tree:
+    """Return a tree whose NumPy arrays are on a backend."""
+    return trees.map(
+        lambda a: place.asarray(a, a.dtype.name) if isinstance(a, np.ndarray) else a,
+        tree,
+    )

@@ -9,6 +9,7 @@ from xprnn._typing import Tree
 from xprnn.backend import to_host
 from xprnn.batches import Data
 from xprnn.callbacks import Training
+from xprnn.errors import ModelFileError
 from xprnn.model import Model
 from xprnn.run import Position, Run
 from xprnn.scaling import Scaler
@@ -78,6 +79,8 @@ def resumed(
     ------
     ValueError
         If the snapshot is of another run; says what differs.
+    ModelFileError
+        If a callback can't take what the snapshot holds for it.
     """
     _check(snapshot, run, start, epochs, model)
     remembering = _remembering(callbacks)
@@ -88,8 +91,13 @@ def resumed(
             "resume needs the callbacks of the checkpoint, as they remember something: "
             f"expected {', '.join(theirs) or 'none'}, got {', '.join(mine) or 'none'}"
         )
-    for (callback, _), (_, state) in zip(remembering, snapshot.callbacks, strict=True):
-        callback.restore(state, snapshot.model)
+    for (callback, _), (name, state) in zip(remembering, snapshot.callbacks, strict=True):
+        try:
+            callback.restore(state, snapshot.model)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"resume: what the checkpoint holds for {name} is no state of it: {error}"
+            ) from error
     goes_on = snapshot.model.history.ended == "running" and snapshot.epoch < epochs
     params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.weights
     return Position(snapshot.epoch, snapshot.updates, params, snapshot.memory, snapshot.factor)
