@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn import activations
+from xprnn import activations, sums
 from xprnn._typing import Array, Namespace
 from xprnn.cells import GRU, LSTM, Cell, Elman
 from xprnn.kernels.compiler import NoCompilerError, UnbuildableError, build
@@ -285,7 +285,8 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp):
     }
     _run(_library(cell.gates, dtype).backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:
-        before.append(dstate[1] + xp.sum(dq[..., 2 * size :], axis=(-3, -2))[..., None, :])
+        dv = sums.total(dq[..., 2 * size :], (-3, -2), xp=xp)
+        before.append(dstate[1] + dv[..., None, :])
     return dp, dq, tuple(before)
 
 

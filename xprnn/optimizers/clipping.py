@@ -1,6 +1,6 @@
 """Bounds on gradients."""
 
-from xprnn import tree
+from xprnn import sums, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import number
 
@@ -41,7 +41,7 @@ def global_norm(grads: Tree, *, xp: Namespace) -> Array:
     grads : tree
         Gradients (..., rows, columns), all with the same leading axes.
     """
-    return xp.sqrt(sum(xp.sum(g * g, axis=(-2, -1)) for g in tree.leaves(grads)))
+    return xp.sqrt(sum(sums.total(g * g, (-2, -1), xp=xp) for g in tree.leaves(grads)))
 
 
 def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tree, Array]:
