@@ -14,6 +14,7 @@ from xprnn import run, schedules
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau, Training
 from xprnn.history import Epoch, History
 from xprnn.layers import Dense, Recurrent, Stack
+from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop
 from xprnn.penalties import Penalty, Weights
 
@@ -46,12 +47,17 @@ class Keep:
         self.models.append(training.model)
 
 
+def value(number):
+    """Return a loss whose unit is 1."""
+    return Value(np.asarray(float(number)), np.asarray(float(number)))
+
+
 def replay(callback, curve, validation=None, epochs=None):
     """Show a loss curve to a callback; return its answers and the factors it asked for."""
     history, answers, factors = History(), [], []
     for i, loss in enumerate(curve):
-        val_loss = [] if validation is None else [np.asarray(float(validation[i]))]
-        numbers = [np.asarray(float(loss))], [1.0], [np.asarray(1.0)], None, val_loss, 0.1
+        val_loss = [] if validation is None else [value(validation[i])]
+        numbers = [value(loss)], [1.0], [np.asarray(1.0)], None, val_loss, 0.1
         history.append(Epoch(*numbers), 0.0)
         more = validation is not None
         training = Training(i + 1, epochs or len(curve), history, lambda i=i: i, more)

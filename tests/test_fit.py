@@ -22,6 +22,7 @@ from xprnn.cells import Elman
 from xprnn.history import Epoch, History
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Dropout, Recurrent, Stack
+from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, global_norm
 from xprnn.penalties import Penalty, Weights
 
@@ -675,8 +676,8 @@ def test_ctrl_c_while_the_history_is_read_leaves_it_whole(monkeypatch, nth):
     """On a GPU that is where the host waits, and so where Ctrl-C arrives."""
     done = History()
     for loss in range(5):
-        number = [np.asarray(float(loss))]
-        done.append(Epoch(number, [1.0], number, 1.0, [], 0.1), 1.0)
+        number = np.asarray(float(loss))
+        done.append(Epoch([Value(number, number)], [1.0], [number], 1.0, [], 0.1), 1.0)
 
     fetched = []
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from xprnn import sums
 from xprnn._typing import Array, Namespace
+from xprnn.backend import Backend, dtype_name
 
 __all__ = ["Scaler"]
 
@@ -44,6 +45,11 @@ class Scaler(NamedTuple):
         far = xp.where(varies, xp.max(xp.abs(x - mean), axis=0), one)
         apart = (x - mean) / far  # no square over- or underflows
         return cls(mean, xp.where(varies, far * xp.sqrt(mean_of(apart * apart)), one))
+
+    def on(self, place: Backend, dtype: str | None = None) -> "Scaler":
+        """Return the scaler on a backend, in its own dtype or in another."""
+        mean, scale = (place.asarray(array, dtype or dtype_name(array)) for array in self)
+        return Scaler(mean, scale)
 
     def apply(self, x: Array) -> Array:
         """Return (x - mean) / scale for x (..., F)."""

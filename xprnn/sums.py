@@ -17,9 +17,7 @@ FEW = 16
 """How many rows the library adds up by itself."""
 
 
-def total(
-    a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: Namespace
-) -> Array:
+def total(a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: Namespace) -> Array:
     """Return the sum over one axis, or over several that follow on one another.
 
     In float32, its error is below 1e-6 of the sum of the magnitudes of ten million terms.

@@ -18,11 +18,9 @@ from xprnn.model import Model
 from xprnn.optimizers import Adam, Optimizer
 from xprnn.penalties import Penalty
 from xprnn.run import Position, Run
-from xprnn.scaling import Scaler
 from xprnn.schedules import Schedule
 from xprnn.training import checks
 from xprnn.training.data import (
-    InUnitsOf,
     common_dtype,
     outputs_for,
     prepared,
@@ -270,9 +268,6 @@ def fit(
         start = None if warm_start is None else (warm_start.x_scaler, warm_start.y_scaler)
         scaled = (standardize, standardize and quantities)
         data, scalers = prepared(pairs, scaled, dtype, place, weights, start)
-        trained_on = loss
-        if scalers[1] is not None:
-            loss = InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
         saved = None if resume is None else serialization.load_snapshot(resume, place)
         history = History() if saved is None else saved.model.history
 
@@ -284,7 +279,7 @@ def fit(
                 outputs,
                 scalers[0],
                 scalers[1],
-                trained_on,
+                loss,
                 pair.mode,
                 pair.y_rank,
                 history.until(position.epoch),
@@ -304,6 +299,7 @@ def fit(
             seed,
             place,
             xp,
+            None if scalers[1] is None else scalers[1].on(place, "float64"),
         )
         position = run.start(params)
         if saved is not None:
