@@ -39,6 +39,7 @@ class Pinball:
     quantiles: tuple[float, ...] = (0.5,)
 
     of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 1
 
     def __post_init__(self):
         settle(self, quantiles=several("quantiles", self.quantiles, least=1, above=0, below=1))

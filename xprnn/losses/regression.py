@@ -18,6 +18,7 @@ class HalfMSE:
     """
 
     of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 2
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
@@ -29,6 +30,7 @@ class MSE:
     """L = mean_{t,b,o} (ŷ - y)², over steps, batch and outputs, as torch and Keras."""
 
     of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 2
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
@@ -41,6 +43,7 @@ class MAE:
     """L = mean_{t,b,o} |ŷ - y|; the gradient at the kink ŷ = y is 0."""
 
     of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 1
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)

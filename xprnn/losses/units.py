@@ -39,10 +39,15 @@ class InUnits:
     def __call__(self, y_hat, y, mask, *, xp):
         """Return the value and the gradient for the standardised ŷ."""
         loss = self.loss if self.weights is None else Weighted(self.loss, self.weights)
+        scaler, degree, value = self.scaler, getattr(self.loss, "degree", None), None
+        one_factor = degree is not None and scaler is not None and scaler.scale.shape[0] == 1
+        if scaler is not None and not one_factor:
+            value = in_units(self.loss, y_hat, y, mask, scaler, weights=self.weights, xp=xp)
         minimised, dy_hat = loss(y_hat, y, mask, xp=xp)
-        value = minimised
-        if self.scaler is not None:
-            value = in_units(self.loss, y_hat, y, mask, self.scaler, weights=self.weights, xp=xp)
+        if scaler is None:
+            value = minimised
+        elif one_factor:
+            value = xp.astype(minimised, xp.float64) * scaler.scale[0] ** degree
         return Value(minimised, value), dy_hat
 
 
@@ -90,12 +95,12 @@ def in_units(
     >>> float(in_units(MSE(), y_hat, y, None, scaler, xp=np))
     2.4...e-60
     """
-    y_hat, y = xp.astype(y_hat, xp.float64), xp.astype(y, xp.float64)
+    y_hat, y = (xp.astype(a, xp.float64, copy=False) for a in (y_hat, y))
     if scaler is not None:
         if getattr(loss, "of_errors", False):
             scaler = scaler._replace(mean=xp.zeros_like(scaler.mean))
         y_hat = unscale(trained_on or loss, y_hat, scaler, xp=xp)
         y = scaler.invert(y)
     if weights is not None:
-        loss = Weighted(loss, xp.astype(weights, xp.float64))
+        loss = Weighted(loss, xp.astype(weights, xp.float64, copy=False))
     return loss(y_hat, y, mask, xp=xp)[0]
