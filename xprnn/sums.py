@@ -24,9 +24,7 @@ NEAR = 2048
 """Numbers in what is added to one another, so that they stay in a processor's nearest cache."""
 
 
-def total(
-    a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: Namespace
-) -> Array:
+def total(a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: Namespace) -> Array:
     """Return the sum over one axis, or over several that follow on one another.
 
     In float32, its error is below 1e-6 of the sum of the magnitudes of ten million terms.
@@ -39,10 +37,10 @@ def total(
     >>> total(terms, axis=0, xp=np).round().tolist(), np.sum(terms, axis=0).round().tolist()
     ([100000.0, 100000.0], [100958.0, 100958.0])
     """
-    axes = (axis,) if isinstance(axis, int) else axis
+    axes = [axis] if isinstance(axis, int) else list(axis)
     count = math.prod([a.shape[i] for i in axes])
     if count <= FIRST or a.dtype == xp.float64:  # its digits are enough in any order
-        return xp.sum(a, axis=axes, keepdims=keepdims)
+        return xp.sum(a, axis=tuple(axes), keepdims=keepdims)
     axes = sorted(i % a.ndim for i in axes)
     first, after, parts = axes[0], a.shape[axes[-1] + 1 :], FIRST
     few = FEW if math.prod(after) > 1 else FEW_IN_A_ROW

@@ -7,7 +7,7 @@ for, and recognised without importing them.
 
 from xprnn.backend.arguments import admit, common, dtype_name, float_name, wider
 from xprnn.backend.availability import NAMES, Status, backends, status
-from xprnn.backend.place import Backend, generator, host, of, resolve, to_host
+from xprnn.backend.place import Backend, generator, host, of, quiet, resolve, to_host
 
 __all__ = [
     "NAMES",
@@ -21,6 +21,7 @@ __all__ = [
     "generator",
     "host",
     "of",
+    "quiet",
     "resolve",
     "status",
     "to_host",
