@@ -152,9 +152,16 @@ class History:
         """The wall-clock seconds from the end of the epoch before to the end of this one."""
         return self._curve("seconds")
 
-    def last(self, curve: str) -> Value:
-        """Return the last number of "loss" or "val_loss", as it is minimised and in units of y."""
-        return Value(self._curve(f"minimised {curve}")[-1], self._curve(curve)[-1])
+    def value(self, curve: str, index: int = -1) -> Value:
+        """Return a number of "loss" or "val_loss", as it is minimised and in the units of y.
+
+        As it is minimised, it is NaN for epochs that come from a file.
+        """
+        return Value(self._curve(f"minimised {curve}")[index], self._curve(curve)[index])
+
+    def alone(self) -> list["History"]:
+        """Return the histories of all models that were trained at once, here of one."""
+        return [self]
 
     def finite(self, since: int) -> bool:
         """Whether the minimised loss and the gradients were finite from an epoch on."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from xprnn import optimizers, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn.backend import Backend
+from xprnn.backend import Backend, dtype_name, host
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
 from xprnn.history import Epoch, History
 from xprnn.layers import Layer
-from xprnn.losses import Loss
+from xprnn.losses import Loss, standardizes
 from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
 from xprnn.noise import Noise
@@ -162,6 +162,20 @@ class Run:
         rate = self.optimizer.rate(position.updates - 1) * position.factor
         measured = Epoch(losses, shares, norms, self.clip_norm, val_loss, rate)
         return position._replace(epoch=position.epoch + 1), measured
+
+    def without_learning(self, outputs: int) -> Array | None:
+        """Return the loss of a network whose outputs are zero; None where zero says nothing.
+
+        Of a standardised y zero is the mean; for classes, all are equally likely.
+        """
+        if self.y_scaler is None and standardizes(self.loss):
+            return None
+        y, mask = self.data.y, self.data.mask(self.backend)
+        shape = (*y.shape[:-1], outputs)
+        zeros = self.backend.asarray(host.zeros(shape), dtype_name(self.data.x))
+        mask = mask if self.network.keeps_steps else None
+        value: Value = self.reported(self.data.weights)(zeros, y, mask, xp=self.xp)[0]
+        return value.minimised
 
     def validate(self, params: Tree, data: Data) -> Value:
         """Return the loss on other data."""

@@ -42,27 +42,26 @@ def total(a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: 
     if count <= FIRST or a.dtype == xp.float64:  # its digits are enough in any order
         return xp.sum(a, axis=tuple(axes), keepdims=keepdims)
     axes = sorted(i % a.ndim for i in axes)
-    first, after, parts = axes[0], a.shape[axes[-1] + 1 :], FIRST
+    first, after = axes[0], a.shape[axes[-1] + 1 :]
     few = FEW if math.prod(after) > 1 else FEW_IN_A_ROW
     rows = xp.reshape(a, (*a.shape[:first], -1, *after))
-    while rows.shape[first] > max(few, parts):
-        rows, parts = _fewer(rows, first, parts, xp), LATER
-    found = xp.sum(rows, axis=first)
+    found = _tree(rows, first, FIRST, few, xp)
     ones = (1,) * len(axes)
     return xp.reshape(found, (*a.shape[:first], *ones, *after)) if keepdims else found
 
 
-def _fewer(rows: Array, axis: int, parts: int, xp: Namespace) -> Array:
-    """Make one of so many rows, wherever there are enough; the last rows are left over."""
+def _tree(rows: Array, axis: int, parts: int, few: int, xp: Namespace) -> Array:
+    """Return the sum of rows, of which so many become one in the first round."""
     before, count, after = rows.shape[:axis], rows.shape[axis], rows.shape[axis + 1 :]
+    if count <= max(few, parts):
+        return xp.sum(rows, axis=axis)
     many = max(1, count * math.prod(after) // (parts * NEAR))
     width = max(1, count // (parts * many))
     groups = count // (parts * width)
-    used = groups * parts * width
-    ahead = (slice(None),) * axis
+    used, ahead = groups * parts * width, (slice(None),) * axis
     shape = (*before, groups, parts, width, *after)
-    added = xp.sum(xp.reshape(rows[(*ahead, slice(used), ...)], shape), axis=axis + 1)
-    added = xp.reshape(added, (*before, groups * width, *after))
-    if used == count:
-        return added
-    return xp.concat([added, rows[(*ahead, slice(used, None), ...)]], axis=axis)
+    fewer = xp.sum(xp.reshape(rows[(*ahead, slice(used), ...)], shape), axis=axis + 1)
+    found = _tree(xp.reshape(fewer, (*before, -1, *after)), axis, LATER, few, xp)
+    if used < count:
+        found = found + _tree(rows[(*ahead, slice(used, None), ...)], axis, LATER, few, xp)
+    return found

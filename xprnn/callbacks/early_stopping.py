@@ -39,7 +39,7 @@ class EarlyStopping:
     >>> import xprnn
     >>> x = np.arange(0, 10, 0.1)
     >>> stop = xprnn.callbacks.EarlyStopping(patience=5)
-    >>> model = xprnn.fit(x, np.sin(x), optimizer="sgd", learning_rate=0.5, callbacks=[stop])
+    >>> model = xprnn.fit(x, np.sin(x), optimizer="sgd", learning_rate=0.2, callbacks=[stop])
     >>> len(model.history) - stop.best_epoch
     5
     """

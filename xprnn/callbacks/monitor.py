@@ -34,7 +34,7 @@ class Monitor:
         curve = self.curve or ("val_loss" if training.validates else "loss")
         if curve == "val_loss" and not training.validates:
             raise ValueError("monitor='val_loss' needs validation_data")
-        last = training.history.last(curve)
+        last = training.history.value(curve)
         if self.min_delta:
             better = last.in_units < self.best.in_units - self.min_delta
         else:

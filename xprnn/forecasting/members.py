@@ -128,6 +128,10 @@ class Histories(History):
         )
         super().append(mean, seconds)
 
+    def alone(self) -> list[History]:
+        """Return the curves of every member."""
+        return self.each
+
     def done(self) -> list[History]:
         """Return the curves of every member after the run."""
         for history in self.each:

@@ -197,6 +197,14 @@ def fit(
         If the loss, a gradient or a parameter is no longer finite; has the model
         with the last finite parameters.
 
+    Warns
+    -----
+    UserWarning
+        If the training ends with a loss above that of its first epoch, by more than a
+        tenth, and, where y is standardised or holds classes, above that of the best guess
+        without x as well: the mean of y, or all classes alike. It learnt nothing then, most
+        often since `learning_rate` is too large.
+
     Examples
     --------
     >>> import numpy as np
