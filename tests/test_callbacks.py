@@ -207,7 +207,7 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:the training ended with a loss")  # with a rate too large
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_a_factor_is_a_smaller_learning_rate(place, optimizer, batch_size):
@@ -400,7 +400,7 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
     assert all(map(math.isfinite, history.loss))
 
 
-@pytest.mark.filterwarnings("ignore:the training ended with a loss")  # with a rate too large
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 def test_blame_repeats_what_callbacks_had_changed(monkeypatch):
     """A factor that has saved the run before must be there when it is repeated."""
     monkeypatch.setattr(run, "LOOK_EVERY", 1e9)

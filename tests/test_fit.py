@@ -628,7 +628,7 @@ def test_what_is_not_finite_is_named(
     assert error.model.predict(x).shape == y.shape
 
 
-@pytest.mark.filterwarnings("ignore:the training ended with a loss")  # with a rate too large
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 @given(
     rate=st.floats(-3, 200).map(lambda exponent: 10**exponent),
     scale=st.floats(-200, 160).map(lambda exponent: 10**exponent),

@@ -158,7 +158,7 @@ class Run:
             norms.append(update.norm)
             position = update.after
         if self.validation is not None:
-            val_loss.append(self.validate(position.params, self.validation))
+            val_loss.append(self.measure(position.params, self.validation))
         rate = self.optimizer.rate(position.updates - 1) * position.factor
         measured = Epoch(losses, shares, norms, self.clip_norm, val_loss, rate)
         return position._replace(epoch=position.epoch + 1), measured
@@ -177,12 +177,12 @@ class Run:
         value: Value = self.reported(self.data.weights)(zeros, y, mask, xp=self.xp)[0]
         return value.minimised
 
-    def validate(self, params: Tree, data: Data) -> Value:
-        """Return the loss on other data."""
+    def measure(self, params: Tree, data: Data) -> Value:
+        """Return the loss on data, with nothing dropped."""
         xp, mask = self.xp, data.mask(self.backend)
         y_hat, _ = apply(self.network, params, data.x, None, mask, xp=xp)
         kept = mask if self.network.keeps_steps else None
-        value: Value = self.reported()(y_hat, data.y, kept, xp=xp)[0]
+        value: Value = self.reported(data.weights)(y_hat, data.y, kept, xp=xp)[0]
         return value
 
     def unfinite(self, named: Tree) -> str | None:

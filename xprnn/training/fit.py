@@ -200,10 +200,9 @@ def fit(
     Warns
     -----
     UserWarning
-        If the training ends with a loss above that of its first epoch, by more than a
-        tenth, and, where y is standardised or holds classes, above that of the best guess
-        without x as well: the mean of y, or all classes alike. It learnt nothing then, most
-        often since `learning_rate` is too large.
+        If the loss on x and y is more than a tenth above that of the first weights and,
+        where y is standardised or holds classes, above that of the best guess without x:
+        the mean of y, or all classes alike. Most often `learning_rate` is too large then.
 
     Examples
     --------

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from xprnn.backend import host
+from xprnn._typing import Tree
+from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, progress_bar
 from xprnn.history import History
 from xprnn.model import Model
@@ -16,7 +17,7 @@ from xprnn.training.resume import save
 __all__ = ["train"]
 
 TENTH = 0.1
-"""By how much of itself the loss must have risen: dropout and batches move it too."""
+"""By how much of itself a loss must rise to be worse."""
 
 
 def train(
@@ -30,7 +31,7 @@ def train(
 ) -> Position:
     """Go through the epochs that are left; return where the run ended."""
     watch, now = Watch(run, position, history, build), time.perf_counter()
-    begins_at, ends_with = position.epoch, None
+    begins_at, first = position.epoch, position.params
     with progress_bar(progress, epochs) as report:
         try:
             while position.epoch < epochs and history.ended == "running":
@@ -56,7 +57,6 @@ def train(
                     history.ended = "stopped"
                 chosen = [answer for answer in answers if isinstance(answer, Model)]
                 final = position._replace(params=chosen[0].weights) if chosen else position
-                ends_with = len(chosen[0].history) if chosen else None
                 for path in training.files:
                     watch.look(position)
                     save(run, position, build(final), callbacks, path)
@@ -68,31 +68,37 @@ def train(
         if len(history):
             report(position.epoch, watch.look(position))
     if position.epoch > begins_at and history.ended != "interrupted":
-        _warn_if_worse(run, history, build(position).outputs, ends_with)
+        _warn_if_worse(run, history, build(position).outputs, first, position.params)
     return position
 
 
-def _warn_if_worse(run: Run, history: History, outputs: int, ends_with: int | None) -> None:
-    """Warn if a training ends worse than it began, and worse than a constant would be.
+def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree, end: Tree) -> None:
+    """Warn if parameters became worse: than at the start, and than a constant would be.
 
-    The loss of an epoch is measured before its updates: that of the parameters after epoch
-    n, with which the training may end, is in epoch n + 1.
+    They are compared on all training data, without dropout. A loss that never rose in the
+    history spares that.
     """
-    for each in history.alone():
-        end = len(each) - 1 if ends_with is None else min(ends_with, len(each) - 1)
-        first, last = each.value("loss", 0), each.value("loss", end)
-        if not last.in_units > first.in_units + TENTH * abs(first.in_units):
-            continue
-        constant = run.without_learning(outputs)
-        if constant is None or last.minimised > float(constant):
-            warnings.warn(
-                f"the training ended with a loss of {last.in_units:.4g}, where its first epoch "
-                f"had {first.in_units:.4g}"
-                + ("" if constant is None else ", and a constant output would do better")
-                + ": try a smaller learning_rate",
-                UserWarning,
-                stacklevel=4,
-            )
+    rose = [max(each.loss) > _more(each.loss[0]) for each in history.alone()]
+    if not any(rose):
+        return
+    before, after = (run.measure(params, run.data) for params in (start, end))
+    constant = run.without_learning(outputs)
+    least = to_host(before.minimised) if constant is None else float(constant)
+    worse = to_host(after.minimised) > host.maximum(_more(to_host(before.minimised)), least)
+    if worse.any():
+        first, last = (to_host(value.in_units)[worse].max() for value in (before, after))
+        warnings.warn(
+            f"the training took the loss from {first:.4g} to {last:.4g}"
+            + ("" if constant is None else ", and a constant output would do better")
+            + ": try a smaller learning_rate",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _more(loss: Any) -> Any:
+    """Return a loss that is worse by so much that it can't be chance."""
+    return loss + TENTH * abs(loss)
 
 
 def _ends(answer: Any) -> bool:
