@@ -531,3 +531,10 @@ def test_fit_leaves_series_and_hyper_parameters_alone():
     assert "dropout" not in text
     assert model == forecaster(lags=3)
     np.testing.assert_array_equal(after, forecaster(lags=3).fit(before).predict())
+
+
+def test_a_member_that_got_worse_is_warned_of():
+    y = np.sin(np.arange(60) / 4)
+    with pytest.warns(UserWarning, match="the training took the loss"):
+        forecaster(members=2, epochs=8, learning_rate=100.0).fit(y)
+    forecaster(members=2, epochs=8).fit(y)
