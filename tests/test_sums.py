@@ -153,6 +153,36 @@ def test_the_bias_gradient_of_a_recurrent_layer():
     close(grads["b"][0], dy, (0, 1))
 
 
+class Shift:
+    """h(t) = p(t) + v with a weight of its own, of which nothing goes on to the next step."""
+
+    gates, states, weights = 1, 1, 1
+
+    def forward(self, p, q, state, *, xp):
+        return (p + state[1], state[1]), None
+
+    def backward(self, dstate, memo, *, xp):
+        dh, dv = dstate
+        return dh, xp.zeros_like(dh), (xp.zeros_like(dh), dv + dh)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_the_gradient_of_a_weight_of_a_cells_own(ragged):
+    steps, batch = 12_000, 2
+    x, dy = np.zeros((steps, batch, 1), "float32"), draw("equal", (steps, batch, 2))
+    mask = np.arange(steps)[:, None, None] % 3 > 0 if ragged else None
+    mask = None if mask is None else np.broadcast_to(mask, (steps, batch, 1))
+    shapes = {"W": (1, 2), "U": (2, 2), "b": (1, 2)}
+    params = {name: np.zeros(shape, "float32") for name, shape in shapes.items()}
+    state = (np.zeros((batch, 2), "float32"), np.zeros((1, 2), "float32"))
+    _, end, cache = recurrence.forward(Shift(), params, x, state, mask, xp=np)
+    after = tuple(np.ones_like(s) for s in end)  # from outside, of the last state and of v
+    _, _, dstate = recurrence.backward(Shift(), params, dy, after, cache, xp=np)
+    terms = (dy if mask is None else np.where(mask, dy, 0)).reshape(-1, 2)
+    outside = np.ones((batch + len(after[1]), 2), "float32")
+    close(dstate[1][0], np.concatenate([terms, outside]), 0)
+
+
 def test_the_mean_of_many_steps(place):
     x = draw("positive", (MANY, 1, 3))
     y, _, _ = Pool("mean").forward((), place.array(x, "float32"), None, None, xp=place.xp)

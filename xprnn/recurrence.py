@@ -27,7 +27,7 @@ gradient of what several models share is the sum over them.
 
 from typing import Any, NamedTuple
 
-from xprnn import affine, masking, product
+from xprnn import affine, masking, product, sums
 from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
 
@@ -121,8 +121,10 @@ def unroll_backward(
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(0).
     """
-    U, dp, dq = params["U"], [], []
+    U, dp, dq, own = params["U"], [], [], []
     zero = tuple(xp.zeros_like(d) for d in dstate)
+    nothing, first = zero[cell.states :], dstate[cell.states :]
+    dstate = (*dstate[: cell.states], *nothing)
     masks = _steps(mask, dy.shape[-3], xp)
     for dy_t, (memo_t, inner_t), mask_t in zip(
         reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
@@ -132,9 +134,14 @@ def unroll_backward(
         dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)
         dp_t, dq_t, dh = product.backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
         before = (direct[0] + _kept(dh, keep), *direct[1:])
+        own.append(masking.select(mask_t, before[cell.states :], nothing, xp=xp))
         dstate = masking.select(mask_t, before, dstate, xp=xp)
+        dstate = (*dstate[: cell.states], *nothing)
         dp.append(dp_t)
         dq.append(dq_t)
+    # What a cell's own weights get is kept apart, step by step: a running sum loses digits.
+    more = tuple(sums.total(xp.stack(list(d), axis=-3), -3, xp=xp) for d in zip(*own, strict=True))
+    dstate = (*dstate[: cell.states], *map(xp.add, first, more))
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
 
 
