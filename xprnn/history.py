@@ -124,7 +124,10 @@ class History:
 
     @property
     def loss(self) -> list[float]:
-        """The training loss in the units of y, over the batches of the epoch."""
+        """The training loss in the units of y, over the batches of the epoch.
+
+        Infinity or 0 where no float64 can hold it in these units.
+        """
         return self._curve("loss")
 
     @property
