@@ -160,7 +160,8 @@ class History:
 
         As it is minimised, it is NaN for epochs that come from a file.
         """
-        return Value(self._curve(f"minimised {curve}")[index], self._curve(curve)[index])
+        row = dict(zip(_COLUMNS, self._read()[index], strict=True))
+        return Value(row[f"minimised {curve}"], row[curve])
 
     def alone(self) -> list["History"]:
         """Return the histories of all models that were trained at once, here of one."""
