@@ -31,7 +31,7 @@ def train(
 ) -> Position:
     """Go through the epochs that are left; return where the run ended."""
     watch, now = Watch(run, position, history, build), time.perf_counter()
-    begins_at, first = position.epoch, position.params
+    begins_at, first = position.epoch, position.params if position.epoch == 0 else None
     with progress_bar(progress, epochs) as report:
         try:
             while position.epoch < epochs and history.ended == "running":
@@ -72,23 +72,33 @@ def train(
     return position
 
 
-def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree, end: Tree) -> None:
+def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None, end: Tree) -> None:
     """Warn if parameters became worse: than at the start, and than a constant would be.
 
-    They are compared on all training data, without dropout. A loss that never rose in the
-    history spares that.
+    They are compared on all training data, without dropout; the start of a resumed run,
+    whose parameters are gone, is the first number of its history. A loss that never rose in
+    the history spares all that.
     """
-    rose = [max(each.loss) > _more(each.loss[0]) for each in history.alone()]
-    if not any(rose):
+
+    def of_each(value: Any) -> Any:
+        return to_host(value).reshape(-1)
+
+    curves = [each.loss for each in history.alone()]
+    if not any(max(curve) > _more(curve[0]) for curve in curves):
         return
-    before, after = (run.measure(params, run.data) for params in (start, end))
-    constant = run.without_learning(outputs)
-    least = to_host(before.minimised) if constant is None else float(constant)
-    worse = to_host(after.minimised) > host.maximum(_more(to_host(before.minimised)), least)
+    if start is None:
+        before = host.asarray([curve[0] for curve in curves])
+    else:
+        before = of_each(run.measure(start, run.data).in_units)
+    measured, constant = run.measure(end, run.data), run.without_learning(outputs)
+    after = of_each(measured.in_units)
+    worse = after > _more(before)
+    if constant is not None:
+        worse = worse & (of_each(measured.minimised) > float(constant))
     if worse.any():
-        first, last = (to_host(value.in_units)[worse].max() for value in (before, after))
         warnings.warn(
-            f"the training took the loss from {first:.4g} to {last:.4g}"
+            f"the training took the loss from {before[worse].max():.4g} to "
+            f"{after[worse].max():.4g}"
             + ("" if constant is None else ", and a constant output would do better")
             + ": try a smaller learning_rate",
             UserWarning,
