@@ -34,6 +34,10 @@ from xprnn.cells import Cell
 __all__ = ["REFERENCE", "Cache", "Unroll", "backward", "forward", "unroll", "unroll_backward"]
 
 
+CARRIED = 32
+"""Steps over which the gradient of a cell's own weights is carried on: a long sum loses digits."""
+
+
 def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
     """Return a(1), …, a(T), or as many None."""
     return (None,) * count if a is None else xp.unstack(a, axis=-3)
@@ -42,6 +46,12 @@ def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
 def _kept(h: Array, keep: Array | None) -> Array:
     """Return k h."""
     return h if keep is None else keep * h
+
+
+def _added(parts: tuple[Array, ...], xp: Namespace) -> Array:
+    """Return the sum of what a weight of the cell's own got in the pieces of the steps."""
+    first, *others = parts
+    return first + sums.total(xp.stack(others, axis=-3), -3, xp=xp)
 
 
 def unroll(
@@ -123,25 +133,22 @@ def unroll_backward(
     """
     U, dp, dq, own = params["U"], [], [], []
     zero = tuple(xp.zeros_like(d) for d in dstate)
-    nothing, first = zero[cell.states :], dstate[cell.states :]
-    dstate = (*dstate[: cell.states], *nothing)
     masks = _steps(mask, dy.shape[-3], xp)
-    for dy_t, (memo_t, inner_t), mask_t in zip(
-        reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
-    ):
+    back = zip(reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True)
+    for t, (dy_t, (memo_t, inner_t), mask_t) in enumerate(back):
+        if t % CARRIED == 0:
+            own.append(dstate[cell.states :])
+            dstate = (*dstate[: cell.states], *zero[cell.states :])
         dstate = (dstate[0] + dy_t, *dstate[1:])
         inside = masking.select(mask_t, dstate, zero, xp=xp)
         dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)
         dp_t, dq_t, dh = product.backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
         before = (direct[0] + _kept(dh, keep), *direct[1:])
         dstate = masking.select(mask_t, before, dstate, xp=xp)
-        own.append(dstate[cell.states :])
-        dstate = (*dstate[: cell.states], *nothing)
         dp.append(dp_t)
         dq.append(dq_t)
-    # What a cell's own weights get is kept apart, step by step: a running sum loses digits.
-    more = tuple(sums.total(xp.stack(list(d), axis=-3), -3, xp=xp) for d in zip(*own, strict=True))
-    dstate = (*dstate[: cell.states], *map(xp.add, first, more))
+    own.append(dstate[cell.states :])
+    dstate = (*dstate[: cell.states], *(_added(parts, xp) for parts in zip(*own, strict=True)))
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
 
 
