@@ -14,7 +14,7 @@ ROOT = Path(xprnn.__file__).parent
 ORDER = [
     "_version", "_typing", "tree", "errors", "_validate", "keywords",
     "backend", "noise",
-    "activations", "initializers", "masking", "losses", "schedules", "optimizers",
+    "activations", "initializers", "masking", "sums", "losses", "schedules", "optimizers",
     "penalties",
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",

@@ -9,14 +9,15 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import run, schedules
+from xprnn import losses, run, schedules
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau, Training
 from xprnn.history import Epoch, History
 from xprnn.layers import Dense, Recurrent, Stack
+from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop
 from xprnn.penalties import Penalty, Weights
 
@@ -49,12 +50,17 @@ class Keep:
         self.models.append(training.model)
 
 
+def value(number):
+    """Return a loss whose unit is 1."""
+    return Value(np.asarray(float(number)), np.asarray(float(number)))
+
+
 def replay(callback, curve, validation=None, epochs=None):
     """Show a loss curve to a callback; return its answers and the factors it asked for."""
     history, answers, factors = History(), [], []
     for i, loss in enumerate(curve):
-        val_loss = [] if validation is None else [np.asarray(float(validation[i]))]
-        numbers = [np.asarray(float(loss))], [1.0], [np.asarray(1.0)], None, val_loss, 0.1
+        val_loss = [] if validation is None else [value(validation[i])]
+        numbers = [value(loss)], [1.0], [np.asarray(1.0)], None, val_loss, 0.1
         history.append(Epoch(*numbers), 0.0)
         more = validation is not None
         training = Training(i + 1, epochs or len(curve), history, lambda i=i: i, more)
@@ -204,6 +210,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_a_factor_is_a_smaller_learning_rate(place, optimizer, batch_size):
@@ -415,6 +422,101 @@ def test_a_best_only_checkpoint_begins_anew_with_every_run(tmp_path):
     assert xprnn.load(tmp_path / "m.npz").y_scaler.mean[0] > 100
 
 
+# Units of y
+
+
+UNITS = st.sampled_from([2.0**-40, 2.0**20, 1000.0, 1e-22, 1e150, 1e-200])
+SINE = np.sin(np.arange(30) / 3)
+
+
+def decisions(y, dtype, loss, folder, **options):
+    """Return the epochs at which something happens, and the curves on which it does."""
+    stop, keep = EarlyStopping(patience=3), Checkpoint(folder / "best.npz", best_only=True)
+    written, rates = [], []
+
+    def watch(training):
+        written.append(bool(training.files))
+        rates.append(training.factor)
+
+    plateau = ReduceOnPlateau(0.5, patience=0)
+    model = xprnn.fit(
+        SINE[:-1].astype(dtype), y.astype(dtype), hidden_size=3, epochs=30, learning_rate=0.1,
+        optimizer="adam", loss=loss, callbacks=[stop, keep, plateau, watch], dtype=dtype, **options,
+    )  # fmt: skip
+    return (stop.best_epoch, len(model.history), written, rates), model
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """Return what happens with y as it is."""
+
+    @functools.cache
+    def of(dtype, loss):
+        return decisions(SINE[1:], dtype, loss, tmp_path_factory.mktemp("run"))[0]
+
+    return of
+
+
+@given(
+    unit=UNITS,
+    offset=st.sampled_from([0.0, 1.0, -1e3, 1e6]),
+    dtype=st.sampled_from(["float32", "float64"]),
+    loss=st.sampled_from([n for n in sorted(losses.TABLE) if "cross_entropy" not in n]),
+)
+@example(unit=1e-22, offset=0.0, dtype="float32", loss="half_mse")
+@example(unit=1e19, offset=0.0, dtype="float32", loss="mse")
+@example(unit=1e-200, offset=0.0, dtype="float64", loss="mse")
+@example(unit=1e-22, offset=0.0, dtype="float32", loss="gaussian_nll")
+@example(unit=1e3, offset=0.0, dtype="float64", loss="huber")
+@pytest.mark.filterwarnings("ignore:the training took the loss")
+def test_no_unit_and_no_offset_of_y_changes_when_something_happens(
+    reference, tmp_path_factory, unit, offset, dtype, loss
+):
+    """Not the end, not the best epoch, not an epoch that is written or reduces the rate."""
+    if dtype == "float32":
+        unit, offset = min(max(unit, 1e-30), 1e30), 0.0  # an offset takes its own digits
+    y = unit * (SINE[1:] + offset)
+    found, _ = decisions(y, dtype, loss, tmp_path_factory.mktemp("run"))
+    assert found == reference(dtype, loss)
+
+
+def test_an_offset_that_float32_can_not_tell_from_y(tmp_path):
+    """The data come in float64 and the training is in float32."""
+    expected = xprnn.fit(SINE[:-1], SINE[1:], hidden_size=3, epochs=20, dtype="float32")
+    y = SINE[1:] + 1.7e9
+    found = xprnn.fit(SINE[:-1], y, hidden_size=3, epochs=20, dtype="float32")
+    np.testing.assert_allclose(found.history.loss, expected.history.loss, rtol=1e-3)
+    assert found.evaluate(SINE[:-1], y) == pytest.approx(
+        expected.evaluate(SINE[:-1], SINE[1:]), rel=1e-3
+    )
+
+
+def test_units_of_several_outputs_change_nothing(tmp_path):
+    """What is compared is what is minimised: each output counts alike, in whatever unit."""
+    y = np.stack([SINE[1:], np.cos(np.arange(29) / 3)], axis=-1)
+    here, _ = decisions(y, "float64", "half_mse", tmp_path)
+    other, _ = decisions(y * [1e6, 1e-6], "float64", "half_mse", tmp_path)
+    assert here == other
+
+
+def test_min_delta_is_in_the_units_of_the_loss():
+    """With one, the losses that the history shows are compared."""
+    history, epochs = History(), []
+    stop = EarlyStopping(patience=9, min_delta=50.0)
+    for i, loss in enumerate([1.0, 0.9, 0.3]):
+        both = Value(np.asarray(loss), np.asarray(100 * loss))
+        history.append(Epoch([both], [1.0], [np.asarray(1.0)], None, [], 0.1), 0.0)
+        stop(Training(i + 1, 9, history, lambda: None))
+        epochs.append(stop.best_epoch)
+    assert epochs == [1, 1, 3]
+
+
+def test_an_older_checkpoint_whose_losses_were_compared_otherwise():
+    for callback in (EarlyStopping(), ReduceOnPlateau(), Checkpoint("run.npz", best_only=True)):
+        with pytest.raises(ValueError, match="an older xprnn wrote the checkpoint"):
+            callback.restore({"best": 0.5, "best_epoch": 3, "bad": 1, "weights": None}, None)
+
+
 # Lines
 
 
@@ -497,6 +599,7 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
     assert all(map(math.isfinite, history.loss))
 
 
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 def test_blame_repeats_what_callbacks_had_changed(monkeypatch):
     """A factor that has saved the run before must be there when it is repeated."""
     monkeypatch.setattr(run, "LOOK_EVERY", 1e9)

@@ -22,6 +22,7 @@ from xprnn.cells import Elman
 from xprnn.history import Epoch, History
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Dropout, Recurrent, Stack
+from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, global_norm
 from xprnn.penalties import Penalty, Weights
 
@@ -456,6 +457,96 @@ def test_constant_features_are_shifted_only(place, constant, dtype):
     assert abs(model.predict(x) - y).max() < 5
 
 
+@pytest.mark.parametrize("factor", [1e-22, 1e-37, 1e19, 1e36])
+def test_losses_in_units_whose_squares_are_no_float32(factor):
+    """The history has them in float64; the training is that of the same curve in unit 1."""
+    y, here = (factor * Y).astype("float32"), fit(X, Y, dtype="float32")
+    model = fit(X.astype("float32"), y)
+    expected = np.array(here.history.loss) * factor**2
+    np.testing.assert_allclose(model.history.loss, expected, rtol=1e-3)
+    assert model.dtype == "float32"
+    assert model.evaluate(X.astype("float32"), y) == pytest.approx(
+        here.evaluate(X, Y) * factor**2, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("factor", [2.0**600, 2.0**-600])
+def test_a_loss_that_no_float64_holds_is_no_failure(factor):
+    """It is shown as infinity, or as 0, and what was minimised goes on."""
+    stop = xprnn.callbacks.EarlyStopping(patience=2)
+    model = fit(y=factor * Y, callbacks=[stop], epochs=5)
+    assert stop.best_epoch == 5
+    assert set(model.history.loss) <= {0.0, math.inf}
+    assert_same_params(model, fit(epochs=5))
+
+
+def test_what_is_advised_is_not_already_so():
+    """The error of a standardised training speaks of what can still be changed."""
+    for standardize in (True, False):
+        with pytest.raises(xprnn.NonFiniteError) as caught:
+            fit(optimizer=SGD(1e200), network=Dense(1), clip_norm=None, standardize=standardize)
+        assert ("standardize=True" in str(caught.value)) != standardize
+
+
+# A training that made things worse
+
+
+WORSE = "the training took the loss from .* to .*: try a smaller learning_rate"
+SINE = np.sin(np.linspace(0, 20, 80))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("loss", ["half_mse", "mae", "gaussian_nll"])
+def test_a_training_that_made_things_worse_is_warned_of(optimizer, standardize, loss):
+    options = {"optimizer": optimizer, "standardize": standardize, "loss": loss, "epochs": 8}
+    options |= {"hidden_size": 4, "batch_size": None}
+    if loss == "gaussian_nll":
+        options["loss"] = losses.GaussianNLL(min_variance=1e-2)
+    with pytest.warns(UserWarning, match=WORSE):
+        model = fit(SINE[:-1], SINE[1:], learning_rate=100.0, **options)
+    assert model.history.ended == "completed"
+    fit(SINE[:-1], SINE[1:], learning_rate=0.003, **options)  # warnings are errors
+
+
+def test_classes_that_are_worse_than_a_guess():
+    labels = (SINE > 0).astype(int)
+    with pytest.warns(UserWarning, match="a constant output would do better"):
+        fit(SINE, labels, loss="cross_entropy", learning_rate=100.0, epochs=8)
+
+
+def test_the_warning_is_of_the_parameters_that_the_training_ends_with():
+    """What a callback chose instead may be well; and a loss that rose may have fallen again."""
+    options = {"hidden_size": 4, "epochs": 8, "batch_size": None}
+    start = fit(SINE[:-1], SINE[1:], learning_rate=1e-9, **options)
+
+    def back(training):
+        return start if training.epoch == 8 else None
+
+    fit(SINE[:-1], SINE[1:], learning_rate=100.0, callbacks=[back], **options)
+
+    def rate(i):
+        return 1.0 if i < 2 else 0.01
+
+    calm = {**options, "epochs": 100}
+    model = fit(SINE[:-1], SINE[1:], learning_rate=rate, **calm)
+    assert max(model.history.loss) > 2 * model.history.loss[0] > 2 * model.history.loss[-1]
+
+
+@given(
+    epochs=st.integers(1, 4),
+    batch_size=st.sampled_from([None, 1, 2]),
+    dropout=st.sampled_from([0.0, 0.5]),
+    cell=st.sampled_from(["elman", "lstm", "gru"]),
+    seed=st.integers(0, 100),
+)
+def test_a_short_training_is_no_reason_to_warn(epochs, batch_size, dropout, cell, seed):
+    """Of data that can't be learnt; warnings are errors."""
+    y = np.random.default_rng(seed).standard_normal(Y.shape)
+    options = {"num_layers": 2, "dropout": dropout, "cell": cell, "seed": seed}
+    fit(X, y, epochs=epochs, batch_size=batch_size, learning_rate=None, **options)
+
+
 # Callbacks and the end of a run
 
 
@@ -627,6 +718,7 @@ def test_what_is_not_finite_is_named(
     assert error.model.predict(x).shape == y.shape
 
 
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 @given(
     rate=st.floats(-3, 200).map(lambda exponent: 10**exponent),
     scale=st.floats(-200, 160).map(lambda exponent: 10**exponent),
@@ -675,8 +767,8 @@ def test_ctrl_c_while_the_history_is_read_leaves_it_whole(monkeypatch, nth):
     """On a GPU that is where the host waits, and so where Ctrl-C arrives."""
     done = History()
     for loss in range(5):
-        number = [np.asarray(float(loss))]
-        done.append(Epoch(number, [1.0], number, 1.0, [], 0.1), 1.0)
+        number = np.asarray(float(loss))
+        done.append(Epoch([Value(number, number)], [1.0], [number], 1.0, [], 0.1), 1.0)
 
     fetched = []
 

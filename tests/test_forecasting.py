@@ -199,6 +199,7 @@ def test_callbacks_of_members_see_the_mean(capsys):
     assert capsys.readouterr().out.count("loss") == 4
 
 
+@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 def test_early_stopping_of_members_ends_all_with_the_best_epoch():
     """A learning rate that is far too large: the best epoch comes before the last one."""
     options = {"members": 3, "optimizer": "sgd", "learning_rate": 3.0, "seed": 5}
@@ -726,3 +727,10 @@ def test_what_a_file_does_not_take_pickle_does(tmp_path):
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict(), fitted.predict())
     xprnn.save(fitted.models_[1], tmp_path / "second.npz")
+
+
+def test_a_member_that_got_worse_is_warned_of():
+    y = np.sin(np.arange(60) / 4)
+    with pytest.warns(UserWarning, match="the training took the loss"):
+        forecaster(members=2, epochs=8, learning_rate=100.0).fit(y)
+    forecaster(members=2, epochs=8).fit(y)

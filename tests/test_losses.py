@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from xprnn import losses
 from xprnn.losses import BinaryCrossEntropy, CrossEntropy, GaussianNLL, Pinball
+from xprnn.losses.units import InUnits
+from xprnn.losses.weighted import Weighted
 from xprnn.scaling import Scaler
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -339,3 +341,78 @@ def test_every_block_is_unscaled_by_its_own_feature(place):
     gaussian = losses.unscale(GaussianNLL(), y_hat, scaler, xp=place.xp)
     expected = [11, 102, 3 + np.log(10**2), 3 + np.log(100**2)]
     np.testing.assert_allclose(place.host(gaussian), expected, rtol=1e-14)
+
+
+# Losses in the units of y
+
+
+QUANTITIES = [name for name in sorted(losses.TABLE) if losses.standardizes(losses.get(name))]
+
+
+@given(
+    name=st.sampled_from(QUANTITIES),
+    outputs=st.integers(1, 3),
+    exponents=st.lists(st.floats(-15, 15), min_size=3, max_size=3),
+    dtype=st.sampled_from(["float32", "float64"]),
+    weighted=st.booleans(),
+    masked=st.booleans(),
+    seed=SEEDS,
+)
+def test_a_loss_is_reported_in_the_units_of_y(
+    place, name, outputs, exponents, dtype, weighted, masked, seed
+):
+    """As if it were computed of numbers in these units, whose mean is 0, in float64."""
+    rng, xp, loss = np.random.default_rng(seed), place.xp, losses.get(name)
+    y = rng.standard_normal((4, 3, outputs)).astype(dtype).astype("float64")
+    wide = losses.outputs(loss, y, None, xp=np)
+    y_hat = rng.standard_normal((4, 3, wide)).astype(dtype).astype("float64")
+    mask = rng.random((4, 3, 1)) < 0.7 if masked else None
+    if masked:
+        mask[0, 0] = True
+    weights = rng.random((4, 3, 1)).astype(dtype) + 0.1 if weighted else None
+    scale = 10.0 ** np.array(exponents[:outputs])
+    direct = loss if weights is None else Weighted(loss, weights.astype("float64"))
+    centred = Scaler(np.zeros(outputs), scale)
+    own = losses.unscale(loss, y_hat, centred, xp=np)
+    expected = float(direct(own, centred.invert(y), mask, xp=np)[0])
+    scaler = Scaler(place.array(np.full(outputs, 1e9)), place.array(scale))
+    arguments = (
+        place.array(y_hat, dtype), place.array(y, dtype), None if mask is None else place.mask(mask)
+    )  # fmt: skip
+    moved = None if weights is None else place.array(weights, dtype)
+    value, dy_hat = InUnits(loss, scaler, moved)(*arguments, xp=xp)
+    # float32 rounds before the unit comes in, where one factor is all that the unit is
+    rel = 1e-5 if dtype == "float32" else 1e-12
+    assert float(value.in_units) == pytest.approx(expected, rel=rel, abs=1e-12)
+    plain = loss if weights is None else Weighted(loss, moved)
+    minimised, slope = plain(*arguments, xp=xp)
+    assert float(value.minimised) == float(minimised)
+    np.testing.assert_array_equal(place.host(dy_hat), place.host(slope))
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_a_loss_says_of_itself(name, dtype):
+    """That errors are all it looks at, and what a factor does to it."""
+    rng, loss = np.random.default_rng(0), losses.get(name)
+    y = rng.standard_normal((4, 3, 1))
+    y_hat = rng.standard_normal((4, 3, losses.outputs(loss, y, None, xp=np)))
+    value = loss(y_hat, y, None, xp=np)[0]
+    assert loss.of_errors
+    shifted = losses.unscale(loss, y_hat, Scaler(np.array([8.0]), np.array([1.0])), xp=np)
+    assert loss(shifted, y + 8, None, xp=np)[0] == pytest.approx(value, rel=1e-12)
+    if hasattr(loss, "degree"):
+        grown = loss(4 * y_hat, 4 * y, None, xp=np)[0]
+        assert grown == pytest.approx(4**loss.degree * value, rel=1e-12)
+
+
+def test_a_loss_of_ones_own_sees_the_mean(place):
+    """It may look at more than errors: here at their size beside that of y."""
+
+    def relative(y_hat, y, mask, *, xp):
+        return xp.mean(xp.abs((y_hat - y) / y)), xp.zeros_like(y_hat)
+
+    scaler = Scaler(place.array([10.0]), place.array([1.0]))
+    y_hat, y = (place.array(np.full((2, 1, 1), n), "float32") for n in (12, 10))
+    value, _ = InUnits(relative, scaler)(y_hat, y, None, xp=place.xp)
+    assert float(value.in_units) == pytest.approx(0.1)

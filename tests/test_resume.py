@@ -433,3 +433,18 @@ def test_killed_twenty_times(tmp_path):
     whole = namespace["run"](tmp_path / "whole.npz", end, tell=False)
     assert_same_run(again, whole)
     assert len(set(whole.history.learning_rate)) > 1
+
+
+def test_a_resumed_training_that_made_things_worse_is_warned_of(tmp_path):
+    """Than at its first epoch, which is in the history."""
+    x = np.sin(np.linspace(0, 20, 80))
+    options = {
+        "hidden_size": 4,
+        "learning_rate": 100.0,
+        "callbacks": [Checkpoint(tmp_path / "r.npz")],
+    }
+    for more in ({"epochs": 4}, {"epochs": 8, "resume": tmp_path / "r.npz"}):
+        with pytest.warns(UserWarning, match="the training took the loss from 0.145"):
+            xprnn.fit(x[:-1], x[1:], **options, **more)
+    done = xprnn.fit(x[:-1], x[1:], **options, epochs=8, resume=tmp_path / "r.npz")
+    assert len(done.history) == 8  # it was warned of when it was trained

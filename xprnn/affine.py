@@ -5,6 +5,7 @@ axes of x (..., T, B, F), W (..., F, O) and b (..., 1, O) are broadcast; the
 gradient of what was broadcast is the sum over the copies.
 """
 
+from xprnn import sums
 from xprnn._typing import Array, Namespace
 
 __all__ = ["backward", "forward", "rows", "sum_to", "weight_gradient"]
@@ -20,9 +21,11 @@ def sum_to(a: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
     """Sum over the axes along which an array of `shape` was broadcast to that of `a`."""
     extra = len(a.shape) - len(shape)
     if extra:
-        a = xp.sum(a, axis=tuple(range(extra)))
-    copied = tuple(i for i, n in enumerate(shape) if n == 1 != a.shape[i])
-    return xp.sum(a, axis=copied, keepdims=True) if copied else a
+        a = sums.total(a, tuple(range(extra)), xp=xp)
+    for i, n in enumerate(shape):
+        if n == 1 != a.shape[i]:
+            a = sums.total(a, i, keepdims=True, xp=xp)
+    return a
 
 
 def forward(params: dict[str, Array], x: Array, *, xp: Namespace) -> Array:
@@ -73,7 +76,7 @@ def backward(
     W, dy_rows = params["W"], rows(dy, xp=xp)
     grads = {"W": weight_gradient(x, dy, W, xp=xp)}
     if "b" in params:
-        db = xp.sum(dy_rows, axis=-2, keepdims=True)
+        db = sums.total(dy_rows, -2, keepdims=True, xp=xp)
         grads["b"] = sum_to(db, params["b"].shape, xp=xp)
     if not input_grad:
         return grads, None

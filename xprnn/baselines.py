@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.backend import on_host
+from xprnn.backend import on_host, quiet
 
 __all__ = ["best_period", "drift", "naive", "seasonal_naive"]
 
@@ -56,7 +56,8 @@ def drift(series: Any, steps: int) -> Any:
     if len(s) < 2:
         raise ValueError(f"series must have at least 2 steps, got {len(s)}")
     ahead = np.arange(1, steps + 1).reshape(-1, *[1] * (s.ndim - 1))
-    return s[-1] + ahead * ((s[-1] - s[0]) / (len(s) - 1))
+    with quiet():
+        return s[-1] + ahead * ((s[-1] - s[0]) / (len(s) - 1))
 
 
 def best_period(series: Any, longest: int = 22) -> int:
@@ -72,4 +73,5 @@ def best_period(series: Any, longest: int = 22) -> int:
     """
     s = on_host("series", series)
     periods = range(2, min(longest, s.shape[0] - 1) + 1)
-    return min(periods, key=lambda p: np.abs(s[p:] - s[:-p]).mean())
+    with quiet():
+        return min(periods, key=lambda p: np.abs(s[p:] - s[:-p]).mean())

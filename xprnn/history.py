@@ -2,35 +2,33 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 from xprnn._typing import Array
 from xprnn.backend import of, to_host
+from xprnn.losses.units import Value
 
 __all__ = ["Epoch", "History"]
 
 _CURVES = ("loss", "val_loss", "gradient_norm", "clipped", "learning_rate", "seconds")
+_COLUMNS = (*_CURVES, "minimised loss", "minimised val_loss")
 
 
 class Epoch(NamedTuple):
     """What was measured in an epoch; the numbers are still on the device."""
 
-    losses: list[Array]
+    losses: list[Value]
     """Before each update, 0-d."""
     shares: list[float]
     """Their parts in the loss of the epoch."""
     norms: list[Array]
     """Of each gradient before clipping, 0-d."""
     clip_norm: float | None
-    val_loss: list[Array]
+    val_loss: list[Value]
     """After the epoch, if there are validation data."""
     learning_rate: float
     """Of the last update."""
-
-    @property
-    def numbers(self) -> list[Array]:
-        """All that is on the device."""
-        return [*self.losses, *self.norms, *self.val_loss]
 
 
 class _Waiting(NamedTuple):
@@ -40,16 +38,33 @@ class _Waiting(NamedTuple):
     seconds: float
 
 
-def _row(waiting: _Waiting, fetched: Iterator[float]) -> list[float]:
-    """Return an epoch's numbers in the order of _CURVES."""
+def _row(
+    waiting: _Waiting,
+    in_units: Iterator[float],
+    minimised: Iterator[float],
+    fetched_norms: Iterator[float],
+) -> list[float]:
+    """Return an epoch's numbers in the order of _COLUMNS."""
     epoch = waiting.epoch
-    loss = sum(next(fetched) * share for share in epoch.shares)
-    norms = [next(fetched) for _ in epoch.norms]
+    loss, least = (sum(next(a) * share for share in epoch.shares) for a in (in_units, minimised))
+    val_loss, val_least = (next(a) if epoch.val_loss else math.nan for a in (in_units, minimised))
+    norms = [next(fetched_norms) for _ in epoch.norms]
     limit = math.inf if epoch.clip_norm is None else epoch.clip_norm
     clipped = sum(norm > limit for norm in norms) / len(norms)
-    val_loss = next(fetched) if epoch.val_loss else math.nan
     norm = sum(norms) / len(norms)
-    return [loss, val_loss, norm, clipped, epoch.learning_rate, waiting.seconds]
+    rate, seconds = epoch.learning_rate, waiting.seconds
+    return [loss, val_loss, norm, clipped, rate, seconds, least, val_least]
+
+
+def _fetched(*kinds: list[Array]) -> list[Iterator[float]]:
+    """Bring 0-d arrays of several kinds to the host, all in one piece."""
+    kinds = tuple(filter(None, kinds))
+    if not kinds:
+        return [iter(()), iter(()), iter(())]
+    xp = of(kinds[0][0]).xp
+    stacks = [xp.astype(xp.stack(arrays), xp.float64) for arrays in kinds]
+    numbers = iter(to_host(xp.concat(stacks)).tolist())
+    return [iter([next(numbers) for _ in arrays]) for arrays in kinds]
 
 
 class History:
@@ -75,7 +90,8 @@ class History:
         """Return the history of a run that ended, from ``{"ended": ..., **as_dict()}``."""
         history = cls()
         history.ended = curves["ended"]
-        history._epochs = [list(row) for row in zip(*(curves[n] for n in _CURVES), strict=True)]
+        rows = zip(*(curves[name] for name in _CURVES), strict=True)
+        history._epochs = [[*row, math.nan, math.nan] for row in rows]
         return history
 
     def append(self, epoch: Epoch, seconds: float) -> None:
@@ -92,19 +108,26 @@ class History:
     def _read(self) -> list[list[float]]:
         """Fetch, in one piece, what is still on the device; return all epochs."""
         waiting = [row.epoch for row in self._epochs if isinstance(row, _Waiting)]
-        numbers = [number for epoch in waiting for number in epoch.numbers]
-        fetched = iter(to_host(of(numbers[0]).xp.stack(numbers)).tolist() if numbers else ())
-        rows = [_row(row, fetched) if isinstance(row, _Waiting) else row for row in self._epochs]
+        values = [value for epoch in waiting for value in (*epoch.losses, *epoch.val_loss)]
+        fetched = _fetched(
+            [value.in_units for value in values],
+            [value.minimised for value in values],
+            [norm for epoch in waiting for norm in epoch.norms],
+        )
+        rows = [_row(row, *fetched) if isinstance(row, _Waiting) else row for row in self._epochs]
         self._epochs = [*rows]  # one assignment, so that Ctrl-C finds all or nothing done
         return rows
 
     def _curve(self, name: str) -> list[float]:
-        index = _CURVES.index(name)
+        index = _COLUMNS.index(name)
         return [row[index] for row in self._read()]
 
     @property
     def loss(self) -> list[float]:
-        """The training loss in the units of y, over the batches of the epoch."""
+        """The training loss in the units of y, over the batches of the epoch.
+
+        Infinity or 0 where no float64 can hold it in these units.
+        """
         return self._curve("loss")
 
     @property
@@ -131,6 +154,23 @@ class History:
     def seconds(self) -> list[float]:
         """The wall-clock seconds from the end of the epoch before to the end of this one."""
         return self._curve("seconds")
+
+    def value(self, curve: str, index: int = -1) -> Value:
+        """Return a number of "loss" or "val_loss", as it is minimised and in the units of y.
+
+        As it is minimised, it is NaN for epochs that come from a file.
+        """
+        row = dict(zip(_COLUMNS, self._read()[index], strict=True))
+        return Value(row[f"minimised {curve}"], row[curve])
+
+    def alone(self) -> list["History"]:
+        """Return the histories of all models that were trained at once, here of one."""
+        return [self]
+
+    def finite(self, since: int) -> bool:
+        """Whether the minimised loss and the gradients were finite from an epoch on."""
+        numbers = (self._curve(name)[since:] for name in ("minimised loss", "gradient_norm"))
+        return all(map(math.isfinite, chain(*numbers)))
 
     def as_dict(self) -> dict[str, list[float]]:
         """Return all curves by name."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from xprnn import kernels, losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
+from xprnn.backend import quiet
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.noise import Noise
@@ -72,7 +73,7 @@ def apply(
     network, params, x, state, mask, xp
         As for `value_and_grad`.
     """
-    with kernels.workspace(xp) as xp, kernels.unchanged(xp):
+    with quiet(), kernels.workspace(xp) as xp, kernels.unchanged(xp):
         outputs = []
         for part in chunks(_pieces(network, params, x, xp), x, x, mask, None):
             y_hat, state, _ = network.forward(params, part.x, state, part.mask, xp=xp)
@@ -167,7 +168,7 @@ def value_and_grad(
         check_cuttable(network, "checkpoint_every")
     check_params(params)
     args = network, losses.get(loss), params, x, y, state, mask, noise
-    with kernels.workspace(xp) as xp:
+    with quiet(), kernels.workspace(xp) as xp:
         if checkpoint_every is not None:
             return _in_pieces(*args, every(checkpoint_every, x), again=True, xp=xp)
         return _in_pieces(*args, _pieces(network, params, x, xp), again=False, xp=xp)

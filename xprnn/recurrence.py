@@ -27,12 +27,16 @@ gradient of what several models share is the sum over them.
 
 from typing import Any, NamedTuple
 
-from xprnn import affine, masking, product
+from xprnn import affine, masking, product, sums
 from xprnn._typing import Array, Namespace
 from xprnn.backend import host
 from xprnn.cells import Cell
 
 __all__ = ["REFERENCE", "Cache", "Unroll", "backward", "forward", "unroll", "unroll_backward"]
+
+
+CARRIED = 32
+"""Steps over which the gradient of a cell's own weights is carried on: a long sum loses digits."""
 
 
 def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
@@ -43,6 +47,12 @@ def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
 def _kept(h: Array, keep: Array | None) -> Array:
     """Return k h."""
     return h if keep is None else keep * h
+
+
+def _added(parts: tuple[Array, ...], xp: Namespace) -> Array:
+    """Return the sum of what a weight of the cell's own got in the pieces of the steps."""
+    first, *others = parts
+    return first + sums.total(xp.stack(others, axis=-3), -3, xp=xp)
 
 
 def unroll(
@@ -122,11 +132,14 @@ def unroll_backward(
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(0).
     """
-    U, dp, dq = params["U"], [], []
+    U, dp, dq, own = params["U"], [], [], []
+    zero = tuple(xp.zeros_like(d) for d in dstate[cell.states :])
     masks = _steps(mask, dy.shape[-3], xp)
-    for dy_t, (memo_t, inner_t), mask_t in zip(
-        reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True
-    ):
+    back = zip(reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True)
+    for t, (dy_t, (memo_t, inner_t), mask_t) in enumerate(back):
+        if t % CARRIED == 0:
+            own.append(dstate[cell.states :])
+            dstate = (*dstate[: cell.states], *zero)
         dstate = (dstate[0] + dy_t, *dstate[1:])
         dp_t, dq_t, direct = cell.backward(dstate, memo_t, xp=xp)
         dp_t, dq_t, dh = product.backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
@@ -134,6 +147,8 @@ def unroll_backward(
         dstate = masking.select(mask_t, before, dstate, xp=xp)
         dp.append(masking.valid(dp_t, mask_t, xp=xp))
         dq.append(masking.valid(dq_t, mask_t, xp=xp))
+    own.append(dstate[cell.states :])
+    dstate = (*dstate[: cell.states], *(_added(parts, xp) for parts in zip(*own, strict=True)))
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
 
 

@@ -6,7 +6,6 @@ repeated from the last position known to be finite, step by step, to find out wh
 and when.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,18 +13,19 @@ from typing import NamedTuple
 
 from xprnn import optimizers, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn.backend import Backend
+from xprnn.backend import Backend, dtype_name, host
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
 from xprnn.history import Epoch, History
 from xprnn.layers import Layer
-from xprnn.losses import Loss
-from xprnn.losses.weighted import Weighted
+from xprnn.losses import Loss, standardizes
+from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
 from xprnn.noise import Noise
 from xprnn.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
+from xprnn.scaling import Scaler
 
 __all__ = ["Position", "Run", "Update", "Watch"]
 
@@ -50,7 +50,7 @@ class Update(NamedTuple):
 
     before: Position
     after: Position
-    value: Array
+    value: Value
     """The loss before."""
     share: float
     """Its part in the epoch's loss."""
@@ -76,6 +76,8 @@ class Run:
     backend: Backend
     xp: Namespace
     """The backend's, or what kernels.workspace makes of it."""
+    y_scaler: Scaler | None = None
+    """With which y was standardised, in float64."""
 
     def start(self, params: Tree) -> Position:
         """Return the position before the first epoch."""
@@ -109,13 +111,16 @@ class Run:
                     own = weights[cut, ...]
                 yield part._replace(weights=own), batch.share * share
 
-    def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Tree]:
+    def reported(self, weights: Array | None = None) -> InUnits:
+        """Return the loss with its value as it is minimised and in the units of y."""
+        return InUnits(self.loss, self.y_scaler, weights)
+
+    def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
         """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
         xp = self.xp
-        loss = self.loss if part.weights is None else Weighted(self.loss, part.weights)
         value, grads, state = value_and_grad(
             self.network,
-            loss,
+            self.reported(part.weights),
             params,
             part.x,
             part.y,
@@ -153,16 +158,32 @@ class Run:
             norms.append(update.norm)
             position = update.after
         if self.validation is not None:
-            val_loss.append(self.validate(position.params, self.validation))
+            val_loss.append(self.measure(position.params, self.validation))
         rate = self.optimizer.rate(position.updates - 1) * position.factor
         measured = Epoch(losses, shares, norms, self.clip_norm, val_loss, rate)
         return position._replace(epoch=position.epoch + 1), measured
 
-    def validate(self, params: Tree, data: Data) -> Array:
-        """Return the loss on other data."""
+    def without_learning(self, outputs: int) -> Array | None:
+        """Return the loss of a network whose outputs are zero; None where zero says nothing.
+
+        Of a standardised y zero is the mean; for classes, all are equally likely.
+        """
+        if self.y_scaler is None and standardizes(self.loss):
+            return None
+        y, mask = self.data.y, self.data.mask(self.backend)
+        shape = (*y.shape[:-1], outputs)
+        zeros = self.backend.asarray(host.zeros(shape), dtype_name(self.data.x))
+        mask = mask if self.network.keeps_steps else None
+        value: Value = self.reported(self.data.weights)(zeros, y, mask, xp=self.xp)[0]
+        return value.minimised
+
+    def measure(self, params: Tree, data: Data) -> Value:
+        """Return the loss on data, with nothing dropped."""
         xp, mask = self.xp, data.mask(self.backend)
         y_hat, _ = apply(self.network, params, data.x, None, mask, xp=xp)
-        return self.loss(y_hat, data.y, mask if self.network.keeps_steps else None, xp=xp)[0]
+        kept = mask if self.network.keeps_steps else None
+        value: Value = self.reported(data.weights)(y_hat, data.y, kept, xp=xp)[0]
+        return value
 
     def unfinite(self, named: Tree) -> str | None:
         """Return the name of the first array that is not finite throughout."""
@@ -180,7 +201,7 @@ class Run:
         while position.epoch < epochs:
             for update in self.updates(position):
                 for kind, arrays in (
-                    ("loss", {"": update.value}),
+                    ("loss", {"": update.value.minimised}),
                     ("gradient of ", update.grads),
                     ("gradient norm", {"": update.norm}),
                     ("parameter ", update.after.params),
@@ -208,19 +229,20 @@ class Watch:
 
     def look(self, position: Position) -> float:
         """Return the last loss; raise NonFiniteError if a number stopped being finite."""
-        loss, norm = self.history.loss, self.history.gradient_norm
-        since = slice(self.good.epoch, None)
-        finite = all(map(math.isfinite, loss[since] + norm[since]))
+        finite = self.history.finite(since=self.good.epoch)
         if not finite or self.run.unfinite(position.params) is not None:
             good, name = self.run.blame(self.good, position.epoch)
             self.history.ended = "diverged"
+            model = self.build(good)
+            advice = "a smaller learning_rate or a smaller clip_norm"
+            if model.x_scaler is None:
+                advice = "a smaller learning_rate, a smaller clip_norm or standardize=True"
             raise NonFiniteError(
-                f"the {name} was not finite any more in epoch {good.epoch + 1}; try a smaller "
-                "learning_rate, a smaller clip_norm or standardize=True (the model with the last "
-                "finite parameters is this error's .model)",
+                f"the {name} was not finite any more in epoch {good.epoch + 1}; try {advice} "
+                "(the model with the last finite parameters is this error's .model)",
                 epoch=good.epoch + 1,
                 name=name,
-                model=self.build(good),
+                model=model,
             )
         self.good, self.looked = position, time.perf_counter()
-        return loss[-1]
+        return self.history.loss[-1]

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from xprnn import sums
 from xprnn._typing import Array, Namespace
+from xprnn.backend import Backend, dtype_name, quiet
 
 __all__ = ["Scaler"]
 
@@ -27,19 +29,29 @@ class Scaler(NamedTuple):
     @classmethod
     def of(cls, x: Array, weights: Array | None = None, *, xp: Namespace) -> "Scaler":
         """Measure the data x (N, F), whose rows may have weights (N,) above 0."""
-        if weights is None:
-            mean = xp.mean(x, axis=0)
-        else:
-            share = xp.reshape(weights / xp.sum(weights), (-1, 1))
-            mean = xp.sum(share * x, axis=0)
-        varies = xp.max(x, axis=0) > xp.min(x, axis=0)
-        far = xp.where(varies, xp.max(xp.abs(x - mean), axis=0), xp.ones_like(mean))
-        apart = (x - mean) / far  # no square over- or underflows
-        if weights is None:
-            scale = far * xp.std(apart, axis=0)
-        else:
-            scale = far * xp.sqrt(xp.sum(share * apart * apart, axis=0))
-        return cls(mean, xp.where(varies, scale, xp.ones_like(mean)))
+        with quiet():
+            low, high = xp.min(x, axis=0), xp.max(x, axis=0)
+            varies, one = high > low, xp.ones_like(low)
+            size = xp.maximum(xp.abs(low), xp.abs(high))
+            size = xp.where(size > 0, size, one)
+
+            def mean_of(a: Array) -> Array:
+                if weights is None:
+                    return sums.total(a, 0, xp=xp) / a.shape[0]
+                weighed = xp.reshape(weights, (-1, 1)) * a
+                return sums.total(weighed, 0, xp=xp) / sums.total(weights, 0, xp=xp)
+
+            mean = size * mean_of(x / size)  # no sum overflows
+            mean = mean + size * mean_of((x - mean) / size)  # what rounding left, far from zero
+            far = xp.where(varies, xp.max(xp.abs(x - mean), axis=0), one)
+            apart = (x - mean) / far  # no square over- or underflows
+            scale = far * xp.sqrt(mean_of(apart * apart))
+            return cls(mean, xp.where(varies & (scale > 0), scale, one))
+
+    def on(self, place: Backend, dtype: str | None = None) -> "Scaler":
+        """Return the scaler on a backend, in its own dtype or in another."""
+        mean, scale = (place.asarray(array, dtype or dtype_name(array)) for array in self)
+        return Scaler(mean, scale)
 
     def apply(self, x: Array) -> Array:
         """Return (x - mean) / scale for x (..., F)."""

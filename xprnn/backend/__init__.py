@@ -15,7 +15,7 @@ from xprnn.backend.arguments import (
     wider,
 )
 from xprnn.backend.availability import NAMES, Status, backends, status
-from xprnn.backend.place import Backend, generator, host, of, resolve, to_host
+from xprnn.backend.place import Backend, generator, host, of, quiet, resolve, to_host
 
 __all__ = [
     "NAMES",
@@ -30,6 +30,7 @@ __all__ = [
     "host",
     "of",
     "on_host",
+    "quiet",
     "refuse_masked",
     "resolve",
     "status",

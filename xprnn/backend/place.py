@@ -14,10 +14,18 @@ from xprnn._validate import shown, unknown
 from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.errors import BackendUnavailableError
 
-__all__ = ["Backend", "generator", "host", "of", "resolve", "short_name", "to_host"]
+__all__ = ["Backend", "generator", "host", "of", "quiet", "resolve", "short_name", "to_host"]
 
 host: Namespace = np
 """The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
+
+
+def quiet() -> Any:
+    """Let overflow and underflow show in the numbers, whatever the caller's NumPy does of them.
+
+    A context, or a decorator of a function.
+    """
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 def short_name(dtype: Any) -> str:
@@ -61,7 +69,7 @@ class Backend:
     def active(self) -> Iterator[None]:
         """Compute on this device; overflow shows in the numbers and not as a warning."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(np.errstate(over="ignore", invalid="ignore"))
+            stack.enter_context(quiet())
             if self.name == "cupy":
                 stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
             yield

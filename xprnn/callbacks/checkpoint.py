@@ -1,13 +1,12 @@
 """Files of a run, written on the way."""
 
-import math
 import os
 from pathlib import Path
 
 from xprnn import serialization
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
-from xprnn.callbacks.monitor import Monitor
+from xprnn.callbacks.monitor import NOTHING, Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
 
@@ -30,7 +29,7 @@ class Checkpoint:
     every : int
         Epochs between two files; the last epoch is always written.
     best_only : bool
-        Write only when the monitored loss is the best so far.
+        Write only when the monitored loss is the best so far, of the standardised y.
     monitor : {"val_loss", "loss"}, optional
         The curve; left out, the validation loss if there is one.
 
@@ -62,7 +61,7 @@ class Checkpoint:
         self.every = whole("every", every)
         self.best_only = flag("best_only", best_only)
         self._monitor = Monitor(monitor, 0.0)
-        self._written = math.inf
+        self._written = NOTHING
 
     @staticmethod
     def _at(path: str | os.PathLike[str], epoch: int) -> Path:
@@ -71,7 +70,7 @@ class Checkpoint:
     def __call__(self, training: Training) -> None:
         """Save the run if it is time."""
         if training.epoch == 1:
-            self._monitor.best = math.inf
+            self._monitor.best = NOTHING
         if self._at(self.path, training.epoch - 1) in training.unwritten:
             self._monitor.best = self._written
         if training.epoch % self.every and training.epoch != training.epochs:
@@ -83,8 +82,8 @@ class Checkpoint:
 
     def state(self) -> Tree:
         """Return the best loss so far, None where nobody asks for it."""
-        return {"best": self._monitor.best} if self.best_only else None
+        return {"best": self._monitor.state()} if self.best_only else None
 
     def restore(self, state: Tree, model: Model) -> None:
         """Go on from what `state` returned."""
-        self._monitor.best = state["best"]
+        self._monitor.restore(state["best"])

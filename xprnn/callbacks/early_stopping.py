@@ -23,7 +23,8 @@ class EarlyStopping:
     monitor : {"val_loss", "loss"}, optional
         The curve; left out, the validation loss if there is one.
     min_delta : float
-        By how much the loss must fall to count, in the units of the loss.
+        By how much the loss must fall to count, in the units of the loss. Without it the
+        loss of the standardised y is compared, which the units of y do not change.
     restore_best : bool
         False: end with the parameters of the last epoch.
 
@@ -38,7 +39,7 @@ class EarlyStopping:
     >>> import xprnn
     >>> x = np.arange(0, 10, 0.1)
     >>> stop = xprnn.callbacks.EarlyStopping(patience=5)
-    >>> model = xprnn.fit(x, np.sin(x), optimizer="sgd", learning_rate=0.5, callbacks=[stop])
+    >>> model = xprnn.fit(x, np.sin(x), optimizer="sgd", learning_rate=0.2, callbacks=[stop])
     >>> len(model.history) - stop.best_epoch
     5
     """
@@ -72,11 +73,12 @@ class EarlyStopping:
         """Return the best loss so far, its epoch, and its parameters."""
         model = self._model if self.restore_best else None
         weights = None if model is None else model.weights
-        return {"best": self._monitor.best, "best_epoch": self.best_epoch, "weights": weights}
+        return {"best": self._monitor.state(), "best_epoch": self.best_epoch, "weights": weights}
 
     def restore(self, state: Tree, model: Model) -> None:
         """Go on from what `state` returned."""
-        self._monitor.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._monitor.restore(state["best"])
+        self.best_epoch = state["best_epoch"]
         history, weights = model.history.until(self.best_epoch), state["weights"]
         self._model = None
         if weights is not None:

@@ -1,32 +1,57 @@
 """A loss curve, and whether it got better."""
 
 import math
+from typing import Any
 
 from xprnn._validate import number, unknown
 from xprnn.callbacks.training import Training
+from xprnn.losses.units import Value
 
 __all__ = ["Monitor"]
 
+NOTHING = Value(math.inf, math.inf)
+
 
 class Monitor:
-    """Finds out whether a curve got better."""
+    """Finds out whether a curve got better.
+
+    It compares the loss of the standardised y, which the training minimises: no unit of y
+    makes it overflow, underflow or lose its digits. But `min_delta` is in the units of the
+    loss that is reported, and with one these losses are compared.
+    """
 
     def __init__(self, curve: str | None, min_delta: float):
         if curve not in (None, "loss", "val_loss"):
             raise unknown("monitor", curve, ("loss", "val_loss"))
         self.curve = curve
         self.min_delta = number("min_delta", min_delta, least=0)
-        self.best = math.inf
+        self.best = NOTHING
 
     def better(self, training: Training) -> bool:
         """Whether the last epoch is the best so far."""
         if training.epoch == 1:
-            self.best = math.inf
+            self.best = NOTHING
         curve = self.curve or ("val_loss" if training.validates else "loss")
         if curve == "val_loss" and not training.validates:
             raise ValueError("monitor='val_loss' needs validation_data")
-        value = getattr(training.history, curve)[-1]
-        if value < self.best - self.min_delta:
-            self.best = value
-            return True
-        return False
+        last = training.history.value(curve)
+        if self.min_delta:
+            better = last.in_units < self.best.in_units - self.min_delta
+        else:
+            better = last.minimised < self.best.minimised
+        if better:
+            self.best = last
+        return bool(better)
+
+    def state(self) -> dict[str, float]:
+        """Return the best loss so far."""
+        return dict(self.best._asdict())
+
+    def restore(self, state: Any) -> None:
+        """Go on from what `state` returned."""
+        if not isinstance(state, dict):
+            raise ValueError(
+                "resume: an older xprnn wrote the checkpoint, and compared other losses than this "
+                "one does; expected the same version, or a training from the start"
+            )
+        self.best = Value(**state)

@@ -23,7 +23,8 @@ class ReduceOnPlateau:
     monitor : {"val_loss", "loss"}, optional
         The curve; left out, the validation loss if there is one.
     min_delta : float
-        By how much the loss must fall to count, in the units of the loss.
+        By how much the loss must fall to count, in the units of the loss. Without it the
+        loss of the standardised y is compared, which the units of y do not change.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class ReduceOnPlateau:
 
     def state(self) -> Tree:
         """Return the best loss so far, and the epochs since."""
-        return {"best": self._monitor.best, "bad": self._bad}
+        return {"best": self._monitor.state(), "bad": self._bad}
 
     def restore(self, state: Tree, model: Model) -> None:
         """Go on from what `state` returned."""
-        self._monitor.best, self._bad = state["best"], state["bad"]
+        self._monitor.restore(state["best"])
+        self._bad = state["bad"]

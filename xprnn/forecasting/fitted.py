@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xprnn._typing import Array
-from xprnn.backend import generator
+from xprnn.backend import generator, quiet
 from xprnn.forecasting import paths
 from xprnn.forecasting.calibration import Calibration
 from xprnn.forecasting.layout import Layout, Past
@@ -124,7 +124,9 @@ class Fitted(NamedTuple):
         never zero, so that a forecast can be measured by it.
         """
         if self.trained_for is None:
-            found = list(self._drawn(steps, later).std(axis=1))
+            drawn = self._drawn(steps, later)
+            with quiet():
+                found = list(drawn.std(axis=1))
         else:
             found = [(y[-1] - y[0]) / 2 for y in self._own_quantiles(steps, later)]
         return [np.maximum(y, TINY * s.scale) for y, s in zip(found, self.scalers, strict=True)]

@@ -8,12 +8,12 @@ from xprnn.backend import generator
 from xprnn.callbacks import Training
 from xprnn.errors import NonFiniteError
 from xprnn.history import Epoch, History
+from xprnn.losses.units import Value
 from xprnn.model import Model
 from xprnn.optimizers import get
 from xprnn.run import Position, Run
-from xprnn.scaling import Scaler
 from xprnn.training import checks, fit
-from xprnn.training.data import InUnitsOf, prepared
+from xprnn.training.data import prepared
 from xprnn.training.fit import DEFAULT
 from xprnn.training.loop import train
 
@@ -54,10 +54,10 @@ def trained(x: Any, y: Any, count: int, options: dict[str, Any]) -> tuple[Model,
         moved = [tree.map(lambda a: place.asarray(a, dtype), params) for params in drawn]
         params = tree.map(lambda *leaves: xp.stack(list(leaves), axis=0), *moved)
         standardize = options["standardize"]
-        data, _ = prepared([pair], (standardize, standardize), dtype, place)
+        data, scalers = prepared([pair], (standardize, standardize), dtype, place)
         run = Run(
             first.network,
-            _in_units(first, place, dtype),
+            losses.get(options["loss"]),
             get(DEFAULT if options["optimizer"] is None else options["optimizer"],
                 options["learning_rate"]),
             options["penalty"],
@@ -70,6 +70,7 @@ def trained(x: Any, y: Any, count: int, options: dict[str, Any]) -> tuple[Model,
             options["seed"],
             place,
             xp,
+            None if scalers[1] is None else scalers[1].on(place, "float64"),
         )  # fmt: skip
         history = Histories(count)
 
@@ -127,6 +128,10 @@ class Histories(History):
         )
         super().append(mean, seconds)
 
+    def alone(self) -> list[History]:
+        """Return the curves of every member."""
+        return self.each
+
     def done(self) -> list[History]:
         """Return the curves of every member after the run."""
         for history in self.each:
@@ -134,18 +139,10 @@ class Histories(History):
         return self.each
 
 
-def _in_units(model: Model, place: Any, dtype: str) -> losses.Loss:
-    """Return a model's loss with its value in the units of y."""
-    assert model.loss is not None
-    if model.y_scaler is None:
-        return model.loss
-    return InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in model.y_scaler)), model.loss)
-
-
 def _of_member(measured: Epoch, i: int) -> Epoch:
     """Return the numbers of one of the models side by side."""
     return measured._replace(
-        losses=[value[i] for value in measured.losses],
+        losses=[Value(*(part[i] for part in value)) for value in measured.losses],
         norms=[norm[i] for norm in measured.norms],
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
-from xprnn.backend import dtype_name, generator, of
+from xprnn.backend import dtype_name, generator, of, quiet
 from xprnn.gradients.report import Report, Row
 
 __all__ = ["compare"]
@@ -94,17 +94,18 @@ def compare(
     """
     whole("directions", directions)
     flat, slopes = tree.flatten(point), tree.flatten(gradient)
-    rng = generator(seed)
-    rows = []
-    for name, array in flat.items():
-        if array.shape != slopes[name].shape:
-            raise ValueError(
-                f"the gradient of {name} has shape {slopes[name].shape}, expected {array.shape}"
-            )
-        rows += [
-            _row(function, point, name, array, slopes[name], rng, xp) for _ in range(directions)
-        ]
-    return Report(tuple(rows))
+    with quiet():
+        rng = generator(seed)
+        rows = []
+        for name, array in flat.items():
+            if array.shape != slopes[name].shape:
+                raise ValueError(
+                    f"the gradient of {name} has shape {slopes[name].shape}, expected {array.shape}"
+                )
+            rows += [
+                _row(function, point, name, array, slopes[name], rng, xp) for _ in range(directions)
+            ]
+        return Report(tuple(rows))
 
 
 def _row(function, point, name, array, slope, rng, xp) -> Row:

@@ -2,6 +2,7 @@
 
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
+from xprnn.backend import quiet
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.objective import check_cuttable, check_params, chunks, every
@@ -63,22 +64,23 @@ def through_time(
     check_cuttable(network, "through_time")
     check_params(params)
     loss = losses.get(loss)
-    state, outputs, caches = None, [], []
-    for step in chunks(every(1, x), x, x, mask, None):
-        y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
-        outputs.append(y_hat)
-        caches.append(cache)
-    if network.keeps_steps:
-        _, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
-        slopes = [step.y for step in chunks(every(1, x), x, dy, None, None)]
-    else:
-        _, dy = loss(outputs[-1], y, None, xp=xp)
-        slopes = [xp.zeros_like(dy)] * (len(caches) - 1) + [dy]
-    dstate = tree.map(xp.zeros_like, state)
-    first = network.initial_state(params, x.shape[-2], xp=xp)
-    names, norms = tree.flatten(first).keys(), []
-    for slope, cache in reversed(list(zip(slopes, caches, strict=True))):
-        _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
-        flat = tree.flatten(dstate)
-        norms.append([xp.sqrt(xp.sum(flat[name] * flat[name], axis=-1)) for name in names])
-    return tuple(xp.stack(list(n), axis=0) for n in zip(*reversed(norms), strict=True))
+    with quiet():
+        state, outputs, caches = None, [], []
+        for step in chunks(every(1, x), x, x, mask, None):
+            y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
+            outputs.append(y_hat)
+            caches.append(cache)
+        if network.keeps_steps:
+            _, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
+            slopes = [step.y for step in chunks(every(1, x), x, dy, None, None)]
+        else:
+            _, dy = loss(outputs[-1], y, None, xp=xp)
+            slopes = [xp.zeros_like(dy)] * (len(caches) - 1) + [dy]
+        dstate = tree.map(xp.zeros_like, state)
+        first = network.initial_state(params, x.shape[-2], xp=xp)
+        names, norms = tree.flatten(first).keys(), []
+        for slope, cache in reversed(list(zip(slopes, caches, strict=True))):
+            _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
+            flat = tree.flatten(dstate)
+            norms.append([xp.sqrt(xp.sum(flat[name] * flat[name], axis=-1)) for name in names])
+        return tuple(xp.stack(list(n), axis=0) for n in zip(*reversed(norms), strict=True))

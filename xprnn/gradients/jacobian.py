@@ -6,6 +6,7 @@ from array_api_compat import device
 
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
+from xprnn.backend import quiet
 from xprnn.layers import Layer
 from xprnn.objective import check_cuttable, check_params, chunks, every
 
@@ -67,22 +68,23 @@ def state_jacobians(
             "state_jacobians takes one model and x (T, B, F), "
             f"got x {tuple(x.shape)} and states {[tuple(s.shape) for s in first.values()]}"
         )
-    last = _unit_gradients(first, xp)
-    state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
-    slopes, caches = [], []
-    for step in chunks(every(1, x), x, x, mask, None):  # so many models side by side as numbers
-        y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
-        slopes.append(xp.zeros_like(y_hat))
-        caches.append(cache)
-    flat = tree.flatten(state)
-    dstate = tree.unflatten({n: last.get(n, xp.zeros_like(s)) for n, s in flat.items()}, state)
-    found = []
-    for slope, cache in zip(reversed(slopes), reversed(caches), strict=True):
-        _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
-        flat = tree.flatten(dstate)
-        rows = xp.concat([flat[name] for name in first], axis=-1)
-        found.append(xp.permute_dims(rows, (1, 0, 2)))
-    return xp.stack(found[::-1], axis=0)
+    with quiet():
+        last = _unit_gradients(first, xp)
+        state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
+        slopes, caches = [], []
+        for step in chunks(every(1, x), x, x, mask, None):  # so many models side by side as numbers
+            y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
+            slopes.append(xp.zeros_like(y_hat))
+            caches.append(cache)
+        flat = tree.flatten(state)
+        dstate = tree.unflatten({n: last.get(n, xp.zeros_like(s)) for n, s in flat.items()}, state)
+        found = []
+        for slope, cache in zip(reversed(slopes), reversed(caches), strict=True):
+            _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
+            flat = tree.flatten(dstate)
+            rows = xp.concat([flat[name] for name in first], axis=-1)
+            found.append(xp.permute_dims(rows, (1, 0, 2)))
+        return xp.stack(found[::-1], axis=0)
 
 
 def _count(states: dict[str, Array]) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn import activations
+from xprnn import activations, sums
 from xprnn._typing import Array, Namespace
 from xprnn.cells import GRU, LSTM, Cell, Elman
 from xprnn.kernels.compiler import UnbuildableError, WrongError, build
@@ -329,7 +329,8 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp, library=N
     }
     _run(library.backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:
-        before.append(dstate[1] + xp.sum(dq[..., 2 * size :], axis=(-3, -2))[..., None, :])
+        dv = sums.total(dq[..., 2 * size :], (-3, -2), xp=xp)
+        before.append(dstate[1] + dv[..., None, :])
     dp, dq, *before = (a.astype(wide, copy=False) for a in (dp, dq, *before))
     return dp, dq, tuple(before)
 

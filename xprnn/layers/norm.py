@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn import affine, initializers, masking
+from xprnn import affine, initializers, masking, sums
 from xprnn._validate import number, settle
 from xprnn.layers.protocol import Time
 
@@ -69,7 +69,7 @@ class LayerNorm:
         dy = masking.valid(dy, mask, xp=xp)
 
         def total(a, param):
-            over = xp.sum(affine.rows(a, xp=xp), axis=-2, keepdims=True)
+            over = sums.total(affine.rows(a, xp=xp), -2, keepdims=True, xp=xp)
             return affine.sum_to(over, param.shape, xp=xp)
 
         grads = {"g": total(dy * n, params["g"]), "b": total(dy, params["b"])}

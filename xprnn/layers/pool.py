@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from xprnn import masking
+from xprnn import masking, sums
 from xprnn._validate import unknown
 from xprnn.layers.protocol import Time
 
@@ -19,7 +19,7 @@ def _last(xs, counts, xp):
 
 def _mean(xs, counts, xp):
     """Return the share of each step in all that count."""
-    total = xp.sum(counts, axis=-3, keepdims=True)
+    total = sums.total(counts, -3, keepdims=True, xp=xp)
     return counts / xp.maximum(total, xp.ones_like(total))
 
 
@@ -29,7 +29,7 @@ def _max(xs, counts, xp):
     candidates = xp.where(counts > 0, xs, low)
     hit = (counts > 0) & (xs == xp.max(candidates, axis=-3, keepdims=True))
     hit = xp.astype(hit, xs.dtype)
-    hits = xp.sum(hit, axis=-3, keepdims=True)
+    hits = sums.total(hit, -3, keepdims=True, xp=xp)
     return hit / xp.maximum(hits, xp.ones_like(hits))
 
 
@@ -86,8 +86,8 @@ class Pool:
         xs = xp.concat([value[..., None, :, :], x], axis=-3)
         counts = xp.concat([count[..., None, :, :], steps], axis=-3)
         w = _POOLS[self.how](xs, counts, xp)
-        y = xp.sum(w * xs, axis=-3, keepdims=True)
-        total = xp.sum(counts, axis=-3)
+        y = sums.total(w * xs, -3, keepdims=True, xp=xp)
+        total = sums.total(counts, -3, xp=xp)
         return y, (y[..., 0, :, :], total), (w, value, y, total, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from array_api_compat import device
 
-from xprnn import masking
+from xprnn import masking, sums
 from xprnn._validate import number
 
 
@@ -13,7 +13,7 @@ def count(y_hat, mask, xp):
     """Return the number of valid steps of (..., T, B, O)."""
     if mask is None:
         return math.prod(y_hat.shape[-3:-1])
-    return xp.sum(xp.astype(mask, y_hat.dtype))
+    return xp.astype(xp.sum(xp.astype(mask, xp.int64)), y_hat.dtype)
 
 
 def difference(y_hat, y, mask, xp):
@@ -24,7 +24,7 @@ def difference(y_hat, y, mask, xp):
 
 def total(a, xp):
     """Return the sum over steps, batch and outputs."""
-    return xp.sum(a, axis=(-3, -2, -1))
+    return sums.total(a, (-3, -2, -1), xp=xp)
 
 
 def row(values, like, xp):

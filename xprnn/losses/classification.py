@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from array_api_compat import device
 
-from xprnn import masking
+from xprnn import masking, sums
 from xprnn._validate import number, settle, whole
 from xprnn.losses._common import check_outputs, check_targets, count, row, several, total
 
@@ -93,7 +93,7 @@ class CrossEntropy:
             y = xp.astype(y == labels, y_hat.dtype)
         q = masking.valid(y, mask, xp=xp)
         w = row(self.class_weights or [1.0] * classes, y_hat, xp)
-        weight = xp.sum(w * q, axis=(-3, -2, -1), keepdims=True)
+        weight = sums.total(w * q, (-3, -2, -1), keepdims=True, xp=xp)
         spread = self.label_smoothing / classes * xp.sum(q, axis=-1, keepdims=True)
         goal = w * ((1 - self.label_smoothing) * q + spread) / weight
         log_p = _log_softmax(y_hat, xp)

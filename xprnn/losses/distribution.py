@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xprnn import masking
 from xprnn._validate import number, settle
@@ -36,6 +37,9 @@ class Pinball:
     """
 
     quantiles: tuple[float, ...] = (0.5,)
+
+    of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 1
 
     def __post_init__(self):
         settle(self, quantiles=several("quantiles", self.quantiles, least=1, above=0, below=1))
@@ -88,6 +92,8 @@ class GaussianNLL:
     """
 
     min_variance: float = 1e-6
+
+    of_errors: ClassVar[bool] = True
 
     def __post_init__(self):
         settle(self, min_variance=number("min_variance", self.min_variance, above=0))

@@ -1,6 +1,7 @@
 """Losses of an error ŷ - y: its square, its size, or both."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xprnn._validate import number, settle
 from xprnn.losses._common import difference, total
@@ -16,6 +17,9 @@ class HalfMSE:
     steps t and the batch b.
     """
 
+    of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 2
+
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
         return total(error * error, xp) / (2 * steps), error / steps
@@ -24,6 +28,9 @@ class HalfMSE:
 @dataclass(frozen=True)
 class MSE:
     """L = mean_{t,b,o} (ŷ - y)², over steps, batch and outputs, as torch and Keras."""
+
+    of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 2
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
@@ -34,6 +41,9 @@ class MSE:
 @dataclass(frozen=True)
 class MAE:
     """L = mean_{t,b,o} |ŷ - y|; the gradient at the kink ŷ = y is 0."""
+
+    of_errors: ClassVar[bool] = True
+    degree: ClassVar[int] = 1
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
@@ -56,6 +66,8 @@ class Huber:
     """
 
     delta: float = 1.0
+
+    of_errors: ClassVar[bool] = True
 
     def __post_init__(self):
         settle(self, delta=number("delta", self.delta, above=0))

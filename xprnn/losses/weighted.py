@@ -1,10 +1,10 @@
 """A loss in which every step has a weight."""
 
-import math
 from dataclasses import dataclass
 
-from xprnn import masking
+from xprnn import masking, sums
 from xprnn._typing import Array
+from xprnn.losses._common import count
 from xprnn.losses.protocol import Loss
 
 __all__ = ["Weighted"]
@@ -46,11 +46,9 @@ class Weighted:
             a = masking.valid(a, mask, xp=xp)
             return xp.reshape(a, (*a.shape[:-3], -1, 1, 1, a.shape[-1]))
 
-        steps = math.prod(y_hat.shape[-3:-1])
-        if mask is not None:
-            steps = xp.sum(xp.astype(mask, y_hat.dtype))
+        steps = count(y_hat, mask, xp)
         weights = xp.broadcast_to(self.weights, (*y_hat.shape[-3:-1], 1))
         share = alone(weights) / steps
         values, slopes = self.loss(alone(y_hat), alone(y), None, xp=xp)
-        value = xp.sum(xp.reshape(share, (-1,)) * values, axis=-1)
+        value = sums.total(xp.reshape(share, (-1,)) * values, -1, xp=xp)
         return value, xp.reshape(share * slopes, y_hat.shape)

@@ -4,7 +4,7 @@ from typing import Any
 
 from xprnn._typing import Array
 from xprnn._validate import whole
-from xprnn.backend import host
+from xprnn.backend import host, quiet
 from xprnn.backend.frames import check_indexes
 from xprnn.metrics._common import check_valid, is_list, matched, parts, refuse_mask, valid_steps
 
@@ -64,7 +64,8 @@ def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     0.0
     """
     true, found = _flat(_pairs(y, y_hat, mask, lengths))
-    return float(abs(found - true).mean())
+    with quiet():
+        return float(abs(found - true).mean())
 
 
 def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -79,7 +80,10 @@ def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     5.0
     """
     true, found = _flat(_pairs(y, y_hat, mask, lengths))
-    return float(((found - true) ** 2).mean() ** 0.5)
+    with quiet():
+        error = abs(found - true)
+        size = error.max() or 1.0  # no square over- or underflows
+        return float(size * ((error / size) ** 2).mean() ** 0.5)
 
 
 def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -102,11 +106,15 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     true, found = _flat(_pairs(y, y_hat, mask, lengths))
     if len(true) < 2:
         raise ValueError("y must have at least two valid steps for r2, got 1")
-    left = ((found - true) ** 2).sum(axis=0)
-    spread = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
-    varies = (true.max(axis=0) > true.min(axis=0)) & (spread > 0)
-    constant = host.where(left == 0, 1.0, 0.0)
-    return float(host.where(varies, 1 - left / host.where(varies, spread, 1), constant).mean())
+    with quiet():
+        apart = true - true.mean(axis=0)
+        size = abs(apart).max(axis=0)
+        size = host.where(size > 0, size, 1)  # no square over- or underflows
+        left = (((found - true) / size) ** 2).sum(axis=0)
+        spread = ((apart / size) ** 2).sum(axis=0)
+        varies = (true.max(axis=0) > true.min(axis=0)) & (spread > 0)
+        constant = host.where(left == 0, 1.0, 0.0)
+        return float(host.where(varies, 1 - left / host.where(varies, spread, 1), constant).mean())
 
 
 def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -121,8 +129,9 @@ def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float
     1.0
     """
     true, found = _flat(_pairs(y, y_hat, mask, lengths))
-    size = abs(true) + abs(found)
-    return float((2 * abs(found - true) / host.where(size == 0, 1, size)).mean())
+    with quiet():
+        size = abs(true) + abs(found)
+        return float((2 * abs(found - true) / host.where(size == 0, 1, size)).mean())
 
 
 def mase(
@@ -170,10 +179,12 @@ def mase(
         check_valid("train", series)
         if len(series) <= season:
             raise ValueError(f"train must be longer than the season {season}, got {len(series)}")
-        scale = abs(series[season:] - series[:-season]).mean(axis=0)
+        with quiet():
+            scale = abs(series[season:] - series[:-season]).mean(axis=0)
         if not scale.all():
             raise ValueError(f"train must not repeat itself exactly after {season} step(s)")
-        errors.append(abs(found - true) / scale)
+        with quiet():
+            errors.append(abs(found - true) / scale)
     return float(host.concatenate(errors).mean())
 
 

@@ -6,9 +6,10 @@ from xprnn import losses, modes
 from xprnn.backend import common, float_name
 from xprnn.backend.frames import arranged
 from xprnn.batches import time_major
-from xprnn.losses import Loss
+from xprnn.losses import HalfMSE, Loss
+from xprnn.losses.units import in_units
 from xprnn.model import inputs
-from xprnn.model.prediction import forward
+from xprnn.objective import apply
 
 if TYPE_CHECKING:
     from xprnn.model.model import Model
@@ -38,9 +39,17 @@ def evaluate(
             raise ValueError(
                 f"the network gives {model.outputs} output(s), but this loss of y needs {wanted}"
             )
-        y_hat, _ = forward(model, data, data.x, None, data.mask, xp)
+        x = data.scaled(data.x, model)
+        y_hat, _ = apply(model.network, data.weights, x, None, data.mask, xp=xp)
         if y_hat.shape[0] != truth.shape[0]:
             raise ValueError(
                 f"y must have {y_hat.shape[0]} step(s), as the network gives, got {truth.shape[0]}"
             )
-        return float(loss(y_hat, truth, kept, xp=xp)[0])
+        scaler = model.y_scaler
+        if scaler is not None:
+            scaler = scaler.on(backend, "float64")
+            truth = scaler.apply(backend.asarray(truth, "float64"))
+        value = in_units(
+            loss, y_hat, truth, kept, scaler, trained_on=model.loss or HalfMSE(), xp=xp
+        )
+        return float(value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xprnn import schedules, tree
 from xprnn._validate import number, settle
+from xprnn.backend import quiet
 from xprnn.optimizers.decay import decayed
 from xprnn.schedules import Schedule
 
@@ -64,7 +65,8 @@ class Adam:
 
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
-        return self._step(decayed(grads, params, self.weight_decay), state, params, xp)
+        with quiet():
+            return self._step(decayed(grads, params, self.weight_decay), state, params, xp)
 
     def _moments(self, grads, state):
         """Return m and v after update i."""
@@ -121,7 +123,8 @@ class AdamW(Adam):
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
         kept = 1 - self.rate(state["i"]) * self.weight_decay
-        return self._step(grads, state, tree.map(lambda w: kept * w, params), xp)
+        with quiet():
+            return self._step(grads, state, tree.map(lambda w: kept * w, params), xp)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Bounds on gradients."""
 
-from xprnn import tree
+from xprnn import sums, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import number
+from xprnn.backend import quiet
 
 __all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
 
@@ -30,7 +31,8 @@ def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
         bound = xp.full_like(g, limit)
         return xp.maximum(xp.minimum(g, bound), -bound)
 
-    return tree.map(bounded, grads)
+    with quiet():
+        return tree.map(bounded, grads)
 
 
 def global_norm(grads: Tree, *, xp: Namespace) -> Array:
@@ -41,7 +43,8 @@ def global_norm(grads: Tree, *, xp: Namespace) -> Array:
     grads : tree
         Gradients (..., rows, columns), all with the same leading axes.
     """
-    return xp.sqrt(sum(xp.sum(g * g, axis=(-2, -1)) for g in tree.leaves(grads)))
+    with quiet():
+        return xp.sqrt(sum(sums.total(g * g, (-2, -1), xp=xp) for g in tree.leaves(grads)))
 
 
 def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tree, Array]:
@@ -74,6 +77,7 @@ def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tr
     """
     limit = number("limit", limit, above=0)
     norm = global_norm(grads, xp=xp)
-    bound = xp.full_like(norm, limit)
-    scale = bound / xp.maximum(norm, bound)  # exactly 1 within the limit
-    return tree.map(lambda g: g * scale[..., None, None], grads), norm
+    with quiet():
+        bound = xp.full_like(norm, limit)
+        scale = bound / xp.maximum(norm, bound)  # exactly 1 within the limit
+        return tree.map(lambda g: g * scale[..., None, None], grads), norm

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from xprnn import schedules, tree
 from xprnn._validate import flag, number, settle
+from xprnn.backend import quiet
 from xprnn.optimizers.decay import decayed
 from xprnn.schedules import Schedule
 
@@ -82,19 +83,20 @@ class RMSprop:
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
         i, alpha, rate = state["i"], self.alpha, self.rate(state["i"])
-        grads = decayed(grads, params, self.weight_decay)
-        v = tree.map(lambda v, g: alpha * v + (1 - alpha) * (g * g), state["v"], grads)
-        after, square = {"i": i + 1, "v": v}, v
-        if self.centered:
-            m = tree.map(lambda m, g: alpha * m + (1 - alpha) * g, state["m"], grads)
-            # rounding may take the variance of a constant gradient below 0
-            square = tree.map(lambda v, m: xp.maximum(v - m * m, xp.zeros_like(v)), v, m)
-            after["m"] = m
-        velocity = tree.map(
-            lambda u, g, s: self.momentum * u + g / (xp.sqrt(s) + self.eps),
-            state["velocity"],
-            grads,
-            square,
-        )
-        params = tree.map(lambda w, u: w - rate * u, params, velocity)
-        return params, {**after, "velocity": velocity}
+        with quiet():
+            grads = decayed(grads, params, self.weight_decay)
+            v = tree.map(lambda v, g: alpha * v + (1 - alpha) * (g * g), state["v"], grads)
+            after, square = {"i": i + 1, "v": v}, v
+            if self.centered:
+                m = tree.map(lambda m, g: alpha * m + (1 - alpha) * g, state["m"], grads)
+                # rounding may take the variance of a constant gradient below 0
+                square = tree.map(lambda v, m: xp.maximum(v - m * m, xp.zeros_like(v)), v, m)
+                after["m"] = m
+            velocity = tree.map(
+                lambda u, g, s: self.momentum * u + g / (xp.sqrt(s) + self.eps),
+                state["velocity"],
+                grads,
+                square,
+            )
+            params = tree.map(lambda w, u: w - rate * u, params, velocity)
+            return params, {**after, "velocity": velocity}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from xprnn import schedules, tree
 from xprnn._validate import flag, number, settle
+from xprnn.backend import quiet
 from xprnn.optimizers.decay import decayed
 from xprnn.schedules import Schedule
 
@@ -78,10 +79,11 @@ class SGD:
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
         i, mu, rate = state["i"], self.momentum, self.rate(state["i"])
-        grads = decayed(grads, params, self.weight_decay)
-        velocity = tree.map(lambda v, g: mu * v + g, state["velocity"], grads)
-        step = velocity
-        if self.nesterov:
-            step = tree.map(lambda g, v: g + mu * v, grads, velocity)
-        params = tree.map(lambda w, s: w - rate * s, params, step)
-        return params, {"i": i + 1, "velocity": velocity}
+        with quiet():
+            grads = decayed(grads, params, self.weight_decay)
+            velocity = tree.map(lambda v, g: mu * v + g, state["velocity"], grads)
+            step = velocity
+            if self.nesterov:
+                step = tree.map(lambda g, v: g + mu * v, grads, velocity)
+            params = tree.map(lambda w, s: w - rate * s, params, step)
+            return params, {"i": i + 1, "velocity": velocity}

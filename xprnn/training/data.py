@@ -1,6 +1,5 @@
 """The caller's data as a run takes them: checked, scaled, moved, time first."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from xprnn import losses, masking, modes
@@ -13,22 +12,7 @@ from xprnn.modes import Pair
 from xprnn.scaling import Scaler
 from xprnn.sequences import check_finite
 
-__all__ = ["InUnitsOf", "common_dtype", "outputs_for", "prepared", "validation_pair"]
-
-
-@dataclass(frozen=True)
-class InUnitsOf:
-    """A loss whose gradient is that of the standardised y and whose value is in y's own units."""
-
-    scaler: Scaler
-    loss: Loss
-
-    def __call__(self, y_hat, y, mask, *, xp):
-        """Return the value in y's units and the gradient for the standardised ŷ."""
-        own = losses.unscale(self.loss, y_hat, self.scaler, xp=xp)
-        value, _ = self.loss(own, self.scaler.invert(y), mask, xp=xp)
-        _, dy_hat = self.loss(y_hat, y, mask, xp=xp)
-        return value, dy_hat
+__all__ = ["common_dtype", "outputs_for", "prepared", "validation_pair"]
 
 
 def validation_pair(data: object, pair: Pair) -> Pair | None:
@@ -95,7 +79,7 @@ def prepared(
     scalers: list[Scaler | None] = [None, None]
     if start is not None:
         standardize = (start[0] is not None, start[1] is not None)
-        scalers = [None if own is None else _moved(own, place) for own in start]
+        scalers = [None if own is None else own.on(place) for own in start]
     found = []
     for pair in pairs:
         valid = None if pair.x.valid is None else pair.x.valid.T
@@ -115,11 +99,6 @@ def prepared(
     if weights is not None:
         found[0] = found[0]._replace(weights=place.asarray(weights[:, :, None], dtype))
     return found, tuple(scalers)
-
-
-def _moved(scaler: Scaler, place: Backend) -> Scaler:
-    """Return a scaler where the data are."""
-    return Scaler(*(place.asarray(array, dtype_name(array)) for array in scaler))
 
 
 def _mask(valid: Any, place: Backend) -> Array | None:

@@ -19,11 +19,9 @@ from xprnn.model import Model
 from xprnn.optimizers import Adam, Optimizer
 from xprnn.penalties import Penalty
 from xprnn.run import Position, Run
-from xprnn.scaling import Scaler
 from xprnn.schedules import Schedule
 from xprnn.training import checks
 from xprnn.training.data import (
-    InUnitsOf,
     common_dtype,
     outputs_for,
     prepared,
@@ -204,6 +202,13 @@ def fit(
         If the loss, a gradient or a parameter is no longer finite; has the model
         with the last finite parameters.
 
+    Warns
+    -----
+    UserWarning
+        If the loss on x and y is more than a tenth above that of the first weights and,
+        where y is standardised or holds classes, above that of the best guess without x:
+        the mean of y, or all classes alike. Most often `learning_rate` is too large then.
+
     Examples
     --------
     >>> import numpy as np
@@ -281,9 +286,6 @@ def fit(
         start = None if warm_start is None else (warm_start.x_scaler, warm_start.y_scaler)
         scaled = (standardize, standardize and quantities)
         data, scalers = prepared(pairs, scaled, dtype, place, weights, start)
-        trained_on = loss
-        if scalers[1] is not None:
-            loss = InUnitsOf(Scaler(*(place.asarray(a, dtype) for a in scalers[1])), loss)
         saved = None if resume is None else serialization.load_snapshot(resume, place)
         history = History() if saved is None else saved.model.history
 
@@ -295,7 +297,7 @@ def fit(
                 outputs,
                 scalers[0],
                 scalers[1],
-                trained_on,
+                loss,
                 pair.mode,
                 pair.y_rank,
                 history.until(position.epoch),
@@ -316,6 +318,7 @@ def fit(
             seed,
             place,
             xp,
+            None if scalers[1] is None else scalers[1].on(place, "float64"),
         )
         position = run.start(params)
         if saved is not None:

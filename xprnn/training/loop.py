@@ -1,12 +1,14 @@
 """The loop over epochs, and what callbacks have to say in it."""
 
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from xprnn.backend import host
+from xprnn._typing import Tree
+from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, progress_bar
 from xprnn.callbacks.writing import Writer
 from xprnn.history import History
@@ -15,6 +17,9 @@ from xprnn.run import Position, Run, Watch
 from xprnn.training.resume import save
 
 __all__ = ["train"]
+
+TENTH = 0.1
+"""By how much of itself a loss must rise to be worse."""
 
 
 def train(
@@ -30,6 +35,7 @@ def train(
     writer = Writer()
     unwritten: tuple[Path, ...] = ()
     watch, now = Watch(run, position, history, build), time.perf_counter()
+    begins_at, first = position.epoch, position.params if position.epoch == 0 else None
     with progress_bar(progress, epochs) as report:
         try:
             while position.epoch < epochs and history.ended == "running":
@@ -70,7 +76,48 @@ def train(
             history.ended = "completed"
         if len(history):
             report(position.epoch, watch.look(position))
+    if position.epoch > begins_at and history.ended != "interrupted":
+        _warn_if_worse(run, history, build(position).outputs, first, position.params)
     return position
+
+
+def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None, end: Tree) -> None:
+    """Warn if parameters became worse: than at the start, and than a constant would be.
+
+    They are compared on all training data, without dropout; the start of a resumed run,
+    whose parameters are gone, is the first number of its history. A loss that never rose in
+    the history spares all that.
+    """
+
+    def of_each(value: Any) -> Any:
+        return to_host(value).reshape(-1)
+
+    curves = [each.loss for each in history.alone()]
+    if not any(max(curve) > _more(curve[0]) for curve in curves):
+        return
+    if start is None:
+        before = host.asarray([curve[0] for curve in curves])
+    else:
+        before = of_each(run.measure(start, run.data).in_units)
+    measured, constant = run.measure(end, run.data), run.without_learning(outputs)
+    after = of_each(measured.in_units)
+    worse = after > _more(before)
+    if constant is not None:
+        worse = worse & (of_each(measured.minimised) > float(constant))
+    if worse.any():
+        warnings.warn(
+            f"the training took the loss from {before[worse].max():.4g} to "
+            f"{after[worse].max():.4g}"
+            + ("" if constant is None else ", and a constant output would do better")
+            + ": try a smaller learning_rate",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _more(loss: Any) -> Any:
+    """Return a loss that is worse by so much that it can't be chance."""
+    return loss + TENTH * abs(loss)
 
 
 def _ends(answer: Any) -> bool:

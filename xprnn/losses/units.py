@@ -1,0 +1,106 @@
+"""A loss that trains on the standardised y and is reported in the units of y."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from xprnn._typing import Array, Namespace
+from xprnn.losses.protocol import Loss, unscale
+from xprnn.losses.weighted import Weighted
+
+__all__ = ["InUnits", "Value", "in_units"]
+
+
+class Value(NamedTuple):
+    """A loss, (...) each."""
+
+    minimised: Array
+    """Of the standardised y: what the training lowers, whatever the units of y are."""
+    in_units: Array
+    """Of y in its own units."""
+
+
+@dataclass(frozen=True, eq=False)
+class InUnits:
+    """A loss whose gradient is that of the standardised y, and whose value is a `Value`.
+
+    Parameters
+    ----------
+    loss : Loss
+    scaler : Scaler or None
+        Of y, in float64; None where y is not standardised.
+    weights : array, (T, B, 1) or (1, B, 1), or None
+        Of the steps, as for `Weighted`.
+    """
+
+    loss: Loss
+    scaler: Any
+    weights: Array | None = None
+
+    def __call__(self, y_hat, y, mask, *, xp):
+        """Return the value and the gradient for the standardised ŷ."""
+        loss = self.loss if self.weights is None else Weighted(self.loss, self.weights)
+        scaler, degree, value = self.scaler, getattr(self.loss, "degree", None), None
+        one_factor = degree is not None and scaler is not None and scaler.scale.shape[0] == 1
+        if scaler is not None and not one_factor:
+            value = in_units(self.loss, y_hat, y, mask, scaler, weights=self.weights, xp=xp)
+        minimised, dy_hat = loss(y_hat, y, mask, xp=xp)
+        if scaler is None:
+            value = minimised
+        elif one_factor:
+            value = xp.astype(minimised, xp.float64) * scaler.scale[0] ** degree
+        return Value(minimised, value), dy_hat
+
+
+def in_units(
+    loss: Loss,
+    y_hat: Array,
+    y: Array,
+    mask: Array | None,
+    scaler: Any,
+    *,
+    trained_on: Loss | None = None,
+    weights: Array | None = None,
+    xp: Namespace,
+) -> Array:
+    """Return a loss of the standardised ŷ and y in the units of y, in float64.
+
+    Without the mean of y, in which the digits of an error would be lost, unless the loss
+    looks at more than errors.
+
+    Parameters
+    ----------
+    loss : Loss
+    y_hat, y : array, (..., T, B, O') and (T, B, O)
+    mask : array, (T, B, 1), or None
+    scaler : Scaler or None
+        Of y, in float64; None where y is not standardised.
+    trained_on : Loss, optional
+        The loss that says what the outputs are, if it is another.
+    weights : array, optional
+        As for `InUnits`.
+    xp : namespace
+
+    Returns
+    -------
+    array, (...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.losses import MSE
+    >>> from xprnn.losses.units import in_units
+    >>> from xprnn.scaling import Scaler
+    >>> y_hat, y = np.full((1, 1, 1), 2, dtype="float32"), np.zeros((1, 1, 1), dtype="float32")
+    >>> scaler = Scaler(mean=np.array([1e9]), scale=np.array([2.0**-100]))
+    >>> float(in_units(MSE(), y_hat, y, None, scaler, xp=np))
+    2.4...e-60
+    """
+    y_hat, y = (xp.astype(a, xp.float64, copy=False) for a in (y_hat, y))
+    if scaler is not None:
+        if getattr(loss, "of_errors", False):
+            scaler = scaler._replace(mean=xp.zeros_like(scaler.mean))
+        y_hat = unscale(trained_on or loss, y_hat, scaler, xp=xp)
+        y = scaler.invert(y)
+    if weights is not None:
+        loss = Weighted(loss, xp.astype(weights, xp.float64, copy=False))
+    return loss(y_hat, y, mask, xp=xp)[0]
