@@ -337,7 +337,7 @@ def test_the_best_is_the_best_of_those_that_were_written(curve, failing, every):
     checkpoint, history = Checkpoint("m.npz", every, best_only=True), History()
     written, expected, best, unwritten = [], [], math.inf, ()
     for epoch, loss in enumerate(curve, start=1):
-        history.append(Epoch([np.asarray(float(loss))], [1.0], [np.asarray(1.0)], None, [], 1), 0)
+        history.append(Epoch([value(float(loss))], [1.0], [np.asarray(1.0)], None, [], 0.1), 0.0)
         training = Training(epoch, len(curve), history, lambda: None, False, unwritten)
         checkpoint(training)
         unwritten = tuple(training.files) if epoch in failing else ()

@@ -433,7 +433,7 @@ BOUNDS = {
 def test_a_bound_that_lacks_would_be_seen(name, folder, address_sanitizer):
     old, new = BOUNDS[name]
     done = start(folder, cell="tanh", old=old, new=new, **address_sanitizer)
-    assert "heap-buffer-overflow" in done.stderr, done
+    assert "AddressSanitizer: heap-" in done.stderr, done
     assert done.returncode == 66
 
 

@@ -1353,7 +1353,7 @@ def test_there_are_as_few_pieces_as_their_size_allows(steps, batch, width, lead)
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 @pytest.mark.parametrize("options", [{}, {"batch_size": 2, "num_layers": 2}, {"tbptt": 4}])
 def test_training_with_the_loops_is_training_without(cell, options, loops, monkeypatch):
-    wave = np.sin(0.3 * np.arange(120)).reshape(4, 30)
+    wave = np.sin(0.3 * np.arange(120)).reshape(4, 30, 1)
     fit = functools.partial(
         xprnn.fit, wave[:, :-1], wave[:, 1:], cell=cell, hidden_size=9, epochs=5, **options
     )

@@ -59,8 +59,8 @@ from xprnn.noise import Noise
 LECTURE = {
     "1: the derivative of the last step at every step": (
         recurrence,
-        "dp_t, dq_t, direct = cell.backward(inside, memo_t, xp=xp)",
-        "dp_t, dq_t, direct = cell.backward(inside, memo[-1][0], xp=xp)",
+        "dp_t, dq_t, direct = cell.backward(dstate, memo_t, xp=xp)",
+        "dp_t, dq_t, direct = cell.backward(dstate, memo[-1][0], xp=xp)",
     ),
     "2: the error of the last step alone reaches the hidden state": (
         recurrence,
@@ -97,8 +97,8 @@ PLANTED = {
     ),
     "the gradient of the initial state lacks its last product": (
         recurrence,
-        "return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate",
-        "return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), inside",
+        "axis=-3), xp.stack(dq[::-1], axis=-3), dstate",
+        "axis=-3), xp.stack(dq[::-1], axis=-3), (dstate[0] - dh, *dstate[1:])",
     ),
     "gradients in reversed time": (
         recurrence,
@@ -112,13 +112,13 @@ PLANTED = {
     ),
     "gradient passes through padding into the step": (
         recurrence,
-        "inside = masking.select(mask_t, dstate, zero, xp=xp)",
-        "inside = dstate",
+        "dp.append(masking.valid(dp_t, mask_t, xp=xp))",
+        "dp.append(dp_t)",
     ),
     "padding swallows the gradient of the state": (
         recurrence,
         "dstate = masking.select(mask_t, before, dstate, xp=xp)",
-        "dstate = masking.select(mask_t, before, zero, xp=xp)",
+        "dstate = tuple(masking.valid(d, mask_t, xp=xp) for d in before)",
     ),
     "the bias gets the mean in place of the sum": (
         affine,

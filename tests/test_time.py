@@ -190,8 +190,11 @@ def in_chunks(place, network, k, *, sizes, epochs, batch_size, clip_norm=None, r
     """Train by hand with SGD and without standardising; yield loss, share, parameters."""
     xp, loss, params = place.xp, losses.HalfMSE(), network.init(np.random.default_rng(seed), 2)[0]
     params = place.tree(params)
-    shown = np.arange(9)[:, None] < np.asarray(sizes)
-    x, y = (place.array(np.where(shown.T[..., None], a, 0.0).swapaxes(0, 1)) for a in (X, Y))
+    shown = np.arange(max(sizes))[:, None] < np.asarray(sizes)
+    x, y = (
+        place.array(np.where(shown.T[..., None], a[:, : max(sizes)], 0.0).swapaxes(0, 1))
+        for a in (X, Y)
+    )
     data = Data(x, y, None if shown.all() else shown)
     for epoch in range(epochs):
         for number, batch in enumerate(
@@ -238,6 +241,7 @@ NETWORKS = {
 )
 @example(k=3, batch_size=None, clip_norm=None, sizes=[1, 2, 1, 4, 2])
 @example(k=2, batch_size=2, clip_norm=None, sizes=[9, 1, 1, 1, 1])
+@example(k=2, batch_size=2, clip_norm=None, sizes=[4, 4, 4, 4, 4])
 def test_each_chunk_starts_from_the_state_before_and_is_updated_by_itself(
     place, name, k, batch_size, clip_norm, sizes
 ):
@@ -335,7 +339,7 @@ def test_checkpoints_change_nothing(place, cell, kind, k, dropping, ragged, batc
     assert_same(lean, fit(x, y, **options), rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("k", [1, 2, 4, 9])
+@pytest.mark.parametrize("k", [1, 2, 3])
 @pytest.mark.parametrize("network", [NETWORKS["learnt"], NETWORKS["dropout"]])
 def test_checkpoints_within_chunks(place, k, network):
     for x, y in ((X, Y), (LIST, TARGETS)):
