@@ -503,16 +503,17 @@ def test_a_training_that_made_things_worse_is_warned_of(optimizer, standardize, 
     options |= {"hidden_size": 4, "batch_size": None}
     if loss == "gaussian_nll":
         options["loss"] = losses.GaussianNLL(min_variance=1e-2)
-    with pytest.warns(UserWarning, match=WORSE):
+    with pytest.warns(UserWarning, match=WORSE) as seen:
         model = fit(SINE[:-1], SINE[1:], learning_rate=100.0, **options)
     assert model.history.ended == "completed"
+    assert [warning.filename for warning in seen] == [__file__]
     fit(SINE[:-1], SINE[1:], learning_rate=0.003, **options)  # warnings are errors
 
 
 def test_classes_that_are_worse_than_a_guess():
     labels = (SINE > 0).astype(int)
     with pytest.warns(UserWarning, match="a constant output would do better"):
-        fit(SINE, labels, loss="cross_entropy", learning_rate=100.0, epochs=8)
+        fit(SINE, labels, loss="cross_entropy", learning_rate=100.0, epochs=8, batch_size=None)
 
 
 def test_the_warning_is_of_the_parameters_that_the_training_ends_with():

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def shown(value: Any) -> str:
-    """Return a caller's value as an error shows it: one line of at most 80 characters.
+    """Return a value as error messages show it: one line of at most 80 characters.
 
     Examples
     --------
@@ -24,12 +24,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def warn(message: str) -> None:
-    """Warn a caller, at the line of theirs from which xprnn was called."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, and point at the line of the user's code that called xprnn."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "xprnn":
+    ours = ("xprnn", "contextlib")
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ours:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def unknown(

@@ -1,7 +1,6 @@
 """Forecasts of the past, scored beside forecasts that need no model."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from xprnn import baselines, metrics
 from xprnn._typing import Array
-from xprnn._validate import unknown, whole
+from xprnn._validate import unknown, warn, whole
 from xprnn.forecasting import fitting
 from xprnn.forecasting.checks import tails
 from xprnn.forecasting.fitted import OneStep
@@ -257,10 +256,8 @@ def _warn_if_late(seen: OneStep) -> None:
 
     late, right = apart(seen.before), apart(seen.truth)
     if late < LATE * right:
-        warnings.warn(
+        warn(
             "the forecast is a lagged copy of the series: in units of its mean change, the "
             f"forecasts of the next step are {late:.2g} from the step before and {right:.2g} from "
-            "the one they are of; what the last value does not say was not learnt, or is not there",
-            UserWarning,
-            stacklevel=4,
+            "the one they are of; what the last value does not say was not learnt, or is not there"
         )

@@ -13,10 +13,11 @@ import os
 import shutil
 import stat
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from xprnn._validate import warn
 
 __all__ = ["cache", "digest", "folder", "keep", "kept", "tell"]
 
@@ -31,7 +32,7 @@ def tell(key: Any, text: str) -> None:
     """Warn, once of what the key stands for."""
     if key not in TOLD:
         TOLD.add(key)
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        warn(text, RuntimeWarning)
 
 
 def digest(*things: Any) -> str:
