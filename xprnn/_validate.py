@@ -20,7 +20,7 @@ def shown(value: Any) -> str:
     shape = getattr(value, "shape", ())
     if isinstance(shape, tuple) and shape:
         return f"{type(value).__name__} of shape {tuple(shape)}"
-    text = " ".join(repr(value).split())
+    text = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

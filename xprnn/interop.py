@@ -26,6 +26,7 @@ import numpy as np
 
 from xprnn import activations, tree
 from xprnn._typing import Tree
+from xprnn._validate import shown
 from xprnn.activations import Activation
 from xprnn.backend import to_host
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
@@ -149,7 +150,7 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     cell = _TORCH_CELLS.get(getattr(module, "mode", ""))
     if cell is None:
         raise TypeError(
-            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {module!r:.80}"
+            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {shown(module)}"
         )
     if getattr(module, "proj_size", 0):
         raise ValueError(f"proj_size must be 0, got {module.proj_size}: no layer here projects h")
@@ -312,7 +313,7 @@ def _activation(name: str, given: Any) -> Activation:
         module = getattr(given, "__module__", None) or ""
         theirs = getattr(sys.modules.get(module), found, None)
         if module.split(".")[0] not in ("keras", "tf_keras") or theirs is not given:
-            raise ValueError(f"{name} is a {found!r} that is not Keras's own: {given!r:.80}")
+            raise ValueError(f"{name} is a {found!r} that is not Keras's own: {shown(given)}")
     found = "identity" if found == "linear" else found
     if found not in activations.TABLE:
         raise ValueError(f"{name}={found!r} is none of xprnn's: {', '.join(activations.TABLE)}")
@@ -324,7 +325,8 @@ def _of_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
     kind = type(layer).__name__
     if kind not in ("SimpleRNN", "LSTM", "GRU"):
         raise TypeError(
-            f"layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, got {layer!r:.80}"
+            "layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, "
+            f"got {shown(layer)}"
         )
     activation = _activation("activation", layer.activation)
     cell: Any = Elman(activation)

@@ -7,6 +7,7 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import shown
 from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name, to_host
@@ -107,7 +108,7 @@ def on_host(argument: str, value: Any) -> Any:
     try:
         return to_host(value)
     except ValueError as error:
-        raise ValueError(f"{argument} must be an array, got {value!r:.80}: {error}") from error
+        raise ValueError(f"{argument} must be an array, got {shown(value)}: {error}") from error
 
 
 def check_dense(argument: str, value: Any) -> None:
@@ -128,7 +129,7 @@ def _odd(array: Any) -> str:
     """Return the first object that is no number, or the first if all are."""
     objects = array.ravel().tolist()
     odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
-    return f"for example {odd[0]!r:.60}" if odd else "nothing"
+    return f"for example {shown(odd[0])}" if odd else "nothing"
 
 
 def float_name(argument: str, array: Array) -> str | None:

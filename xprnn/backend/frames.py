@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import shown
 from xprnn.backend.place import short_name
 
-__all__ = ["arranged", "check_indexes", "is_frame", "like", "names", "numbers"]
+__all__ = ["check_indexes", "is_frame", "like", "names", "numbers", "order_columns"]
 
 NUMBERS = (
     *("float32", "float64", "int8", "int16", "int32", "int64"),
@@ -77,7 +78,7 @@ def names(argument: str, value: Any) -> tuple[str, ...] | None:
     return None
 
 
-def arranged(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
+def order_columns(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
     """Return a value with the columns of every frame in it in the order of `wanted`.
 
     Arrays, and a Series without a name, stay as they are: their columns are known by
@@ -107,11 +108,11 @@ def arranged(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
             f"{items[framed.index(False)][0]} must be a frame with named columns, as "
             f"{items[framed.index(True)][0]} is: one list holds frames or arrays, not both"
         )
-    found = [_arranged(name, frame, wanted) for name, frame in items]
+    found = [_order_one(name, frame, wanted) for name, frame in items]
     return found if isinstance(value, list | tuple) else found[0]
 
 
-def _arranged(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
+def _order_one(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
     """Return one frame with its columns in the order of `wanted`."""
     own = names(argument, frame)
     if own is None or wanted is None or own == wanted:
@@ -193,7 +194,7 @@ def _column(argument: str, column: Any) -> Array:
             example = next(iter(column.head(1)), None)
             raise TypeError(
                 f"{argument} has dtype {kind}: expected float32, float64, integers or bools, "
-                f"got for example {example!r:.60}"
+                f"got for example {shown(example)}"
             )
         plain = "float64" if missing and not plain.startswith("float") else plain
     if pandas:

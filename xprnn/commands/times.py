@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from xprnn.tables.cells import shown
+from xprnn._validate import shown
 
 __all__ = ["Dates", "Numbers", "RowError", "are_compact", "are_plain", "may_be_dates", "read"]
 

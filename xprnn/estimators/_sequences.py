@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from xprnn._typing import Array
 from xprnn._validate import warn
 from xprnn.backend import Backend, dtype_name, of, refuse_masked
-from xprnn.backend.frames import arranged, names
+from xprnn.backend.frames import names, order_columns
 from xprnn.estimators._lags import warn_of_others
 
 __all__ = ["MEANING", "Read", "arrays_of", "native", "read", "warn_of_one_step"]
@@ -94,7 +94,7 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
     if reset:
         estimator._names = names("X", items) if tables else None
     if tables:
-        items = arranged("X", items, estimator._names)
+        items = order_columns("X", items, estimator._names)
     if items is not None and {item.ndim for item in items} == {1}:
         if len({item.shape for item in items}) == 1:
             X, items = np.stack([np.asarray(item) for item in items]), None

@@ -126,7 +126,7 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
             as_before = "as y[0] is" if like is None else "as in fit"
             raise TypeError(f"{given.argument} must be {_kind(first)}, {as_before}")
         if like is not None or not _is_series(given.kind, first):
-            ys[i] = _arranged(given, first.names, "y[0]" if like is None else "fit")
+            ys[i] = _order_columns(given, first.names, "y[0]" if like is None else "fit")
     arrays = tuple(given.array for given in ys)
     kinds = tuple(given.kind for given in ys)
     if X is None:
@@ -145,7 +145,7 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
             )
         if isinstance(own, Framed):
             _check_index(given, own.index, "the index of y")
-        found[i] = _arranged(given, names, "X[0]" if like is None else "fit")
+        found[i] = _order_columns(given, names, "X[0]" if like is None else "fit")
     return Panel(arrays, tuple(given.array for given in found), kinds, names, listed)
 
 
@@ -213,7 +213,7 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
             if len(given.kind.names) != len(names):
                 raise _other_columns(given, names, "fit")
         else:
-            given = _arranged(given, names, "fit")
+            given = _order_columns(given, names, "fit")
         if len(given.array) != steps:
             raise ValueError(
                 f"{given.argument} must hold the {steps} step(s) after the last of y, "
@@ -290,7 +290,7 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
     return Given(argument, array.astype("float64"), kind)
 
 
-def _arranged(given: Given, names: tuple[Any, ...], of: str) -> Given:
+def _order_columns(given: Given, names: tuple[Any, ...], of: str) -> Given:
     """Return columns in the order of `names`; raise if they have other names."""
     found = given.kind.names
     if found == names:

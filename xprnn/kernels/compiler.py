@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xprnn.kernels.store import digest, folder, keep, kept, tell
+from xprnn.kernels.store import digest, folder, keep, load_kept, warn_once
 
 __all__ = ["NoCompilerError", "UnbuildableError", "WrongError", "build", "compiler"]
 
@@ -119,31 +119,31 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
         for command in _compilers():
             name = f"{source.stem}-{key}-{digest(command)}-"
             try:
-                library = kept(place, name)
+                library = load_kept(place, name)
                 if library is None:
                     library = _compiled(command, (*defines, str(source)), place, name, check)
             except UnbuildableError as error:
                 failures.append((command, error))
             else:
-                _tell_of(failures, key, f"{shlex.join(command)} compiles it instead")
+                _warn_of(failures, key, f"{shlex.join(command)} compiles it instead")
                 return library
-        library = kept(place, f"{source.stem}-{key}-")
+        library = load_kept(place, f"{source.stem}-{key}-")
     if library is not None:
-        _tell_of(failures, key, "what another compiler made before is used")
+        _warn_of(failures, key, "what another compiler made before is used")
         return library
     if not failures:
         compiler()  # says that there is none
-    _tell_of(failures, key, "slower code runs")
+    _warn_of(failures, key, "slower code runs")
     raise UnbuildableError(str(failures[0][1]))
 
 
-def _tell_of(
+def _warn_of(
     failures: list[tuple[tuple[str, ...], UnbuildableError]], library: str, then: str
 ) -> None:
     """Warn of the first failure, once for a compiler that fails and once for each wrong library."""
     if failures:
         command, error = failures[0]
-        tell(
+        warn_once(
             (command, then, library if isinstance(error, WrongError) else None),
             f"xprnn's C code could not be built, and {then} (with XPRNN_KERNELS=reference the "
             f"reference runs, without this warning): {error}",

@@ -19,7 +19,7 @@ from typing import Any
 
 from xprnn._validate import warn
 
-__all__ = ["cache", "digest", "folder", "keep", "kept", "tell"]
+__all__ = ["cache", "digest", "folder", "keep", "load_kept", "warn_once"]
 
 STALE = 3600.0
 """Seconds after which what is half done was left by a process that was killed."""
@@ -28,7 +28,7 @@ TOLD: set[Any] = set()
 """What there was a warning of."""
 
 
-def tell(key: Any, text: str) -> None:
+def warn_once(key: Any, text: str) -> None:
     """Warn, once of what the key stands for."""
     if key not in TOLD:
         TOLD.add(key)
@@ -80,7 +80,7 @@ def _held(stack: contextlib.ExitStack) -> Path | None:
         stack.callback(os.close, held)
         _check_ours(held)
     except OSError as error:
-        tell(
+        warn_once(
             path,
             f"xprnn keeps no compiled code in {path}, which must be a folder, and no link, that "
             f"belongs to this user and that nobody else may write ({error}); it compiles for this "
@@ -100,7 +100,7 @@ def _check_ours(held: int) -> None:
         raise PermissionError(f"its mode is {stat.filemode(status.st_mode)}")
 
 
-def kept(folder: Path | None, start: str) -> ctypes.CDLL | None:
+def load_kept(folder: Path | None, start: str) -> ctypes.CDLL | None:
     """Return a library whose name starts so, and whose bytes are those its name tells."""
     for path in [] if folder is None else sorted(folder.glob(f"{start}*.so")):
         with contextlib.suppress(OSError):

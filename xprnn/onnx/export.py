@@ -17,10 +17,10 @@ from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps
-from xprnn.serialization.only import check_is_model
+from xprnn.serialization.checks import check_is_model
 from xprnn.serialization.replacing import replacing
 
-__all__ = ["export", "made", "to_proto"]
+__all__ = ["export", "make_proto", "to_proto"]
 
 _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
@@ -109,10 +109,10 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     check_is_model(model)
     if dtype not in (None, "float32", "float64"):
         raise unknown("dtype", dtype, ("float32", "float64"))
-    return made(model, dtype)
+    return make_proto(model, dtype)
 
 
-def made(model: Model, dtype: str | None, most: int | None = None) -> Any:
+def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
     """Return what `to_proto` does, or raise ValueError if it takes more than so many nodes."""
     helper = library().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
-from xprnn._validate import unknown
+from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.model import Model
@@ -105,7 +105,7 @@ def _opened(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
     if isinstance(path, onnx.ModelProto):
         return path, None
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a path or an onnx.ModelProto, got {path!r:.80}")
+        raise TypeError(f"path must be a path or an onnx.ModelProto, got {shown(path)}")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")

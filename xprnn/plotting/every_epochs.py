@@ -7,7 +7,7 @@ from xprnn._validate import whole
 from xprnn.callbacks import Training
 from xprnn.callbacks.writing import Writer
 from xprnn.plotting.canvas import check_path, new_axes, pyplot
-from xprnn.plotting.fit import fit, predicted
+from xprnn.plotting.fit import fit, predict
 
 __all__ = ["EveryEpochs"]
 
@@ -66,7 +66,7 @@ class EveryEpochs:
         """Draw, if it is time."""
         if training.epoch == 1:
             self._writer = Writer()
-            predicted(training.model, self.x, self.y)  # x and y that don't fit are said at once
+            predict(training.model, self.x, self.y)  # x and y that don't fit are said at once
         if training.epoch % self.every:
             return
         self.ax = new_axes(self.ax)

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 
-__all__ = ["looks_like_time", "number", "numbers", "shown"]
+__all__ = ["looks_like_time", "number", "numbers"]
 
 _NUMBER = {
     sign: re.compile(rf"[+-]?(\d+({re.escape(sign)}\d*)?|{re.escape(sign)}\d+)(e[+-]?\d+)?", flags)
@@ -80,15 +80,3 @@ def looks_like_time(text: str) -> bool:
     """
     text = text.strip()
     return len(text) <= _LONGEST and _TIME.search(text) is not None
-
-
-def shown(text: str) -> str:
-    """Return a text as messages quote it: the beginning of a long one.
-
-    Examples
-    --------
-    >>> from xprnn.tables.cells import shown
-    >>> shown("Total"), shown(50 * "9")
-    ("'Total'", "'9999999999999999999999999999999999999999…'")
-    """
-    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._validate import unknown
-from xprnn.tables.cells import numbers, shown
+from xprnn._validate import shown, unknown
+from xprnn.tables.cells import numbers
 
 __all__ = ["Table", "make", "named"]
 

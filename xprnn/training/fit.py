@@ -23,12 +23,12 @@ from xprnn.schedules import Schedule
 from xprnn.training import checks
 from xprnn.training.data import (
     common_dtype,
+    order_frames,
     outputs_for,
     prepared,
     validation_pair,
 )
 from xprnn.training.loop import train
-from xprnn.training.names import named
 from xprnn.training.resume import resumed
 from xprnn.training.start import check_model, check_start, network_of
 from xprnn.training.weights import step_weights
@@ -233,7 +233,7 @@ def fit(
         progress = flag("progress", progress, "True, False or None")
     checks.check(resume, penalty)
     check_model(warm_start)
-    x, y, validation_data, names = named(x, y, validation_data, warm_start)
+    x, y, validation_data, names = order_frames(x, y, validation_data, warm_start)
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
     checks.check_effects(pair, batch_size, recurrent_dropout, standardize, warm_start)
     if warm_start is not None:
