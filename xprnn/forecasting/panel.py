@@ -7,6 +7,7 @@ import numpy as np
 from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend import admit, of
+from xprnn.backend.frames import is_frame
 from xprnn.forecasting import frames, times
 from xprnn.forecasting.frames import Framed
 from xprnn.sequences import check_finite
@@ -264,10 +265,10 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
     kind: Plain | Framed
     if frames.is_frame(value):
         array, kind = frames.read(argument, value, continued=continued)
-    elif hasattr(value, "columns") or hasattr(value, "coords"):
+    elif is_frame(value):
         raise TypeError(
-            f"{argument} must be a NumPy array, a Series or a DataFrame of pandas, got a "
-            f"{type(value).__module__}.{type(value).__qualname__}, whose names would be lost"
+            f"{argument} must be a NumPy array, or a Series or a DataFrame of pandas, got a "
+            f"{type(value).__name__} of polars, whose names would be lost: {argument}.to_pandas()"
         )
     else:
         array = admit(argument, value)
