@@ -63,7 +63,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     n_outputs_ : int
         The network's outputs.
     loss_curve_ : list of float
-        The loss of each epoch, in the units of y.
+        The loss of each epoch, computed on y as it was given, not standardised.
     n_iter_ : int
         How many epochs it was trained for.
 

@@ -1,4 +1,4 @@
-"""The loss of a model's predictions, in the units of y."""
+"""The loss of a model's predictions, computed on y as it was given, not standardised."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -160,7 +160,7 @@ def fit(
         The largest global norm of a gradient; a larger one is scaled down to it.
     standardize : bool
         Train on x and y brought to mean 0 and standard deviation 1. The model
-        takes and gives the units of x and y, and its losses are reported in them.
+        takes and gives the units of x and y, and its losses are computed on y as given.
     warm_start : Model, optional
         A model to go on with: its network, parameters, standardisation and names of
         columns. The optimizer starts anew, and so does the history. The
@@ -205,9 +205,10 @@ def fit(
     Warns
     -----
     UserWarning
-        If the loss on x and y is more than a tenth above that of the first weights and,
-        where y is standardised or holds classes, above that of the best guess without x:
-        the mean of y, or all classes alike. Most often `learning_rate` is too large then.
+        If the training made things worse: the loss on x and y is more than a tenth above
+        that of the first weights and, if y is standardised or holds classes, above that of
+        a constant output (the mean of y, or equal probabilities). Most often
+        `learning_rate` is too large.
 
     Examples
     --------
