@@ -38,7 +38,7 @@ def unknown(
 ) -> ValueError:
     """Return the error for a name that is none of `valid`, with the nearest one.
 
-    `elsewhere` has names of other libraries, in small letters, with those of `valid`.
+    `elsewhere` maps names of other libraries, in small letters, to names in `valid`.
     """
     import difflib
 
@@ -73,7 +73,7 @@ def chosen(
 
 
 def flag(argument: str, value: Any, wanted: str = "True or False") -> bool:
-    """Return `value` as a bool; NumPy's are taken too."""
+    """Return `value` as a bool; it may be one of NumPy or a 0-d array."""
     if isinstance(value, bool):
         return value
     if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():

@@ -164,9 +164,10 @@ class Run:
         return position._replace(epoch=position.epoch + 1), measured
 
     def without_learning(self, outputs: int) -> Array | None:
-        """Return the loss of a network whose outputs are all zero; None if y is not standardised.
+        """Return the loss of a network whose outputs are all zero.
 
-        For a standardised y, zero is the mean; for classes, it makes all equally likely.
+        Zero is the mean of a standardised y, and makes all classes equally likely. Of
+        quantities that are not standardised it says nothing: None.
         """
         if self.y_scaler is None and standardizes(self.loss):
             return None

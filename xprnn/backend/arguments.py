@@ -27,9 +27,9 @@ __all__ = [
 def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
     """Return an argument as an array of floats or integers of one of the known libraries.
 
-    Lists of numbers, frames of pandas and polars and what else NumPy can read become NumPy
-    arrays, and NumPy arrays in the other byte order get this machine's. True and False
-    become 1 and 0 if `bools`, and are refused otherwise.
+    Lists of numbers, frames of pandas and polars, and whatever else NumPy can read become
+    NumPy arrays. NumPy arrays in the other byte order are converted to this machine's. True
+    and False become 1 and 0, or are refused if `bools` is False.
 
     Raises
     ------
@@ -80,13 +80,13 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
 
 
 def _has_names(value: Any) -> bool:
-    """Whether a value is a table of another library, such as pyarrow, or an array of xarray."""
+    """Whether a value has named columns or axes, as a table of pyarrow or an array of xarray."""
     axes = hasattr(value, "dims") and hasattr(value, "coords")
     return axes or hasattr(value, "columns") or hasattr(value, "column_names")
 
 
 def refuse_masked(argument: str, value: Any) -> None:
-    """Raise ValueError for a masked array, or a list with one in it."""
+    """Raise ValueError for a masked array or a list that contains one."""
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
     if isinstance(value, list | tuple) and any(
@@ -97,7 +97,7 @@ def refuse_masked(argument: str, value: Any) -> None:
 
 
 def on_host(argument: str, value: Any) -> Any:
-    """Return an argument that is no quantity, such as a mask, as a NumPy array of any dtype.
+    """Return an argument such as a mask or lengths as a NumPy array of any dtype.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def on_host(argument: str, value: Any) -> Any:
 
 
 def check_dense(argument: str, value: Any) -> None:
-    """Raise unless a tensor of torch holds its numbers, one for each place."""
+    """Raise TypeError for a tensor of torch that is sparse, nested, or has no data."""
     if not array_api_compat.is_torch_array(value):
         return
     layout = str(value.layout)
