@@ -111,8 +111,8 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
         If all compilers fail. There has been a warning then.
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
-    texts = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
-    key = digest(texts, FLAGS, TUNED, LAST, defines, _processor())
+    sources = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
+    key = digest(sources, FLAGS, TUNED, LAST, defines, _processor())
     failures: list[tuple[tuple[str, ...], UnbuildableError]] = []
     check = None if prove is None else functools.partial(prove, **macros)
     with folder() as place:
