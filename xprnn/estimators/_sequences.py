@@ -180,7 +180,7 @@ def _fits(estimator: Any, X: Any, given: Read, method: str, reset: bool) -> None
 
 
 def warn_of_one_step(given: Read) -> None:
-    """Warn if sequences have one step of several features, as if two axes were swapped."""
+    """Warn if every sequence is one step of several features: the axes may be swapped."""
     if not given.columns and given.features > 1 and set(given.lengths) == {1}:
         turned = "[x.T for x in X]" if isinstance(given.x, list) else "X.swapaxes(1, 2)"
         warn(

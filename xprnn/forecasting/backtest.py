@@ -22,7 +22,7 @@ OURS = "RNNForecaster"
 LATE = 0.5
 """A forecast is late if its error against y(t-1) is below this part of that against y(t)."""
 SHOWN = 5
-"""How many constant series are named below the table."""
+"""How many constant series the note below the table names."""
 ENOUGH = 8
 """Of fewer forecasts nothing is said."""
 
@@ -38,7 +38,7 @@ class Backtest:
         in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
         and ``"coverage"``, the share of the steps that fell into the interval, NaN
         where there is none. Each is over all folds, steps, series and columns, but for the
-        MASE of those that are `unscaled`; it is NaN if all are.
+        MASE, which leaves out those that are `unscaled` and is NaN if all are.
     forecasts : dict
         By forecast, a tuple with one for each fold, like y.
     truth, lower, upper : tuple
@@ -48,8 +48,8 @@ class Backtest:
         What the interval was to cover.
     window : str
     unscaled : tuple of str
-        The series and columns that are constant before a fold, where the naive forecast
-        has no error in which MASE could be measured.
+        The series and columns that are constant before a fold. The naive forecast makes
+        no error there, so MASE has no unit.
     """
 
     scores: dict[str, dict[str, float]]

@@ -43,10 +43,10 @@ class Plain(NamedTuple):
 
 
 class Given(NamedTuple):
-    """One series or the inputs of one, as a caller gave it."""
+    """One series, or the inputs of one, and what the caller gave it as."""
 
     argument: str
-    """What errors call it."""
+    """Its name in error messages."""
     array: Array
     kind: Plain | Framed
 
@@ -80,7 +80,7 @@ class Panel(NamedTuple):
         )
 
     def name(self, series: int, column: int) -> str:
-        """Return what people call a column of a series."""
+        """Return the name of a column of a series, for people to read."""
         kind = self.kinds[series]
         label = kind.names[column]
         of = f"y[{series}]" if self.listed else ""
@@ -101,13 +101,14 @@ class Panel(NamedTuple):
 
 
 def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
-    """Return y and X of the caller's as a panel, the columns in one order.
+    """Return a caller's y and X as a panel, with the columns of all series in one order.
 
     Parameters
     ----------
     y, X : array, Series, DataFrame, or list of them
     like : Panel, optional
-        The one whose columns they must have; left out, the first series sets them.
+        The panel whose columns they must have; left out, they must have those of the first
+        series.
 
     Raises
     ------
@@ -151,10 +152,9 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
 
 
 def check_goes_on(given: Panel, known: Panel) -> None:
-    """Raise unless every series of a panel begins with that of another, and its inputs too.
+    """Raise unless every series of a panel, with its inputs, begins with that of `known`.
 
-    So a series that the networks have not seen, or a list in another order, does not get
-    the scale of another.
+    Otherwise a new series, or a list in another order, would get the scale of another series.
     """
     for i, (kind, before) in enumerate(zip(given.kinds, known.kinds, strict=True)):
         which = f"[{i}]" if given.listed else ""
@@ -242,7 +242,7 @@ def _inputs(X: Any, kinds: Any, listed: bool) -> list[Given]:
 
 
 def _is_list(argument: str, value: Any) -> bool:
-    """Whether a value is a list of arrays or pandas objects; raise if it is one of plain lists."""
+    """Whether a value is a list of arrays or pandas objects; raise for a list of plain lists."""
     if not isinstance(value, list | tuple):
         return False
     if any(getattr(item, "ndim", 0) for item in value):
@@ -318,7 +318,7 @@ def _other_columns(given: Given, names: tuple[Any, ...], of: str) -> ValueError:
 
 
 def _check_index(given: Given, wanted: Any, of: str) -> None:
-    """Raise unless inputs of pandas have a certain index."""
+    """Raise unless the inputs have the index `wanted`."""
     assert isinstance(given.kind, Framed)
     index = given.kind.index
     if index.equals(wanted):
@@ -331,7 +331,7 @@ def _check_index(given: Given, wanted: Any, of: str) -> None:
 
 
 def _is_series(*kinds: Any) -> bool:
-    """Whether all kinds are Series, whose names tell them apart in a list."""
+    """Whether all are Series of pandas; in a list their names may differ."""
     return all(isinstance(kind, Framed) and kind.rank == 1 for kind in kinds)
 
 

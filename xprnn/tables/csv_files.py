@@ -92,7 +92,7 @@ def read_csv(
 
 
 def _columns(path: str, data: bytes, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Return the columns and the last line of each row; raise ValueError if rows differ in length."""
+    """Return the columns and the last line of each row; raise if rows differ in length."""
     file = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     columns: list[list[str]] = []
