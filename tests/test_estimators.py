@@ -257,7 +257,11 @@ NEWEST = ["lag_1", "lag_2", "lag_3", "lag_12", "lag_24"]
         ([f"sold(t-{i})" for i in range(1, 6)], "oldest_first", "lags newest first"),
         ([f"Sold_Lag{i}" for i in range(1, 6)], "oldest_first", "lags newest first"),
         ([f"sold_target_lag-{i}" for i in range(1, 6)], "oldest_first", "lags newest first"),
-        (["lag_2", "lag_1", "exog", "month", "flag"], "oldest_first", "not lags, exog, month, flag"),
+        (
+            ["lag_2", "lag_1", "exog", "month", "flag"],
+            "oldest_first",
+            "not lags, exog, month",
+        ),
         (["flag_1", "flag_2", "lagoon", "t1", "t2"], "oldest_first", None),
     ],
 )
