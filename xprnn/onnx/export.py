@@ -39,7 +39,9 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     Raises
     ------
     ValueError
-        If the path has another ending, and as `to_proto`, whose TypeError it has too.
+        If the path has another ending, and as `to_proto`.
+    TypeError
+        If the model is not a `Model`.
     FileNotFoundError
         If there is no such folder.
     MissingExtraError
@@ -102,7 +104,7 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
         If the network has a layer, cell, activation or loss that can't be written, or
         holds several models side by side; names it.
     TypeError
-        If it is no `Model`.
+        If the model is not a `Model`.
     MissingExtraError
         Without the library onnx.
     """
@@ -113,7 +115,7 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
 
 
 def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
-    """Return what `to_proto` does, or raise ValueError if it takes more than so many nodes."""
+    """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
     helper = library().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)
     if any(a.ndim != 2 for a in tree.leaves(params)):

@@ -84,7 +84,7 @@ def predict(
     interval: tuple[object, object] | None = None,
     sequence: int = 0,
 ) -> tuple[Any, Any, _Predicted]:
-    """Return inputs (T, F), targets (T', O) or None, and what a model says of them."""
+    """Return inputs (T, F), targets (T', O) or None, and the model's predictions."""
     if model.mode == "many_to_one":
         raise ValueError(
             "fit draws an output for every step, and this model gives one for a whole sequence"

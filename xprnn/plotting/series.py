@@ -27,7 +27,7 @@ def index(argument: str, value: Any, count: int, of: str) -> int:
 def one(argument: str, value: object, sequence: Any, model: Model | None = None) -> Any:
     """Return one sequence of an argument as a host array (T, F), without its padding.
 
-    The columns of a frame for a model are in the order that the model knows.
+    With a model, the columns of a frame are put in the order of its features.
     """
     one_step = model is not None and model.mode == "one_to_many"
     value = order_columns(argument, value, None if model is None else model.feature_names)

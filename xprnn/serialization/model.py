@@ -122,7 +122,7 @@ def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[
     """Return the model whose `contents` these are, on the host."""
     try:
         return check(_model(header, arrays), header["network"])
-    except Exception as error:  # whatever the parts say of what they are handed
+    except Exception as error:  # the parts can raise anything
         raise unfit(path, error) from error
 
 
@@ -181,11 +181,11 @@ def _history(curves: dict[str, Any]) -> History:
 
 
 def _names(what: str, names: Any, count: int | None = None) -> tuple[str, ...] | None:
-    """Return names as a tuple; raise ValueError unless they are None or (so many) texts."""
+    """Return names as a tuple; raise ValueError unless they are None or `count` strings."""
     if names is None:
         return None
-    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or not names or count not in (None, len(names)):
+    strings = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not strings or not names or count not in (None, len(names)):
         wanted = "" if count is None else f"{count} "
         raise ValueError(f"{what} must be {wanted}names or none, got {names!r}")
     return tuple(names)

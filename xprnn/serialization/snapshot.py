@@ -84,7 +84,7 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
         )
     try:
         run = _run(model, header["training"], arrays)
-    except Exception as error:  # whatever the parts say of what they are handed
+    except Exception as error:  # the parts can raise anything
         raise unfit(path, error) from error
     return run._replace(
         model=on(place, model),

@@ -11,7 +11,7 @@ __all__ = ["check_model", "check_start", "network_of"]
 
 
 def check_model(model: Model | None) -> None:
-    """Raise unless there is a model to go on with, or none is asked for."""
+    """Raise TypeError unless `warm_start` is a Model or None."""
     if not isinstance(model, Model | None):
         raise TypeError(f"warm_start must be a Model, as fit returns it, got {shown(model)}")
 
