@@ -57,9 +57,9 @@ def beside(tensors: Any, folder: Path | None) -> int:
 
 def _external(tensor: Any, folder: Path | None, length: int) -> bytes:
     """Return the bytes of a tensor from another file."""
-    told = {entry.key: entry.value for entry in tensor.external_data}
-    start, place = int(told.get("offset", 0)), _place(tensor, folder)
-    if int(told.get("length", length)) != length or start < 0:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    start, place = int(entries.get("offset", 0)), _place(tensor, folder)
+    if int(entries.get("length", length)) != length or start < 0:
         raise _wrong(tensor, f"needs {length} bytes, and its file has others for it")
     if start + length > place.stat().st_size:
         raise _wrong(tensor, f"needs {length} bytes of {place}, which is cut short")
