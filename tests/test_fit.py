@@ -512,7 +512,7 @@ def test_a_training_that_made_things_worse_is_warned_of(optimizer, standardize, 
 def test_classes_that_are_worse_than_a_guess():
     labels = (SINE > 0).astype(int)
     with pytest.warns(UserWarning, match="a constant output would do better"):
-        fit(SINE, labels, loss="cross_entropy", learning_rate=100.0, epochs=8)
+        fit(SINE, labels, loss="cross_entropy", learning_rate=100.0, epochs=8, batch_size=None)
 
 
 def test_the_warning_is_of_the_parameters_that_the_training_ends_with():

@@ -773,7 +773,7 @@ def test_a_dense_network_takes_lists_too():
     flat = fit(
         np.concatenate(x), np.concatenate(y), network=Dense(2), epochs=300, learning_rate=0.1
     )
-    assert_same(model, flat, rtol=1e-6, atol=1e-9)
+    assert_same(model, flat, rtol=1e-6, atol=1e-7)  # some biases are 0 but for rounding
     assert model.evaluate(x, y) < 1e-4
 
 
