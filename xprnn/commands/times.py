@@ -38,7 +38,8 @@ def are_compact(texts: list[str]) -> bool:
 
 def are_plain(texts: list[str]) -> bool:
     """Whether most of some texts are numbers in digits and a point."""
-    return 2 * sum(_PLAIN.fullmatch(t) is not None for t in texts) > len(texts)
+    some = texts[:: max(1, len(texts) // 1000)]
+    return 2 * sum(_PLAIN.fullmatch(t) is not None for t in some) > len(some)
 
 
 def read(texts: list[str]) -> "Dates | Numbers":
