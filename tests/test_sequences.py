@@ -769,10 +769,10 @@ def test_a_dense_network_takes_lists_too():
     """A network without memory: every step by itself."""
     x = draw((4, 1, 6))
     y = [2 * a + 1 for a in x]
-    model = fit(x, y, network=Dense(2), epochs=300, learning_rate=0.1)
-    flat = fit(
-        np.concatenate(x), np.concatenate(y), network=Dense(2), epochs=300, learning_rate=0.1
-    )
+    options = {"network": Dense(2), "epochs": 300, "learning_rate": 0.1}
+    options["optimizer"] = "sgd"  # Adam would scale the rounding of a bias near 0 up to its rate
+    model = fit(x, y, **options)
+    flat = fit(np.concatenate(x), np.concatenate(y), **options)
     assert_same(model, flat, rtol=1e-6, atol=1e-9)
     assert model.evaluate(x, y) < 1e-4
 

@@ -140,6 +140,19 @@ def test_numbers_that_may_be_dates_end_where_these_would(texts):
         time.after(4)
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"{hour % 24:02d}00" for hour in range(8, 32)],
+        [f"{month % 12 + 1:02d}2024" for month in (11, *range(11))],
+    ],
+)
+def test_numbers_that_may_be_dates_are_not_sorted(texts):
+    """0000 comes after 2300 if they are times of day."""
+    with pytest.raises(ValueError, match="that could be dates or times of day are not sorted"):
+        timeline.read(table(texts), "t")
+
+
 def test_years_with_a_rounded_part():
     """Months as parts of a year have three decimals, and even steps but for their rounding."""
     texts = [f"{1949 + k / 12:.3f}" for k in range(60)]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn.commands import times
-from xprnn.commands.times import RowError, are_compact, are_plain, may_be_dates
+from xprnn.commands.times import Numbers, RowError, are_compact, are_plain, may_be_dates
 from xprnn.tables import Table
 from xprnn.tables.cells import looks_like_time, number
 
@@ -163,6 +163,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
         _check_once(table, found, order)
         moved = bool((np.diff(order) < 0).any())
         if moved:
+            _check_sortable(found)
             table, found = table.in_order(order), found.in_order(order)
         after = found.continued()
     except RowError as fault:
@@ -214,6 +215,17 @@ def _check_once(table: Table, found: Any, order: Any) -> None:
         )
     first, second = (int(order[twice[0] + k]) for k in (0, 1))
     raise RowError(second, f"holds {text[second]} once more, as {table.where(first)} does")
+
+
+def _check_sortable(found: Any) -> None:
+    """Raise RowError if numbers could be dates or hours, whose order is not that of numbers."""
+    if isinstance(found, Numbers) and may_be_dates(found.texts):
+        row = int(np.flatnonzero(np.diff(found.at) < 0)[0]) + 1
+        raise RowError(
+            row,
+            f"holds {found.texts[row]} after {found.texts[row - 1]}; numbers that could be dates "
+            "or times of day are not sorted",
+        )
 
 
 def _are_dates(table: Table, name: str) -> bool:
