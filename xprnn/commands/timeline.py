@@ -219,11 +219,11 @@ def _check_once(table: Table, found: Any, order: Any) -> None:
 
 def _check_sortable(found: Any) -> None:
     """Raise RowError if numbers could be dates or hours, whose order is not that of numbers."""
-    if isinstance(found, Numbers) and may_be_dates(found.texts):
+    if isinstance(found, Numbers) and may_be_dates(found.strings):
         row = int(np.flatnonzero(np.diff(found.at) < 0)[0]) + 1
         raise RowError(
             row,
-            f"holds {found.texts[row]} after {found.texts[row - 1]}; numbers that could be dates "
+            f"holds {found.strings[row]} after {found.strings[row - 1]}; numbers that could be dates "
             "or times of day are not sorted",
         )
 
