@@ -10,6 +10,7 @@ nox.options.default_venv_backend = "venv"
 
 TORCH = "torch==2.13.0"  # unpinned, it brings gigabytes of CUDA
 JAX = "jax==0.10.2"
+SKLEARN = ("1.6.1", "1.7.2", "1.8.0")
 SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 NVRTC = ("cupy-cuda13x>=14", "nvidia-cuda-nvrtc>=13")  # a compiler, and no driver or device
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
@@ -83,6 +84,19 @@ def sanitize(session):
     """Run the loops in C under the sanitizers, for minutes; with -- --short a few of them."""
     session.install("-e", ".")
     session.run("python", "tests/sanitize/sanitize.py", *session.posargs)
+
+
+@nox.session(name="tests-sklearn", tags=["ci"])
+def tests_sklearn(session):
+    """The estimators with older versions of scikit-learn; the tests have the newest one."""
+    session.install("-e", ".[test]")
+    for version in SKLEARN:
+        session.install(f"scikit-learn=={version}")
+        session.run(
+            "python", "-m", "pytest", "-q", "-W", "ignore::pytest.PytestRemovedIn10Warning",
+            "tests/test_estimators.py", "tests/test_estimators_dispatch.py", *session.posargs,
+            env={"SCIPY_ARRAY_API": "1"},
+        )  # fmt: skip
 
 
 @nox.session(name="tests-sktime")

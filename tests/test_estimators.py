@@ -7,6 +7,7 @@ import sys
 import joblib
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -22,6 +23,7 @@ import xprnn
 from xprnn import datasets
 from xprnn.estimators import RNNClassifier, RNNRegressor, SequenceScaler
 
+OLDER = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9)
 QUICK = {"hidden_size": 4, "epochs": 2, "random_state": 0}
 
 
@@ -33,7 +35,12 @@ QUICK = {"hidden_size": 4, "epochs": 2, "random_state": 0}
     ]
 )
 def test_check_of_scikit_learn(estimator, check):
-    check(estimator)
+    try:
+        check(estimator)
+    except AssertionError as error:
+        if OLDER and "'classes_' attribute is in wrong namespace" in str(error):
+            pytest.xfail("classes_ is NumPy's, which scikit-learn allows since 1.9")
+        raise
 
 
 @pytest.mark.parametrize("estimator", [RNNRegressor(), RNNClassifier(), SequenceScaler()])
