@@ -223,8 +223,8 @@ def _check_sortable(found: Any) -> None:
         row = int(np.flatnonzero(np.diff(found.at) < 0)[0]) + 1
         raise RowError(
             row,
-            f"holds {found.strings[row]} after {found.strings[row - 1]}; numbers that could be dates "
-            "or times of day are not sorted",
+            f"holds {found.strings[row]} after {found.strings[row - 1]}; numbers that could be "
+            "dates or times of day are not sorted",
         )
 
 
