@@ -138,7 +138,7 @@ def demo(session):
 
 @nox.session
 def stress(session):
-    """Threads among forks, Ctrl-C and exits, at length; the tests have a short form."""
+    """Threads with many forks, interrupts and exits; the tests have a short form."""
     session.install("-e", ".[test]")
     for name, count in (("forks", 300), ("interrupts", 200), ("instructions", 9999), ("exits", 30)):
         session.run("python", "tests/stress.py", name, str(count))
@@ -157,7 +157,7 @@ def examples(session):
 
 @nox.session
 def fuzz(session):
-    """Draw files that strangers may hand over: each is read rightly, or refused."""
+    """Read thousands of damaged and odd files: each must be read rightly or refused."""
     session.install("-e", ".[test]")
     session.run("python", "tests/fuzz/csv_files.py", "--count", "2000", *session.posargs)
     session.run("python", "tests/fuzz/hostile_csv_files.py")

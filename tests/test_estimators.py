@@ -228,8 +228,8 @@ def test_the_newest_step_may_come_first(n, T, seed):
 @pytest.mark.parametrize(
     ("X", "y", "said"),
     [
-        (blocks(), np.zeros(6), "is about the columns of a 2-D X"),
-        (ragged(), np.zeros(6), "is about the columns of a 2-D X"),
+        (blocks(), np.zeros(6), "is for the columns of a 2-D X"),
+        (ragged(), np.zeros(6), "is for the columns of a 2-D X"),
         (blocks()[:, :, 0], np.zeros((6, 5, 1)), "give X and y oldest first"),
     ],
 )
@@ -264,7 +264,11 @@ NEWEST = ["lag_1", "lag_2", "lag_3", "lag_12", "lag_24"]
         ([f"sold(t-{i})" for i in range(1, 6)], "oldest_first", "lags newest first"),
         ([f"Sold_Lag{i}" for i in range(1, 6)], "oldest_first", "lags newest first"),
         ([f"sold_target_lag-{i}" for i in range(1, 6)], "oldest_first", "lags newest first"),
-        (["lag_2", "lag_1", "exog", "month", "flag"], "oldest_first", "no lags, exog, month, flag"),
+        (
+            ["lag_2", "lag_1", "exog", "month", "flag"],
+            "oldest_first",
+            "not lags, exog, month",
+        ),
         (["flag_1", "flag_2", "lagoon", "t1", "t2"], "oldest_first", None),
     ],
 )
@@ -285,7 +289,7 @@ def test_lags_are_known_by_their_names(names, order, said):
 def test_the_scaler_speaks_of_columns_that_are_no_lags():
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(blocks()[:, :, 0], columns=["lag_3", "lag_2", "lag_1", "hot", "dry"])
-    with pytest.warns(UserWarning, match=r"no lags, hot, dry, and .*: X \(n, T, F\)"):
+    with pytest.warns(UserWarning, match=r"not lags, hot, dry, and .*: X \(n, T, F\)"):
         SequenceScaler().fit(table)
     SequenceScaler().fit(table[["lag_1", "lag_2"]])  # for a mean, their order is nothing
 

@@ -503,9 +503,10 @@ def test_a_training_that_made_things_worse_is_warned_of(optimizer, standardize, 
     options |= {"hidden_size": 4, "batch_size": None}
     if loss == "gaussian_nll":
         options["loss"] = losses.GaussianNLL(min_variance=1e-2)
-    with pytest.warns(UserWarning, match=WORSE):
+    with pytest.warns(UserWarning, match=WORSE) as seen:
         model = fit(SINE[:-1], SINE[1:], learning_rate=100.0, **options)
     assert model.history.ended == "completed"
+    assert [warning.filename for warning in seen] == [__file__]
     fit(SINE[:-1], SINE[1:], learning_rate=0.003, **options)  # warnings are errors
 
 

@@ -427,8 +427,9 @@ def test_constant_columns_are_named_and_leave_no_mase_if_all_are():
 
 def test_a_lagged_copy_is_said_to_be_one_beside_a_constant_column():
     y = np.c_[walk(3, (200,)), np.ones(200)]
-    with pytest.warns(UserWarning, match="the forecast is a lagged copy"):
+    with pytest.warns(UserWarning, match="the forecast is a lagged copy") as seen:
         forecaster(lags=3, differencing=1, epochs=30, hidden_size=2).backtest(y, 4, 4)
+    assert [warning.filename for warning in seen] == [__file__]
 
 
 @pytest.mark.parametrize("lags", [None, 3])

@@ -436,3 +436,11 @@ def test_pandas_is_imported_only_where_it_is_there_already():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_frames_of_polars_are_refused():
+    """They have no index to continue; read as an array, a Series would lose its name."""
+    pl = pytest.importorskip("polars", reason="needs polars, which nox -s tests-torch installs")
+    for y in (pl.Series("a", np.arange(40.0)), pl.DataFrame({"a": np.arange(40.0)})):
+        with pytest.raises(TypeError, match=r"^y must be .* of polars, whose names would be lost"):
+            RNNForecaster(horizon=2, lags=3, epochs=1).fit(y)

@@ -69,7 +69,7 @@ NOT_ARRAYS = {
     "a dict": ({"a": 1}, r"has dtype object: expected .*, got for example \{'a': 1\}"),
     "ragged objects": (
         np.array([np.zeros(2), np.zeros(3)], object),
-        r"has dtype object: expected .*, got for example array\(\[0., 0.\]\)",
+        r"has dtype object: expected .*, got for example ndarray of shape \(2,\)",
     ),
     "foreign": (
         Foreign(),

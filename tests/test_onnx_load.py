@@ -662,16 +662,16 @@ def a_long_way(model):
         (of_x(0, 2**40), "x has the shape"),
         (of_x(1, 2**62), "x has the shape"),
         (of_x(2, 2**40), "W has 2 columns, and X has|x has the shape"),
-        (other_output, "its output 'nothing' is made by no node"),
+        (other_output, "its output 'nothing' is not made by any node"),
         (without_value, r"node 'zero' \(Constant\): it can't be computed"),
-        (another_type_of_attribute, r"node 'Y' \(RNN\): it is no such node"),
-        (of_node(5, op_type="Foo"), r"node 'Y' \(Foo\): it is no such node"),
+        (another_type_of_attribute, r"node 'Y' \(RNN\): it is not a valid node"),
+        (of_node(5, op_type="Foo"), r"node 'Y' \(Foo\): it is not a valid node"),
         (of_node(7, domain="other"), r"node 'y' \(MatMul\): the domain 'other'"),
         (in_another_order, r"node 'batch' \(Gather\): it reads 'shape', which is made after it"),
         (half, "dtype float16"),
-        (a_large_state, r"node 'h' \(Expand\): the file has too many numbers made"),
-        (many_states, r"\(.*\): the file has too many numbers made"),
-        (doubled, r"node 'end' \(Mul\): the file has too many numbers made"),
+        (a_large_state, r"node 'h' \(Expand\): too many numbers would be computed"),
+        (many_states, r"\(.*\): too many numbers would be computed"),
+        (doubled, r"node 'end' \(Mul\): too many numbers would be computed"),
         (a_loop_for_a_state, "its initial state 'h' is computed from x"),
         (a_long_way, "recursion"),
     ],
@@ -706,7 +706,7 @@ def test_no_operator_makes_more_than_a_bound(by_hand, op, inputs, attributes):
     ]
     model = by_hand.model(nodes, **dict(zip(names, inputs, strict=True)))
     given_bytes = model.ByteSize()
-    refuses(model, f"{op}.*: the file has too many numbers made", 5 * given_bytes + 10e6)
+    refuses(model, f"{op}.*: too many numbers would be computed", 5 * given_bytes + 10e6)
 
 
 def test_numbers_in_files_beside_a_model(plain, tmp_path):

@@ -199,7 +199,7 @@ HOURS = [f"2024-03-31 {k:02}:00" for k in (0, 1, 3, 4, 5)]
         (["20240128", "20240129", "20240130", "20240231"],
          "row 4 holds '2024-02-31', which does not"),
         (["20240131", "20240201", "20240202", "20240232"],
-         "row 4 holds '20240232', which is no date"),
+         "row 4 holds '20240232', which is not a date"),
         (["202401", "202402", "20240301"], "row 3 holds '20240301', and the time before"),
         (["001", "002", "3", "004"], "row 3 holds '3', which has not as many digits as '001'"),
         (["1", "2", "1e1", "4"], "row 3 holds '1e1', which is not written as '2'"),

@@ -65,12 +65,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C where a training that takes it for its end is only a part of what is done."""
+    """Ctrl-C in a command other than `fit`: it ends the command, not only a training in it."""
 
 
 @contextlib.contextmanager
 def _interruptible(command: str) -> Iterator[None]:
-    """Let Ctrl-C end all of a command; `fit` saves the model as far as it came."""
+    """Let Ctrl-C end the whole command, except `fit`, which then saves the model so far."""
     if command == "fit" or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -89,7 +89,7 @@ def _show(
     message: Warning | str, category: type[Warning], filename: str, lineno: int,
     file: Any = None, line: Any = None,
 ) -> None:  # fmt: skip
-    """Show a warning in one line, if it is meant for users, and else as Python does."""
+    """Show a warning in one line; one that is not meant for users with its place and class."""
     text = " ".join(str(message).split())
     if not issubclass(category, UserWarning):
         text = f"{filename}:{lineno}: {category.__name__}: {text}"

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def shown(value: Any) -> str:
-    """Return a caller's value as an error shows it: one line of at most 80 characters.
+    """Return a value as error messages show it: one line of at most 80 characters.
 
     Examples
     --------
@@ -20,16 +20,17 @@ def shown(value: Any) -> str:
     shape = getattr(value, "shape", ())
     if isinstance(shape, tuple) and shape:
         return f"{type(value).__name__} of shape {tuple(shape)}"
-    text = " ".join(repr(value).split())
+    text = repr(value) if isinstance(value, str) else " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def warn(message: str) -> None:
-    """Warn a caller, at the line of theirs from which xprnn was called."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, and point at the line of the user's code that called xprnn."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "xprnn":
+    ours = ("xprnn", "contextlib")
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ours:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def unknown(
@@ -37,7 +38,7 @@ def unknown(
 ) -> ValueError:
     """Return the error for a name that is none of `valid`, with the nearest one.
 
-    `elsewhere` has names of other libraries, in small letters, with those of `valid`.
+    `elsewhere` maps names of other libraries, in small letters, to names in `valid`.
     """
     import difflib
 
@@ -72,7 +73,7 @@ def chosen(
 
 
 def flag(argument: str, value: Any, wanted: str = "True or False") -> bool:
-    """Return `value` as a bool; NumPy's are taken too."""
+    """Return `value` as a bool; it may be one of NumPy or a 0-d array."""
     if isinstance(value, bool):
         return value
     if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():

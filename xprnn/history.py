@@ -57,7 +57,7 @@ def _row(
 
 
 def _fetched(*kinds: list[Array]) -> list[Iterator[float]]:
-    """Bring 0-d arrays of several kinds to the host, all in one piece."""
+    """Fetch 0-d arrays of several kinds from the device, all in one transfer."""
     kinds = tuple(filter(None, kinds))
     if not kinds:
         return [iter(()), iter(()), iter(())]
@@ -124,9 +124,10 @@ class History:
 
     @property
     def loss(self) -> list[float]:
-        """The training loss in the units of y, over the batches of the epoch.
+        """The training loss over the batches of the epoch.
 
-        Infinity or 0 where no float64 can hold it in these units.
+        It is computed on y as it was given, not standardised; a squared loss is so in squared
+        units of y. It is infinity or 0 if no float64 can hold it.
         """
         return self._curve("loss")
 
@@ -156,19 +157,19 @@ class History:
         return self._curve("seconds")
 
     def value(self, curve: str, index: int = -1) -> Value:
-        """Return a number of "loss" or "val_loss", as it is minimised and in the units of y.
+        """Return one number of the curve "loss" or "val_loss", for both forms of y.
 
-        As it is minimised, it is NaN for epochs that come from a file.
+        The loss of the standardised y is NaN for epochs that come from a file.
         """
         row = dict(zip(_COLUMNS, self._read()[index], strict=True))
         return Value(row[f"minimised {curve}"], row[curve])
 
     def alone(self) -> list["History"]:
-        """Return the histories of all models that were trained at once, here of one."""
+        """Return one history for each model that was trained; here there is one."""
         return [self]
 
     def finite(self, since: int) -> bool:
-        """Whether the minimised loss and the gradients were finite from an epoch on."""
+        """Whether the minimised loss and the gradients were finite from epoch `since` on."""
         numbers = (self._curve(name)[since:] for name in ("minimised loss", "gradient_norm"))
         return all(map(math.isfinite, chain(*numbers)))
 

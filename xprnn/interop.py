@@ -26,6 +26,7 @@ import numpy as np
 
 from xprnn import activations, tree
 from xprnn._typing import Tree
+from xprnn._validate import shown
 from xprnn.activations import Activation
 from xprnn.backend import to_host
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
@@ -49,7 +50,7 @@ def _array(name: str, a: Any) -> Any:
         raise TypeError(f"{name} has dtype {dtype}: expected float32 or float64")
     try:
         return np.array(a.detach().cpu().numpy() if hasattr(a, "detach") else a)
-    except Exception as error:  # of a tensor that holds no numbers, or not in rows
+    except Exception as error:  # a tensor without data, or a sparse one, can raise anything
         raise TypeError(
             f"{name} must be a dense array that holds its numbers, got a {type(a).__name__} on "
             f"the device {getattr(a, 'device', 'unknown')}: {error!s:.200}"
@@ -57,16 +58,16 @@ def _array(name: str, a: Any) -> Any:
 
 
 _FAR = 5e-3
-"""How far, of the largest output, a module may be from the network that was made of it: GPUs
-multiply with 11 bits."""
+"""How far a module's output may be from the network's, as a share of the largest: GPUs may multiply
+with 11 bits."""
 
 
 def _same(argument: str, found: Any, network: Stack, params: Tree, x: Any) -> None:
-    """Raise unless a module gave what the network gives for x (T, B, F)."""
+    """Raise ValueError unless a module's outputs are those of the network for x (T, B, F)."""
     with np.errstate(all="ignore"):
         y, _, _ = network.forward(params, x, None, None, xp=np)
     y = y if network.keeps_steps else y[0]
-    finite = np.isfinite(y)  # large weights may overflow
+    finite = np.isfinite(y)  # with large weights both may overflow
     largest, far = np.abs(y[finite]).max(initial=0), np.inf
     if found.shape == y.shape:
         far = np.abs(found[finite] - y[finite]).max(initial=0)
@@ -74,12 +75,12 @@ def _same(argument: str, found: Any, network: Stack, params: Tree, x: Any) -> No
         raise ValueError(
             f"{argument} computes something else than what its class and attributes say: for "
             f"random x its outputs, {found.shape}, are off by {far:.2g} where the largest is "
-            f"{largest:.2g}. A forward or an activation of one's own can't be read"
+            f"{largest:.2g}. A forward or an activation of your own can't be read"
         )
 
 
 def _random(features: int, dtype: Any) -> Any:
-    """Return x (T, B, F) with which modules are asked what they compute."""
+    """Return random x (T, B, F) to compare a module with its network."""
     return 2 * np.random.default_rng(0).standard_normal((4, 3, features)).astype(dtype)
 
 
@@ -110,14 +111,14 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
     ``batch_first`` says how x is handed to torch, and is not looked at. ``dropout``
-    between the layers becomes `Dropout` layers. The module is applied to a few random
-    numbers, and has to give what the network gives, so that a subclass with a ``forward``
-    of its own is found out.
+    between the layers becomes `Dropout` layers. The module and the network are both applied
+    to a few random numbers and must agree, so that a subclass with a ``forward`` of its own
+    is refused.
 
     Parameters
     ----------
     module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
-        Anything with their attributes will do; what can't be called is not applied.
+        Anything with their attributes will do; it is compared only if it can be called.
 
     Returns
     -------
@@ -128,10 +129,10 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of the three, or its weights are no dense float32 or float64.
+        If it is none of the three, or its weights are not dense float32 or float64.
     ValueError
-        If it has what no network of xprnn has, ``proj_size``, or computes something else
-        than the class of its name.
+        If it has ``proj_size``, which no network of xprnn has, or computes something else
+        than its class says.
 
     Examples
     --------
@@ -149,7 +150,7 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     cell = _TORCH_CELLS.get(getattr(module, "mode", ""))
     if cell is None:
         raise TypeError(
-            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {module!r:.80}"
+            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {shown(module)}"
         )
     if getattr(module, "proj_size", 0):
         raise ValueError(f"proj_size must be 0, got {module.proj_size}: no layer here projects h")
@@ -183,7 +184,7 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
 
 
 def _probe_torch(module: Any, network: Stack, params: Tree) -> None:
-    """Raise unless a module computes what the network does, without dropout."""
+    """Raise ValueError unless a module computes what the network does, without dropout."""
     weight = module.weight_ih_l0
     x = _random(weight.shape[1], str(weight.dtype).split(".")[-1])
     given = weight.detach().new_tensor(x)
@@ -312,7 +313,7 @@ def _activation(name: str, given: Any) -> Activation:
         module = getattr(given, "__module__", None) or ""
         theirs = getattr(sys.modules.get(module), found, None)
         if module.split(".")[0] not in ("keras", "tf_keras") or theirs is not given:
-            raise ValueError(f"{name} is a {found!r} that is not Keras's own: {given!r:.80}")
+            raise ValueError(f"{name} is a {found!r} that is not Keras's own: {shown(given)}")
     found = "identity" if found == "linear" else found
     if found not in activations.TABLE:
         raise ValueError(f"{name}={found!r} is none of xprnn's: {', '.join(activations.TABLE)}")
@@ -324,7 +325,8 @@ def _of_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
     kind = type(layer).__name__
     if kind not in ("SimpleRNN", "LSTM", "GRU"):
         raise TypeError(
-            f"layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, got {layer!r:.80}"
+            "layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, "
+            f"got {shown(layer)}"
         )
     activation = _activation("activation", layer.activation)
     cell: Any = Elman(activation)
@@ -352,14 +354,15 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a recurrent layer of Keras.
 
     With ``return_sequences=False`` a ``Pool("last")`` stands after it. Keras's
-    ``dropout`` on x, the same at every step, is left out. The layer is applied to a few
-    random numbers, and has to give what the network gives.
+    ``dropout`` on x, the same at every step, is left out. The layer and the network are
+    both applied to a few random numbers and must agree.
 
     Parameters
     ----------
     layer : keras.layers.SimpleRNN, LSTM, GRU or Bidirectional
         One that has its weights. A class of one of these names with their attributes
-        and ``get_weights`` will do; what can't be called, or is stateful, is not applied.
+        and ``get_weights`` will do; it is compared only if it can be called and is not
+        stateful.
 
     Returns
     -------
@@ -417,7 +420,7 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
 
 
 def _probe_keras(layer: Any, network: Stack, params: Tree) -> None:
-    """Raise unless a layer computes what the network does, without dropout."""
+    """Raise ValueError unless a layer computes what the network does, without dropout."""
     W = tree.leaves(params)[0]
     x = _random(W.shape[0], W.dtype)
     try:

@@ -1,7 +1,7 @@
-"""Arguments that a function does not have, and what it calls them.
+"""Names that other libraries have for our arguments.
 
-People bring the names that other libraries have. Python would say that there is no
-argument of that name; `hinting` also says what stands for it here.
+Python's error for an unknown keyword only says that it is unknown; `hinting` adds the
+name that xprnn has for it.
 """
 
 import difflib
@@ -71,7 +71,7 @@ _ONES = {
     "verbose": "progress",
     "weight_decay": "penalty",
 }
-"""Names of torch, Keras and scikit-learn, with what they are called here."""
+"""Names of torch, Keras and scikit-learn, with those used here."""
 
 _HOW = {
     "callbacks": "callbacks=[EarlyStopping(patience=...)] of xprnn.callbacks",
@@ -80,7 +80,7 @@ _HOW = {
     "progress": "progress=True or False",
     "validation_data": "validation_data=(x, y), data that you set apart yourself",
 }
-"""More than a name, where the argument takes something else."""
+"""How to give an argument that takes something else here."""
 
 _NONE = {
     "class_weight": "the loss has them: loss=CrossEntropy(class_weights=...)",
@@ -88,18 +88,18 @@ _NONE = {
     "shuffle": "batches are drawn anew in every epoch",
     "stateful": "hand on the state: predict(x, state=..., return_state=True)",
 }
-"""What is no argument here at all."""
+"""Names that have no argument here, with what to do instead."""
 
 
 def hinting(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function whose error about an unknown keyword says what it is called here.
+    """Decorate a function so that its error for an unknown keyword names the one to use.
 
-    Its signature, for editors, type checkers and `help`, stays what it was.
+    Editors, type checkers and `help` still see its signature.
 
     Raises
     ------
     TypeError
-        In the call, for a keyword that the function does not have.
+        When the function is called with a keyword that it does not have.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def hinting(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _hint(keyword: str, known: list[str]) -> str:
-    """Say what a keyword is called, as the end of an error."""
+    """Return the end of the error for an unknown keyword: the name to use here."""
     meant = _ONES.get(keyword)
     if meant in known:
         return f": expected {_HOW.get(meant, f'{meant}=')}"

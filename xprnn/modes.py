@@ -75,10 +75,10 @@ def pair(
         listed = False
     try:
         raw = y if listed else _targets(names[1], y)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # if x is wrong too, that is the error to raise
         sequences(names[0], x, lengths=lengths, mask=mask, one_step=mode == "one_to_many")
-        raise  # x is right, then
-    one_step = mode == "one_to_many" or (mode is None and _is_one_step(x, raw))
+        raise
+    one_step = mode == "one_to_many" or (mode is None and _is_one_step(names[0], x, raw))
     given = sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
     if listed:
         check_indexes(names[0], x, names[1], y)
@@ -108,7 +108,7 @@ def pair(
 
 
 def _targets(argument: str, y: Any) -> Array:
-    """Return y as an array; an error about texts says what takes them."""
+    """Return y as an array; the error for strings says what takes them."""
     try:
         return stacked(argument, y)
     except TypeError as error:
@@ -135,9 +135,9 @@ def _steps(arrays: Any) -> list[tuple[int, ...]]:
     return [tuple(getattr(a, "shape", ())[:1]) for a in arrays]
 
 
-def _is_one_step(x: Any, y: Any) -> bool:
+def _is_one_step(argument: str, x: Any, y: Any) -> bool:
     """Whether x is (B, F) and y (B, k, O)."""
-    check_dense("x", x)  # a nested tensor has no shape to be asked for
+    check_dense(argument, x)  # else a nested tensor fails when its shape is asked for
     inputs, targets = tuple(getattr(x, "shape", ())), tuple(getattr(y, "shape", ()))
     return len(inputs) == 2 and len(targets) == 3 and inputs[0] == targets[0] > 1
 

@@ -150,7 +150,7 @@ def value_and_grad(
     ValueError
         If checkpoints are asked for and the network can't be cut in time.
     TypeError
-        If params are a flat dict of arrays by their names, as `Model.params`.
+        If params is a flat dict of arrays by name, as `Model.params` is.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def value_and_grad(
 
 
 def check_params(params: Tree) -> None:
-    """Raise for parameters by their names, which are no tree."""
+    """Raise TypeError for a flat dict of parameters by name, as `Model.params` is."""
     if isinstance(params, dict) and any("." in str(name) for name in params):
         raise TypeError(
             "params must be the tree that network.init returns, which a model has as "

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 from xprnn import sums, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import number, settle
+from xprnn._validate import number, settle, shown
 
 __all__ = ["Penalty", "Weights"]
 
@@ -117,7 +117,7 @@ class Penalty:
         for field in fields(self):
             given = getattr(self, field.name)
             if not isinstance(given, Weights):
-                raise TypeError(f"{field.name} must be a penalties.Weights, got {given!r:.80}")
+                raise TypeError(f"{field.name} must be a penalties.Weights, got {shown(given)}")
 
     def _each(self, function: Callable[[Weights, Array], Array], params: Tree) -> dict[str, Array]:
         """Return `function(weights of its kind, a)` for every array a, by name."""

@@ -77,7 +77,7 @@ class Run:
     xp: Namespace
     """The backend's, or what kernels.workspace makes of it."""
     y_scaler: Scaler | None = None
-    """With which y was standardised, in float64."""
+    """The standardisation of y, in float64; None if there is none."""
 
     def start(self, params: Tree) -> Position:
         """Return the position before the first epoch."""
@@ -112,7 +112,7 @@ class Run:
                 yield part._replace(weights=own), batch.share * share
 
     def reported(self, weights: Array | None = None) -> InUnits:
-        """Return the loss with its value as it is minimised and in the units of y."""
+        """Return the loss with two values: of the standardised y, and of y as it was given."""
         return InUnits(self.loss, self.y_scaler, weights)
 
     def gradient(self, params: Tree, part: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
@@ -164,9 +164,10 @@ class Run:
         return position._replace(epoch=position.epoch + 1), measured
 
     def without_learning(self, outputs: int) -> Array | None:
-        """Return the loss of a network whose outputs are zero; None where zero says nothing.
+        """Return the loss of a network whose outputs are all zero.
 
-        Of a standardised y zero is the mean; for classes, all are equally likely.
+        Zero is the mean of a standardised y, and makes all classes equally likely. Of
+        quantities that are not standardised it says nothing: None.
         """
         if self.y_scaler is None and standardizes(self.loss):
             return None
@@ -178,7 +179,7 @@ class Run:
         return value.minimised
 
     def measure(self, params: Tree, data: Data) -> Value:
-        """Return the loss on data, with nothing dropped."""
+        """Return the loss on data, without dropout."""
         xp, mask = self.xp, data.mask(self.backend)
         y_hat, _ = apply(self.network, params, data.x, None, mask, xp=xp)
         kept = mask if self.network.keeps_steps else None

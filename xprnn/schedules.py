@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from xprnn._validate import number, settle, unknown, whole
+from xprnn._validate import number, settle, shown, unknown, whole
 
 __all__ = [
     "Constant",
@@ -61,7 +61,7 @@ def get(learning_rate: Any) -> float | Schedule:
     except TypeError:
         raise TypeError(
             "learning_rate must be a number or a schedule, a callable of the update i, "
-            f"got {learning_rate!r:.80}"
+            f"got {shown(learning_rate)}"
         ) from None
 
 

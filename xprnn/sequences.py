@@ -33,10 +33,10 @@ def is_list(value: Any) -> bool:
 
 
 def check_list(argument: str, value: Any, *, one_step: bool = False) -> None:
-    """Raise if a list is neither one array nor arrays with two axes, or can be both.
+    """Raise ValueError if a list can't be read, or can be read in two ways.
 
-    A list of plain lists or of arrays with one axis can be both, unless an item is a
-    sequence of `one_step` either way.
+    A list of plain lists or of arrays with one axis can be one sequence or several, unless
+    each item is a sequence of one step (`one_step`).
     """
     if not one_step and _is_two_things(value):
         raise ValueError(
@@ -57,7 +57,7 @@ def check_list(argument: str, value: Any, *, one_step: bool = False) -> None:
 
 
 def _is_two_things(value: Any) -> bool:
-    """Whether a value is a list of plain lists, or of arrays, of one length and one axis."""
+    """Whether a value is a list of plain lists or arrays with one axis, all of one length."""
     if not _listed(value) or not _length(value[0]):
         return False
     return len({_length(item) for item in value}) == 1

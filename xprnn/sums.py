@@ -1,4 +1,4 @@
-"""Sums of many numbers in float32 that lose no digits.
+"""Sums of many numbers in float32 that keep their digits.
 
 Libraries add up the rows of an array one after the other. In float32 a row then counts less
 the more rows came before it: the mean of ten million numbers around 285 comes out as 266.
@@ -12,20 +12,20 @@ from xprnn._typing import Array, Namespace
 __all__ = ["total"]
 
 FIRST, LATER = 32, 8
-"""How many rows become one, in the first round and in the others."""
+"""How many rows become one in the first round and in the later ones."""
 
 FEW = 24
 """How many rows the library adds up by itself."""
 
 FEW_IN_A_ROW = 4096
-"""The same along the last axis, where libraries have several sums on the way at a time."""
+"""The same along the last axis, where libraries keep several partial sums."""
 
 NEAR = 2048
-"""Numbers in what is added to one another, so that they stay in a processor's nearest cache."""
+"""How many numbers are added to each other at a time, so that they stay in the nearest cache."""
 
 
 def total(a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: Namespace) -> Array:
-    """Return the sum over one axis, or over several that follow on one another.
+    """Return the sum over one axis, or over several neighbouring ones.
 
     In float32, its error is below 1e-6 of the sum of the magnitudes of ten million terms.
 
@@ -51,7 +51,7 @@ def total(a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: 
 
 
 def _tree(rows: Array, axis: int, parts: int, few: int, xp: Namespace) -> Array:
-    """Return the sum of rows, of which so many become one in the first round."""
+    """Return the sum of rows; in the first round `parts` of them become one."""
     before, count, after = rows.shape[:axis], rows.shape[axis], rows.shape[axis + 1 :]
     if count <= max(few, parts):
         return xp.sum(rows, axis=axis)

@@ -7,6 +7,7 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import shown
 from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name, to_host
@@ -26,9 +27,9 @@ __all__ = [
 def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
     """Return an argument as an array of floats or integers of one of the known libraries.
 
-    Lists of numbers, frames of pandas and polars and what else NumPy can read become NumPy
-    arrays, and NumPy arrays in the other byte order get this machine's. True and False
-    become 1 and 0 if `bools`, and are refused otherwise.
+    Lists of numbers, frames of pandas and polars, and whatever else NumPy can read become
+    NumPy arrays. NumPy arrays in the other byte order are converted to this machine's. True
+    and False become 1 and 0, or are refused if `bools` is False.
 
     Raises
     ------
@@ -79,13 +80,13 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
 
 
 def _has_names(value: Any) -> bool:
-    """Whether a value is a table of another library, such as pyarrow, or an array of xarray."""
+    """Whether a value has named columns or axes, as a table of pyarrow or an array of xarray."""
     axes = hasattr(value, "dims") and hasattr(value, "coords")
     return axes or hasattr(value, "columns") or hasattr(value, "column_names")
 
 
 def refuse_masked(argument: str, value: Any) -> None:
-    """Raise ValueError for a masked array, or a list with one in it."""
+    """Raise ValueError for a masked array or a list that contains one."""
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"{argument} is a masked array, and its mask would be lost; fill it")
     if isinstance(value, list | tuple) and any(
@@ -96,7 +97,7 @@ def refuse_masked(argument: str, value: Any) -> None:
 
 
 def on_host(argument: str, value: Any) -> Any:
-    """Return an argument that is no quantity, such as a mask, as a NumPy array of any dtype.
+    """Return an argument such as a mask or lengths as a NumPy array of any dtype.
 
     Raises
     ------
@@ -107,11 +108,11 @@ def on_host(argument: str, value: Any) -> Any:
     try:
         return to_host(value)
     except ValueError as error:
-        raise ValueError(f"{argument} must be an array, got {value!r:.80}: {error}") from error
+        raise ValueError(f"{argument} must be an array, got {shown(value)}: {error}") from error
 
 
 def check_dense(argument: str, value: Any) -> None:
-    """Raise unless a tensor of torch holds its numbers, one for each place."""
+    """Raise TypeError for a tensor of torch that is sparse, nested, or has no data."""
     if not array_api_compat.is_torch_array(value):
         return
     layout = str(value.layout)
@@ -128,7 +129,7 @@ def _odd(array: Any) -> str:
     """Return the first object that is no number, or the first if all are."""
     objects = array.ravel().tolist()
     odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
-    return f"for example {odd[0]!r:.60}" if odd else "nothing"
+    return f"for example {shown(odd[0])}" if odd else "nothing"
 
 
 def float_name(argument: str, array: Array) -> str | None:

@@ -1,6 +1,6 @@
-"""Tables and columns of pandas and polars: names, index and numbers.
+"""DataFrames and Series of pandas and polars: their names, index and numbers.
 
-Neither library is imported to find out: who hands over a table has imported it.
+Neither library is imported here: whoever passes in a frame has imported it.
 """
 
 import sys
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from xprnn._typing import Array
+from xprnn._validate import shown
 from xprnn.backend.place import short_name
 
-__all__ = ["arranged", "check_indexes", "is_frame", "like", "names", "numbers"]
+__all__ = ["check_indexes", "is_frame", "like", "names", "numbers", "order_columns"]
 
 NUMBERS = (
     *("float32", "float64", "int8", "int16", "int32", "int64"),
@@ -25,28 +26,28 @@ def is_frame(value: Any) -> bool:
 
 
 def _is(kind: str, value: Any) -> bool:
-    """Whether a value is of a class of that name in pandas or polars."""
+    """Whether a value is an instance of pandas' or polars' class `kind`."""
     libraries = (sys.modules.get(name) for name in ("pandas", "polars"))
     classes = (getattr(library, kind, None) for library in libraries)
     return any(isinstance(value, found) for found in classes if found is not None)
 
 
 def _from_pandas(frame: Any) -> bool:
-    """Whether a frame is one of pandas."""
+    """Whether a frame is from pandas, not from polars."""
     return hasattr(frame, "iloc")
 
 
 def _items(argument: str, value: Any) -> list[tuple[str, Any]]:
-    """Return a value, or the arrays and frames of a list, with what errors call them."""
+    """Return a value, or the items of a list of arrays, each with its name for errors."""
     if isinstance(value, list | tuple) and value and getattr(value[0], "shape", ()):
         return [(f"{argument}[{i}]", item) for i, item in enumerate(value)]
     return [(argument, value)]
 
 
 def names(argument: str, value: Any) -> tuple[str, ...] | None:
-    """Return what the columns of a frame, or of the first of a list, are called.
+    """Return the names of the columns of a frame, or of the first frame in a list.
 
-    Names that are no texts count as what they are written as.
+    A name that is not a string, such as 2020, becomes one.
 
     Returns
     -------
@@ -77,26 +78,25 @@ def names(argument: str, value: Any) -> tuple[str, ...] | None:
     return None
 
 
-def arranged(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
-    """Return a value with the columns of every frame in it in the order of `wanted`.
+def order_columns(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
+    """Return a frame, or a list of frames, with the columns in the order of `wanted`.
 
-    Arrays, and a Series without a name, stay as they are: their columns are known by
-    their places only.
+    Arrays, and a Series without a name, stay as they are, as their columns have no names.
 
     Parameters
     ----------
     argument : str
-        What errors call it.
+        Its name in error messages.
     value : array, DataFrame or Series, or list of them
     wanted : tuple of str or None
-        None: the columns stay in their order.
+        None leaves the columns as they are.
 
     Raises
     ------
     ValueError
-        If a frame lacks one of these columns, or has others.
+        If a frame lacks one of these columns or has another one.
     TypeError
-        If a list holds frames and arrays.
+        If a list holds both frames and arrays.
     """
     items = _items(argument, value)
     framed = [is_frame(item) for _, item in items]
@@ -107,11 +107,11 @@ def arranged(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
             f"{items[framed.index(False)][0]} must be a frame with named columns, as "
             f"{items[framed.index(True)][0]} is: one list holds frames or arrays, not both"
         )
-    found = [_arranged(name, frame, wanted) for name, frame in items]
+    found = [_order_one(name, frame, wanted) for name, frame in items]
     return found if isinstance(value, list | tuple) else found[0]
 
 
-def _arranged(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
+def _order_one(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
     """Return one frame with its columns in the order of `wanted`."""
     own = names(argument, frame)
     if own is None or wanted is None or own == wanted:
@@ -133,12 +133,12 @@ def _arranged(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
 
 
 def check_indexes(first: str, one: Any, second: str, other: Any) -> None:
-    """Raise if two frames of pandas, or two of the same place in two lists, differ in their index.
+    """Raise ValueError if two frames of pandas, or a pair from two lists, differ in their index.
 
     Parameters
     ----------
     first, second : str
-        What errors call them.
+        Their names in error messages.
     one, other : array, DataFrame or Series, or list of them
     """
     pairs = zip(_items(first, one), _items(second, other), strict=False)
@@ -156,14 +156,14 @@ def check_indexes(first: str, one: Any, second: str, other: Any) -> None:
 
 
 def numbers(argument: str, frame: Any) -> Array:
-    """Return the numbers of a DataFrame (T, F) or of a Series (T,), True as 1 and False as 0.
+    """Return a DataFrame (T, F) or a Series (T,) as an array.
 
-    What is missing becomes NaN.
+    True becomes 1, False 0, and a missing value NaN.
 
     Raises
     ------
     TypeError
-        If a column holds anything but numbers; names it.
+        If a column does not hold numbers; the message names it.
     """
     if _is("Series", frame):
         return _column(argument, frame)
@@ -193,7 +193,7 @@ def _column(argument: str, column: Any) -> Array:
             example = next(iter(column.head(1)), None)
             raise TypeError(
                 f"{argument} has dtype {kind}: expected float32, float64, integers or bools, "
-                f"got for example {example!r:.60}"
+                f"got for example {shown(example)}"
             )
         plain = "float64" if missing and not plain.startswith("float") else plain
     if pandas:
@@ -202,19 +202,19 @@ def _column(argument: str, column: Any) -> Array:
     return column.cast(getattr(sys.modules["polars"], _POLARS[plain])).to_numpy()
 
 
-_POLARS = {name: name.replace("ui", "uI").capitalize().replace("Uint", "UInt") for name in NUMBERS}
-"""What polars calls the dtypes."""
+_POLARS = {name: name.capitalize().replace("Uint", "UInt") for name in NUMBERS}
+"""The dtypes, with their names in polars."""
 
 
 def like(frame: Any, values: Array, columns: tuple[str, ...] | None) -> Any:
-    """Return values (T, O) or (T,) as a DataFrame or a Series with the index of a frame.
+    """Return values (T, O) or (T,) as a DataFrame or a Series of a frame's library and index.
 
     Parameters
     ----------
     frame : DataFrame or Series
     values : NumPy array
     columns : tuple of str or None
-        What they are called; None, or one for each column.
+        The names, one for each column; None for no names.
     """
     library = sys.modules["pandas" if _from_pandas(frame) else "polars"]
     if library.__name__ == "pandas":

@@ -21,9 +21,9 @@ host: Namespace = np
 
 
 def quiet() -> Any:
-    """Let overflow and underflow show in the numbers, whatever the caller's NumPy does of them.
+    """Return a context in which overflow, underflow and NaN raise and warn of nothing.
 
-    A context, or a decorator of a function.
+    They show in the numbers instead, whatever the caller set with ``np.seterr``.
     """
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
 

@@ -16,8 +16,8 @@ __all__ = ["Checkpoint"]
 class Checkpoint:
     """Saves the run now and then, or when it is the best so far.
 
-    Where a file can't be written, on a full disk for example, the training goes on with a
-    warning, and the file that was there stays.
+    If a file can't be written, because the disk is full for example, there is a warning, the
+    training goes on, and the older file stays.
 
     `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` goes on from it.
 
@@ -29,7 +29,8 @@ class Checkpoint:
     every : int
         Epochs between two files; the last epoch is always written.
     best_only : bool
-        Write only when the monitored loss is the best so far, of the standardised y.
+        Write only when the monitored loss is the best so far; losses of the standardised y
+        are compared.
     monitor : {"val_loss", "loss"}, optional
         The curve; left out, the validation loss if there is one.
 
@@ -77,7 +78,7 @@ class Checkpoint:
             return
         best = self._monitor.best
         if not self.best_only or self._monitor.better(training):
-            self._written = best  # until this epoch is
+            self._written = best  # the best loss on disk, until this file is there
             training.save(self._at(self.path, training.epoch))
 
     def state(self) -> Tree:

@@ -23,8 +23,8 @@ class EarlyStopping:
     monitor : {"val_loss", "loss"}, optional
         The curve; left out, the validation loss if there is one.
     min_delta : float
-        By how much the loss must fall to count, in the units of the loss. Without it the
-        loss of the standardised y is compared, which the units of y do not change.
+        By how much the loss in the history must fall to count. If it is 0, losses of the
+        standardised y are compared, which do not depend on the units of y.
     restore_best : bool
         False: end with the parameters of the last epoch.
 

@@ -10,14 +10,15 @@ from xprnn.losses.units import Value
 __all__ = ["Monitor"]
 
 NOTHING = Value(math.inf, math.inf)
+"""The best loss before the first epoch."""
 
 
 class Monitor:
     """Finds out whether a curve got better.
 
-    It compares the loss of the standardised y, which the training minimises: no unit of y
-    makes it overflow, underflow or lose its digits. But `min_delta` is in the units of the
-    loss that is reported, and with one these losses are compared.
+    It compares losses of the standardised y, which never overflow, underflow or lose digits,
+    whatever the units of y. With `min_delta` it compares the losses that the history reports,
+    as `min_delta` is measured on those.
     """
 
     def __init__(self, curve: str | None, min_delta: float):

@@ -31,7 +31,7 @@ class Training:
     files : list of path
         Where callbacks want the run to be saved after this epoch.
     unwritten : tuple of path
-        Where it could not be saved after the epoch before.
+        Where the run could not be saved after the previous epoch.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Training:
         """Write the run to a file that `xprnn.load` reads and ``fit(resume=)`` goes on from.
 
         It is written when all callbacks have seen this epoch, as what they remember and
-        decide is a part of it. A file that can't be written then is a warning, and the
-        training goes on.
+        decide is a part of it. If the file can't be written then, there is a warning and
+        the training goes on.
 
         Raises
         ------
         ValueError, MissingExtraError
-            As `xprnn.save`, for the ending of the path.
+            As `xprnn.save`, if the ending of the path is wrong.
         """
-        with contextlib.suppress(FileNotFoundError):  # which is said when it is written
+        with contextlib.suppress(FileNotFoundError):  # the warning comes when it is written
             serialization.check_path(path)
         self.files.append(Path(path))

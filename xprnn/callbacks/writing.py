@@ -1,14 +1,15 @@
-"""Files and lines that are written in the midst of a training."""
+"""Files and lines that callbacks write during a training."""
 
 import contextlib
-import warnings
 from collections.abc import Iterator
+
+from xprnn._validate import warn
 
 __all__ = ["Writer"]
 
 
 class Writer:
-    """Lets a training go on where something can't be written, and warns once.
+    """Lets a training go on when something can't be written, and warns once.
 
     Examples
     --------
@@ -37,8 +38,7 @@ class Writer:
             self.failed = True
             if not self.warned:
                 self.warned = True
-                warnings.warn(
+                warn(
                     f"{what} could not be written, and the training goes on: {error}",
                     RuntimeWarning,
-                    stacklevel=2,
                 )

@@ -59,7 +59,7 @@ TABLE: dict[str, type] = {
 }
 
 ELSEWHERE = dict.fromkeys(("rnn", "rnn_tanh", "simple_rnn", "simplernn", "vanilla"), "elman")
-"""What torch and Keras call them."""
+"""The names of torch and Keras, with those used here."""
 
 
 def get(cell: str | Cell) -> Cell:

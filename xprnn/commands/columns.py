@@ -49,10 +49,10 @@ def listed(features: str) -> list[str]:
 
 
 def chosen(options: argparse.Namespace, table: Table, names: list[str] | None) -> Columns:
-    """Return the target and the features of a table in the order of time.
+    """Return the target and the features of a table, sorted by time.
 
-    The features are, if none are named, all columns of numbers but the target and that of the
-    times, or else the target.
+    If no features are named, they are all columns of numbers except the target and the time;
+    if there are none, the target itself.
     """
     target = options.target
     table, time = timeline.settle(options, table, names or ())

@@ -1,4 +1,4 @@
-"""What several commands take: options, and the texts of help."""
+"""Options that several commands take, with their help."""
 
 import argparse
 import difflib
@@ -21,14 +21,14 @@ ALSO = {
     "ensemble": "members", "window": "lags", "period": "season", "differencing": "season",
     "out": "output",
 }  # fmt: skip
-"""What other programs, and our own arguments, call an option."""
+"""Names that other programs and our own Python arguments have for an option."""
 
 
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, if all options of a command are known."""
+        """Parse the arguments after checking that every option of a command exists."""
         if self._subparsers is None:
             for arg in () if args is None else args:
                 if arg == "--":
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def _check_option(self, option: str) -> None:
-        """End with status 2 if there is no such option, with the one that was meant."""
+        """End with status 2 if there is no such option, and suggest the nearest one."""
         known = [name for name in self._option_string_actions if name.startswith("--")]
         if any(name.startswith(option) for name in known):
             return
@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"there is no option {option}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Raise for a value that is no choice, with the one that was meant."""
+        """Raise for a value that is not among the choices, and suggest the nearest one."""
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(action, str(unknown("", value, action.choices)).strip())
 

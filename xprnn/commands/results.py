@@ -93,7 +93,7 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def records(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
-    """Return rows for JSON: a column of texts becomes numbers if that loses nothing of any.
+    """Return rows for JSON: a column of strings becomes numbers if every one keeps its digits.
 
     Examples
     --------
@@ -103,9 +103,9 @@ def records(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
     >>> records([{"step": "099"}, {"step": "100"}], "step")
     [{'step': '099'}, {'step': '100'}]
     """
-    texts = [row[column] for row in rows]
+    strings = [row[column] for row in rows]
     for kind, digits in ((int, r"0|-?[1-9]\d{0,17}"), (float, r"-?(0|[1-9]\d{0,14})\.\d{1,15}")):
-        if all(re.fullmatch(digits, text, re.ASCII) for text in texts):
+        if all(re.fullmatch(digits, string, re.ASCII) for string in strings):
             return [{**row, column: kind(row[column])} for row in rows]
     return rows
 

@@ -22,11 +22,11 @@ LONGEST = 31
 
 
 MOST_STEPS = 1_000_000
-"""More are a slip of the hand, and fill the memory."""
+"""A longer forecast is taken for a typing error: it would fill the memory."""
 
 
 class Series(NamedTuple):
-    """A column of numbers in the order of time, and what says when."""
+    """A column of numbers, sorted by time, and its timeline."""
 
     name: str
     y: Any

@@ -1,4 +1,4 @@
-"""The one place that decides which column of a table says when, and whether it steps evenly."""
+"""The one place that decides which column of a table is the time, and whether it steps evenly."""
 
 import argparse
 import sys
@@ -15,35 +15,35 @@ from xprnn.tables.cells import looks_like_time, number
 __all__ = ["Timeline", "add_options", "find", "read", "settle"]
 
 _SHARE = 0.6
-"""Numbers are meant as time if more than this part of their steps is the same."""
+"""Numbers are meant as time if more than this share of their steps is the same."""
 _MOST = 0.8
-"""Or if more than this part is, where rows stand in no order."""
+"""The same share for rows that are in no order."""
 _TRIED = 20
-"""So many columns that look like time are tried before the first one is refused."""
+"""How many columns that look like time are tried before the error of the first is raised."""
 _LOOKED_AT = 1000
-"""So many rows decide whether a column of text looks like time."""
+"""How many rows decide whether a column of strings looks like time."""
 
 
 class Timeline(NamedTuple):
-    """What says when each row is."""
+    """The time of each row."""
 
     name: str
     known: list[str]
-    """The times of the rows, as they are written."""
+    """The times of the rows, as the file writes them."""
     after: Callable[[int], list[str]]
-    """Gives so many more."""
+    """Takes n and returns the next n times."""
     sorted: bool = False
-    """Whether the rows stood in another order in the file."""
+    """Whether the rows were in another order in the file."""
     numbered: bool = False
-    """Whether the rows are counted, for want of a column of times."""
+    """Whether the rows are counted, as there is no time column."""
 
     def report(self) -> dict[str, Any]:
-        """Return what the JSON of every command says of time."""
+        """Return what every command writes about time with ``--json``."""
         return {"time": self.name, "sorted": self.sorted, "numbered": self.numbered}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `settle` asks for."""
+    """Add the options that `settle` reads."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--time",
@@ -61,14 +61,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def settle(
     options: argparse.Namespace, table: Table, features: Collection[str] = ()
 ) -> tuple[Table, Timeline]:
-    """Return the table in the order of time, and its timeline, as the options want them.
+    """Return the table sorted by time, and its timeline, as the options ask for.
 
     A note on standard error says that rows were sorted.
 
     Raises
     ------
     ValueError
-        If the target is no column of numbers, or as `find` and `read`.
+        If the target is not a column of numbers, and as `find` and `read`.
     """
     if options.target is not None:
         table.column(options.target)
@@ -92,18 +92,18 @@ def settle(
 def find(
     table: Table, target: str | None, features: Collection[str] = ()
 ) -> tuple[Table, Timeline]:
-    """Return the table in the order of its column of times, and the timeline.
+    """Find the time column; return the table sorted by it, and the timeline.
 
-    It is the first column of dates that steps evenly; without dates the first one of numbers;
-    and at last one that counts the rows. It is never the target, nor the only column of numbers.
-    A table without any of these has its rows counted.
+    It is the first column of dates that steps evenly. If there are no dates, it is the first
+    column of numbers that does, and last of all one that counts the rows. It is never the
+    target or the only column of numbers. If there is no such column, the rows are counted.
 
     Parameters
     ----------
     table : Table
     target : str or None
     features : collection of str
-        A column of numbers among them is a time only if it steps evenly.
+        A column of numbers among them is taken as time only if it steps evenly.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def find(
     Raises
     ------
     ValueError
-        If there are columns that look like time, and none that steps evenly.
+        If some columns look like time but none steps evenly.
 
     Examples
     --------
@@ -148,12 +148,12 @@ def find(
 
 
 def read(table: Table, name: str) -> tuple[Table, Timeline]:
-    """Return the table in the order of a column of times, and its timeline.
+    """Return the table sorted by a time column, and its timeline.
 
     Raises
     ------
     ValueError
-        If there is no such column, or it does not step evenly when it is sorted.
+        If there is no such column, or if it does not step evenly once it is sorted.
     """
     if name not in table.text:
         table.column(name)
@@ -188,6 +188,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
 
 
 def _numbered(table: Table) -> Timeline:
+    """Return a timeline that counts the rows."""
     rows = len(next(iter(table.text.values())))
     return Timeline(
         "row",
@@ -198,8 +199,8 @@ def _numbered(table: Table) -> Timeline:
 
 
 def _check_once(table: Table, found: Any, order: Any) -> None:
-    """Raise RowError if two rows have one time, as where one series stands below another."""
-    at, text = found.at, found.texts
+    """Raise RowError if two rows have the same time, as when a file holds several series."""
+    at, text = found.at, found.strings
     (twice,) = np.nonzero(np.diff(at[order]) == 0 * np.diff(at[order]))
     if not twice.size:
         return
@@ -218,44 +219,45 @@ def _check_once(table: Table, found: Any, order: Any) -> None:
 
 def _check_sortable(found: Any) -> None:
     """Raise RowError if numbers could be dates or hours, whose order is not that of numbers."""
-    if isinstance(found, Numbers) and may_be_dates(found.texts):
+    if isinstance(found, Numbers) and may_be_dates(found.strings):
         row = int(np.flatnonzero(np.diff(found.at) < 0)[0]) + 1
         raise RowError(
             row,
-            f"holds {found.texts[row]} after {found.texts[row - 1]}; numbers that could be dates "
-            "or times of day are not sorted",
+            f"holds {found.strings[row]} after {found.strings[row - 1]}; numbers that could be "
+            "dates or times of day are not sorted",
         )
 
 
 def _are_dates(table: Table, name: str) -> bool:
-    """Whether a column holds dates, whether or not they can be read."""
-    texts = table.text[name]
+    """Whether a column holds dates, even in a notation that can't be read."""
+    strings = table.text[name]
     if name in table.columns:
-        return _differ(texts) and are_compact(texts)
-    some = _some([text for text in texts if text])
+        return _differ(strings) and are_compact(strings)
+    some = _some([text for text in strings if text])
     alike = sum(looks_like_time(text) for text in some)
     return 2 * alike > len(some)
 
 
-def _some(texts: list[str]) -> list[str]:
-    """Return texts from all of a column, as many as tell what it holds."""
-    return texts[:: max(1, len(texts) // _LOOKED_AT)]
+def _some(strings: list[str]) -> list[str]:
+    """Return a sample of a column, large enough to tell what it holds."""
+    return strings[:: max(1, len(strings) // _LOOKED_AT)]
 
 
-def _differ(texts: list[str]) -> bool:
-    """Whether there are two times at least."""
-    return len(set(texts) - {""}) > 1
+def _differ(strings: list[str]) -> bool:
+    """Whether there are at least two different times."""
+    return len(set(strings) - {""}) > 1
 
 
 def _are_steps(table: Table, name: str, features: Collection[str]) -> bool:
-    """Whether a column holds numbers that are meant as time: they step evenly but for faults.
+    """Whether a column holds numbers that are meant as time: they step evenly, but for faults.
 
-    A feature must do so without a fault. Of other columns most steps from row to row are the
-    same, or most of those between the numbers that there are, each of which stands in as many
-    rows; the more so where they stand in no order. Or all could be dates in digits.
+    A feature must step evenly without a fault. In other columns most steps from row to row
+    must be the same. Or the different numbers step evenly and each occurs in equally many
+    rows, as when several series stand one below the other; in no order, more of them must.
+    Or all of them could be dates written in digits.
     """
-    texts = _some(table.text[name])
-    if sum(number(text) is not None for text in texts) <= _SHARE * len(texts):
+    strings = _some(table.text[name])
+    if sum(number(text) is not None for text in strings) <= _SHARE * len(strings):
         return False
     at = _values(table, name)
     with np.errstate(all="ignore"):
@@ -289,7 +291,7 @@ def _values(table: Table, name: str) -> Any:
 
 
 def _same(steps: Any) -> float:
-    """Return which part of some steps is the same, and not zero, but for rounding."""
+    """Return the share of steps that equal the median, up to rounding; 0 if that is zero."""
     step = np.median(steps)
     if step == 0 or not np.isfinite(step):
         return 0.0

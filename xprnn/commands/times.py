@@ -1,4 +1,4 @@
-"""What texts say of time, how they step, and how they go on."""
+"""Reads dates and numbers as times, finds their step, and continues them."""
 
 import datetime as dt
 import re
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from xprnn.tables.cells import shown
+from xprnn._validate import shown
 
 __all__ = ["Dates", "Numbers", "RowError", "are_compact", "are_plain", "may_be_dates", "read"]
 
@@ -20,35 +20,35 @@ _DATE = re.compile(
 _COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?", re.ASCII)
 _PLAIN = re.compile(r"-?\d{1,19}(\.\d{1,17})?", re.ASCII)
 _UNEVEN = 0.01
-"""Numbers step evenly if each is within this part of a step of where it should be."""
+"""Numbers step evenly if none is off by more than this share of a step."""
 
 
 class RowError(ValueError):
-    """A row that does not say when, or not as the others do."""
+    """A row whose time can't be read, or is not written like the others."""
 
     def __init__(self, row: int, why: str):
         super().__init__(why)
         self.row = row
 
 
-def are_compact(texts: list[str]) -> bool:
-    """Whether all of some numbers are months, as 202601, or all are days, as 20260131."""
-    return all(_COMPACT.fullmatch(t) and len(t) == len(texts[0]) for t in texts)
+def are_compact(strings: list[str]) -> bool:
+    """Whether all strings are months, such as 202601, or all are days, such as 20260131."""
+    return all(_COMPACT.fullmatch(t) and len(t) == len(strings[0]) for t in strings)
 
 
-def are_plain(texts: list[str]) -> bool:
-    """Whether most of some texts are numbers in digits and a point."""
-    some = texts[:: max(1, len(texts) // 1000)]
+def are_plain(strings: list[str]) -> bool:
+    """Whether most of a sample of strings are plain numbers, of digits and a point."""
+    some = strings[:: max(1, len(strings) // 1000)]
     return 2 * sum(_PLAIN.fullmatch(t) is not None for t in some) > len(some)
 
 
-def read(texts: list[str]) -> "Dates | Numbers":
-    """Return what dates or numbers say.
+def read(strings: list[str]) -> "Dates | Numbers":
+    """Read the strings of a column as dates or as numbers.
 
     Raises
     ------
     RowError
-        That names the first row that is wrong.
+        For the first row that can't be read.
 
     Examples
     --------
@@ -60,24 +60,24 @@ def read(texts: list[str]) -> "Dates | Numbers":
     >>> times.read(["0.8", "0.9"]).continued()(1)
     ['1.0']
     """
-    return _numbers(texts) if are_plain(texts) and not are_compact(texts) else _dates(texts)
+    return _numbers(strings) if are_plain(strings) and not are_compact(strings) else _dates(strings)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers with so many decimals."""
+    """Times that are numbers, all with the same decimals."""
 
-    texts: list[str]
+    strings: list[str]
     at: Any
     """NumPy integers (T,), in units of the last decimal."""
     decimals: int
 
     def in_order(self, order: Any) -> "Numbers":
         """Return them in another order."""
-        return replace(self, texts=[self.texts[i] for i in order], at=self.at[order])
+        return replace(self, strings=[self.strings[i] for i in order], at=self.at[order])
 
     def continued(self) -> Callable[[int], list[str]]:
-        """Return what gives so many more; raise RowError where they do not step evenly."""
+        """Return a function of n for the next n; raise RowError if the steps are uneven."""
         if len(self.at) < 2:
             return _more_of_one
         last, pieces = int(self.at[-1]), len(self.at) - 1
@@ -86,60 +86,62 @@ class Numbers:
         step = step + rest / pieces if rest else step
         far = self.at - self.at[0] - step * np.arange(len(self.at))
         if (np.abs(far) > _UNEVEN * step).any():
-            _check_compact(self.texts)
-            _uneven(self.texts, self.at)
+            _check_compact(self.strings)
+            _uneven(self.strings, self.at)
         return lambda n: self._more([last + round(step * k) for k in range(1, n + 1)])
 
     def _more(self, later: list[int]) -> list[str]:
-        """Return numbers as they are written, unless they could be dates that end before them."""
-        padded = _are_padded(self.texts)
-        width = len(self.texts[0].partition(".")[0]) if padded else 1
+        """Write numbers like those of the column; raise if those may be dates and these can't."""
+        padded = _are_padded(self.strings)
+        width = len(self.strings[0].partition(".")[0]) if padded else 1
         digits = (f"{abs(value):0{width + self.decimals}d}" for value in later)
         if self.decimals:
             digits = (f"{d[: -self.decimals]}.{d[-self.decimals :]}" for d in digits)
         written = [f"{'-' * (value < 0)}{d}" for value, d in zip(later, digits, strict=True)]
-        if padded and len(written[-1]) != len(self.texts[0]):
-            raise ValueError(f"{written[-1]} is not written as {self.texts[0]}")
+        if padded and len(written[-1]) != len(self.strings[0]):
+            raise ValueError(f"{written[-1]} is not written as {self.strings[0]}")
         for layout in _LAYOUTS:
             wrong = next((t for t in written if not _fits(layout, t)), None)
-            if wrong is not None and all(_fits(layout, t) for t in self.texts):
+            if wrong is not None and all(_fits(layout, t) for t in self.strings):
                 raise ValueError(
-                    f"if {self.texts[-1]} is a date or a time of day, there is no {wrong}; dates "
+                    f"if {self.strings[-1]} is a date or a time of day, there is no {wrong}; dates "
                     "are read as 2026-01-31 and 2026-01-31 12:30"
                 )
         return written
 
 
-def _numbers(texts: list[str]) -> Numbers:
-    """Return what numbers say."""
-    for i, text in enumerate(texts):
+def _numbers(strings: list[str]) -> Numbers:
+    """Read strings as numbers."""
+    for i, text in enumerate(strings):
         if not _PLAIN.fullmatch(text):
-            raise RowError(i, f"holds {shown(text)}, which is not written as {shown(texts[i - 1])}")
-    decimals = max((len(text.partition(".")[2]) for text in texts if "." in text), default=0)
-    parts = (text.partition(".") for text in texts) if decimals else ()
-    digits = [whole + part.ljust(decimals, "0") for whole, _, part in parts] or texts
+            raise RowError(
+                i, f"holds {shown(text)}, which is not written as {shown(strings[i - 1])}"
+            )
+    decimals = max((len(text.partition(".")[2]) for text in strings if "." in text), default=0)
+    parts = (text.partition(".") for text in strings) if decimals else ()
+    digits = [whole + part.ljust(decimals, "0") for whole, _, part in parts] or strings
     at = list(map(int, digits))
     for i in (at.index(min(at)), at.index(max(at))):
         if abs(at[i]) >= 2**62:
-            raise RowError(i, f"holds {shown(texts[i])}, which has too many digits")
-    if _are_padded(texts):
-        for i, text in enumerate(texts):
-            if len(text) != len(texts[0]):
-                first = shown(texts[0])
+            raise RowError(i, f"holds {shown(strings[i])}, which has too many digits")
+    if _are_padded(strings):
+        for i, text in enumerate(strings):
+            if len(text) != len(strings[0]):
+                first = shown(strings[0])
                 raise RowError(i, f"holds {shown(text)}, which has not as many digits as {first}")
-    return Numbers(texts, np.asarray(at, "int64"), decimals)
+    return Numbers(strings, np.asarray(at, "int64"), decimals)
 
 
-def _are_padded(texts: list[str]) -> bool:
-    """Whether a number begins with a zero that it needs not."""
-    return any(re.match(r"-?0\d", text) for text in texts if text.startswith(("0", "-0")))
+def _are_padded(strings: list[str]) -> bool:
+    """Whether a number is written with zeros before it, such as 007."""
+    return any(re.match(r"-?0\d", text) for text in strings if text.startswith(("0", "-0")))
 
 
-def _check_compact(texts: list[str]) -> None:
-    """Raise RowError for the first number that is no date, if most of them are."""
-    others = [i for i, text in enumerate(texts) if not _COMPACT.fullmatch(text)]
-    if others and 2 * len(others) < len(texts):
-        raise RowError(others[0], f"holds {shown(texts[others[0]])}, which is no date")
+def _check_compact(strings: list[str]) -> None:
+    """Raise RowError for the first number that is not a date, if most of them are dates."""
+    others = [i for i, text in enumerate(strings) if not _COMPACT.fullmatch(text)]
+    if others and 2 * len(others) < len(strings):
+        raise RowError(others[0], f"holds {shown(strings[others[0]])}, which is not a date")
 
 
 _LAYOUTS = (
@@ -147,11 +149,11 @@ _LAYOUTS = (
     "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%H00", "%Y.%m", "%m.%Y", "%d.%m",
     re.compile(r"\d{4}[1-4]"), re.compile(r"\d{4}(0[1-9]|[1-4]\d|5[0-2])"),
 )  # fmt: skip
-"""Dates in digits that are not read: days, months, hours, and of a year quarters and weeks."""
+"""Layouts of dates in digits that are not read as dates: days, months, hours, quarters, weeks."""
 
 
 def _fits(layout: Any, text: str) -> bool:
-    """Whether a number could be a date of a layout."""
+    """Whether a number could be a date in a layout."""
     text = re.sub(r"\.0+$", "", text)
     if not isinstance(layout, str):
         return layout.fullmatch(text) is not None and "1600" <= text[:4] < "2200"
@@ -164,47 +166,47 @@ def _fits(layout: Any, text: str) -> bool:
     return found.strftime(layout) == text and ("%Y" not in layout or 1600 <= found.year < 2200)
 
 
-def may_be_dates(texts: list[str]) -> bool:
-    """Whether numbers could be dates of one layout, and hardly anything else."""
-    hours = any(text.startswith("0") for text in texts)
+def may_be_dates(strings: list[str]) -> bool:
+    """Whether all numbers could be dates in one layout."""
+    hours = any(text.startswith("0") for text in strings)
     layouts = (layout for layout in _LAYOUTS if hours or layout != "%H00")
-    return any(all(_fits(layout, text) for text in texts) for layout in layouts)
+    return any(all(_fits(layout, text) for text in strings) for layout in layouts)
 
 
 @dataclass(frozen=True)
 class Dates:
     """Dates, and times of day."""
 
-    texts: list[str]
+    strings: list[str]
     at: Any
     """NumPy datetime64 (T,), in UTC where their offsets differ."""
     shifts: Any
-    """From `at` to what is written, NumPy timedelta64 (T,)."""
+    """What to add to `at` for the time as it is written, NumPy timedelta64 (T,)."""
     zones: list[str]
-    """What is written behind."""
+    """The offsets from UTC, as they are written after the times."""
     compact: bool
-    """Whether they are written without signs between, as 20260131."""
+    """Whether they are written without separators, as 20260131."""
 
     def in_order(self, order: Any) -> "Dates":
         """Return them in another order."""
         return replace(
-            self, texts=[self.texts[i] for i in order], at=self.at[order],
+            self, strings=[self.strings[i] for i in order], at=self.at[order],
             shifts=self.shifts[order], zones=[self.zones[i] for i in order],
         )  # fmt: skip
 
     def continued(self) -> Callable[[int], list[str]]:
-        """Return what gives so many more; raise RowError where they do not step evenly."""
+        """Return a function of n for the next n; raise RowError if the steps are uneven."""
         if len(self.at) < 2:
             return _more_of_one
-        counted, back = _way(self.at)
+        counted, back = _units(self.at)
         step = counted[1] - counted[0]
         if (np.diff(counted) != step).any():
-            _uneven(self.texts, counted)
+            _uneven(self.strings, counted)
         return lambda n: self._more(back(counted[-1] + step * np.arange(1, n + 1)))
 
     def _more(self, later: Any) -> list[str]:
-        """Return times as they are written."""
-        first, zone = self.texts[0], self.zones[-1]
+        """Write times like those of the column."""
+        first, zone = self.strings[0], self.zones[-1]
         local = [str(t).replace("T", first[10:11] or "T") for t in later + self.shifts[-1]]
         if self.compact:
             local = [t.replace("-", "") for t in local]
@@ -213,10 +215,10 @@ class Dates:
         return [t + zone for t in local]
 
 
-def _dates(texts: list[str]) -> Dates:
-    """Return what dates say."""
-    compact = are_compact(texts)
-    written = [_with_signs(text) for text in texts] if compact else texts
+def _dates(strings: list[str]) -> Dates:
+    """Read strings as dates."""
+    compact = are_compact(strings)
+    written = [_with_signs(text) for text in strings] if compact else strings
     clocks, zones = [], []
     for i, text in enumerate(written):
         match = _DATE.fullmatch(text)
@@ -228,14 +230,14 @@ def _dates(texts: list[str]) -> Dates:
         if (len(clocks[i]), len(zones[i])) != (len(clocks[0]), len(zones[0])):
             raise RowError(i, f"holds {shown(text)}, which is not written as {shown(written[0])}")
     local = _existing(clocks)
-    shifts = np.zeros(len(texts), "timedelta64[m]")
+    shifts = np.zeros(len(strings), "timedelta64[m]")
     if local.dtype == "datetime64[M]":
         shifts = shifts.astype("timedelta64[M]")
     elif local.dtype == "datetime64[D]":
         shifts = shifts.astype("timedelta64[D]")
     if len(set(zones)) > 1:
         shifts = np.asarray([_shift(i, zone) for i, zone in enumerate(zones)], "timedelta64[m]")
-    return Dates(texts, local - shifts, shifts, zones, compact)
+    return Dates(strings, local - shifts, shifts, zones, compact)
 
 
 def _with_signs(text: str) -> str:
@@ -267,11 +269,11 @@ def _shift(row: int, zone: str) -> int:
     return int(f"{zone[0]}1") * (60 * hours + minutes)
 
 
-def _way(at: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return times that differ as what they count, and what makes times of such counts again.
+def _units(at: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Return times as counts of a unit, and a function that turns counts back into times.
 
-    They count months, if they lie on one day of the month or on the last one; working days, if
-    most are one from Monday to Friday apart; and else days, hours or seconds.
+    The unit is the month, if all times are on the same day of the month or on the last one;
+    the working day, if most are one working day apart; and otherwise that of the dates.
     """
     months = at.astype("datetime64[M]")
     if at.dtype == months.dtype:
@@ -295,10 +297,12 @@ def _more_of_one(n: int) -> list[str]:
     raise ValueError("one row does not say how far the next one is")
 
 
-def _uneven(texts: list[str], counted: Any) -> NoReturn:
+def _uneven(strings: list[str], counted: Any) -> NoReturn:
     """Raise RowError for the first row that is not one step after the row before it."""
     steps = np.diff(counted)
     found, count = np.unique(steps, return_counts=True)
     (others,) = np.nonzero(steps != found[count.argmax()])
     i = int(others[0]) + 1
-    raise RowError(i, f"holds {shown(texts[i])}, and the time before it is {shown(texts[i - 1])}")
+    raise RowError(
+        i, f"holds {shown(strings[i])}, and the time before it is {shown(strings[i - 1])}"
+    )

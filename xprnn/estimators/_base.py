@@ -198,8 +198,8 @@ class SequenceEstimator(BaseEstimator):
             return given
         if not given.columns:
             raise ValueError(
-                "column_order='newest_first' is about the columns of a 2-D X, and this X has steps "
-                "on an axis of their own, the oldest first: turn them, such as X[:, ::-1]"
+                "column_order='newest_first' is for the columns of a 2-D X, and this X has an axis "
+                "of steps, the oldest first: reverse it, such as X[:, ::-1]"
             )
         return given._replace(x=given.place.xp.flip(given.x, axis=1))
 

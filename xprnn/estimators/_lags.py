@@ -1,4 +1,4 @@
-"""Columns that are lags by their names: whether they stand in the order that is read."""
+"""Columns whose names say that they are lags, and warnings about their order."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ _LAG = re.compile(r"(?:^|[\W_])(?:lags?|t(?= ?-))[ _-]*(\d+)\W?$", re.IGNORECASE
 
 
 def ages(names: Any) -> dict[str, int]:
-    """Return by how many steps each column that is a lag lies back.
+    """Return how many steps back each lag is, by the name of its column.
 
     Examples
     --------
@@ -26,18 +26,18 @@ def ages(names: Any) -> dict[str, int]:
 
 
 def warn_of_others(names: Any) -> None:
-    """Warn if some columns are lags and others are not, as each is read as a step."""
+    """Warn if only some columns are lags, as every column is read as a step."""
     lags = ages(names)
     others = [name for name in names if name not in lags]
     if lags and others:
         warn(
-            f"X has columns that are no lags, {_few(others)}, and every column of a 2-D X is read "
+            f"X has columns that are not lags, {_few(others)}, and every column of a 2-D X is read "
             "as a step of one series; inputs beside lags need an axis of their own: X (n, T, F)"
         )
 
 
 def warn_of_order(names: Any, order: str) -> None:
-    """Warn if the columns are lags in another order than the one in which they are read."""
+    """Warn if the columns are lags in another order than `column_order` says."""
     lags = ages(names)
     back = list(lags.values())
     if len(back) < 2:

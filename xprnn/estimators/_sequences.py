@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from xprnn._typing import Array
 from xprnn._validate import warn
 from xprnn.backend import Backend, dtype_name, of, refuse_masked
-from xprnn.backend.frames import arranged, names
+from xprnn.backend.frames import names, order_columns
 from xprnn.estimators._lags import warn_of_others
 
 __all__ = ["MEANING", "Read", "arrays_of", "native", "read", "warn_of_one_step"]
@@ -94,7 +94,7 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
     if reset:
         estimator._names = names("X", items) if tables else None
     if tables:
-        items = arranged("X", items, estimator._names)
+        items = order_columns("X", items, estimator._names)
     if items is not None and {item.ndim for item in items} == {1}:
         if len({item.shape for item in items}) == 1:
             X, items = np.stack([np.asarray(item) for item in items]), None
@@ -180,7 +180,7 @@ def _fits(estimator: Any, X: Any, given: Read, method: str, reset: bool) -> None
 
 
 def warn_of_one_step(given: Read) -> None:
-    """Warn if sequences have one step of several features, as if two axes were swapped."""
+    """Warn if every sequence is one step of several features: the axes may be swapped."""
     if not given.columns and given.features > 1 and set(given.lengths) == {1}:
         turned = "[x.T for x in X]" if isinstance(given.x, list) else "X.swapaxes(1, 2)"
         warn(

@@ -32,8 +32,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         sequence; (n, T), and a list of arrays (T_i,) of the lengths of X, one for each
         step.
     column_order : {"oldest_first", "newest_first"}
-        How the columns of a 2-D X, which are steps, follow one another. Tables of lags,
-        such as skforecast's ``lag_1, lag_2, …``, have the newest step first.
+        The order of the columns of a 2-D X, which are steps. Tables of lags, such as
+        skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
     recurrent_dropout, pool

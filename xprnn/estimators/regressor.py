@@ -27,8 +27,8 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         sequence. y (n, T) for X of T steps can be either, and is refused. The last mode is
         always asked for.
     column_order : {"oldest_first", "newest_first"}
-        How the columns of a 2-D X, which are steps, follow one another. Tables of lags,
-        such as skforecast's ``lag_1, lag_2, …``, have the newest step first.
+        The order of the columns of a 2-D X, which are steps. Tables of lags, such as
+        skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
     recurrent_dropout, pool
@@ -63,7 +63,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     n_outputs_ : int
         The network's outputs.
     loss_curve_ : list of float
-        The loss of each epoch, in the units of y.
+        The loss of each epoch, computed on y as it was given, not standardised.
     n_iter_ : int
         How many epochs it was trained for.
 

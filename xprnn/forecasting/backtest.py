@@ -1,7 +1,6 @@
 """Forecasts of the past, scored beside forecasts that need no model."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from xprnn import baselines, metrics
 from xprnn._typing import Array
-from xprnn._validate import unknown, whole
+from xprnn._validate import unknown, warn, whole
 from xprnn.forecasting import fitting
 from xprnn.forecasting.checks import tails
 from xprnn.forecasting.fitted import OneStep
@@ -23,7 +22,7 @@ OURS = "RNNForecaster"
 LATE = 0.5
 """A forecast is late if its error against y(t-1) is below this part of that against y(t)."""
 SHOWN = 5
-"""How many constant series are named below the table."""
+"""How many constant series the note below the table names."""
 ENOUGH = 8
 """Of fewer forecasts nothing is said."""
 
@@ -39,7 +38,7 @@ class Backtest:
         in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
         and ``"coverage"``, the share of the steps that fell into the interval, NaN
         where there is none. Each is over all folds, steps, series and columns, but for the
-        MASE of those that are `unscaled`; it is NaN if all are.
+        MASE, which leaves out those that are `unscaled` and is NaN if all are.
     forecasts : dict
         By forecast, a tuple with one for each fold, like y.
     truth, lower, upper : tuple
@@ -49,8 +48,8 @@ class Backtest:
         What the interval was to cover.
     window : str
     unscaled : tuple of str
-        The series and columns that are constant before a fold, where the naive forecast
-        has no error in which MASE could be measured.
+        The series and columns that are constant before a fold. The naive forecast makes
+        no error there, so MASE has no unit.
     """
 
     scores: dict[str, dict[str, float]]
@@ -257,10 +256,8 @@ def _warn_if_late(seen: OneStep) -> None:
 
     late, right = apart(seen.before), apart(seen.truth)
     if late < LATE * right:
-        warnings.warn(
+        warn(
             "the forecast is a lagged copy of the series: in units of its mean change, the "
             f"forecasts of the next step are {late:.2g} from the step before and {right:.2g} from "
-            "the one they are of; what the last value does not say was not learnt, or is not there",
-            UserWarning,
-            stacklevel=4,
+            "the one they are of; what the last value does not say was not learnt, or is not there"
         )

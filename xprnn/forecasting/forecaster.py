@@ -157,9 +157,9 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         y : array, Series or DataFrame, (T,) or (T, O), or list of them
             A column is a quantity that the network reads and forecasts together with the
             others. A list holds series of the same quantities and of any lengths, for
-            which there is one network. Columns of DataFrames are found by their names, and
-            have the order of the first DataFrame from there on. An index goes forward in
-            time by even steps; rows in another order are sorted, with a warning.
+            which there is one network. Columns of DataFrames are found by their names and
+            put in the order of the first DataFrame. An index must have even steps; rows
+            that are not in the order of time are sorted, with a warning.
         X : array or DataFrame, (T, K), or list of them, optional
             Inputs at the steps of y, of the type of y and with its index. Columns of a
             DataFrame are found by their names here, in `update` and in `predict`.
@@ -184,8 +184,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Parameters
         ----------
         y, X
-            The series of `fit`, from their first step on, with what came since: of the
-            same type, names and columns, in the same order, with the same numbers.
+            The series of `fit`, from their first step on, followed by what came since:
+            the same type, names, columns, order and numbers.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""pandas objects: their numbers, names and times."""
+"""pandas objects: their numbers, names and index."""
 
 from typing import Any, NamedTuple
 
@@ -51,14 +51,14 @@ def is_frame(value: Any) -> bool:
 
 
 def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
-    """Return the numbers (T, O) of a Series or a DataFrame, and what it is besides.
+    """Return the numbers (T, O) of a Series or a DataFrame, and its names and index.
 
-    Rows that don't go forward in time are sorted, with a warning.
+    Rows that are not in the order of time are sorted, with a warning.
 
     Parameters
     ----------
     argument : str
-        What errors call it.
+        Its name in error messages.
     value : Series or DataFrame
     continued : bool
         Whether its index must have a next step.
@@ -66,9 +66,9 @@ def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
     Raises
     ------
     TypeError
-        If it is neither of the two, or holds anything but numbers; as `times.check`.
+        If it is neither of the two or holds anything but numbers, and as `times.check`.
     ValueError
-        If two columns have one name; as `times.check`.
+        If two columns have the same name, and as `times.check`.
     """
     import pandas as pd
 

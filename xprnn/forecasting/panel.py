@@ -7,6 +7,7 @@ import numpy as np
 from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend import admit, of
+from xprnn.backend.frames import is_frame
 from xprnn.forecasting import frames, times
 from xprnn.forecasting.frames import Framed
 from xprnn.sequences import check_finite
@@ -42,10 +43,10 @@ class Plain(NamedTuple):
 
 
 class Given(NamedTuple):
-    """One series or the inputs of one, as a caller gave it."""
+    """One series, or the inputs of one, and what the caller gave it as."""
 
     argument: str
-    """What errors call it."""
+    """Its name in error messages."""
     array: Array
     kind: Plain | Framed
 
@@ -79,7 +80,7 @@ class Panel(NamedTuple):
         )
 
     def name(self, series: int, column: int) -> str:
-        """Return what people call a column of a series."""
+        """Return the name of a column of a series, for people to read."""
         kind = self.kinds[series]
         label = kind.names[column]
         of = f"y[{series}]" if self.listed else ""
@@ -100,13 +101,14 @@ class Panel(NamedTuple):
 
 
 def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
-    """Return y and X of the caller's as a panel, the columns in one order.
+    """Return a caller's y and X as a panel, with the columns of all series in one order.
 
     Parameters
     ----------
     y, X : array, Series, DataFrame, or list of them
     like : Panel, optional
-        The one whose columns they must have; left out, the first series sets them.
+        The panel whose columns they must have; left out, they must have those of the first
+        series.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
             as_before = "as y[0] is" if like is None else "as in fit"
             raise TypeError(f"{given.argument} must be {_kind(first)}, {as_before}")
         if like is not None or not _is_series(given.kind, first):
-            ys[i] = _arranged(given, first.names, "y[0]" if like is None else "fit")
+            ys[i] = _order_columns(given, first.names, "y[0]" if like is None else "fit")
     arrays = tuple(given.array for given in ys)
     kinds = tuple(given.kind for given in ys)
     if X is None:
@@ -145,15 +147,14 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
             )
         if isinstance(own, Framed):
             _check_index(given, own.index, "the index of y")
-        found[i] = _arranged(given, names, "X[0]" if like is None else "fit")
+        found[i] = _order_columns(given, names, "X[0]" if like is None else "fit")
     return Panel(arrays, tuple(given.array for given in found), kinds, names, listed)
 
 
 def check_goes_on(given: Panel, known: Panel) -> None:
-    """Raise unless every series of a panel begins with that of another, and its inputs too.
+    """Raise unless every series of a panel, with its inputs, begins with that of `known`.
 
-    So a series that the networks have not seen, or a list in another order, does not get
-    the scale of another.
+    Otherwise a new series, or a list in another order, would get the scale of another series.
     """
     for i, (kind, before) in enumerate(zip(given.kinds, known.kinds, strict=True)):
         which = f"[{i}]" if given.listed else ""
@@ -213,7 +214,7 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
             if len(given.kind.names) != len(names):
                 raise _other_columns(given, names, "fit")
         else:
-            given = _arranged(given, names, "fit")
+            given = _order_columns(given, names, "fit")
         if len(given.array) != steps:
             raise ValueError(
                 f"{given.argument} must hold the {steps} step(s) after the last of y, "
@@ -241,7 +242,7 @@ def _inputs(X: Any, kinds: Any, listed: bool) -> list[Given]:
 
 
 def _is_list(argument: str, value: Any) -> bool:
-    """Whether a value is a list of arrays or pandas objects; raise if it is one of plain lists."""
+    """Whether a value is a list of arrays or pandas objects; raise for a list of plain lists."""
     if not isinstance(value, list | tuple):
         return False
     if any(getattr(item, "ndim", 0) for item in value):
@@ -264,10 +265,10 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
     kind: Plain | Framed
     if frames.is_frame(value):
         array, kind = frames.read(argument, value, continued=continued)
-    elif hasattr(value, "columns") or hasattr(value, "coords"):
+    elif is_frame(value):
         raise TypeError(
-            f"{argument} must be a NumPy array, a Series or a DataFrame of pandas, got a "
-            f"{type(value).__module__}.{type(value).__qualname__}, whose names would be lost"
+            f"{argument} must be a NumPy array, or a Series or a DataFrame of pandas, got a "
+            f"{type(value).__name__} of polars, whose names would be lost: {argument}.to_pandas()"
         )
     else:
         array = admit(argument, value)
@@ -290,7 +291,7 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
     return Given(argument, array.astype("float64"), kind)
 
 
-def _arranged(given: Given, names: tuple[Any, ...], of: str) -> Given:
+def _order_columns(given: Given, names: tuple[Any, ...], of: str) -> Given:
     """Return columns in the order of `names`; raise if they have other names."""
     found = given.kind.names
     if found == names:
@@ -317,7 +318,7 @@ def _other_columns(given: Given, names: tuple[Any, ...], of: str) -> ValueError:
 
 
 def _check_index(given: Given, wanted: Any, of: str) -> None:
-    """Raise unless inputs of pandas have a certain index."""
+    """Raise unless the inputs have the index `wanted`."""
     assert isinstance(given.kind, Framed)
     index = given.kind.index
     if index.equals(wanted):
@@ -330,7 +331,7 @@ def _check_index(given: Given, wanted: Any, of: str) -> None:
 
 
 def _is_series(*kinds: Any) -> bool:
-    """Whether all kinds are Series, whose names tell them apart in a list."""
+    """Whether all are Series of pandas; in a list their names may differ."""
     return all(isinstance(kind, Framed) and kind.rank == 1 for kind in kinds)
 
 

@@ -206,13 +206,13 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
 
 
 def _counted(argument: str, frame: Any) -> Any:
-    """Return a DataFrame whose steps are counted, as sktime takes care of the index.
+    """Return a DataFrame with a RangeIndex, as sktime takes care of the index.
 
     Raises
     ------
     ValueError
-        If a time is missing or stands there twice, or if an index of integers has another
-        step than 1, which is that of sktime's horizon.
+        If a time is missing or occurs twice, or if an index of integers has a step other
+        than 1, the unit of sktime's horizon.
     """
     if frame is None or frame.shape[1] == 0:
         return None

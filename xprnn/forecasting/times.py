@@ -1,4 +1,4 @@
-"""The times of a pandas index: sorted, evenly apart, and continued."""
+"""Sorts, checks and continues a pandas index."""
 
 import warnings
 from typing import Any
@@ -11,7 +11,7 @@ from xprnn._validate import warn
 __all__ = ["check", "check_even", "following", "in_order", "step"]
 
 SPARSE = 2
-"""An index that is longer than so many times its rows has uneven steps, and no gaps to fill."""
+"""If filling the gaps takes more than this many times the rows, the steps count as uneven."""
 
 
 def in_order(argument: str, value: Any) -> Any:
@@ -30,14 +30,14 @@ def in_order(argument: str, value: Any) -> Any:
 def check(argument: str, index: Any) -> None:
     """Raise unless an index has a next step.
 
-    Every message holds a line of code that mends the index, or its next fault.
+    Every message holds a line of code that mends the fault.
 
     Raises
     ------
     TypeError
-        If it holds no times and no integers.
+        If it holds neither times nor integers.
     ValueError
-        If a time is missing or stands there twice, if the steps are uneven, or if a
+        If a time is missing or occurs twice, if the steps are uneven, or if a
         DatetimeIndex has no frequency.
     """
     import pandas as pd
@@ -142,9 +142,9 @@ def _numbers(index: Any) -> Array:
 
 
 def _filled(argument: str, times: Any) -> tuple[Any, str]:
-    """Return sorted times without their gaps, and the code that makes rows for them.
+    """Return sorted times with their gaps filled, and the code that fills them.
 
-    None in place of the times if they have no step of their own.
+    The times are None if no step is regular.
     """
     import pandas as pd
 
@@ -169,19 +169,19 @@ def _filled(argument: str, times: Any) -> tuple[Any, str]:
 
 
 def _common(steps: Array) -> Any:
-    """Return the step that is there most often."""
+    """Return the most frequent step."""
     found, counts = np.unique(steps, return_counts=True)
     return found[counts.argmax()]
 
 
 def _uncommon(times: Any) -> Array:
-    """Return which of sorted times don't follow by the common step."""
+    """Return which of the sorted times are not one common step after the one before."""
     steps = np.diff(_numbers(times))
     return np.concatenate([[False], steps != _common(steps)])
 
 
 def _frequency(times: Any) -> str | None:
-    """Return the frequency of sorted times, for which gaps may be hiding it; None if none is."""
+    """Return the frequency of sorted times, which may have gaps; None if they have none."""
     import pandas as pd
 
     if len(times) < 2:
@@ -201,7 +201,7 @@ def _frequency(times: Any) -> str | None:
 
 
 def _remedy(argument: str, index: Any) -> str | None:
-    """Return the code that makes times of another index, if there is one."""
+    """Return code that turns another index into times, None if no code is known."""
     import pandas as pd
 
     if isinstance(index, pd.MultiIndex):
@@ -228,7 +228,7 @@ def _remedy(argument: str, index: Any) -> str | None:
 
 
 def _of_digits(argument: str, index: Any) -> str | None:
-    """Return the code that makes times of integers such as 202312 and 20231231, if they are."""
+    """Return code that turns integers such as 202312 or 20231231 into times; None for others."""
     import pandas as pd
 
     if isinstance(index, pd.RangeIndex) or hasattr(index, "asi8") or len(index) < 2:

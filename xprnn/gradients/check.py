@@ -4,6 +4,7 @@ from typing import Any
 
 from xprnn import losses, tree
 from xprnn._typing import Array
+from xprnn._validate import shown
 from xprnn.backend import admit, generator, host, resolve, to_host
 from xprnn.gradients.differences import compare
 from xprnn.gradients.report import Report
@@ -165,7 +166,7 @@ def _kind(subject: Any) -> str:
             return "loss"
     raise TypeError(
         "subject must be a layer, a cell, an activation or a loss, as an object, "
-        f"got {subject!r:.80}"
+        f"got {shown(subject)}"
     )
 
 

@@ -68,8 +68,8 @@ TWINS = {
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
     """Return the first loop that supports the case; the reference supports every one.
 
-    With ``XPRNN_KERNELS=reference`` in the environment it is always the reference. To look up
-    a loop changes nothing: what one layer needs takes nothing from the others.
+    With ``XPRNN_KERNELS=reference`` in the environment it is always the reference. Looking up
+    a loop changes nothing, so no layer affects another.
 
     Parameters
     ----------

@@ -96,13 +96,13 @@ def _written(cell: Cell) -> bool:
 
 
 def unavailable() -> str | None:
-    """Return why there are no compiled loops, those of an Elman network; None if there are."""
+    """Return why there are no compiled loops, as seen from an Elman network; None if there are."""
     return _missing(Elman.gates, np.dtype(float))
 
 
 @functools.cache
 def _missing(gates: int, dtype: Any) -> str | None:
-    """Return why there are no compiled loops of the cell with so many gates; None if there are."""
+    """Return why a cell with so many gates has no compiled loops; None if it has them."""
     try:
         _library(gates, dtype)
     except UnbuildableError as error:
@@ -117,7 +117,7 @@ def _library(gates: int, dtype: Any) -> Any:
 
 
 def _typed(library: Any) -> Any:
-    """Return a library whose functions know their arguments."""
+    """Return a library after declaring the arguments of its functions."""
     library.panel_count.restype = library.panel_width.restype = _long
     library.panel_count.argtypes = _long, ctypes.c_int
     array = ctypes.c_void_p
@@ -131,18 +131,18 @@ PROVEN: dict[int, tuple[Cell, ...]] = {
     3: (GRU(),),
     4: (LSTM(),),
 }
-"""The cells to prove, by their gates."""
+"""The cells whose loops are proven, by the number of gates."""
 
 
 def _prove(library: Any, CELL: int, REAL: int) -> None:
-    """Hold loops that were just compiled to the reference.
+    """Compare loops that were just compiled with the reference.
 
     Raises
     ------
     WrongError
-        If they differ, or make a number of NaN.
+        If they differ, or turn NaN into a number.
     """
-    size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel has, and not a multiple
+    size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel, and not a multiple of one
     _typed(library)
     loop = Unroll(*(functools.partial(f, library=library) for f in (unroll, unroll_backward)))
     one = np.ones((1, CELL * size), dtype)
@@ -159,7 +159,7 @@ def _prove(library: Any, CELL: int, REAL: int) -> None:
                 "their norm"
             )
         if not np.isnan(h[1]).all():
-            raise WrongError(f"{cell} in {dtype} makes a number of NaN")
+            raise WrongError(f"{cell} in {dtype} turns NaN into a number")
 
 
 def _ground(xp: Namespace) -> Workspace:

@@ -1,8 +1,8 @@
 """C source of ours, compiled for the machine that runs it.
 
-Compilers are looked for where ``CC`` says, on the path, and in the package ziglang; where one
-fails, the next is tried. What one makes is held to what the caller demands of it, and then kept
-(see store.py): what is kept needs no compiler again.
+Compilers are looked for in ``CC``, on the path, and in the package ziglang; if one fails, the
+next is tried. The library is tested by the caller's `prove` and then kept (see store.py), so that
+it needs no compiler again.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from xprnn.kernels.store import digest, folder, keep, kept, tell
+from xprnn.kernels.store import digest, folder, keep, load_kept, warn_once
 
 __all__ = ["NoCompilerError", "UnbuildableError", "WrongError", "build", "compiler"]
 
@@ -29,14 +29,14 @@ TUNED = (("-march=native",), ("-mcpu=native",), ())
 """For the processor that is there; which spelling a compiler takes, depends on both."""
 
 LAST = ("-fno-fast-math", "-fno-unsafe-math-optimizations", "-fvisibility=default")
-"""The last word, whatever ``CC`` brings. With the second, gcc does not link what flushes
-subnormal numbers to zero in the whole process."""
+"""Flags at the end, which override those in ``CC``. The second keeps gcc from linking code that
+flushes subnormal numbers to zero in the whole process."""
 
 ON_PATH = ("cc", "gcc", "clang") if os.name != "nt" else ("clang",)
 """gcc does not align wide vectors on Windows."""
 
 PATIENCE = 20.0
-"""Seconds that compilers may take and fail, all together; then none runs in this process."""
+"""Seconds that failing compilers may take, all together; after that none runs in this process."""
 
 PROCESSOR = (
     *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
@@ -46,7 +46,7 @@ PROCESSOR = (
 """The lines of Linux that tell one kind of processor from another."""
 
 LOST: list[float] = []
-"""The seconds that they took."""
+"""The seconds that each failed compiler took."""
 
 
 class UnbuildableError(Exception):
@@ -82,9 +82,9 @@ def _compilers() -> list[tuple[str, ...]]:
     try:
         commands = [tuple(shlex.split(asked, posix=os.name != "nt"))]
     except ValueError:
-        commands = [(asked,)]  # which will not be found, and that is then said
+        commands = [(asked,)]  # it will not be found, and the warning then shows it
     paths = [path for path in map(shutil.which, ON_PATH) if path]
-    programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is gcc, mostly
+    programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is mostly gcc
     commands += reversed(programs.values())
     if importlib.util.find_spec("ziglang"):
         commands.append((sys.executable, "-m", "ziglang", "cc"))
@@ -99,8 +99,8 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
     ----------
     source : Path
     prove : callable, optional
-        Gets the library when it has been compiled, and the macros; it raises `WrongError`, or
-        any other exception, if the library is wrong.
+        Called with the library, once it is compiled, and the macros; it raises `WrongError`,
+        or any other exception, if the library is wrong.
     **macros : int
 
     Raises
@@ -108,42 +108,42 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
     NoCompilerError
         If there is no compiler.
     UnbuildableError
-        If all compilers fail. There has been a warning then.
+        If all compilers fail; there is a warning first.
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
-    texts = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
-    key = digest(texts, FLAGS, TUNED, LAST, defines, _processor())
+    sources = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
+    key = digest(sources, FLAGS, TUNED, LAST, defines, _processor())
     failures: list[tuple[tuple[str, ...], UnbuildableError]] = []
     check = None if prove is None else functools.partial(prove, **macros)
     with folder() as place:
         for command in _compilers():
             name = f"{source.stem}-{key}-{digest(command)}-"
             try:
-                library = kept(place, name)
+                library = load_kept(place, name)
                 if library is None:
                     library = _compiled(command, (*defines, str(source)), place, name, check)
             except UnbuildableError as error:
                 failures.append((command, error))
             else:
-                _tell_of(failures, key, f"{shlex.join(command)} compiles it instead")
+                _warn_of(failures, key, f"{shlex.join(command)} compiles it instead")
                 return library
-        library = kept(place, f"{source.stem}-{key}-")
+        library = load_kept(place, f"{source.stem}-{key}-")
     if library is not None:
-        _tell_of(failures, key, "what another compiler made before is used")
+        _warn_of(failures, key, "what another compiler made before is used")
         return library
     if not failures:
         compiler()  # says that there is none
-    _tell_of(failures, key, "slower code runs")
+    _warn_of(failures, key, "slower code runs")
     raise UnbuildableError(str(failures[0][1]))
 
 
-def _tell_of(
+def _warn_of(
     failures: list[tuple[tuple[str, ...], UnbuildableError]], library: str, then: str
 ) -> None:
-    """Warn of the first failure, once for a compiler that fails and once for each wrong library."""
+    """Warn of the first failure, once for each compiler that fails and each wrong library."""
     if failures:
         command, error = failures[0]
-        tell(
+        warn_once(
             (command, then, library if isinstance(error, WrongError) else None),
             f"xprnn's C code could not be built, and {then} (with XPRNN_KERNELS=reference the "
             f"reference runs, without this warning): {error}",
@@ -152,7 +152,7 @@ def _tell_of(
 
 @functools.cache
 def _processor() -> list[str]:
-    """Return what tells this kind of processor from those that may not run what it runs."""
+    """Return what identifies this kind of processor: another may not run code compiled for it."""
     import platform
 
     about = [sys.platform, platform.machine(), str(sys.maxsize)]
@@ -180,7 +180,7 @@ def _compiled(
     """Compile a library, load and prove it, and keep it if there is a place."""
     import tempfile  # no part of importing xprnn
 
-    for base in [None] if place is None else [place, None]:  # as the first may be full
+    for base in [None] if place is None else [place, None]:  # the first may be full
         try:
             with tempfile.TemporaryDirectory(
                 prefix="xprnn-", dir=base, ignore_cleanup_errors=True
@@ -189,7 +189,7 @@ def _compiled(
                 _compile(command, arguments, made)
                 library = _load(made)
                 if prove is not None:
-                    _hold(library, prove)
+                    _test(library, prove)
                 if base is not None:
                     keep(made, base, name)
                 return library
@@ -204,8 +204,8 @@ def _compiled(
     raise last
 
 
-def _hold(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
-    """Let a library be proven; whatever goes wrong then is its fault, as that of a missing name."""
+def _test(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
+    """Prove a library; whatever goes wrong, such as a missing function, makes it wrong."""
     try:
         prove(library)
     except WrongError:
@@ -227,12 +227,12 @@ def _compile(command: tuple[str, ...], arguments: tuple[str, ...], made: Path) -
 
 
 def _left() -> float:
-    """Return for how many seconds a compiler may run."""
+    """Return how many seconds a compiler may still run."""
     return PATIENCE - sum(LOST)
 
 
 def _run(command: tuple[str, ...]) -> None:
-    """Run a compiler, with its own files beside what it makes."""
+    """Run a compiler, with its temporary files beside its output."""
     import subprocess  # no part of importing xprnn
 
     start, left = time.monotonic(), _left()
@@ -246,7 +246,7 @@ def _run(command: tuple[str, ...]) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={**os.environ, "TMPDIR": folder, "TMP": folder},
-            start_new_session=True,  # so that all that it starts can be stopped
+            start_new_session=True,  # so that its children can be stopped too
         )
     except OSError as error:
         raise UnbuildableError(f"does not run: {error}") from error

@@ -1,4 +1,4 @@
-"""Loops are held to the reference on the machine that runs them, before they are used."""
+"""Compares loops with the reference, on the machine that runs them, before they are used."""
 
 from typing import Any
 

@@ -1,10 +1,10 @@
 """Where compiled libraries are kept: a folder of the user's, which nobody else can write.
 
-The name of a library has digests of what it was made of, and of its own bytes, which are
-compared before it is loaded: a file that a full or broken disk cut short would end the process.
+The name of a library contains a digest of what it was made from and one of its own bytes. The
+latter is compared before it is loaded, as a file that was cut short would crash the process.
 
-Nothing is loaded from a folder that belongs to somebody else or that others may write. Windows
-leaves that to the access rights of ``%LOCALAPPDATA%``.
+Nothing is loaded from a folder that belongs to somebody else or that others may write. On Windows
+this is left to the access rights of ``%LOCALAPPDATA%``.
 """
 
 import contextlib
@@ -13,29 +13,30 @@ import os
 import shutil
 import stat
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cache", "digest", "folder", "keep", "kept", "tell"]
+from xprnn._validate import warn
+
+__all__ = ["cache", "digest", "folder", "keep", "load_kept", "warn_once"]
 
 STALE = 3600.0
-"""Seconds after which what is half done was left by a process that was killed."""
+"""After so many seconds an unfinished file is taken for one that a killed process left."""
 
 TOLD: set[Any] = set()
-"""What there was a warning of."""
+"""The keys of the warnings so far."""
 
 
-def tell(key: Any, text: str) -> None:
-    """Warn, once of what the key stands for."""
+def warn_once(key: Any, text: str) -> None:
+    """Warn, once for each key."""
     if key not in TOLD:
         TOLD.add(key)
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        warn(text, RuntimeWarning)
 
 
 def digest(*things: Any) -> str:
-    """Return a text that differs where things differ."""
+    """Return a short hash of some things."""
     import hashlib  # no part of importing xprnn
 
     content = things[0] if isinstance(things[0], bytes) else repr(things).encode()
@@ -48,7 +49,7 @@ def cache() -> Path:
     Raises
     ------
     RuntimeError
-        If there is no place for one.
+        If there is no home directory.
     """
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         if os.path.isabs(base := os.environ.get(name, "")):
@@ -60,13 +61,13 @@ def cache() -> Path:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path | None]:
-    """Return the folder where what was compiled is kept, if nobody but us can write it."""
+    """Give the folder of compiled libraries, None unless only this user can write it."""
     with contextlib.ExitStack() as stack:
         yield _held(stack)
 
 
 def _held(stack: contextlib.ExitStack) -> Path | None:
-    """Return a path to the folder, on Linux one that leads there whatever is renamed."""
+    """Return the folder's path; on Linux one that stays valid whatever is renamed."""
     try:
         path = cache()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def _held(stack: contextlib.ExitStack) -> Path | None:
         stack.callback(os.close, held)
         _check_ours(held)
     except OSError as error:
-        tell(
+        warn_once(
             path,
             f"xprnn keeps no compiled code in {path}, which must be a folder, and no link, that "
             f"belongs to this user and that nobody else may write ({error}); it compiles for this "
@@ -91,7 +92,7 @@ def _held(stack: contextlib.ExitStack) -> Path | None:
 
 
 def _check_ours(held: int) -> None:
-    """Raise unless what is open belongs to us and nobody else may write it."""
+    """Raise PermissionError unless the open file is ours and nobody else may write it."""
     status = os.fstat(held)
     if status.st_uid != os.geteuid():
         raise PermissionError(f"it belongs to the user with the number {status.st_uid}")
@@ -99,8 +100,8 @@ def _check_ours(held: int) -> None:
         raise PermissionError(f"its mode is {stat.filemode(status.st_mode)}")
 
 
-def kept(folder: Path | None, start: str) -> ctypes.CDLL | None:
-    """Return a library whose name starts so, and whose bytes are those its name tells."""
+def load_kept(folder: Path | None, start: str) -> ctypes.CDLL | None:
+    """Load a library whose name begins with `start` and whose bytes match the digest in it."""
     for path in [] if folder is None else sorted(folder.glob(f"{start}*.so")):
         with contextlib.suppress(OSError):
             if path.stem.endswith(f"-{digest(_read(path))}"):
@@ -119,7 +120,7 @@ def _read(path: Path) -> bytes:
 
 
 def keep(made: Path, folder: Path, name: str) -> None:
-    """Move a library to where it is kept, whole or not at all; else it is not kept."""
+    """Move a library into the folder, whole or not at all; if that fails, it is not kept."""
     with contextlib.suppress(OSError):
         made.chmod(0o700)
         with made.open("rb+") as file:

@@ -1,8 +1,8 @@
 """Threads that share the work of one.
 
-What is told here must stay right wherever Ctrl-C comes. So the threads are started by one
-call into C, which no signal interrupts; what they are told stands on boards, where it may be
-said twice; and a thread that sleeps looks up once in a while, should nobody have woken it.
+The state must stay right wherever Ctrl-C comes. So the threads are started by one call into C,
+which no signal interrupts; their orders are written on boards, where writing twice does no harm;
+and a sleeping thread looks at its board once in a while, in case nobody woke it.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ PATIENCE = 0.1
 
 
 class Crew(NamedTuple):
-    """What the threads of one start have in common with their owner."""
+    """What the threads share with their owner."""
 
     boards: Array
     """(threads, 8), each row a board of workers.c."""
@@ -72,7 +72,7 @@ class Workers:
         self._failures: list[BaseException] = []
 
     def start(self) -> int:
-        """Return how many threads there are; started by the first call, as many as can be."""
+        """Return how many threads there are; the first call starts as many as it can."""
         if self._ended:
             return 0
         if self._crew is None:
@@ -86,7 +86,7 @@ class Workers:
         if not crew.started:
             owner = weakref.ref(self)
             tasks = ((owner, self._library, crew, number) for number in range(self._count))
-            try:  # by C alone: no signal is attended to between a start and its entry in the list
+            try:  # in C alone: no signal comes between a start and its entry in the list
                 crew.started.extend(map(start_new_thread, itertools.repeat(_serve), list(tasks)))
             except (RuntimeError, MemoryError):  # no more threads are allowed here, or now
                 self._count = len(crew.started)
@@ -105,7 +105,7 @@ class Workers:
         ValueError
             If there are fewer threads than parts.
         RuntimeError
-            In a process that was forked meanwhile, as the other parts are done in its parent.
+            In a process that was forked meanwhile, as its parent does the other parts.
         """
         threads, crew = 1 + self.start(), self._crew
         if crew is None or parts > threads:
@@ -137,7 +137,7 @@ class Workers:
             crew.sleep[number].release()
 
     def _give_up(self) -> None:
-        """Let parts that wait for one another wait no longer."""
+        """Stop parts from waiting for one another."""
         if self._stop is not None:
             self._stop()
 
@@ -152,7 +152,7 @@ class Workers:
                     self._wake(crew, number)
 
     def end(self) -> None:
-        """Tell the threads to end, and don't wait for it."""
+        """Tell the threads to end, without waiting for them."""
         self._ended, crew = True, self._crew
         if crew is not None:
             self._library.end(crew.addresses[0], len(crew.boards))
@@ -174,13 +174,13 @@ class Workers:
         self.join()
 
     def forget(self) -> None:
-        """In a process that was just forked: the threads are its parent's."""
+        """Forget the threads in a process that was just forked, as they are its parent's."""
         self._give_up()
         self._crew = None
 
 
 def _serve(owner: Any, library: Any, crew: Crew, number: int) -> None:
-    """Do what a thread does, until it is told to end or has no owner any more."""
+    """Run a thread until it is told to end or its owner is gone."""
     board, looks = crew.addresses[number], ctypes.c_double(LOOKS)
     try:
         while (state := library.look(board, looks)) >= 0 and (workers := owner()) is not None:

@@ -60,11 +60,10 @@ UNUSED = sys.getrefcount(_PROBE[0])
 
 
 class Blas:
-    """NumPy's BLAS, which the workspaces of one of our threads at a time hold to one thread.
+    """NumPy's BLAS; one thread of ours at a time, with its workspaces, can limit it to one thread.
 
-    Every change of its threads is written down before it is made, so that whoever comes after
-    an interrupt can undo it; to undo twice does no harm. A fork waits for the lock, so a child
-    finds nothing half done.
+    Every change is written down before it is made, so that it can be undone after an interrupt;
+    undoing it twice does no harm. A fork waits for the lock, so a child finds nothing half done.
     """
 
     def __init__(self):
@@ -75,7 +74,7 @@ class Blas:
 
     @functools.cached_property
     def threads(self) -> Any:
-        """What controls them; None without threadpoolctl. To be asked for with the lock."""
+        """What controls its threads; None without threadpoolctl. Read it with the lock held."""
         if importlib.util.find_spec("threadpoolctl") is None:
             return None
         import threadpoolctl
@@ -83,11 +82,11 @@ class Blas:
         return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
     def hold(self, owner: "Workspace") -> bool:
-        """Give BLAS one thread until its owners have released it; False if it can't be had now."""
+        """Limit BLAS to one thread until all owners release it; return False if that fails."""
         with self.lock:
             if self.owners and self.holder != threading.get_ident():
                 return False
-            if not self.before:  # else an interrupt kept it from being undone
+            if not self.before:  # if there is, an interrupt prevented its undoing
                 libraries = self.threads.lib_controllers
                 self.before = [(library, library.num_threads) for library in libraries]
             self.holder = threading.get_ident()
@@ -100,7 +99,7 @@ class Blas:
             return True
 
     def release(self, owner: "Workspace") -> None:
-        """Give BLAS its threads back, if this owner was the last."""
+        """Give BLAS its threads back if this was the last owner."""
         with self.lock:
             self.owners.discard(owner)
             if not self.owners and self.before and self.holder == threading.get_ident():
@@ -111,7 +110,7 @@ class Blas:
                 self.before = None
 
     def in_child(self) -> None:
-        """In a process that was just forked: nobody holds BLAS, whoever did in the parent."""
+        """Release BLAS in a process that was just forked, whoever held it in the parent."""
         self.lock, self.holder = threading.RLock(), threading.get_ident()
         for owner in list(self.owners):
             owner.forget()
@@ -145,7 +144,7 @@ def _can_build() -> bool:
 
 
 def _can_share() -> bool:
-    """Whether work can be shared out: by real threads, which gevent and eventlet take away."""
+    """Whether work can be shared out; not under gevent and eventlet, which replace threads."""
     real = isinstance(_thread.allocate_lock, types.BuiltinFunctionType)
     return real and _can_build() and can_hold_blas()
 
@@ -166,7 +165,7 @@ class Workspace:
     Parameters
     ----------
     threads : int
-        How many compute at once at most, from `open` to `close`; else one does.
+        How many threads compute at once at most between `open` and `close`.
     """
 
     def __init__(self, threads: int):
@@ -177,14 +176,14 @@ class Workspace:
         self._made: dict[Any, Any] | None = None
 
     def open(self) -> None:
-        """Hold BLAS to one thread, if work can be shared out; until then there is one thread."""
+        """Limit BLAS to one thread and allow several of ours, if work can be shared out."""
         if self._most > 1 and _can_share() and BLAS.hold(self):
             self._workers = Workers(self._most - 1)
 
     def close(self) -> None:
         """End the threads, and leave BLAS its own; the memory stays.
 
-        What an interrupt left undone, a second call does.
+        A second call does what an interrupt prevented.
         """
         workers = self._workers
         if workers is not None:
@@ -196,7 +195,7 @@ class Workspace:
 
     @property
     def threads(self) -> int:
-        """How many compute at once; whoever asks for the first time starts them."""
+        """How many threads compute at once; the first access starts them."""
         self._go_on()
         if self._workers is None:
             return 1
@@ -206,7 +205,7 @@ class Workspace:
         return 1 + count
 
     def forget(self) -> None:
-        """In a process that was just forked: the threads are the parent's."""
+        """Forget the threads in a process that was just forked, as they are its parent's."""
         if self._workers is not None:
             self._workers.forget()
         self._workers, self._forked = None, True

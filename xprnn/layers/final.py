@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from xprnn._validate import settle, whole
+from xprnn._validate import settle, shown, whole
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
 from xprnn.layers.reversed import Reversed
@@ -50,7 +50,7 @@ class Final:
         inner = self.layer.layer if isinstance(self.layer, Reversed) else self.layer
         if not isinstance(inner, Recurrent):
             raise TypeError(
-                f"layer must be a Recurrent, or Reversed of one, got {self.layer!r:.80}"
+                f"layer must be a Recurrent, or Reversed of one, got {shown(self.layer)}"
             )
         settle(self, state=whole("state", self.state, least=0))
         if self.state >= inner.cell.states:

@@ -6,7 +6,7 @@ steps, or None. `value` is (...), one number for each model on the leading axes;
 `dy_hat` has the shape of `y_hat` and is zero at padding. Every mean is over valid
 steps only, and what stands at padding, in `y_hat` or in `y`, changes nothing.
 
-That is all that a loss of one's own needs. It may have six more members:
+A loss of your own needs nothing more. It may have six more members:
 
 ``outputs(y, mask, *, xp) -> int``
     O', how many outputs the network must have for the targets y (T, B, O). Raises
@@ -18,12 +18,12 @@ That is all that a loss of one's own needs. It may have six more members:
     Turns outputs for the standardised y into outputs for y in its own units. Without
     it ``scaler.invert(y_hat)``.
 ``of_errors``
-    True if the value depends on ŷ and y by their difference ŷ - y alone. It is then
-    reported in the units of y without the mean of y, which costs digits where y is far
-    from zero. Without it False.
+    True if the value depends on the errors ŷ - y alone. The reported value is then computed
+    without the mean of y, which costs digits if y is far from zero. Left out, it is False.
 ``degree``
-    n, if besides `of_errors` the value is multiplied by c^n where ŷ and y are multiplied by
-    c > 0: 2 for squares. It spares `fit` to compute the value twice. Without it None.
+    The power n, such as 2 for a squared error, if `of_errors` is True and multiplying ŷ and
+    y by c > 0 multiplies the value by c^n. With it `fit` need not compute the value twice.
+    Left out, it is None.
 ``probabilities(y_hat, *, xp)``
     The probabilities of the classes, of a loss for classification.
 
@@ -95,7 +95,7 @@ ELSEWHERE = {
     "sparse_categorical_crossentropy": "cross_entropy",
     "squared_error": "mse",
 }
-"""What torch, Keras and scikit-learn call them."""
+"""The names of torch, Keras and scikit-learn, with those used here."""
 
 
 def get(loss: str | Loss) -> Loss:

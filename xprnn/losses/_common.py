@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from array_api_compat import device
 
 from xprnn import masking, sums
-from xprnn._validate import number
+from xprnn._validate import number, shown
 
 
 def count(y_hat, mask, xp):
@@ -52,8 +52,8 @@ def check_targets(wrong, y, expected, xp):
 def several(argument, values, *, least, **bounds):
     """Return `values` as a tuple of at least so many floats within the bounds of `number`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{argument} must be a tuple of numbers, got {values!r:.80}")
+        raise TypeError(f"{argument} must be a tuple of numbers, got {shown(values)}")
     values = tuple(number(f"{argument}[{i}]", v, **bounds) for i, v in enumerate(values))
     if len(values) < least:
-        raise ValueError(f"{argument} must hold at least {least} number(s), got {values!s:.80}")
+        raise ValueError(f"{argument} must hold at least {least} number(s), got {shown(values)}")
     return values

@@ -1,4 +1,4 @@
-"""A loss that trains on the standardised y and is reported in the units of y."""
+"""A loss that trains on the standardised y and is reported for y as it was given."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ __all__ = ["InUnits", "Value", "in_units"]
 
 
 class Value(NamedTuple):
-    """A loss, (...) each."""
+    """A loss (...) in two forms."""
 
     minimised: Array
-    """Of the standardised y: what the training lowers, whatever the units of y are."""
+    """Computed on the standardised y: what the training minimises, whatever the units of y."""
     in_units: Array
-    """Of y in its own units."""
+    """Computed on y as it was given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +62,10 @@ def in_units(
     weights: Array | None = None,
     xp: Namespace,
 ) -> Array:
-    """Return a loss of the standardised ŷ and y in the units of y, in float64.
+    """Return the loss of the standardised ŷ and y as it is before standardisation, in float64.
 
-    Without the mean of y, in which the digits of an error would be lost, unless the loss
-    looks at more than errors.
+    If the loss depends on the errors ŷ - y alone, the mean of y is left out: far from zero,
+    the errors would lose their digits in it.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def in_units(
     scaler : Scaler or None
         Of y, in float64; None where y is not standardised.
     trained_on : Loss, optional
-        The loss that says what the outputs are, if it is another.
+        The loss whose `unscale` turns outputs into predictions, if it is another one.
     weights : array, optional
         As for `InUnits`.
     xp : namespace

@@ -4,7 +4,7 @@ from typing import Any
 
 from xprnn._typing import Array
 from xprnn.backend import admit, host, on_host, to_host
-from xprnn.backend.frames import arranged, names
+from xprnn.backend.frames import names, order_columns
 
 
 def is_list(value: Any) -> bool:
@@ -35,7 +35,7 @@ def parts(argument: str, value: Any) -> list[Array]:
     return found
 
 
-def matched(argument: str, value: Any, y: Any) -> Any:
+def match_columns(argument: str, value: Any, y: Any) -> Any:
     """Return a value with the columns of its frames in the order of those of y.
 
     One column is compared with one column, whatever the two are called.
@@ -46,7 +46,7 @@ def matched(argument: str, value: Any, y: Any) -> Any:
         If there are other columns than in y.
     """
     wanted = names("y", y)
-    return value if wanted is None or len(wanted) == 1 else arranged(argument, value, wanted)
+    return value if wanted is None or len(wanted) == 1 else order_columns(argument, value, wanted)
 
 
 def valid_steps(mask: Any, lengths: Any, shape: tuple[int, ...]) -> Array:

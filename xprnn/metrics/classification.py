@@ -6,7 +6,7 @@ from xprnn._typing import Array
 from xprnn._validate import whole
 from xprnn.backend import host, on_host
 from xprnn.backend.frames import check_indexes
-from xprnn.metrics._common import check_valid, matched, parts, refuse_mask, valid_steps
+from xprnn.metrics._common import check_valid, match_columns, parts, refuse_mask, valid_steps
 
 __all__ = ["accuracy", "confusion_matrix"]
 
@@ -15,7 +15,7 @@ def _cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Array]:
     """Return y and y_hat at valid steps, which are their first axis if there is a mask."""
     refuse_mask(y, mask, lengths)
     check_indexes("y", y, "y_hat", y_hat)
-    trues, founds = parts("y", y), parts("y_hat", matched("y_hat", y_hat, y))
+    trues, founds = parts("y", y), parts("y_hat", match_columns("y_hat", y_hat, y))
     if [a.shape[:1] for a in trues] != [b.shape[:1] for b in founds]:
         raise ValueError(
             f"y_hat must have as many sequences and steps as y, {[a.shape for a in trues]}, "

@@ -6,7 +6,14 @@ from xprnn._typing import Array
 from xprnn._validate import whole
 from xprnn.backend import host, quiet
 from xprnn.backend.frames import check_indexes
-from xprnn.metrics._common import check_valid, is_list, matched, parts, refuse_mask, valid_steps
+from xprnn.metrics._common import (
+    check_valid,
+    is_list,
+    match_columns,
+    parts,
+    refuse_mask,
+    valid_steps,
+)
 
 __all__ = ["coverage", "mae", "mase", "r2", "rmse", "smape"]
 
@@ -28,7 +35,7 @@ def _pairs(y: Any, y_hat: Any, mask: Any, lengths: Any) -> list[tuple[Array, Arr
     """Return y and y_hat (T, O) at the valid steps of each sequence."""
     refuse_mask(y, mask, lengths)
     check_indexes("y", y, "y_hat", y_hat)
-    true, found = _sequences("y", y), _sequences("y_hat", matched("y_hat", y_hat, y))
+    true, found = _sequences("y", y), _sequences("y_hat", match_columns("y_hat", y_hat, y))
     if len(found) != len(true):
         raise ValueError(f"y_hat must have {len(true)} sequence(s) as y, got {len(found)}")
     for i, (a, b) in enumerate(zip(true, found, strict=True)):
@@ -166,7 +173,10 @@ def mase(
     0.75
     """
     whole("season", season)
-    past, pairs = _sequences("train", matched("train", train, y)), _pairs(y, y_hat, mask, lengths)
+    past, pairs = (
+        _sequences("train", match_columns("train", train, y)),
+        _pairs(y, y_hat, mask, lengths),
+    )
     wanted = [true.shape[-1] for true, _ in pairs]
     if [series.shape[-1] for series in past] != wanted:
         raise ValueError(

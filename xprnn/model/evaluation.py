@@ -1,10 +1,10 @@
-"""The loss of a model's predictions, in the units of y."""
+"""The loss of a model's predictions, computed on y as it was given, not standardised."""
 
 from typing import TYPE_CHECKING, Any
 
 from xprnn import losses, modes
 from xprnn.backend import common, float_name
-from xprnn.backend.frames import arranged
+from xprnn.backend.frames import order_columns
 from xprnn.batches import time_major
 from xprnn.losses import HalfMSE, Loss
 from xprnn.losses.units import in_units
@@ -24,7 +24,7 @@ def evaluate(
     loss = model.loss if loss is None else losses.get(loss)
     if loss is None:
         raise ValueError("loss must be given: the model was trained on one that no file holds")
-    x, y = arranged("x", x, model.feature_names), arranged("y", y, model.output_names)
+    x, y = order_columns("x", x, model.feature_names), order_columns("y", y, model.output_names)
     pair = modes.pair(x, y, mode=model.mode, lengths=lengths, mask=mask)
     data = inputs.brought(model, "x", pair.x)
     backend = common({"x": pair.x.array, "y": pair.y}, model.backend)

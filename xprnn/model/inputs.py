@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xprnn import masking, tree
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
-from xprnn.backend.frames import arranged, is_frame, like
+from xprnn.backend.frames import is_frame, like, order_columns
 from xprnn.batches import time_major
 from xprnn.sequences import Sequences, check_finite, sequences
 
@@ -114,7 +114,7 @@ class Inputs(NamedTuple):
 def read(model: "Model", argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
     """Return an argument of a caller's, checked and brought to where the model is."""
     one_step = model.mode == "one_to_many"
-    value = arranged(argument, value, model.feature_names)
+    value = order_columns(argument, value, model.feature_names)
     found = sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
     data = brought(model, argument, found)
     items = value if isinstance(value, list | tuple) else [value]

@@ -42,8 +42,9 @@ class Model:
     history : History
         The curves of the training.
     feature_names, output_names : tuple of str, optional
-        What the columns of x and of y are called, if the training data were frames of
-        pandas or polars, or the columns of a file. A frame is then read by these names.
+        The names of the columns of x and of y, if the training data were DataFrames of
+        pandas or polars, or columns of a file. A DataFrame's columns are then found by
+        these names.
     """
 
     network: Layer
@@ -285,7 +286,7 @@ class Model:
         lengths: object = None,
         mask: object = None,
     ) -> float:
-        """Return the loss of the predictions for x against y, in the units of y.
+        """Return the loss of the predictions for x, computed on y as it was given.
 
         Parameters
         ----------

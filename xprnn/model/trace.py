@@ -11,6 +11,7 @@ from typing import Any
 
 from xprnn import masking
 from xprnn._typing import Array, Namespace, Tree
+from xprnn._validate import shown
 from xprnn.cells import Cell, Inner
 from xprnn.layers import METHODS, Bidirectional, Layer, Recurrent
 
@@ -58,7 +59,7 @@ def trace(
     if next(arrays, None) is not None:
         raise ValueError(
             "trace looks into layers whose fields hold Recurrent layers, and this network has "
-            f"hidden states of another kind: {network!r:.200}"
+            f"hidden states of another kind: {shown(network)}"
         )
     return seen
 

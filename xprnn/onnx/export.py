@@ -17,10 +17,10 @@ from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps
-from xprnn.serialization.only import check_is_model
+from xprnn.serialization.checks import check_is_model
 from xprnn.serialization.replacing import replacing
 
-__all__ = ["export", "made", "to_proto"]
+__all__ = ["export", "make_proto", "to_proto"]
 
 _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
@@ -39,7 +39,9 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     Raises
     ------
     ValueError
-        If the path has another ending, and as `to_proto`, whose TypeError it has too.
+        If the path has another ending, and as `to_proto`.
+    TypeError
+        If the model is not a `Model`.
     FileNotFoundError
         If there is no such folder.
     MissingExtraError
@@ -102,18 +104,18 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
         If the network has a layer, cell, activation or loss that can't be written, or
         holds several models side by side; names it.
     TypeError
-        If it is no `Model`.
+        If the model is not a `Model`.
     MissingExtraError
         Without the library onnx.
     """
     check_is_model(model)
     if dtype not in (None, "float32", "float64"):
         raise unknown("dtype", dtype, ("float32", "float64"))
-    return made(model, dtype)
+    return make_proto(model, dtype)
 
 
-def made(model: Model, dtype: str | None, most: int | None = None) -> Any:
-    """Return what `to_proto` does, or raise ValueError if it takes more than so many nodes."""
+def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
+    """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
     helper = library().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)
     if any(a.ndim != 2 for a in tree.leaves(params)):

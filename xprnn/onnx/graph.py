@@ -20,7 +20,7 @@ class Graph:
     outer : Graph, optional
         The graph in which a node has this one for its body; constants stand there.
     most : int, optional
-        How many nodes it may have.
+        How many nodes it may have at most.
     """
 
     def __init__(self, dtype: str, outer: "Graph | None" = None, most: int | None = None):

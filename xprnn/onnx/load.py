@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
-from xprnn._validate import unknown
+from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.model import Model
@@ -71,12 +71,12 @@ def load(path: Any, *, output: str | None = None) -> Model:
         raise ModelFileError(f"{where}: {error}") from error
     except _UnknownOutputError as error:
         raise unknown("output", output, error.args[0]) from None
-    except Exception as error:  # a damaged file may be wrong in any way
+    except Exception as error:  # a damaged file can raise anything
         raise ModelFileError(f"{where} is damaged: {error!s:.400}") from error
 
 
 class _UnknownOutputError(Exception):
-    """There is no value of the name that was asked for; with the names there are."""
+    """There is no output of the name asked for; holds the names that there are."""
 
 
 def _loaded(model: Any, folder: Path | None, output: str | None) -> Model:
@@ -100,12 +100,12 @@ def _loaded(model: Any, folder: Path | None, output: str | None) -> Model:
 
 
 def _opened(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
-    """Return a file's contents, without what lies in other files, and its folder."""
+    """Return the model in a file, without data in other files, and the file's folder."""
     onnx = library()
     if isinstance(path, onnx.ModelProto):
         return path, None
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a path or an onnx.ModelProto, got {path!r:.80}")
+        raise TypeError(f"path must be a path or an onnx.ModelProto, got {shown(path)}")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -123,7 +123,7 @@ def _model(reader: Reader, name: str) -> Model:
     if probe.rank != 3:
         raise ModelFileError(f"the first input must have 3 axes, got {probe.rank}")
     if name not in probe.made:
-        raise ModelFileError(f"its output {name!r} is made by no node")
+        raise ModelFileError(f"its output {name!r} is not made by any node")
     node = probe.made[name]
     y = reader.signal(name).whole(node)
     path, scaler = y.path, None

@@ -23,7 +23,7 @@ _KEY = "xprnn"
 
 
 def written(model: Model, dtype: str | None) -> dict[str, str]:
-    """Return the texts of a file; none if the network has a cell or layer of one's own.
+    """Return the strings of a file; none if the network has a cell or layer of one's own.
 
     Parameters
     ----------
@@ -60,10 +60,10 @@ def read(proto: Any) -> tuple[Model, str | None] | None:
     (Model, str or None) or None
         With the argument `dtype`; None if the file says nothing.
     """
-    texts = {entry.key: entry.value for entry in proto.metadata_props}
-    if _KEY not in texts:
+    notes = {entry.key: entry.value for entry in proto.metadata_props}
+    if _KEY not in notes:
         return None
-    told = header.parse(texts[_KEY])
+    told = header.parse(notes[_KEY])
     dtype, precision = told.pop("dtype"), told.pop("precision")
     zeros, _ = shapes(told["network"], told["features"], proto.ByteSize() // 4)
     told |= {name: build(told[name], field=name) for name in ("network", "loss")}

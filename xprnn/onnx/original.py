@@ -18,7 +18,7 @@ from xprnn import tree
 from xprnn._typing import Tree
 from xprnn.model import Model
 from xprnn.onnx import note, tensors
-from xprnn.onnx.export import made
+from xprnn.onnx.export import make_proto
 
 __all__ = ["original"]
 
@@ -39,8 +39,8 @@ def original(proto: Any) -> Model | None:
             return None
         like, dtype = told
         model = replace(like, weights=_parameters(like, dtype, proto))
-        again = made(model, dtype, len(proto.graph.node))
-    except Exception:  # of which a text that says something else has many
+        again = make_proto(model, dtype, len(proto.graph.node))
+    except Exception:  # a note that does not fit the graph can raise anything
         return None
     same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
     return model if same and not proto.functions else None
@@ -48,9 +48,10 @@ def original(proto: Any) -> Model | None:
 
 def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
+    nodes = len(proto.graph.node)
     count = np.arange(sum(a.size for a in tree.leaves(like.weights)))
     low, high = (
-        made(replace(like, weights=_filled(like.weights, digits)), dtype, len(proto.graph.node))
+        make_proto(replace(like, weights=_filled(like.weights, digits)), dtype, nodes)
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     found = np.zeros(len(count))

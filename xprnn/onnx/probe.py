@@ -1,8 +1,8 @@
-"""What in a graph is no function of x: weights, shapes, masks, first states.
+"""The values in a graph that are not functions of x: weights, shapes, masks, first states.
 
 Exporters write shapes and zeros with a dozen small nodes. They are not recognised one by
-one: onnx's reference computes them, for a batch of a probe's sizes, and within a bound on
-what a file may have made.
+one: onnx's reference computes them, for a batch of a probe's sizes. How many numbers it may make
+for one file is limited.
 """
 
 from collections.abc import Callable
@@ -31,10 +31,10 @@ _RECURRENT = {"RNN", "LSTM", "GRU", "Scan", "Loop"}
 
 
 _MADE = 2**25
-"""Numbers that may be made of a file's constants, beside as many as it has bytes."""
+"""How many numbers may be computed for a file, in addition to one for each of its bytes."""
 
 _NODE = 2**14
-"""What a node costs of that by itself: time."""
+"""How many of them each node costs in addition to its result, as it takes time."""
 
 
 class Probe:
@@ -46,12 +46,12 @@ class Probe:
     axes : tuple of str
         Those of x, ``("T", "B", "F")`` or ``("B", "T", "F")``.
     folder : path or None
-        That of the file, in which the data of its tensors may lie.
+        The file's folder, which may hold data of its tensors.
 
     Raises
     ------
     ModelFileError
-        If nodes stand before what they read, or x has impossible sizes.
+        If a node comes before one that it reads, or x has impossible sizes.
     """
 
     def __init__(self, model: Any, axes: tuple[str, ...], folder: Path | None = None):
@@ -97,7 +97,7 @@ class Probe:
         return not fixed and kind.elem_type in (6, 7) and len(kind.shape.dim) == 1
 
     def _follow(self) -> None:
-        """Find out what each value is a function of, and which are inputs as they were."""
+        """Find out what each value is a function of, and which are unchanged inputs."""
         for name in self.inputs:
             kind = "x" if name == self.x else "fixed" if name in self._tensors else "free"
             self._sources[name] = frozenset([kind])
@@ -119,8 +119,8 @@ class Probe:
     def sources(self, name: str) -> frozenset[str]:
         """Return what a value is a function of.
 
-        ``"x"``, of which the shape alone does not count; ``"recurrent"``, an operator;
-        ``"fixed"`` and ``"free"``, other inputs with and without a value of their own.
+        ``"x"``, unless only its shape matters; ``"recurrent"``, a recurrent operator;
+        ``"fixed"`` and ``"free"``, other inputs with and without a default value.
         """
         return self._sources.get(name, frozenset())
 
@@ -133,11 +133,11 @@ class Probe:
         return bool(self.sources(name) & {"recurrent", "free"})
 
     def carried(self, name: str) -> bool:
-        """Whether the numbers of inputs come to a value as they were."""
+        """Whether a value holds the numbers of inputs unchanged."""
         return self._carried.get(name, True)
 
     def check(self, node: Any) -> None:
-        """Raise unless a node has the inputs and attributes that its operator takes."""
+        """Raise ModelFileError unless a node has the inputs and attributes of its operator."""
         checker = library().checker
         context = type(checker.DEFAULT_CONTEXT)()
         context.ir_version = self.model.ir_version or checker.DEFAULT_CONTEXT.ir_version
@@ -145,16 +145,16 @@ class Probe:
         try:
             checker.check_node(node, context)
         except checker.ValidationError as error:
-            raise refused(node, f"it is no such node: {error!s:.400}") from error
+            raise refused(node, f"it is not a valid node: {error!s:.400}") from error
 
     def spend(self, node: Any, count: int) -> None:
-        """Count numbers that are made for a node; raise beyond what a file may have made."""
+        """Count numbers that are computed for a node; raise ModelFileError beyond the limit."""
         self._left -= count
         if self._left < 0:
-            raise refused(node, "the file has too many numbers made of its constants")
+            raise refused(node, "too many numbers would be computed from the constants of the file")
 
     def value(self, name: str) -> Any:
-        """Return a value that is no function of x, for a batch of the probe's sizes."""
+        """Return a value that is not a function of x, for a batch of the probe's sizes."""
         waiting, wanted = [name], set[int]()
         while waiting:
             n = waiting.pop()
@@ -189,7 +189,7 @@ class Probe:
         self.check(node)
         for attribute in node.attribute:
             if attribute.HasField("t"):
-                tensors.array(attribute.t, None)  # which says what is wrong with it
+                tensors.array(attribute.t, None)  # raises if it is damaged
         if self._is_shape(node):
             shape = self.shape_of(node.input[0])
             feeds = {node.input[0]: np.broadcast_to(np.float32(0), shape)}
@@ -199,7 +199,7 @@ class Probe:
             arrays = [feeds[name] for name in node.input if name]
             size = sizes.result(node.op_type, arrays, given(node))
             if size is None or node.domain not in ("", "ai.onnx"):
-                raise refused(node, "it is no function of x, and of those this is not computed")
+                raise refused(node, "it does not depend on x, and its operator is not computed")
             self.spend(node, size + _NODE)
             values = [library().ValueInfoProto(name=name) for name in feeds]
             ends = [library().ValueInfoProto(name=name) for name in node.output if name]
@@ -208,7 +208,7 @@ class Probe:
                 outputs: Any = ReferenceEvaluator(graph, opsets=self._opsets).run(None, feeds)
         except ModelFileError:
             raise
-        except Exception as error:  # the reference has many
+        except Exception as error:  # the reference can raise anything
             raise refused(node, f"it can't be computed: {error!s:.400}") from error
         self._known |= dict(zip((end.name for end in ends), outputs, strict=True))
 

@@ -48,7 +48,7 @@ class Reader:
                 s = self._read(node, list(node.output).index(name))
             except (ModelFileError, recurrent_nodes.OtherAxesError):
                 raise
-            except Exception as error:  # a damaged node may be wrong in any way
+            except Exception as error:  # a damaged node can raise anything
                 raise refused(node, f"it can't be read: {error!s:.400}") from error
             made = tree.leaves(s.path[-1].params) if s.path else ()
             self.probe.spend(node, sum(a.size for a in made))

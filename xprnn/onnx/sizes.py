@@ -1,7 +1,7 @@
-"""How large the result of a node is, before it is computed.
+"""The size of a node's result, before it is computed.
 
-A short file may ask for gigabytes. So of what is no function of x, only operators are
-computed whose results have a size that is known from what they take.
+A short file may ask for gigabytes. So only operators are computed whose result has a size
+that follows from their inputs.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ _BROADCAST = {
 
 
 def result(op: str, arrays: list[Any], attributes: dict[str, Any]) -> int | None:
-    """Return the size of what an operator makes of arrays, or more; None if it is not known.
+    """Return the size of an operator's result, or an upper bound; None if it is not known.
 
     Examples
     --------

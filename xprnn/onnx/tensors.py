@@ -1,4 +1,4 @@
-"""Tensors of a file as arrays, if they are as large as they say."""
+"""Reads the tensors of a file as arrays, after checking their sizes."""
 
 from math import prod
 from pathlib import Path
@@ -10,11 +10,11 @@ from xprnn.onnx.extra import library
 __all__ = ["array", "beside"]
 
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
-"""Of a number, by ONNX's number of its type: floats, integers, booleans."""
+"""Bytes of one number, by ONNX's code of its type: floats, integers, booleans."""
 
 _FIELDS = {1: "float_data", 7: "int64_data", 11: "double_data", 12: "uint64_data",
            13: "uint64_data"}  # fmt: skip
-"""Where the numbers stand if they are not bytes; those of the other types in int32_data."""
+"""The field that holds numbers that are not raw bytes; for other types it is int32_data."""
 
 
 def array(tensor: Any, folder: Path | None) -> Any:
@@ -24,7 +24,7 @@ def array(tensor: Any, folder: Path | None) -> Any:
     ----------
     tensor : onnx.TensorProto
     folder : path or None
-        That of the file, in which the data of its tensors may lie.
+        The file's folder, which may hold data of its tensors.
 
     Raises
     ------
@@ -50,16 +50,16 @@ def array(tensor: Any, folder: Path | None) -> Any:
 
 
 def beside(tensors: Any, folder: Path | None) -> int:
-    """Return how many bytes the files have in which the data of tensors lie."""
+    """Return the size of the other files that hold data of tensors, in bytes."""
     external = [t for t in tensors if t.data_location == t.EXTERNAL]
     return sum(path.stat().st_size for path in {_place(t, folder) for t in external})
 
 
 def _external(tensor: Any, folder: Path | None, length: int) -> bytes:
-    """Return the bytes of a tensor that lie in another file."""
-    told = {entry.key: entry.value for entry in tensor.external_data}
-    start, place = int(told.get("offset", 0)), _place(tensor, folder)
-    if int(told.get("length", length)) != length or start < 0:
+    """Return the bytes of a tensor from another file."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    start, place = int(entries.get("offset", 0)), _place(tensor, folder)
+    if int(entries.get("length", length)) != length or start < 0:
         raise _wrong(tensor, f"needs {length} bytes, and its file has others for it")
     if start + length > place.stat().st_size:
         raise _wrong(tensor, f"needs {length} bytes of {place}, which is cut short")
@@ -69,7 +69,7 @@ def _external(tensor: Any, folder: Path | None, length: int) -> bytes:
 
 
 def _place(tensor: Any, folder: Path | None) -> Path:
-    """Return the file in which the data of a tensor lie; it must be in the folder."""
+    """Return the file that holds the data of a tensor; it must be in the folder."""
     location = next((e.value for e in tensor.external_data if e.key == "location"), "")
     if folder is None:
         raise _wrong(tensor, f"lies in the file {location!r}: give the path of the model")

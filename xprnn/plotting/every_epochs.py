@@ -7,7 +7,7 @@ from xprnn._validate import whole
 from xprnn.callbacks import Training
 from xprnn.callbacks.writing import Writer
 from xprnn.plotting.canvas import check_path, new_axes, pyplot
-from xprnn.plotting.fit import fit, predicted
+from xprnn.plotting.fit import fit, predict
 
 __all__ = ["EveryEpochs"]
 
@@ -23,8 +23,8 @@ class EveryEpochs:
         What to draw, as for `fit`.
     path : str or Path, optional
         Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``.
-        Without it, the picture is shown in a window, where there is a screen. A picture
-        that can't be written is a warning, and the training goes on.
+        Without it, the picture is shown in a window, where there is a screen. If a picture
+        can't be written, there is a warning and the training goes on.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class EveryEpochs:
             return fspath(self.path).format(epoch=epoch)  # type: ignore[arg-type]
         except (IndexError, KeyError, ValueError) as error:
             raise ValueError(
-                f"path must have no place but one for the epoch, such as {{epoch:04d}}, got "
+                f"path may have a place for the epoch, such as {{epoch:04d}}, and no other, got "
                 f"{self.path!r}"
             ) from error
 
@@ -66,7 +66,7 @@ class EveryEpochs:
         """Draw, if it is time."""
         if training.epoch == 1:
             self._writer = Writer()
-            predicted(training.model, self.x, self.y)  # x and y that don't fit are said at once
+            predict(training.model, self.x, self.y)  # raises at once if x and y don't fit
         if training.epoch % self.every:
             return
         self.ax = new_axes(self.ax)

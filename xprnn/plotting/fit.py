@@ -11,7 +11,7 @@ from xprnn.model import Model
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import along, band, labels, one, one_pair
 
-__all__ = ["fit", "predicted"]
+__all__ = ["fit", "predict"]
 
 
 class _Predicted(NamedTuple):
@@ -73,18 +73,18 @@ def fit(
     >>> plotting.fit(xprnn.fit(x, y, epochs=1), x, y).get_ylabel()
     'y'
     """
-    inputs, targets, found = predicted(model, x, y, interval, sequence)
+    inputs, targets, found = predict(model, x, y, interval, sequence)
     return _draw(model, inputs, targets, found, new_axes(ax))
 
 
-def predicted(
+def predict(
     model: Model,
     x: object,
     y: object | None,
     interval: tuple[object, object] | None = None,
     sequence: int = 0,
 ) -> tuple[Any, Any, _Predicted]:
-    """Return inputs (T, F), targets (T', O) or None, and what a model says of them."""
+    """Return inputs (T, F), targets (T', O) or None, and the model's predictions."""
     if model.mode == "many_to_one":
         raise ValueError(
             "fit draws an output for every step, and this model gives one for a whole sequence"

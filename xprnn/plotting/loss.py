@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._validate import shown
 from xprnn.history import History
 from xprnn.plotting.canvas import new_axes
 
@@ -45,7 +46,7 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     'log'
     """
     if not isinstance(history, History):
-        raise TypeError(f"history must be a History, such as model.history, got {history!r:.80}")
+        raise TypeError(f"history must be a History, such as model.history, got {shown(history)}")
     ax = new_axes(ax)
     epochs = np.arange(1, len(history) + 1)
     lines = ax.plot(epochs, history.loss, label="training")

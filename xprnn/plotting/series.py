@@ -8,7 +8,7 @@ import numpy as np
 from xprnn import modes
 from xprnn._validate import shown
 from xprnn.backend import to_host
-from xprnn.backend.frames import arranged
+from xprnn.backend.frames import order_columns
 from xprnn.model import Model
 from xprnn.sequences import sequences
 
@@ -27,10 +27,10 @@ def index(argument: str, value: Any, count: int, of: str) -> int:
 def one(argument: str, value: object, sequence: Any, model: Model | None = None) -> Any:
     """Return one sequence of an argument as a host array (T, F), without its padding.
 
-    The columns of a frame for a model are in the order that the model knows.
+    With a model, the columns of a frame are put in the order of its features.
     """
     one_step = model is not None and model.mode == "one_to_many"
-    value = arranged(argument, value, None if model is None else model.feature_names)
+    value = order_columns(argument, value, None if model is None else model.feature_names)
     given = sequences(argument, value, one_step=one_step)
     b = index("sequence", sequence, given.array.shape[0], f"of {argument}")
     return to_host(given.array)[b, slice(given.sizes and given.sizes[b])]
@@ -46,7 +46,7 @@ def one_feature(argument: str, value: object, sequence: Any) -> Any:
 
 def one_pair(model: Model, x: object, y: object, sequence: Any) -> tuple[Any, Any]:
     """Return one sequence of x (T, F) and of y (T', O) as host arrays, without padding."""
-    x, y = arranged("x", x, model.feature_names), arranged("y", y, model.output_names)
+    x, y = order_columns("x", x, model.feature_names), order_columns("y", y, model.output_names)
     pair = modes.pair(x, y, mode=model.mode)
     b = index("sequence", sequence, pair.x.array.shape[0], "of x")
     steps = slice(pair.x.sizes and pair.x.sizes[b])
@@ -73,7 +73,7 @@ def labels(name: str, columns: Any) -> Any:
 def band(interval: Any, shape: tuple[int, ...], of: str) -> tuple[Any, Any]:
     """Return an interval (low, high) as two host arrays of a shape (T, O)."""
     if not isinstance(interval, tuple | list) or len(interval) != 2:
-        raise TypeError(f"interval must be a pair (low, high), got {interval!r:.80}")
+        raise TypeError(f"interval must be a pair (low, high), got {shown(interval)}")
     low, high = (one(f"interval[{i}]", edge, 0) for i, edge in enumerate(interval))
     if not low.shape == high.shape == shape:
         raise ValueError(

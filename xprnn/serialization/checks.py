@@ -1,4 +1,4 @@
-"""Whether the parts of a model fit one another: asked before it is written, and when it is read."""
+"""Checks that the parts of a model fit together, before it is written and after it is read."""
 
 import math
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._typing import Tree
-from xprnn._validate import whole
+from xprnn._validate import shown, whole
 from xprnn.backend import dtype_name, to_host
 from xprnn.initializers import Zeros
 from xprnn.model import Model
@@ -16,14 +16,14 @@ from xprnn.modes import MODES
 from xprnn.scaling import Scaler
 from xprnn.serialization.hyperparameters import build
 
-__all__ = ["check", "shapes"]
+__all__ = ["check", "check_is_model", "shapes"]
 
 _MORE = 2**20
-"""The zeros that are made beyond the numbers there are, so that the error names a shape."""
+"""How many more zeros than numbers in the file are made, so that an error can name a shape."""
 
 
 class _Counted:
-    """Stands for a generator of random numbers, and gives zeros, not many more than so many."""
+    """Stands in for a generator of random numbers: gives zeros, up to a limit."""
 
     def __init__(self, most: int):
         self.left = most + _MORE
@@ -32,7 +32,21 @@ class _Counted:
         self.left -= math.prod(shape)
         if self.left < 0:
             raise ValueError("the network has more parameters than there are numbers")
-        return np.zeros(shape, dtype="float16")  # only the shape is looked at
+        return np.zeros(shape, dtype="float16")  # only the shape matters
+
+
+def check_is_model(value: Any) -> None:
+    """Raise TypeError unless a value is a `Model`; say where other objects keep their models."""
+    if isinstance(value, Model):
+        return
+    what = type(value).__name__
+    if hasattr(type(value), "models_"):
+        what += ": its networks are .models_, each of them a Model; pickle keeps all of it"
+    elif hasattr(value, "get_params"):
+        what += ": the network of a fitted estimator is .model_; pickle and joblib keep all of it"
+    else:
+        what = shown(value)
+    raise TypeError(f"model must be a Model, as xprnn.fit returns it, got {what}")
 
 
 def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
@@ -44,18 +58,18 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
         As `describe` gives it.
     features : int
     most : int
-        The numbers that are there for parameters: not many more are made.
+        How many numbers the file holds: the network can't have more parameters.
 
     Raises
     ------
     ValueError
-        If the network has more parameters.
+        If the network has many more parameters.
     """
     return build(network, Zeros(), field="network").init(_Counted(most), features)
 
 
 def check(model: Model, network: Any) -> Model:
-    """Return a model if its parts fit one another, with its weights in the network's order.
+    """Check that the parts of a model fit together; return it with its weights in order.
 
     Parameters
     ----------
@@ -66,7 +80,7 @@ def check(model: Model, network: Any) -> Model:
     Raises
     ------
     TypeError, ValueError
-        If they do not fit; says which.
+        If two parts do not fit; names them.
     """
     if type(model.y_rank) is not int or model.y_rank not in (1, 2, 3):
         raise ValueError(f"y_rank must be 1, 2 or 3, got {model.y_rank}")
@@ -100,6 +114,6 @@ def _check_scaler(name: str, scaler: Scaler | None, size: int) -> None:
     for field, given in scaler._asdict().items():
         array = np.asarray(to_host(given))
         if array.dtype.name not in ("float32", "float64") or array.shape != (size,):
-            raise TypeError(f"{name}.{field} must be floats, ({size},), got {given!r:.80}")
+            raise TypeError(f"{name}.{field} must be floats, ({size},), got {shown(given)}")
         if not np.isfinite(array).all() or (field == "scale" and (array <= 0).any()):
             raise ValueError(f"{name}.{field} holds {array.min()}")

@@ -48,7 +48,7 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     Raises
     ------
     ValueError
-        If the header is one that `read` would refuse.
+        If `read` would refuse the header.
     """
     versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
     text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})

@@ -1,4 +1,4 @@
-"""A text of JSON from a file, read within bounds: it may be a stranger's."""
+"""Reads JSON from a file within limits, as the file may come from a stranger."""
 
 import json
 from typing import Any
@@ -9,18 +9,18 @@ __all__ = ["parse"]
 
 _DEPTH = 100
 _PARTS = 4_000_000
-"""Lists, objects and texts; with their numbers, a text of 100 MB then takes no gigabytes."""
+"""Lists, objects and strings; within this limit a header of 100 MB does not take gigabytes."""
 
 
 def parse(text: str) -> Any:
-    """Return what a text of JSON says.
+    """Return the content of JSON.
 
     Raises
     ------
     ModelFileError
-        If it is nested more than 100 deep, or holds more parts than any model has.
+        If it is nested more than 100 deep, or has more parts than any model has.
     ValueError
-        If it is no JSON.
+        If it is not JSON.
 
     Examples
     --------

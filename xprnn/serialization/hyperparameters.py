@@ -10,7 +10,7 @@ from xprnn import activations, cells, initializers, layers, losses
 __all__ = ["build", "describe", "differences", "known", "label"]
 
 _PARTS = 20_000
-"""Layers, cells and the like that a network is made of, if it comes from a file."""
+"""How many layers, cells and other parts a network from a file may have."""
 
 
 @functools.cache
@@ -65,14 +65,14 @@ def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
     initializer : Initializer, optional
         Takes the place of every initializer in it.
     field : str, optional
-        What it must be: a name that ends in ``cell``, ``activation``, ``initializer`` or
-        ``loss``, or else is that of layers. Left out, any of them.
+        Its name, which says what it must be: a name that ends in ``cell``, ``activation``,
+        ``initializer`` or ``loss`` stands for one of these, any other name for a layer.
+        Left out, it may be anything.
 
     Raises
     ------
     ValueError
-        If it has more parts than any network. Whatever else the classes raise says that
-        they cannot be made so.
+        If it has more parts than any network; the classes may raise other errors.
     """
     if _parts(described) > _PARTS:
         raise ValueError(f"a network has more than {_PARTS:,} parts")
@@ -80,7 +80,7 @@ def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
 
 
 def _parts(described: Any) -> int:
-    """Return how many objects are described, those in two directions twice."""
+    """Return how many objects are described; those inside Bidirectional count twice."""
     if isinstance(described, list):
         return sum(map(_parts, described))
     if not isinstance(described, dict):
@@ -90,7 +90,7 @@ def _parts(described: Any) -> int:
 
 
 def _built(described: Any, initializer: Any, field: str) -> Any:
-    """Build what stands in a field, whatever its size."""
+    """Build the value of a field, whatever its size."""
     if isinstance(described, list):
         return tuple(_built(item, initializer, field) for item in described)
     if not isinstance(described, dict):
@@ -106,7 +106,7 @@ def _built(described: Any, initializer: Any, field: str) -> Any:
 
 
 def _kinds(field: str) -> Any:
-    """Return the module of what stands in a field of that name."""
+    """Return the module whose classes may stand in a field of that name."""
     for name, module in (("cell", cells), ("activation", activations), ("loss", losses)):
         if field.endswith(name):
             return module

@@ -5,16 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from xprnn import tree
+from xprnn._validate import shown
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.history import History
 from xprnn.model import Model
 from xprnn.scaling import Scaler
 from xprnn.serialization import files
-from xprnn.serialization.checks import check
+from xprnn.serialization.checks import check, check_is_model
 from xprnn.serialization.hyperparameters import build, describe, known
-from xprnn.serialization.only import check_is_model
-from xprnn.serialization.trees import moved, pack, unpack
+from xprnn.serialization.trees import move, pack, unpack
 
 __all__ = ["contents", "load", "on", "restored", "save", "unfit"]
 
@@ -122,14 +122,14 @@ def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[
     """Return the model whose `contents` these are, on the host."""
     try:
         return check(_model(header, arrays), header["network"])
-    except Exception as error:  # whatever the parts say of what they are handed
+    except Exception as error:  # the parts can raise anything
         raise unfit(path, error) from error
 
 
 def on(place: Backend, model: Model) -> Model:
     """Return a model with its arrays on a backend."""
     weights, x_scaler, y_scaler = (
-        moved(t, place) for t in (model.weights, model.x_scaler, model.y_scaler)
+        move(t, place) for t in (model.weights, model.x_scaler, model.y_scaler)
     )
     return replace(
         model,
@@ -176,16 +176,16 @@ def _history(curves: dict[str, Any]) -> History:
         kinds = (str,) if name == "ended" else (list,)
         numbers = curve if isinstance(curve, list) else ()
         if type(curve) not in kinds or any(type(n) not in (int, float) for n in numbers):
-            raise TypeError(f"history.{name} is {curve!r:.80}")
+            raise TypeError(f"history.{name} is {shown(curve)}")
     return History.of(curves)
 
 
 def _names(what: str, names: Any, count: int | None = None) -> tuple[str, ...] | None:
-    """Return names as a tuple; raise ValueError unless they are None or (so many) texts."""
+    """Return names as a tuple; raise ValueError unless they are None or `count` strings."""
     if names is None:
         return None
-    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or not names or count not in (None, len(names)):
+    strings = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not strings or not names or count not in (None, len(names)):
         wanted = "" if count is None else f"{count} "
         raise ValueError(f"{what} must be {wanted}names or none, got {names!r}")
     return tuple(names)

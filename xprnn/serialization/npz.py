@@ -1,8 +1,8 @@
 """The format ``.npz``: NumPy's own, a zip archive of arrays.
 
-A file may be a stranger's, so nothing is made before its size is known to be that of the
-bytes which are there: what is compressed is refused (`write` compresses nothing), and the
-header of an array has to fit the bytes behind it.
+A file may come from a stranger, so no array is made before its size is compared with the bytes
+in the file: compressed arrays are refused (`write` compresses nothing), and the header of an
+array must fit the bytes after it.
 """
 
 import io
@@ -18,7 +18,7 @@ __all__ = ["read", "write"]
 _BEGIN = b"PK\x03\x04"
 _ENTRY = b"PK\x01\x02"
 _ENTRIES = 200_000
-"""More arrays than any model has: to list them costs more memory than they take."""
+"""More arrays than any model has; listing them would take more memory than they do."""
 
 _HEADERS: dict[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -78,7 +78,7 @@ def _array(member: bytes) -> Any:
         raise ModelFileError(f"is damaged: it holds an array of the version {version}")
     try:
         shape, _, dtype = _HEADERS[version](stream)
-    except (MemoryError, RecursionError) as error:  # what Python's parser says of nonsense
+    except (MemoryError, RecursionError) as error:  # Python's parser raises these for nonsense
         raise ModelFileError("is damaged: the header of an array makes no sense") from error
     size = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and (min(shape, default=0) < 0 or size != len(member) - stream.tell()):

@@ -18,16 +18,16 @@ except ImportError:  # Windows
 __all__ = ["replacing"]
 
 _OURS = re.compile(r"\.xprnn-[0-9a-f]{16}\.part")
-"""What the name of a file in the making ends with: nobody else calls a file so."""
+"""The end of the name of an unfinished file; nobody else uses such names."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file beside `path`, and put it in its place if nothing goes wrong.
 
-    A symbolic link is followed: the file that it leads to is replaced. The new file has
-    the permissions and, where the system allows it, the owner of the old one. What
-    writers that were killed left there is removed.
+    A symbolic link is followed: the file that it points to is replaced. The new file has
+    the permissions and, where the system allows it, the owner of the old one. Files that
+    killed writers left there are removed.
     """
     path = Path(os.path.realpath(path))
     _clear(path)
@@ -61,7 +61,7 @@ def _take_over(path: Path, file: BinaryIO) -> None:
     except OSError:
         try:
             os.fchown(file.fileno(), -1, old.st_gid)
-        except OSError:  # of another group: it may do what everybody may
+        except OSError:  # another group gets only what everybody may do
             mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
     os.fchmod(file.fileno(), mode)
 

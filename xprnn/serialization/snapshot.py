@@ -13,7 +13,7 @@ from xprnn.serialization import files
 from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.model import contents, on, restored, unfit
-from xprnn.serialization.trees import moved, pack, unpack
+from xprnn.serialization.trees import move, pack, unpack
 
 __all__ = ["Snapshot", "load_snapshot", "save_snapshot"]
 
@@ -84,13 +84,13 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
         )
     try:
         run = _run(model, header["training"], arrays)
-    except Exception as error:  # whatever the parts say of what they are handed
+    except Exception as error:  # the parts can raise anything
         raise unfit(path, error) from error
     return run._replace(
         model=on(place, model),
-        params=moved(run.params, place),
-        memory=moved(run.memory, place),
-        callbacks=tuple((name, moved(state, place)) for name, state in run.callbacks),
+        params=move(run.params, place),
+        memory=move(run.memory, place),
+        callbacks=tuple((name, move(state, place)) for name, state in run.callbacks),
     )
 
 

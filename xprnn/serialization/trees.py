@@ -6,9 +6,10 @@ import numpy as np
 
 from xprnn import tree as trees
 from xprnn._typing import Tree
+from xprnn._validate import shown
 from xprnn.backend import Backend, of, to_host
 
-__all__ = ["moved", "pack", "unpack"]
+__all__ = ["move", "pack", "unpack"]
 
 
 def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
@@ -47,7 +48,7 @@ def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
     if of(tree) is None or to_host(tree).dtype.kind not in "biuf":
         raise TypeError(
             f"{name} cannot be written to a file: expected arrays of numbers, numbers and None in "
-            f"dicts and tuples, got {tree!r:.80}"
+            f"dicts and tuples, got {shown(tree)}"
         )
     arrays[name] = np.asarray(to_host(tree), order="C")
     return name
@@ -70,7 +71,7 @@ def unpack(packed: Any, arrays: dict[str, Any]) -> Tree:
     return packed
 
 
-def moved(tree: Tree, place: Backend) -> Tree:
+def move(tree: Tree, place: Backend) -> Tree:
     """Return a tree whose NumPy arrays are on a backend."""
     return trees.map(
         lambda a: place.asarray(a, a.dtype.name) if isinstance(a, np.ndarray) else a,

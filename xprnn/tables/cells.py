@@ -1,11 +1,11 @@
-"""What the text of one cell says."""
+"""Reads one cell of a table as a number or as a time."""
 
 import contextlib
 import math
 import re
 from collections.abc import Sequence
 
-__all__ = ["looks_like_time", "number", "numbers", "shown"]
+__all__ = ["looks_like_time", "number", "numbers"]
 
 _NUMBER = {
     sign: re.compile(rf"[+-]?(\d+({re.escape(sign)}\d*)?|{re.escape(sign)}\d+)(e[+-]?\d+)?", flags)
@@ -32,11 +32,11 @@ _TIME = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST = 40
-"""No time is written with more signs."""
+"""No time is written with more characters."""
 
 
 def number(text: str, decimal: str = ".") -> float | None:
-    """Return the finite number that a text says in ASCII digits, None if it says none.
+    """Read a string as a finite number in ASCII digits; return None if it is not one.
 
     Examples
     --------
@@ -51,8 +51,8 @@ def number(text: str, decimal: str = ".") -> float | None:
     return value if math.isfinite(value) else None
 
 
-def numbers(texts: list[str], decimal: str = ".") -> Sequence[float | None]:
-    """Return what `number` says of each of some texts, quicker where all are numbers.
+def numbers(strings: list[str], decimal: str = ".") -> Sequence[float | None]:
+    """Read each string with `number`, quicker if all are numbers.
 
     Examples
     --------
@@ -60,17 +60,21 @@ def numbers(texts: list[str], decimal: str = ".") -> Sequence[float | None]:
     >>> numbers(["1", "2.5"]), numbers(["1", "2.5", ""])
     ([1.0, 2.5], [1.0, 2.5, None])
     """
-    # what float takes beside: signs that are not ASCII, _, and what is not finite
-    if decimal == "." and all(map(str.isascii, texts)) and not any("_" in text for text in texts):
+    # float also takes digits that are not ASCII, underscores, inf and nan
+    if (
+        decimal == "."
+        and all(map(str.isascii, strings))
+        and not any("_" in text for text in strings)
+    ):
         with contextlib.suppress(ValueError):
-            values = list(map(float, texts))
+            values = list(map(float, strings))
             if all(map(math.isfinite, values)):
                 return values
-    return [number(text, decimal) for text in texts]
+    return [number(text, decimal) for text in strings]
 
 
 def looks_like_time(text: str) -> bool:
-    """Whether a text looks like a date or a time of day, in whatever notation.
+    """Whether a string looks like a date or a time of day, in any notation.
 
     Examples
     --------
@@ -80,15 +84,3 @@ def looks_like_time(text: str) -> bool:
     """
     text = text.strip()
     return len(text) <= _LONGEST and _TIME.search(text) is not None
-
-
-def shown(text: str) -> str:
-    """Return a text as messages quote it: the beginning of a long one.
-
-    Examples
-    --------
-    >>> from xprnn.tables.cells import shown
-    >>> shown("Total"), shown(50 * "9")
-    ("'Total'", "'9999999999999999999999999999999999999999…'")
-    """
-    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

@@ -15,13 +15,13 @@ from xprnn.tables.table import Table, make, named
 __all__ = ["read_csv"]
 
 DELIMITERS = ",;\t|"
-"""Those that are recognised, by the names that they make of the first line."""
+"""The delimiters that are recognised."""
 _LOOKED_AT = 100_000
-"""So much of a line is looked at."""
+"""How many characters of a line are used to recognise the delimiter."""
 _AT_ONCE = 100_000
-"""So many values are kept as rows."""
+"""How many values are held as rows before they move into the columns."""
 MOST_COLUMNS = 20_000
-"""More are an error at once."""
+"""A file with more columns is refused."""
 
 
 def read_csv(
@@ -34,8 +34,8 @@ def read_csv(
     path : str
         ``"-"`` is standard input.
     delimiter : str, optional
-        Between the columns; left out, that of `DELIMITERS` which makes the most names of
-        the first line, and as many values of the next ones.
+        Between the columns; left out, the one of `DELIMITERS` that splits the first line
+        into the most names and the next lines into as many values.
     decimal : {".", ","}
         Before the decimals of a number.
     header : bool
@@ -50,9 +50,9 @@ def read_csv(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is empty, no CSV file in UTF-8, has no rows, rows of different lengths, two
-        columns of one name, a quote that is not closed, or nothing but numbers and dates
-        where names are expected.
+        If it is empty or not a CSV file in UTF-8; if it has no rows, rows of different
+        lengths, two columns of the same name, or a quote that is not closed; or if its
+        first line holds numbers and dates instead of names.
     """
     if path == "-" and sys.stdin is None:
         raise ValueError("standard input is closed; name a file")
@@ -69,7 +69,7 @@ def read_csv(
     if delimiter == decimal:
         raise ValueError(f"delimiter must differ from decimal, got {delimiter!r} twice")
     collects = gc.isenabled()
-    gc.disable()  # it looks through millions of short lists again and again, and finds nothing
+    gc.disable()  # it would search millions of short lists again and again, in vain
     try:
         columns, lines = _columns(path, data, delimiter)
     finally:
@@ -92,7 +92,7 @@ def read_csv(
 
 
 def _columns(path: str, data: bytes, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Return the columns, and the line in which each row ends; raise ValueError if rows differ."""
+    """Return the columns and the last line of each row; raise if rows differ in length."""
     file = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     columns: list[list[str]] = []
@@ -128,16 +128,16 @@ def _columns(path: str, data: bytes, delimiter: str) -> tuple[list[list[str]], l
 
 
 def _append(columns: list[list[str]], rows: list[list[str]]) -> None:
-    """Move rows into columns, which take less memory."""
+    """Move rows into the columns, where they take less memory."""
     for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
         column.extend(cells)
     rows.clear()
 
 
 def _delimiter(data: bytes, signs: str) -> str:
-    """Return the one of some signs that makes the most names of the first line.
+    """Return the sign that splits the first line into the most names.
 
-    Those that make as many values of the next lines go before others.
+    A sign that splits the next lines into as many values goes before one that does not.
     """
     file = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
     lines = [file.readline(_LOOKED_AT) for _ in range(20)]
@@ -153,12 +153,12 @@ def _delimiter(data: bytes, signs: str) -> str:
 
 
 def _is_value(name: str) -> bool:
-    """Whether what stands for a name is a number or a date."""
+    """Whether a column name is really a number or a date."""
     return number(name) is not None or (
         looks_like_time(name) and re.search(r"\d", name) is not None
     )
 
 
 def _counts(names: list[str]) -> bool:
-    """Whether names count the columns, as those do that pandas gives."""
+    """Whether the names count the columns, as those that pandas makes up."""
     return any(names == [str(i + first) for i in range(len(names))] for first in (0, 1))

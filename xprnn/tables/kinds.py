@@ -1,4 +1,4 @@
-"""What a file is that is not a CSV file, by its first bytes, and what helps."""
+"""Recognises files that are not CSV by their first bytes, and says how to convert them."""
 
 import re
 
@@ -28,7 +28,7 @@ _KINDS = {
     b"\xff\xd8\xff": "a picture; give the table itself as CSV",
     b"\x7fELF": "a program; give a table as CSV",
 }
-_ZIPS = {  # by a name that such an archive holds
+_ZIPS = {  # by a name inside the archive
     b"xl/": "an Excel workbook (.xlsx); save its sheet as CSV UTF-8",
     b"opendocument": "an OpenDocument file; save its sheet as CSV UTF-8",
     b".npy": "a file of NumPy arrays or a model (.npz); give the table as CSV",
@@ -40,16 +40,16 @@ _MARKUP = {
     rb"%PDF-": _PDF,
 }
 _READ = 1 << 16
-"""The bytes in which a kind shows."""
+"""How many bytes at the start and the end of a file are searched."""
 
 
 def check_text(path: str, data: bytes) -> None:
-    r"""Raise unless bytes may be a CSV file: text in UTF-8.
+    r"""Raise ValueError unless a file's bytes are text in UTF-8 that may be CSV.
 
     Raises
     ------
     ValueError
-        That says what the file is and what helps.
+        The message says what the file is, and what to do.
 
     Examples
     --------
@@ -77,14 +77,14 @@ def check_text(path: str, data: bytes) -> None:
 
 
 def _markup(data: bytes) -> str | None:
-    """Return what a text is that is not CSV, None for what may be."""
+    """Return what kind of text a file is, None if it may be CSV."""
     first = data[:_READ].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
     kinds = (kind for start, kind in _MARKUP.items() if re.match(start, first, re.IGNORECASE))
     return next(kinds, None)
 
 
 def _binary(data: bytes) -> str | None:
-    """Return what bytes are that are not text in UTF-8, None if they are not known."""
+    """Return what kind of binary file this is, None if it is not recognised."""
     head = data[:_READ]
     if head.startswith(b"PK\x03\x04"):
         ends = head + data[-_READ:]  # the list of what is in it stands at the end

@@ -27,7 +27,7 @@ def read_parquet(path: str) -> Table:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no Parquet file, has no rows, or two columns of one name.
+        If it is not a Parquet file, has no rows, or has two columns of the same name.
     """
     data = io.BytesIO(Path(path).read_bytes())
     try:
@@ -38,7 +38,7 @@ def read_parquet(path: str) -> Table:
         raise MissingExtraError(
             "Parquet files need pandas and pyarrow: pip install pandas pyarrow"
         ) from error
-    except Exception as error:  # a damaged file brings errors of many kinds out of pyarrow
+    except Exception as error:  # a damaged file makes pyarrow raise almost anything
         raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._validate import unknown
-from xprnn.tables.cells import numbers, shown
+from xprnn._validate import shown, unknown
+from xprnn.tables.cells import numbers
 
 __all__ = ["Table", "make", "named"]
 
 
 _NAMED = 20
-"""So many columns are named in a message."""
+"""How many columns a message names at most."""
 
 
 class Table(NamedTuple):
@@ -26,7 +26,7 @@ class Table(NamedTuple):
     left_out: dict[str, str]
     """Why other columns are not among them, by name."""
     text: dict[str, list[str]]
-    """All columns by name, as they are written; numbers with a point before decimals."""
+    """All columns by name, as the file writes them; the decimal sign is always a point."""
     lines: Sequence[int] = ()
     """The line of the file in which each row ends; empty for a file without lines."""
 
@@ -41,15 +41,15 @@ class Table(NamedTuple):
         return self.columns[name]
 
     def where(self, row: int) -> str:
-        """Return what messages call a row, counted from 0."""
+        """Return the name of a row in messages; rows are counted from 0."""
         return f"line {self.lines[row]}" if self.lines else f"row {row + 1}"
 
     def in_order(self, order: Any) -> "Table":
-        """Return the table with its rows in another order, NumPy integers (T,)."""
+        """Return the table with its rows in the order given by NumPy integers (T,)."""
         rows = order.tolist()
         return self._replace(
             columns={name: column[order] for name, column in self.columns.items()},
-            text={name: [texts[i] for i in rows] for name, texts in self.text.items()},
+            text={name: [strings[i] for i in rows] for name, strings in self.text.items()},
             lines=[self.lines[i] for i in rows] if self.lines else (),
         )
 
@@ -62,30 +62,32 @@ def named(path: str) -> str:
 def make(
     path: str, names: list[str], written: list[Any], lines: Sequence[int] = (), decimal: str = "."
 ) -> Table:
-    """Return the table of columns of text.
+    """Return the table of columns of strings.
 
     Raises
     ------
     ValueError
-        If two columns have one name.
+        If two columns have the same name.
     """
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"{path} has more than one column named {twice[0]!r}")
     table = Table({}, {}, {}, lines)
-    for name, texts in zip(names, written, strict=True):
-        texts = list(map(str.strip, texts))
-        values = numbers(texts, decimal)
+    for name, strings in zip(names, written, strict=True):
+        strings = list(map(str.strip, strings))
+        values = numbers(strings, decimal)
         wrong = [i for i, value in enumerate(values) if value is None]
         if wrong:
             first = wrong[0]
-            table.left_out[name] = _why(table.where(first), texts[first], len(wrong), len(texts))
+            table.left_out[name] = _why(
+                table.where(first), strings[first], len(wrong), len(strings)
+            )
         else:
             table.columns[name] = np.asarray(values)
         if decimal == ",":
-            pairs = zip(texts, values, strict=True)
-            texts = [t if value is None else t.replace(",", ".") for t, value in pairs]
-        table.text[name] = texts
+            pairs = zip(strings, values, strict=True)
+            strings = [t if value is None else t.replace(",", ".") for t, value in pairs]
+        table.text[name] = strings
     return table
 
 

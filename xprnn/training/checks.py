@@ -59,7 +59,7 @@ def check_effects(
     standardize: bool,
     warm_start: Model | None,
 ) -> None:
-    """Raise for an argument that can have no effect on these data or this model."""
+    """Raise ValueError for an argument that can have no effect on these data or this model."""
     steps, features = pair.x.array.shape[1:]
     if batch_size is not None and pair.x.rank < 3:
         raise ValueError(
@@ -89,7 +89,7 @@ def check_cuts(network: Layer, tbptt: int | None, checkpoint_every: int | None) 
     if tbptt is not None and checkpoint_every is not None and checkpoint_every >= tbptt:
         raise ValueError(
             f"checkpoint_every={checkpoint_every} has no effect with tbptt={tbptt}, which keeps no "
-            "more than so many steps anyway: give fewer"
+            f"more than {tbptt} steps anyway: give fewer"
         )
     if tbptt is not None and not network.keeps_steps:
         raise ValueError(

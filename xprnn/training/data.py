@@ -6,13 +6,42 @@ from xprnn import losses, masking, modes
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.backend import Backend, dtype_name, float_name, host, of, wider
+from xprnn.backend.frames import names, order_columns
 from xprnn.batches import Data, time_major
 from xprnn.losses import Loss
+from xprnn.model import Model
 from xprnn.modes import Pair
 from xprnn.scaling import Scaler
 from xprnn.sequences import check_finite
 
-__all__ = ["common_dtype", "outputs_for", "prepared", "validation_pair"]
+__all__ = ["common_dtype", "order_frames", "outputs_for", "prepared", "validation_pair"]
+
+Names = tuple[str, ...] | None
+
+
+def order_frames(
+    x: Any, y: Any, validation_data: Any, model: Model | None
+) -> tuple[Any, Any, Any, tuple[Names, Names]]:
+    """Return x, y and validation data with the columns of all frames in one order, and the names.
+
+    The order is that of the model to start from, or else of x and y.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a frame lacks a column or has another one.
+    """
+    features, outputs = names("x", x), names("y", y)
+    if model is not None:
+        features = model.feature_names or features
+        outputs = model.output_names or outputs
+    x, y = order_columns("x", x, features), order_columns("y", y, outputs)
+    if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
+        first, second, *mask = validation_data
+        first = order_columns("validation_data[0]", first, features)
+        second = order_columns("validation_data[1]", second, outputs)
+        validation_data = (first, second, *mask)
+    return x, y, validation_data, (features, outputs)
 
 
 def validation_pair(data: object, pair: Pair) -> Pair | None:
@@ -21,11 +50,11 @@ def validation_pair(data: object, pair: Pair) -> Pair | None:
         return None
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         raise TypeError("validation_data must be (x, y), or (x, y, mask) with a padded x")
-    names = ("validation_data[0]", "validation_data[1]")
+    arguments = ("validation_data[0]", "validation_data[1]")
     x, y, *mask = data
-    found = modes.pair(x, y, mode=pair.mode, mask=mask[0] if mask else None, names=names)
+    found = modes.pair(x, y, mode=pair.mode, mask=mask[0] if mask else None, names=arguments)
     for name, like, array in zip(
-        names, (pair.x.array, pair.y), (found.x.array, found.y), strict=True
+        arguments, (pair.x.array, pair.y), (found.x.array, found.y), strict=True
     ):
         if array.shape[-1] != like.shape[-1]:
             raise ValueError(

@@ -23,12 +23,12 @@ from xprnn.schedules import Schedule
 from xprnn.training import checks
 from xprnn.training.data import (
     common_dtype,
+    order_frames,
     outputs_for,
     prepared,
     validation_pair,
 )
 from xprnn.training.loop import train
-from xprnn.training.names import named
 from xprnn.training.resume import resumed
 from xprnn.training.start import check_model, check_start, network_of
 from xprnn.training.weights import step_weights
@@ -160,7 +160,7 @@ def fit(
         The largest global norm of a gradient; a larger one is scaled down to it.
     standardize : bool
         Train on x and y brought to mean 0 and standard deviation 1. The model
-        takes and gives the units of x and y, and its losses are reported in them.
+        takes and gives the units of x and y, and its losses are computed on y as given.
     warm_start : Model, optional
         A model to go on with: its network, parameters, standardisation and names of
         columns. The optimizer starts anew, and so does the history. The
@@ -205,9 +205,10 @@ def fit(
     Warns
     -----
     UserWarning
-        If the loss on x and y is more than a tenth above that of the first weights and,
-        where y is standardised or holds classes, above that of the best guess without x:
-        the mean of y, or all classes alike. Most often `learning_rate` is too large then.
+        If the training made things worse: the loss on x and y is more than a tenth above
+        that of the first weights and, if y is standardised or holds classes, above that of
+        a constant output (the mean of y, or equal probabilities). Most often
+        `learning_rate` is too large.
 
     Examples
     --------
@@ -233,7 +234,7 @@ def fit(
         progress = flag("progress", progress, "True, False or None")
     checks.check(resume, penalty)
     check_model(warm_start)
-    x, y, validation_data, names = named(x, y, validation_data, warm_start)
+    x, y, validation_data, names = order_frames(x, y, validation_data, warm_start)
     pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
     checks.check_effects(pair, batch_size, recurrent_dropout, standardize, warm_start)
     if warm_start is not None:

@@ -1,13 +1,13 @@
 """The loop over epochs, and what callbacks have to say in it."""
 
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xprnn._typing import Tree
+from xprnn._validate import warn
 from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, progress_bar
 from xprnn.callbacks.writing import Writer
@@ -19,7 +19,7 @@ from xprnn.training.resume import save
 __all__ = ["train"]
 
 TENTH = 0.1
-"""By how much of itself a loss must rise to be worse."""
+"""A loss counts as worse if it rose by more than this part of itself."""
 
 
 def train(
@@ -82,11 +82,11 @@ def train(
 
 
 def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None, end: Tree) -> None:
-    """Warn if parameters became worse: than at the start, and than a constant would be.
+    """Warn if the last parameters are worse than the first ones and than a constant output.
 
-    They are compared on all training data, without dropout; the start of a resumed run,
-    whose parameters are gone, is the first number of its history. A loss that never rose in
-    the history spares all that.
+    They are compared on all training data, without dropout. The first parameters of a
+    resumed run are gone; the first loss in its history stands for them. If no loss in the
+    history rose, nothing is compared.
     """
 
     def of_each(value: Any) -> Any:
@@ -105,18 +105,15 @@ def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None,
     if constant is not None:
         worse = worse & (of_each(measured.minimised) > float(constant))
     if worse.any():
-        warnings.warn(
+        better = "" if constant is None else ", and a constant output would do better"
+        warn(
             f"the training took the loss from {before[worse].max():.4g} to "
-            f"{after[worse].max():.4g}"
-            + ("" if constant is None else ", and a constant output would do better")
-            + ": try a smaller learning_rate",
-            UserWarning,
-            stacklevel=4,
+            f"{after[worse].max():.4g}{better}: try a smaller learning_rate"
         )
 
 
 def _more(loss: Any) -> Any:
-    """Return a loss that is worse by so much that it can't be chance."""
+    """Return the loss above which another one counts as worse."""
     return loss + TENTH * abs(loss)
 
 

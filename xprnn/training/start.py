@@ -1,6 +1,7 @@
 """The model that a training starts from."""
 
 from xprnn import losses
+from xprnn._validate import shown
 from xprnn.backend import Backend
 from xprnn.layers import Layer
 from xprnn.losses import Loss
@@ -10,9 +11,9 @@ __all__ = ["check_model", "check_start", "network_of"]
 
 
 def check_model(model: Model | None) -> None:
-    """Raise unless there is a model to go on with, or none is asked for."""
+    """Raise TypeError unless `warm_start` is a Model or None."""
     if not isinstance(model, Model | None):
-        raise TypeError(f"warm_start must be a Model, as fit returns it, got {model!r:.80}")
+        raise TypeError(f"warm_start must be a Model, as fit returns it, got {shown(model)}")
 
 
 def network_of(model: Model, network: Layer | None, mode: str) -> Layer:

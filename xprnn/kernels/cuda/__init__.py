@@ -3,12 +3,12 @@
 The files beside this one are imported when arrays of CuPy, or `kernels.explain`, need them.
 """
 
-import warnings
 from typing import Any
 
 import array_api_compat
 
 from xprnn._typing import Namespace
+from xprnn._validate import warn
 from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
 from xprnn.recurrence import Unroll
@@ -50,11 +50,10 @@ def obstacle(
                 f"more; start it again, with XPRNN_KERNELS=reference: {error}"
             ) from error
         FAILED.append(f"a kernel could not be built, or was wrong: {error}")
-        warnings.warn(
+        warn(
             "xprnn's CUDA kernels can't be used here, and the slower reference runs (with "
             f"XPRNN_KERNELS=reference it does without this warning): {error}",
             RuntimeWarning,
-            stacklevel=2,
         )
         return FAILED[0]
 
