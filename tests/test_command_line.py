@@ -79,7 +79,7 @@ def test_safetensors_and_no_holdout(weather, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "tempratur"], "column must be one of .*did you mean 'temperature'"),
+        (["--target", "tempratur"], "--target must be one of .*did you mean 'temperature'"),
         (["--target", "date"], "column 'date' cannot be used: line 2 holds '2026-01-01'"),
         (["--target", "wind", "--features", "wind,presure"], "did you mean 'pressure'"),
         (["--target", "wind", "--epochs", "0"], "--epochs must be at least 1, got 0"),

@@ -237,7 +237,7 @@ def test_uneven_times_are_refused_by_every_command(tmp_path, capsys, command, da
         "xprnn: column 'day' must hold numbers or dates, such as 2026-01-31, that"
     )
     assert why in line
-    assert line.endswith("--rows counts the rows as they stand")
+    assert "--rows counts the rows as they stand" in line
     found = json.loads(ran(capsys, command, *arguments[command], *target, "--rows", "--json"))
     assert (found["time"], found["sorted"], found["numbered"]) == ("row", False, True)
     if command == "forecast":
@@ -337,6 +337,40 @@ def test_one_row_with_a_date(tmp_path, capsys):
     assert row["ds"] == "2024-01-01"
 
 
+def test_two_columns_that_may_be_time_are_refused(tmp_path, capsys):
+    wave = np.cos(range(9)).round(3)
+    path = written(tmp_path / "f.csv", time=range(9), price=wave, volume=range(0, 90, 10))
+    line = refused(capsys, "fit", path, "--target", "price")
+    assert "'time' and 'volume' step evenly; --time must name the one that is time" in line
+    assert "--features names the columns to learn from" in line
+    options = "--target", "price", "--epochs", 1, "--json"
+    fitted = json.loads(ran(capsys, "fit", path, *options, "--time", "time"))
+    assert (fitted["time"], fitted["features"]) == ("time", ["volume"])
+    fitted = json.loads(ran(capsys, "fit", path, *options, "--features", "volume"))
+    assert (fitted["time"], fitted["features"]) == ("time", ["volume"])
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "1_000"])
+@pytest.mark.parametrize("first", ["year", "x"])
+def test_a_damaged_column_is_not_passed_over_for_another(first, cell, tmp_path, capsys):
+    """Else the years would be forecast, as the only column of numbers."""
+    other = range(2000, 2009) if first == "year" else np.cos(range(9)).round(3)
+    path = written(tmp_path / "f.csv", **{first: other}, y=[1, 5, cell, 3, 8, 2, 7, 1, 4])
+    for command in ("forecast", "backtest"):
+        line = refused(capsys, command, path, "--steps", 2)
+        assert f"only {first!r} can be used, as 'y' cannot: line 4 holds {cell!r}" in line
+
+
+def test_flags_are_one_and_zero(tmp_path, capsys):
+    wave = np.cos(range(9)).round(3)
+    path = written(tmp_path / "f.csv", flag=["True", "False", "True"] * 3, y=wave)
+    fitted = json.loads(ran(capsys, "fit", path, "--target", "y", "--epochs", 1, "--json"))
+    assert fitted["features"] == ["flag"]
+    path = written(tmp_path / "f.csv", flag=["True", "no", "True"] * 3, x=wave, y=wave)
+    line = refused(capsys, "fit", path, "--target", "y", "--features", "flag")
+    assert "line 2 holds 'True', which is not a finite number" in line
+
+
 def test_the_time_is_no_feature(sunspots, airline, tmp_path, capsys):
     """The year says little of the sunspots; the number one year before says more."""
 
@@ -357,7 +391,9 @@ def test_the_time_is_no_feature(sunspots, airline, tmp_path, capsys):
     path = written(tmp_path / "f.csv", id=range(9), year=years, x=wave, y=wave**2)
     assert fitted(path, "y", "--epochs", 1)[0] == ["id", "x"]
     assert fitted(path, "y", "--epochs", 1, "--time", "id")[0] == ["year", "x"]
-    assert fitted(path, "y", "--epochs", 1, "--rows")[0] == ["id", "year", "x"]
+    assert fitted(path, "y", "--epochs", 1, "--rows")[0] == ["x"]
+    named = fitted(path, "y", "--epochs", 1, "--rows", "--features", "id,year,x")
+    assert named[0] == ["id", "year", "x"]
     line = refused(capsys, "fit", path, "--target", "y", "--time", "y")
     assert "--target and --time must be two columns, got 'y' twice" in line
 
@@ -401,7 +437,7 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n2\n1\n5\n4\n", ["--decimal", ",", "--delimiter", ","], "must differ from decimal"),
         ("a,b\nx,y\nz,w\n", [], "--target must name a column of numbers, of which"),
         ("a,b\n1,2\n1,1\n4,2\n", [], "has 'a', 'b'"),
-        ("a\n1\n2\n1\n5\n4\n", ["--target", "b"], "column must be one of 'a', got 'b'"),
+        ("a\n1\n2\n1\n5\n4\n", ["--target", "b"], "--target must be one of 'a', got 'b'"),
         ("a\n1\n2\n1\n5\n4\n", ["--time", "a"], "column 'a' must hold numbers or dates"),
         ("a\n1\n2\n3\n4\n5\n", ["--time", "a", "--target", "a"], "must be two columns, got 'a'"),
         ("a\n1\n2\n1\n5\n4\n", ["--lags", "9"], "column 'a' must have at least"),

@@ -600,7 +600,7 @@ class Table:
 
 def test_a_table_of_another_library_is_refused():
     for y, x in ((Table(), None), ([Table()], None), (walk(), Table())):
-        with pytest.raises(TypeError, match=r"must be .* pandas, got a .*Table, whose names would"):
+        with pytest.raises(TypeError, match=r"is a .*Table, whose columns or axes have names"):
             forecaster().fit(y, x)
 
 

@@ -212,8 +212,9 @@ def test_a_header_that_does_not_fit(model, tmp_path, ending):
         ({"features": 3}, r"0.W has shape \(2, 3\), expected \(3, 3\)"),
         ({"features": "two"}, "features must be an integer, got 'two'"),
         ({"feature_names": ["one"]}, r"feature_names must be 2 names or none, got \['one'\]"),
-        ({"output_names": "y"}, "output_names must be names or none, got 'y'"),
-        ({"output_names": [3]}, r"output_names must be names or none, got \[3\]"),
+        ({"output_names": "y"}, r"output_names must be at most \d names or none, got 'y'"),
+        ({"output_names": [3]}, r"output_names must be at most \d names or none, got \[3\]"),
+        ({"output_names": [*"abcdefgh"]}, r"output_names must be at most \d names or none"),
     ):
         model.save(path)
         written(path, changes)
@@ -719,6 +720,18 @@ def test_nobody_elses_file_is_removed(model, tmp_path, write, name):
     for other in [*others, ours, "elsewhere"]:
         assert (tmp_path / other).read_text() == "my own"
     assert len(list(tmp_path.iterdir())) == len(others) + 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_or_a_folder_is_not_replaced(tmp_path):
+    model = xprnn.fit(np.arange(5.0), np.arange(5.0), hidden_size=2, epochs=1)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "link.npz").symlink_to(tmp_path / "pipe")
+    for path in ("link.npz", "folder.npz"):
+        with pytest.raises(OSError, match="is not a file, and saving would put one in its place"):
+            model.save(tmp_path / path)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 @writers

@@ -105,6 +105,7 @@ def on_host(argument: str, value: Any) -> Any:
         If it is a masked array, or a ragged list.
     """
     refuse_masked(argument, value)
+    check_dense(argument, value)
     try:
         return to_host(value)
     except ValueError as error:

@@ -58,7 +58,16 @@ def chosen(options: argparse.Namespace, table: Table, names: list[str] | None) -
     table, time = timeline.settle(options, table, names or ())
     y = None if target is None else table.column(target)
     if names is None:
-        others = (target, None if time.numbered else time.name)
+        others = [target, *([] if time.numbered else [time.name])]
+        if options.rows:
+            alike = timeline.left_out(table, target)
+            for name in alike:
+                print(
+                    f"xprnn: column {name!r} looks like time and is left out; --features can name "
+                    "it",
+                    file=sys.stderr,
+                )
+            others += alike
         names = [name for name in table.columns if name not in others]
         names = names or ([] if target is None else [target])
         for name, why in table.left_out.items():

@@ -12,6 +12,8 @@ from xprnn.commands.options import table as read_table
 from xprnn.commands.timeline import Timeline
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
+from xprnn.tables import Table
+from xprnn.tables.cells import number
 
 __all__ = ["Series", "add_options", "differencing", "forecaster", "read"]
 
@@ -94,11 +96,32 @@ def read(options: argparse.Namespace) -> Series:
                 f"--target must name a column of numbers, of which {tables.named(options.file)} "
                 f"has {found}{'' if names else reasons}"
             )
+        damaged = _damaged(table, names[0], named)
+        if damaged is not None:
+            raise ValueError(
+                f"--target must name the column to forecast: only {names[0]!r} can be used, as "
+                f"{damaged!r} cannot: {table.left_out[damaged]}"
+            )
         options.target = names[0]
     for name, why in table.left_out.items():
         if name not in (options.target, named):
             print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
     return Series(options.target, table.column(options.target), time)
+
+
+def _damaged(table: Table, name: str, time: str | None) -> str | None:
+    """Return a column that may have been meant in the place of the only one of numbers.
+
+    It holds numbers in most of its rows; or it holds anything, and the column of numbers
+    looks like time.
+    """
+    alike = name in timeline.left_out(table, None)
+    for other in table.left_out:
+        strings = table.text[other]
+        numeric = sum(number(text) is not None for text in strings)
+        if other != time and (alike or 2 * numeric > len(strings)):
+            return other
+    return None
 
 
 def differencing(y: Any) -> int:

@@ -1,18 +1,20 @@
 """The one place that decides which column of a table is the time, and whether it steps evenly."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._validate import unknown
 from xprnn.commands import times
 from xprnn.commands.times import Numbers, RowError, are_compact, are_plain, may_be_dates
 from xprnn.tables import Table
 from xprnn.tables.cells import looks_like_time, number
 
-__all__ = ["Timeline", "add_options", "find", "read", "settle"]
+__all__ = ["Timeline", "add_options", "find", "left_out", "read", "settle"]
 
 _SHARE = 0.6
 """Numbers are meant as time if more than this share of their steps is the same."""
@@ -20,8 +22,15 @@ _MOST = 0.8
 """The same share for rows that are in no order."""
 _TRIED = 20
 """How many columns that look like time are tried before the error of the first is raised."""
+_INDEX = ("", "index", "unnamed: 0")
+"""Columns of these names that count the rows are the time only if no others are."""
+_YEAR = re.compile(r"(1[6-9]|2[01])\d\d", re.ASCII)
 _LOOKED_AT = 1000
 """How many rows decide whether a column of strings looks like time."""
+
+
+class NumbersError(ValueError):
+    """Numbers that may be time or a feature, and can't be told apart."""
 
 
 class Timeline(NamedTuple):
@@ -71,15 +80,22 @@ def settle(
         If the target is not a column of numbers, and as `find` and `read`.
     """
     if options.target is not None:
-        table.column(options.target)
+        table.column(options.target, "--target")
     if options.rows:
         return table, _numbered(table)
     if options.time is not None:
         if options.time == options.target:
             raise ValueError(f"--target and --time must be two columns, got {options.time!r} twice")
+        if options.time not in table.text:
+            raise unknown("--time", options.time, table.text)
         table, timeline = read(table, options.time)
     else:
-        table, timeline = find(table, options.target, features)
+        try:
+            table, timeline = find(table, options.target, features)
+        except NumbersError as fault:
+            if not hasattr(options, "features"):
+                raise
+            raise ValueError(f"{fault}; --features names the columns to learn from") from fault
     if timeline.sorted:
         print(
             f"xprnn: the rows are sorted by {timeline.name!r}, the oldest first; --rows leaves "
@@ -94,9 +110,10 @@ def find(
 ) -> tuple[Table, Timeline]:
     """Find the time column; return the table sorted by it, and the timeline.
 
-    It is the first column of dates that steps evenly. If there are no dates, it is the first
-    column of numbers that does, and last of all one that counts the rows. It is never the
-    target or the only column of numbers. If there is no such column, the rows are counted.
+    It is the first column of dates that steps evenly. If there are no dates, it is the column of
+    years, or else of other numbers, that does; the index of a table counts only where there is
+    no other. It is never the target or the only column of numbers. If there is no such column,
+    the rows are counted.
 
     Parameters
     ----------
@@ -113,7 +130,7 @@ def find(
     Raises
     ------
     ValueError
-        If some columns look like time but none steps evenly.
+        If some columns look like time but none steps evenly, or if several of numbers do.
 
     Examples
     --------
@@ -133,18 +150,35 @@ def find(
     alike = [name for name in names if _are_dates(table, name)]
     dates = [name for name in alike if len(table.text[name]) < 2 or _differ(table.text[name])]
     numbers = [] if dates else [name for name in names if _are_steps(table, name, features)]
-    counts = [name for name in numbers if _count_rows(table, name)]
-    ranks = dates, [name for name in numbers if name not in counts], counts, alike
-    for candidates in ranks:
-        faults = []
+    years = [name for name in numbers if _are_years(table, name)]
+    numbers = [name for name in numbers if not _is_index(table, name)] or numbers
+    for candidates in (dates, years, numbers, alike):
+        faults, readings = [], {}
         for name in candidates[:_TRIED]:
             try:
-                return read(table, name)
+                readings[name] = read(table, name)
             except ValueError as fault:
                 faults.append(fault)
+            if readings and candidates is not numbers:
+                break
+        others = [name for name in readings if name not in features]
+        if len(others) > 1:
+            both = " and ".join(map(repr, others[:3]))
+            raise NumbersError(f"{both} step evenly; --time must name the one that is time")
+        if readings:
+            return readings[(others or [*readings])[0]]
         if faults:
-            raise faults[0]
+            raise NumbersError(str(faults[0])) if candidates in (years, numbers) else faults[0]
     return table, _numbered(table)
+
+
+def left_out(table: Table, target: str | None) -> list[str]:
+    """Return the columns of numbers that look like time, though the rows are counted."""
+    return [
+        name
+        for name in table.columns
+        if name != target and (_are_dates(table, name) or _are_steps(table, name, ()))
+    ]
 
 
 def read(table: Table, name: str) -> tuple[Table, Timeline]:
@@ -298,7 +332,13 @@ def _same(steps: Any) -> float:
     return float((np.abs(steps - step) <= 0.02 * abs(step)).mean())
 
 
-def _count_rows(table: Table, name: str) -> bool:
-    """Whether a column counts the rows from 0 or from 1."""
+def _are_years(table: Table, name: str) -> bool:
+    """Whether a column holds years."""
+    return all(_YEAR.fullmatch(text) for text in _some(table.text[name]))
+
+
+def _is_index(table: Table, name: str) -> bool:
+    """Whether a column is the index of a table, which counts the rows from 0 or from 1."""
     at = _values(table, name)
-    return bool(at[0] in (0, 1) and (at == at[0] + np.arange(len(at))).all())
+    counts = at[0] in (0, 1) and (at == at[0] + np.arange(len(at))).all()
+    return name.lower() in _INDEX and bool(counts)

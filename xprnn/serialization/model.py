@@ -166,7 +166,7 @@ def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Model:
         header["y_rank"],
         _history(header["history"]),
         _names("feature_names", header["feature_names"], features),
-        _names("output_names", header["output_names"]),
+        _names("output_names", header["output_names"], most=header["outputs"]),
     )
 
 
@@ -180,12 +180,15 @@ def _history(curves: dict[str, Any]) -> History:
     return History.of(curves)
 
 
-def _names(what: str, names: Any, count: int | None = None) -> tuple[str, ...] | None:
-    """Return names as a tuple; raise ValueError unless they are None or `count` strings."""
+def _names(
+    what: str, names: Any, count: int | None = None, most: int | None = None
+) -> tuple[str, ...] | None:
+    """Return names as a tuple; raise ValueError unless they are None or so many strings."""
     if names is None:
         return None
     strings = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not strings or not names or count not in (None, len(names)):
-        wanted = "" if count is None else f"{count} "
-        raise ValueError(f"{what} must be {wanted}names or none, got {names!r}")
+    few = most is None or (strings and len(names) <= most)
+    if not strings or not names or not few or count not in (None, len(names)):
+        wanted = f"{count} " if count else f"at most {most} " if most else ""
+        raise ValueError(f"{what} must be {wanted}names or none, got {shown(names)}")
     return tuple(names)

@@ -28,8 +28,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     A symbolic link is followed: the file that it points to is replaced. The new file has
     the permissions and, where the system allows it, the owner of the old one. Files that
     killed writers left there are removed.
+
+    Raises
+    ------
+    OSError
+        If `path` is a folder, a pipe, a device or anything else but a file.
     """
     path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not a file, and saving would put one in its place")
     _clear(path)
     part, file = _begun(path)
     try:

@@ -12,6 +12,7 @@ _NUMBER = {
     for sign in ".,"
     for flags in [re.ASCII | re.IGNORECASE]
 }
+_FLAGS = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0}
 _YEAR = r"(?<!\d)(1[6-9]|2[01])\d\d"
 _MONTH = (
     "(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
@@ -52,14 +53,16 @@ def number(text: str, decimal: str = ".") -> float | None:
 
 
 def numbers(strings: list[str], decimal: str = ".") -> Sequence[float | None]:
-    """Read each string with `number`, quicker if all are numbers.
+    """Read each string with `number`, quicker if all are numbers; flags alone are 1 and 0.
 
     Examples
     --------
     >>> from xprnn.tables.cells import numbers
-    >>> numbers(["1", "2.5"]), numbers(["1", "2.5", ""])
-    ([1.0, 2.5], [1.0, 2.5, None])
+    >>> numbers(["1", "2.5"]), numbers(["1", "2.5", ""]), numbers(["True", "False"])
+    ([1.0, 2.5], [1.0, 2.5, None], [1.0, 0.0])
     """
+    if set(strings[:1]) <= _FLAGS.keys() and set(strings) <= _FLAGS.keys():
+        return [_FLAGS[text] for text in strings]
     # float also takes digits that are not ASCII, underscores, inf and nan
     if (
         decimal == "."

@@ -30,14 +30,14 @@ class Table(NamedTuple):
     lines: Sequence[int] = ()
     """The line of the file in which each row ends; empty for a file without lines."""
 
-    def column(self, name: str) -> Any:
+    def column(self, name: str, option: str = "column") -> Any:
         """Return a column; raise ValueError if it is not there or holds no numbers."""
         if name in self.left_out:
             raise ValueError(f"column {name!r} cannot be used: {self.left_out[name]}")
         if name not in self.columns:
             near = difflib.get_close_matches(name, self.columns, n=_NAMED, cutoff=0.5)
             few = len(self.columns) <= _NAMED
-            raise unknown("column", name, self.columns if few else near or [*self.columns][:_NAMED])
+            raise unknown(option, name, self.columns if few else near or [*self.columns][:_NAMED])
         return self.columns[name]
 
     def where(self, row: int) -> str:
