@@ -99,7 +99,7 @@ def tests_sklearn(session):
         )  # fmt: skip
 
 
-@nox.session(name="tests-sktime")
+@nox.session(name="tests-sktime", tags=["ci"])
 def tests_sktime(session):
     """The forecaster as an estimator of sktime, by sktime's own checks, and its page."""
     session.install("-e", ".[test]", SKTIME)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xprnn
 from xprnn import losses
+from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses import BinaryCrossEntropy, CrossEntropy, GaussianNLL, Pinball
 from xprnn.losses.units import InUnits
 from xprnn.losses.weighted import Weighted
@@ -371,7 +373,8 @@ def test_a_loss_is_reported_in_the_units_of_y(
         mask[0, 0] = True
     weights = rng.random((4, 3, 1)).astype(dtype) + 0.1 if weighted else None
     scale = 10.0 ** np.array(exponents[:outputs])
-    direct = loss if weights is None else Weighted(loss, weights.astype("float64"))
+    free = getattr(loss, "unbounded", loss)  # its bound is that of the standardised y
+    direct = free if weights is None else Weighted(free, weights.astype("float64"))
     centred = Scaler(np.zeros(outputs), scale)
     own = losses.unscale(loss, y_hat, centred, xp=np)
     expected = float(direct(own, centred.invert(y), mask, xp=np)[0])
@@ -416,3 +419,20 @@ def test_a_loss_of_ones_own_sees_the_mean(place):
     y_hat, y = (place.array(np.full((2, 1, 1), n), "float32") for n in (12, 10))
     value, _ = InUnits(relative, scaler)(y_hat, y, None, xp=place.xp)
     assert float(value.in_units) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-3, 1e3])
+def test_the_likelihood_of_a_gaussian_has_no_unit(unit):
+    """A unit adds its logarithm, though the network is surer than the bound allows."""
+    x = np.sin(np.linspace(0, 20, 100))
+    network = Stack((Recurrent(4), Dense(2)))
+    options = {"network": network, "loss": GaussianNLL(0.5), "epochs": 40, "learning_rate": 0.03}
+    model, other = xprnn.fit(x, x, **options), xprnn.fit(x, unit * x, **options)
+    assert min(model.history.loss) < np.log(x.std()) + 0.5 * np.log(0.5) + 0.1  # it acts
+    np.testing.assert_allclose(
+        np.asarray(other.history.loss) - np.log(unit), model.history.loss, rtol=1e-9, atol=1e-9
+    )
+    ours, its = model.evaluate(x, x), other.evaluate(x, unit * x)
+    assert its - np.log(unit) == pytest.approx(ours, rel=1e-9, abs=1e-9)
+    variance = np.exp(model.predict(x)[:, 1])
+    assert variance.min() >= 0.5 * x.var() * (1 - 1e-9)

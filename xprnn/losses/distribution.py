@@ -1,7 +1,8 @@
 """Losses for more than a mean: quantiles, or a mean with a variance."""
 
 import math
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from xprnn import masking
@@ -77,9 +78,9 @@ class GaussianNLL:
     Parameters
     ----------
     min_variance : float
-        In units of y². Where `fit` standardises, the gradient is that of the
-        standardised y, with the bound in its units, and the loss that is reported that
-        of y in its own.
+        Of the y that is minimised: where `fit` standardises, in units of the standardised
+        y². So no unit of y changes where it acts, and a model predicts no variance below
+        it.
 
     Examples
     --------
@@ -113,6 +114,11 @@ class GaussianNLL:
         value = total(masking.valid(0.5 * (s + surprise), mask, xp=xp), xp)
         return value / numbers, masking.valid(slope, mask, xp=xp) / numbers
 
+    @property
+    def unbounded(self):
+        """The same loss of outputs that `unscale` has bounded already."""
+        return replace(self, min_variance=sys.float_info.min)
+
     def outputs(self, y, mask, *, xp):
         """Return 2·O."""
         return 2 * y.shape[-1]
@@ -120,5 +126,6 @@ class GaussianNLL:
     def unscale(self, y_hat, scaler, *, xp):
         """Return the means and the logarithms of the variance of y in its own units."""
         size = y_hat.shape[-1] // 2
-        log_variance = y_hat[..., size:] + 2 * xp.log(scaler.scale)
+        bound = xp.full_like(y_hat[..., size:], math.log(self.min_variance))
+        log_variance = xp.maximum(y_hat[..., size:], bound) + 2 * xp.log(scaler.scale)
         return xp.concat([scaler.invert(y_hat[..., :size]), log_variance], axis=-1)

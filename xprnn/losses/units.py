@@ -101,6 +101,8 @@ def in_units(
             scaler = scaler._replace(mean=xp.zeros_like(scaler.mean))
         y_hat = unscale(trained_on or loss, y_hat, scaler, xp=xp)
         y = scaler.invert(y)
+        if loss == (trained_on or loss):
+            loss = getattr(loss, "unbounded", loss)
     if weights is not None:
         loss = Weighted(loss, xp.astype(weights, xp.float64, copy=False))
     return loss(y_hat, y, mask, xp=xp)[0]
