@@ -210,7 +210,6 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_a_factor_is_a_smaller_learning_rate(place, optimizer, batch_size):
@@ -468,7 +467,6 @@ def reference(tmp_path_factory):
 @example(unit=1e-200, offset=0.0, dtype="float64", loss="mse")
 @example(unit=1e-22, offset=0.0, dtype="float32", loss="gaussian_nll")
 @example(unit=1e3, offset=0.0, dtype="float64", loss="huber")
-@pytest.mark.filterwarnings("ignore:the training took the loss")
 def test_no_unit_and_no_offset_of_y_changes_when_something_happens(
     reference, tmp_path_factory, unit, offset, dtype, loss
 ):
@@ -599,7 +597,6 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
     assert all(map(math.isfinite, history.loss))
 
 
-@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 def test_blame_repeats_what_callbacks_had_changed(monkeypatch):
     """A factor that has saved the run before must be there when it is repeated."""
     monkeypatch.setattr(run, "LOOK_EVERY", 1e9)

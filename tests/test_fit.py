@@ -534,6 +534,7 @@ def test_the_warning_is_of_the_parameters_that_the_training_ends_with():
     assert max(model.history.loss) > 2 * model.history.loss[0] > 2 * model.history.loss[-1]
 
 
+@pytest.mark.filterwarnings("error")
 @given(
     epochs=st.integers(1, 4),
     batch_size=st.sampled_from([None, 1, 2]),
@@ -719,7 +720,6 @@ def test_what_is_not_finite_is_named(
     assert error.model.predict(x).shape == y.shape
 
 
-@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 @given(
     rate=st.floats(-3, 200).map(lambda exponent: 10**exponent),
     scale=st.floats(-200, 160).map(lambda exponent: 10**exponent),

@@ -9,8 +9,6 @@ from xprnn.callbacks import EarlyStopping, ReduceOnPlateau
 from xprnn.layers import Dense, Dropout, LayerNorm, Pool, Recurrent, Stack
 from xprnn.penalties import Penalty, Weights
 
-pytestmark = pytest.mark.filterwarnings("ignore:the training took the loss")  # of tiny data
-
 RNG = np.random.default_rng(5)
 SIZES = {"ordinary": 1.0, "subnormal squares": 1e-170, "smallest": 1e-305}
 X = np.sin(np.arange(60.0)).reshape(3, 10, 2)

@@ -199,7 +199,6 @@ def test_callbacks_of_members_see_the_mean(capsys):
     assert capsys.readouterr().out.count("loss") == 4
 
 
-@pytest.mark.filterwarnings("ignore:the training took the loss")  # with a rate too large
 def test_early_stopping_of_members_ends_all_with_the_best_epoch():
     """A learning rate that is far too large: the best epoch comes before the last one."""
     options = {"members": 3, "optimizer": "sgd", "learning_rate": 3.0, "seed": 5}

@@ -414,7 +414,6 @@ def test_loss_with_the_learning_rate(ax):
     assert texts(ax) == ["training", "learning rate"]
 
 
-@pytest.mark.filterwarnings("ignore:the training took the loss")  # a variance of 0 is approached
 def test_a_loss_below_zero_has_a_linear_axis(ax):
     x = np.tile(X, (3, 1))
     history = fit(x, np.zeros(len(x)), loss="gaussian_nll", epochs=60, learning_rate=0.1).history

@@ -205,10 +205,10 @@ def fit(
     Warns
     -----
     UserWarning
-        If the training made things worse: the loss on x and y is more than a tenth above
-        that of the first weights and, if y is standardised or holds classes, above that of
-        a constant output (the mean of y, or equal probabilities). Most often
-        `learning_rate` is too large.
+        If the training made things worse. If y is standardised or holds classes: the loss
+        on x and y is more than a tenth above that of the first weights, and above that of a
+        constant output (the mean of y, or equal probabilities). Else: it is more than twice
+        that of the first weights. Most often `learning_rate` is too large.
 
     Examples
     --------

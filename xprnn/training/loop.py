@@ -18,8 +18,9 @@ from xprnn.training.resume import save
 
 __all__ = ["train"]
 
-TENTH = 0.1
-"""A loss counts as worse if it rose by more than this part of itself."""
+TENTH, TWICE = 0.1, 1.0
+"""A loss counts as worse if it rose by more than this part of itself: if it is also worse than a
+constant, or where no constant is known."""
 
 
 def train(
@@ -93,7 +94,7 @@ def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None,
         return to_host(value).reshape(-1)
 
     curves = [each.loss for each in history.alone()]
-    if not any(max(curve) > _more(curve[0]) for curve in curves):
+    if not any(max(curve) > _more(curve[0], TENTH) for curve in curves):
         return
     if start is None:
         before = host.asarray([curve[0] for curve in curves])
@@ -101,9 +102,10 @@ def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None,
         before = of_each(run.measure(start, run.data).in_units)
     measured, constant = run.measure(end, run.data), run.without_learning(outputs)
     after = of_each(measured.in_units)
-    worse = after > _more(before)
-    if constant is not None:
-        worse = worse & (of_each(measured.minimised) > float(constant))
+    if constant is None:
+        worse = after > _more(before, TWICE)
+    else:
+        worse = (after > _more(before, TENTH)) & (of_each(measured.minimised) > float(constant))
     if worse.any():
         better = "" if constant is None else ", and a constant output would do better"
         warn(
@@ -112,9 +114,9 @@ def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None,
         )
 
 
-def _more(loss: Any) -> Any:
+def _more(loss: Any, share: float) -> Any:
     """Return the loss above which another one counts as worse."""
-    return loss + TENTH * abs(loss)
+    return loss + share * abs(loss)
 
 
 def _ends(answer: Any) -> bool:
