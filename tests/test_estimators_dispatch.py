@@ -44,7 +44,12 @@ else:
             pytest.skip(
                 "of arrays of other libraries only; tests/test_estimators.py has the others"
             )
-        check(estimator)
+        try:
+            check(estimator)
+        except AssertionError as error:
+            if OLDER and "'classes_' attribute is in wrong namespace" in str(error):
+                pytest.xfail("classes_ is NumPy's, which scikit-learn allows since 1.9")
+            raise
 
     X = np.random.default_rng(0).standard_normal((8, 5, 2))
 
