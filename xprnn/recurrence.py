@@ -49,7 +49,7 @@ def _kept(h: Array, keep: Array | None) -> Array:
     return h if keep is None else keep * h
 
 
-def _added(parts: tuple[Array, ...], xp: Namespace) -> Array:
+def _sum_pieces(parts: tuple[Array, ...], xp: Namespace) -> Array:
     """Return the sum of what a weight of the cell's own got in the pieces of the steps."""
     first, *others = parts
     return first + sums.total(xp.stack(others, axis=-3), -3, xp=xp)
@@ -148,7 +148,7 @@ def unroll_backward(
         dp.append(masking.valid(dp_t, mask_t, xp=xp))
         dq.append(masking.valid(dq_t, mask_t, xp=xp))
     own.append(dstate[cell.states :])
-    dstate = (*dstate[: cell.states], *(_added(parts, xp) for parts in zip(*own, strict=True)))
+    dstate = (*dstate[: cell.states], *(_sum_pieces(parts, xp) for parts in zip(*own, strict=True)))
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
 
 
