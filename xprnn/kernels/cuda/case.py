@@ -1,5 +1,6 @@
 """The loops of a case, forward and backward, and their plans."""
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.plan import Loop, Plan, candidates, loop, needs
+from xprnn.kernels.cuda.plan import Loop, Plan, choose, loop, needs
 
 __all__ = ["Plans", "describe", "loops", "plans"]
 
@@ -21,17 +22,23 @@ class Plans(NamedTuple):
 
 def loops(cell: Cell, shapes: dict[str, tuple[int, ...]], dtype: Any) -> tuple[Loop, Loop]:
     """Return the loop forward and the loop backward of a case, given as to `kernels.lookup`."""
-    *x_lead, steps, batch, _ = shapes["x"]
-    *u_lead, size, _ = shapes["U"]
+    return _loops(cell.gates, shapes["x"], shapes["U"], dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _loops(gates: int, x: tuple[int, ...], U: tuple[int, ...], dtype: Any) -> tuple[Loop, Loop]:
+    """As `loops`."""
+    *x_lead, steps, batch, _ = x
+    *u_lead, size, _ = U
     models = math.prod(np.broadcast_shapes(tuple(x_lead), tuple(u_lead)))
-    sizes = {"steps": steps, "batch": batch, "size": size, "gates": cell.gates, "models": models}
+    sizes = {"steps": steps, "batch": batch, "size": size, "gates": gates, "models": models}
     forward = loop(forward=True, dtype=dtype, **sizes)
     return forward, forward._replace(forward=False)
 
 
 def plans(cell: Cell, device: Device, shapes: dict[str, tuple[int, ...]], dtype: Any) -> Plans:
     """Return the plans of a case; raise `Unplannable` if one of the two has none."""
-    return Plans(*(candidates(device, given)[0] for given in loops(cell, shapes, dtype)))
+    return Plans(*(choose(device, given) for given in loops(cell, shapes, dtype)))
 
 
 def describe(cell: Cell, device: Device, shapes: dict[str, tuple[int, ...]], dtype: Any) -> str:

@@ -14,7 +14,7 @@ from xprnn.kernels.cuda.case import describe, loops, plans
 from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.expressions import Step, step
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
-from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, candidates
+from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, choose
 from xprnn.kernels.cuda.source import Program, program
 from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.kernels.tracing import Untraceable
@@ -52,11 +52,6 @@ PROVEN: dict[Any, float] = {}
 """By how much the results of loops differed from the reference's, by device and programs."""
 
 
-def best(device: Device, given: Loop) -> Plan:
-    """Return the first of all plans."""
-    return candidates(device, given)[0]
-
-
 @dataclass(frozen=True)
 class Fused:
     """The twin on a launcher.
@@ -69,7 +64,7 @@ class Fused:
     """
 
     launcher: Launcher
-    plan: Callable[[Device, Loop], Plan] = best
+    plan: Callable[[Device, Loop], Plan] = choose
 
     def make(self, given: Loop, cell: Cell) -> Made:
         """Return a loop of a cell, compiled.
@@ -80,9 +75,7 @@ class Fused:
             With a sentence that says why there is none.
         """
         made, plan = step(cell), self.plan(self.launcher.device(), given)
-        # Sizes that the source does not depend on are left out, so that it is made once.
-        alike = given._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
-        source = program(made, *alike, hardware=self.launcher.hardware)
+        source = program(made, given, plan, hardware=self.launcher.hardware)
         kernel = self.launcher.load(source)
         if kernel.resident < plan.blocks:
             raise Unplannable(

@@ -1,26 +1,39 @@
 """How a recurrence is spread over a GPU: see docs/gpu.md.
 
 A group of C blocks runs the loop over time for `rows` rows of the batch. Each block owns
-units, and keeps their weights in the registers of its threads. Among the layouts that fit,
-the plan is the one of least cost, counted in clock cycles of a multiprocessor::
+units, and keeps their weights in the registers of its threads. The cost of a layout is counted
+in clock cycles of a multiprocessor::
 
     a step   =  max(products, reads of shared memory) + sums over the lanes of a warp
                 + what every step takes + exchange between the blocks, if C > 1
     a launch =  turns · (reading the weights + steps · a step)
 
 The constants are rough, and only their ratios matter: they put layouts in order.
+
+Every layout is a kernel of its own to compile. So a loop has a short list of layouts, which
+T, B and the number of models do not change, and the plan is the cheapest of these.
 """
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xprnn.kernels.cuda.device import Device
 
-__all__ = ["Loop", "Plan", "Unplannable", "candidates", "cycles", "loop", "needs"]
+__all__ = [
+    "Loop",
+    "Plan",
+    "Unplannable",
+    "candidates",
+    "choose",
+    "cycles",
+    "loop",
+    "needs",
+    "shortlist",
+]
 
 WARP = 32
 """Threads that go together, one lane each."""
@@ -30,6 +43,15 @@ SCHEDULERS = 4
 
 THREADS = tuple(range(32, 513, 32))
 ROWS = (1, 2, 4, 8, 16, 32)
+
+FULL = 256
+"""Threads of a block on the short list: no larger block can have all registers a thread can."""
+
+BATCHES = tuple(2**k for k in range(13))
+"""B for which the short list has the cheapest layout, so it is no longer than this."""
+
+STEPS = 100
+"""T for which it has."""
 
 REGISTERS = 255
 """Most that a thread can have."""
@@ -139,56 +161,133 @@ def loop(
     return Loop(steps, batch, size, gates, forward, words, models)
 
 
+class Priced(NamedTuple):
+    """A layout and the parts of its cost, in cycles."""
+
+    layout: Plan
+    """With one group."""
+    reading: float
+    """Of the weights, once a turn."""
+    step: float
+
+
 @functools.lru_cache(maxsize=1024)
-def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
-    """Return the layouts that fit, the one of least cost first.
+def choose(device: Device, given: Loop) -> Plan:
+    """Return the plan of a loop: the cheapest on its short list.
 
     Raises
     ------
     Unplannable
-        If none fits.
+        If no layout fits.
 
     Examples
     --------
     >>> from xprnn.kernels.cuda import device, plan
     >>> elman = {"gates": 1, "forward": True, "dtype": "float32", "models": 1}
     >>> loop = plan.loop(steps=100, batch=256, size=64, **elman)
-    >>> plan.candidates(device.KNOWN["H100"], loop)[0]
-    Plan(groups=128, blocks=1, rows=2, threads=128)
+    >>> plan.choose(device.KNOWN["H100"], loop)
+    Plan(groups=128, blocks=1, rows=2, threads=256)
     """
+    return _spread(device, given, _cheapest(device, given, shortlist(device, given)))
+
+
+def shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
+    """Return the layouts from which `choose` takes a plan, the same for all T, B and models.
+
+    For one model, `STEPS` and each of `BATCHES` it has the cheapest layout of `FULL` threads, or
+    of any number of threads where none of `FULL` fits.
+
+    Raises
+    ------
+    Unplannable
+        If no layout fits.
+    """
+    return _shortlist(device, _alike(given))
+
+
+@functools.lru_cache(maxsize=256)
+def _shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
+    """As `shortlist`, for a loop of `_alike`."""
+    fitting = _fitting(device, given, (FULL,)) or _fitting(device, given)
+    if not fitting:
+        raise Unplannable(_reason(device, given))
+    priced = {made: Priced(made, *_prices(device, given, made)) for made in fitting}
+    sizes = (given._replace(steps=STEPS, batch=batch) for batch in BATCHES)
+    best = {_cheapest(device, one, priced.values()) for one in sizes}
+    return tuple(priced[made] for made in sorted(best))
+
+
+def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
+    """Return all layouts that fit, the one of least cost first, to try some.
+
+    What runs is the plan of `choose`, which is often not the first of these.
+
+    Raises
+    ------
+    Unplannable
+        If none fits.
+    """
+    found = [_spread(device, given, made) for made in _fitting(device, _alike(given))]
+    if not found:
+        raise Unplannable(_reason(device, _alike(given)))
+    return tuple(sorted(found, key=lambda made: (cycles(device, given, made), made)))
+
+
+def _alike(given: Loop) -> Loop:
+    """Return the loop that all have in place of those which differ by T, B and models alone."""
+    return given._replace(steps=1, batch=1, models=1)
+
+
+def _cheapest(device: Device, given: Loop, layouts: Iterable[Priced]) -> Plan:
+    """Return the layout of least cost; of several, the first in order."""
+
+    def cost(priced: Priced) -> tuple[float, Plan]:
+        tiles = _tiles(given, priced.layout)
+        turns = _parts(tiles, _groups(device, tiles, priced.layout))
+        return turns * (priced.reading + given.steps * priced.step), priced.layout
+
+    return min(map(cost, layouts))[1]
+
+
+def _layouts(device: Device, given: Loop, threads: Iterable[int] = THREADS) -> Iterator[Plan]:
+    """Yield all layouts of one group and one row, those that don't fit too."""
+    for blocks in range(1, min(device.multiprocessors, given.size) + 1):
+        if _parts(given.size, _parts(given.size, blocks)) != blocks:
+            continue  # as many units a block as with fewer blocks
+        for of_a_block in threads:
+            if of_a_block <= device.threads:
+                yield Plan(1, blocks, 1, of_a_block)
+
+
+@functools.lru_cache(maxsize=256)
+def _fitting(device: Device, given: Loop, threads: tuple[int, ...] = THREADS) -> tuple[Plan, ...]:
+    """Return the layouts of one group that fit a loop of `_alike`."""
     if not device.cooperative or device.capability < OLDEST:
         major, minor = device.capability
         raise Unplannable(
             f"{device.name} (compute capability {major}.{minor}) cannot launch blocks that wait "
             f"for one another; that takes {OLDEST[0]}.{OLDEST[1]}"
         )
-    alike = given._replace(steps=1, batch=1, models=1)
-    found = [_spread(device, given, made) for made in _fitting(device, alike)]
-    if not found:
-        raise Unplannable(_reason(device, alike))
-    return tuple(sorted(found, key=lambda made: (cycles(device, given, made), made)))
-
-
-def _layouts(device: Device, given: Loop) -> Iterator[Plan]:
-    """Yield all layouts, with one group each, those that don't fit too."""
-    for blocks in range(1, min(device.multiprocessors, given.size) + 1):
-        if _parts(given.size, _parts(given.size, blocks)) != blocks:
-            continue  # as many units a block as with fewer blocks
-        for rows, threads in itertools.product(ROWS, THREADS):
-            if threads <= device.threads:
-                yield Plan(1, blocks, rows, threads)
-
-
-@functools.lru_cache(maxsize=256)
-def _fitting(device: Device, given: Loop) -> tuple[Plan, ...]:
-    """Return the layouts that fit, which steps, batch and models have no say in."""
-    return tuple(made for made in _layouts(device, given) if not _excess(device, given, made))
+    found: list[Plan] = []
+    for one in _layouts(device, given, threads):
+        more = (one._replace(rows=rows) for rows in ROWS)  # each needs more
+        found += itertools.takewhile(lambda made: not _excess(device, given, made), more)
+    return tuple(found)
 
 
 def _spread(device: Device, given: Loop, made: Plan) -> Plan:
     """Return a layout with as many groups as there is work and room for."""
-    tiles = given.models * _parts(given.batch, made.rows)
-    return made._replace(groups=min(tiles, device.multiprocessors // made.blocks))
+    return made._replace(groups=_groups(device, _tiles(given, made), made))
+
+
+def _tiles(given: Loop, made: Plan) -> int:
+    """Return how many tiles a loop has: up to `rows` rows of one model."""
+    return given.models * _parts(given.batch, made.rows)
+
+
+def _groups(device: Device, tiles: int, made: Plan) -> int:
+    """Return how many groups have work and room."""
+    return min(tiles, device.multiprocessors // made.blocks)
 
 
 def _parts(whole: int, size: int) -> int:
@@ -254,6 +353,13 @@ def _reason(device: Device, given: Loop) -> str:
 
 def cycles(device: Device, given: Loop, made: Plan) -> float:
     """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
+    reading, step = _prices(device, given, made)
+    turns = _parts(_tiles(given, made), made.groups)
+    return turns * (reading + given.steps * step)
+
+
+def _prices(device: Device, given: Loop, made: Plan) -> tuple[float, float]:
+    """Return what it costs a group to read its weights, and what a step costs it."""
     needed, warps = needs(given, made), made.threads // WARP
     size = WORD * given.words
     at_once = _parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
@@ -267,8 +373,7 @@ def cycles(device: Device, given: Loop, made: Plan) -> float:
         rounds = _parts(exchanged, POLLED * made.threads)
         step += EXCHANGE + READ * (rounds - 1) + TAGGED * exchanged * size / L2_BYTES
     weights = _parts(given.size, made.blocks) * given.sums * given.size * given.inputs
-    turns = _parts(given.models * _parts(given.batch, made.rows), made.groups)
-    return turns * (weights * size / L2_BYTES + given.steps * step)
+    return weights * size / L2_BYTES, step
 
 
 def _rate(device: Device, given: Loop) -> int:

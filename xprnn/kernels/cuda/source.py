@@ -41,7 +41,7 @@ class Program(NamedTuple):
     """64-bit words of the ring of a group; 0 if a group is one block."""
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=1024)
 def program(
     step: Step,
     loop: Loop,
@@ -50,20 +50,26 @@ def program(
     hardware: str = HARDWARE,
     patience: int = PATIENCE,
 ) -> Program:
-    """Return the source of a loop in a layout.
+    """Return the source of a loop in a layout, the same for all T, B and models.
 
     Parameters
     ----------
     step : Step
         Of the cell.
     loop : Loop
-        Whose sizes enter only as `Needs`.
     plan : Plan
     hardware : str
         Source that stands for `HARDWARE`.
     patience : int
         In place of `PATIENCE`.
     """
+    alike = loop._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
+    return _program(step, *alike, hardware, patience)
+
+
+@functools.lru_cache(maxsize=256)
+def _program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: int) -> Program:
+    """As `program`, once for all sizes that do not enter the source."""
     name, needed = "forward" if loop.forward else "backward", needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
