@@ -8,7 +8,8 @@ import pytest
 from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels.cuda.device import KNOWN
 from xprnn.kernels.cuda.expressions import step
-from xprnn.kernels.cuda.plan import REGISTERS, Plan, candidates, loop, needs
+from xprnn.kernels.cuda.layout import REGISTERS
+from xprnn.kernels.cuda.plan import Plan, loop, needs
 from xprnn.kernels.cuda.source import program
 
 sys.path.insert(0, str(Path(__file__).parent / "cuda"))
@@ -39,7 +40,7 @@ def planned(device, cell, dtype, size, batch, forward):
     given = loop(
         steps=100, batch=batch, size=size, gates=cell.gates, forward=forward, dtype=dtype, models=1
     )
-    made = candidates(KNOWN[device], given)[0]
+    made = choose(KNOWN[device], given)
     return program(step(cell), given, made), needs(given, made)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xprnn.kernels.cuda.expressions import Step
-from xprnn.kernels.cuda.plan import WARP, Loop, Plan, needs
+from xprnn.kernels.cuda.layout import WARP, Loop, Plan, needs
 
 __all__ = ["HARDWARE", "OPTIONS", "PATIENCE", "Program", "program"]
 

@@ -1,0 +1,100 @@
+"""What a layout costs on a GPU, by an estimate in clock cycles of a multiprocessor.
+
+::
+
+    a step   =  max(products, reads of shared memory) + sums over the lanes of a warp
+                + what every step takes + exchange between the blocks, if C > 1
+    a launch =  turns · (reading the weights + steps · a step)
+
+The constants are rough, and only their ratios matter: they put layouts in order.
+"""
+
+from typing import NamedTuple
+
+from xprnn.kernels.cuda.device import Device
+from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, needs, parts
+
+__all__ = ["Priced", "cycles", "priced"]
+
+EXCHANGE = 1200
+"""Cycles until what one multiprocessor wrote is read by another."""
+
+READ = 300
+"""Cycles until a word of the second cache is there."""
+
+POLLED = 4
+"""Numbers that a thread reads at once when it waits for the others, as in recurrence.cu."""
+
+STEP = 300
+"""Cycles for the wait of a block for its own threads, and the step of a cell."""
+
+L2_BYTES = 64
+"""Read from the second cache by a multiprocessor in a cycle."""
+
+SHARED_BYTES = 128
+"""Read from its shared memory in a cycle."""
+
+SHUFFLES = 5
+"""To sum one number over the lanes of a warp; each further number takes one more."""
+
+TAGGED = 2
+"""Words that are exchanged for one: itself and the step it is of."""
+
+
+class Priced(NamedTuple):
+    """A layout and the parts of its cost, in cycles."""
+
+    layout: Plan
+    """With one group."""
+    reading: float
+    """Of the weights, once a turn."""
+    step: float
+
+    def tiles(self, given: Loop) -> int:
+        """Return how many tiles a loop has: up to `rows` rows of one model."""
+        return given.models * parts(given.batch, self.layout.rows)
+
+    def groups(self, device: Device, given: Loop) -> int:
+        """Return how many groups have work and room."""
+        return min(self.tiles(given), device.multiprocessors // self.layout.blocks)
+
+    def cost(self, given: Loop, groups: int) -> float:
+        """Return the cycles of a launch."""
+        turns = parts(self.tiles(given), groups)
+        return turns * (self.reading + given.steps * self.step)
+
+
+def cycles(device: Device, given: Loop, made: Plan) -> float:
+    """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
+    return priced(device, given, made).cost(given, made.groups)
+
+
+def priced(device: Device, given: Loop, made: Plan) -> Priced:
+    """Return a layout with its price, in which T, B and models have no say."""
+    needed, warps = needs(given, made), made.threads // WARP
+    size = WORD * given.words
+    at_once = parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
+    sums = made.rows * needed.units * given.sums
+    products = sums * needed.length * at_once * WARP / _rate(device, given)
+    reads = made.rows * needed.length * warps * WARP * size / SHARED_BYTES
+    reduction = (sums + SHUFFLES - 1) * warps * given.words
+    step = max(products, reads) + reduction + STEP
+    if made.blocks > 1:
+        exchanged = made.rows * given.size * given.inputs
+        rounds = parts(exchanged, POLLED * made.threads)
+        step += EXCHANGE + READ * (rounds - 1) + TAGGED * exchanged * size / L2_BYTES
+    weights = parts(given.size, made.blocks) * given.sums * given.size * given.inputs
+    return Priced(made._replace(groups=1), weights * size / L2_BYTES, step)
+
+
+def _rate(device: Device, given: Loop) -> int:
+    """Return how many products a multiprocessor begins in a cycle.
+
+    CUDA C++ Programming Guide, Throughput of Native Arithmetic Instructions.
+    """
+    few = device.capability < (8, 6)  # 64 float32 units up to the A100
+    if given.words == 1:
+        return 64 if few else 128
+    if device.capability == (8, 0):
+        return 32
+    return {(7, 0): 32, (9, 0): 64, (10, 0): 64}.get(device.capability, 2)

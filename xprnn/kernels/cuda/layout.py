@@ -1,0 +1,218 @@
+"""How a loop over time may be laid out on a GPU, and what each layout takes: see docs/gpu.md.
+
+A group of C blocks runs the loop for `rows` rows of the batch. Each block owns units, and
+keeps their weights in the registers of its threads.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn.kernels.cuda.device import Device
+
+__all__ = [
+    "REGISTERS",
+    "SCHEDULERS",
+    "WARP",
+    "WORD",
+    "Loop",
+    "Needs",
+    "Plan",
+    "Unplannable",
+    "fitting",
+    "loop",
+    "misfit",
+    "needs",
+    "parts",
+]
+
+WARP = 32
+"""Threads that go together, one lane each."""
+
+SCHEDULERS = 4
+"""Warps of a multiprocessor that issue at the same time."""
+
+THREADS = tuple(range(32, 513, 32))
+ROWS = (1, 2, 4, 8, 16, 32)
+
+REGISTERS = 255
+"""Most that a thread can have."""
+
+WORKING = 88
+"""Registers of a thread beside those for numbers: addresses, counters, what the compiler likes."""
+
+PAIR = 6
+"""Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
+
+OLDEST = (7, 0)
+"""Compute capability from which on memory has the order that the exchange needs."""
+
+WORD = 4
+"""Bytes of a register."""
+
+
+class Unplannable(Exception):  # noqa: N818 (a finding, and no mistake of the caller)
+    """Why a loop cannot run on a device, in a sentence."""
+
+
+class Loop(NamedTuple):
+    """A loop over time, forward or backward, by what its cost depends on."""
+
+    steps: int
+    batch: int
+    size: int
+    """H."""
+    gates: int
+    """G."""
+    forward: bool
+    words: int
+    """Registers of a number."""
+    models: int
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that a unit gives to the others at a step: h, or dq."""
+        return 1 if self.forward else self.gates
+
+    @property
+    def sums(self) -> int:
+        """Numbers that a unit needs of all the others at a step: q, or dh."""
+        return self.gates if self.forward else 1
+
+
+class Plan(NamedTuple):
+    """A layout of a loop on a device."""
+
+    groups: int
+    """Groups of blocks that are on the device at once."""
+    blocks: int
+    """C, the blocks of a group, each on a multiprocessor of its own."""
+    rows: int
+    """Of the batch, that a group takes at a time."""
+    threads: int
+    """Of a block."""
+
+
+class Needs(NamedTuple):
+    """What a block of a plan takes, in the words of recurrence.cu."""
+
+    units: int
+    """UNITS, those of a warp."""
+    length: int
+    """LENGTH, the columns of a lane."""
+    registers: int
+    """Of a thread."""
+    shared: int
+    """Bytes."""
+
+
+def loop(
+    *, steps: int, batch: int, size: int, gates: int, forward: bool, dtype: Any, models: int
+) -> Loop:
+    """Return a loop with the width of its dtype; raise `Unplannable` for what is no float."""
+    name = np.dtype(dtype).name
+    if name not in ("float32", "float64"):
+        raise Unplannable(f"there are kernels for float32 and float64, and this is {name}")
+    if not min(steps, batch, size, models):
+        raise Unplannable("there is nothing to compute: an axis has no length")
+    words = np.dtype(dtype).itemsize // WORD
+    return Loop(steps, batch, size, gates, forward, words, models)
+
+
+def needs(given: Loop, made: Plan) -> Needs:
+    """Return what a block of a plan takes.
+
+    Each warp has units of its own. Its lanes share the columns of their weights, and the
+    pairs of a row and a unit. The block's shared memory has this step's vector and the
+    next one's, and the sums.
+    """
+    warps = made.threads // WARP
+    units = parts(parts(given.size, made.blocks), warps)
+    length = parts(given.size * given.inputs, WARP)
+    products, pairs = units * given.sums, parts(made.rows * units, WARP)
+    numbers = products * (length + made.rows) + pairs * PAIR * given.gates
+    in_shared = made.rows * (2 * WARP * length + warps * products)
+    bytes_each = WORD * given.words
+    return Needs(units, length, WORKING + given.words * numbers, bytes_each * in_shared)
+
+
+@functools.lru_cache(maxsize=256)
+def fitting(device: Device, given: Loop, threads: tuple[int, ...] = THREADS) -> tuple[Plan, ...]:
+    """Return the layouts that fit, with one group each; T, B and models have no say in it."""
+    if _too_old(device):
+        return ()
+    found: list[Plan] = []
+    for one in _layouts(device, given, threads):
+        more = (one._replace(rows=rows) for rows in ROWS)  # each needs more
+        found += itertools.takewhile(lambda made: not _excess(device, given, made), more)
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=256)
+def misfit(device: Device, given: Loop) -> str:
+    """Return why no layout fits, by the one that comes nearest."""
+    if reason := _too_old(device):
+        return reason
+
+    def lacking(made: Plan) -> tuple[float, int]:
+        needed = needs(given, made)
+        return max(needed.registers / _room(device, made), 1), needed.shared
+
+    nearest = min(_layouts(device, given), key=lacking)
+    return (
+        f"{given.size} units with {given.inputs * given.sums * given.size} weights each do not fit "
+        f"on the {device.multiprocessors} multiprocessors of {device.name}: with "
+        f"{nearest.blocks} block(s) of {nearest.threads} threads "
+        f"{_excess(device, given, nearest)}"
+    )
+
+
+def _too_old(device: Device) -> str | None:
+    """Return why a device can run no layout at all."""
+    if device.cooperative and device.capability >= OLDEST:
+        return None
+    major, minor = device.capability
+    return (
+        f"{device.name} (compute capability {major}.{minor}) cannot launch blocks that wait "
+        f"for one another; that takes {OLDEST[0]}.{OLDEST[1]}"
+    )
+
+
+def _layouts(device: Device, given: Loop, threads: tuple[int, ...] = THREADS) -> Iterator[Plan]:
+    """Yield all layouts of one group and one row, those that don't fit too."""
+    for blocks in range(1, min(device.multiprocessors, given.size) + 1):
+        if parts(given.size, parts(given.size, blocks)) != blocks:
+            continue  # as many units a block as with fewer blocks
+        for of_a_block in threads:
+            if of_a_block <= device.threads:
+                yield Plan(1, blocks, 1, of_a_block)
+
+
+def _room(device: Device, made: Plan) -> int:
+    """Return how many registers a thread can have.
+
+    A scheduler has its share of them for the warps that it issues, and gives them out in eights.
+    """
+    warps = parts(made.threads // WARP, SCHEDULERS)
+    return min(REGISTERS, device.registers // SCHEDULERS // (warps * WARP) // 8 * 8)
+
+
+def _excess(device: Device, given: Loop, made: Plan) -> str | None:
+    """Return what a plan has too much of."""
+    needed, room = needs(given, made), _room(device, made)
+    if needed.registers > room:
+        return (
+            f"a thread would need {needed.registers} registers for its weights and sums, "
+            f"and has {room}"
+        )
+    if needed.shared > device.shared:
+        return f"a block would need {needed.shared} bytes of shared memory, and has {device.shared}"
+    return None
+
+
+def parts(whole: int, size: int) -> int:
+    """Return how many parts of a size make a whole, the last may be smaller."""
+    return -(-whole // size)
