@@ -1,5 +1,7 @@
 """NVRTC compiles the kernels for GPUs that are not there, and they keep within their registers."""
 
+import contextlib
+import itertools
 import sys
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels.cuda.device import KNOWN
 from xprnn.kernels.cuda.expressions import step
 from xprnn.kernels.cuda.layout import REGISTERS
-from xprnn.kernels.cuda.plan import Plan, loop, needs
+from xprnn.kernels.cuda.plan import Plan, Unplannable, choose, loop, needs, shortlist
 from xprnn.kernels.cuda.source import program
 
 sys.path.insert(0, str(Path(__file__).parent / "cuda"))
@@ -57,6 +59,27 @@ def test_every_kernel_compiles_and_keeps_to_its_registers(name, device):
         made = nvrtc.build(source, KNOWN[device].architecture)
         assert (made.spilled, made.local) == (0, 0), (source.name, dtype, size, batch, needed)
         assert made.registers <= min(needed.registers + MORE, REGISTERS), (source.name, needed)
+
+
+def listed(device, cell, dtype, forward):
+    """Yield the loops of many widths with each layout of their short lists."""
+    for size in (1, 16, 100, 128, 256, 384, 512, 640, 1024, 2048):
+        given = loop(
+            steps=1, batch=1, size=size, gates=cell.gates, forward=forward, dtype=dtype, models=1
+        )
+        with contextlib.suppress(Unplannable):
+            yield from ((given, one.layout) for one in shortlist(KNOWN[device], given))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", CELLS)
+def test_the_fullest_layouts_that_may_be_chosen_spill_nothing(name, device):
+    """Those that are said to need the most registers, of all widths and batches."""
+    for dtype, forward in itertools.product(("float32", "float64"), (True, False)):
+        every = listed(device, CELLS[name], dtype, forward)
+        case = max(every, key=lambda one: needs(*one).registers)
+        made = nvrtc.build(program(step(CELLS[name]), *case), KNOWN[device].architecture)
+        assert (made.spilled, made.local) == (0, 0), (case, needs(*case))
 
 
 @pytest.mark.parametrize("size", [1024, 2048])
