@@ -170,6 +170,15 @@ def test_a_loop_has_few_layouts_whatever_its_steps_batch_and_models(device, give
             assert choose(device, other)._replace(groups=1) in few
 
 
+def test_a_source_is_made_once_for_all_steps_batches_and_models():
+    """To make one takes longer than to find one; and equal ones would be compared as a whole."""
+    given = loop(**ELMAN, **SIZES, size=64)
+    made = choose(H100, given)
+    others = given._replace(steps=201), given._replace(batch=3, models=5)
+    sources = [program(step(Elman()), one, made._replace(groups=k)) for k, one in enumerate(others)]
+    assert all(one is program(step(Elman()), given, made) for one in sources)
+
+
 CELLS = {"elman": Elman(), "lstm": LSTM(), "gru": GRU()}
 
 
