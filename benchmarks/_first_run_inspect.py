@@ -69,7 +69,7 @@ def commit():
     try:
         head, changed = (
             subprocess.run([*git, *rest], capture_output=True, text=True, check=True).stdout.strip()
-            for rest in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain"])
+            for rest in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "-uno"])
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -143,13 +143,13 @@ def exchange(options):
 
 
 def demo(options):
-    """Run the demonstration on CuPy, in a dry run three epochs of it, and keep a picture."""
+    """Run the demonstration on CuPy, in a dry run two epochs of it, and keep a picture."""
     import xprnn.demo
     from xprnn.__main__ import main
 
     if options.dry_run:
         fit = xprnn.demo.fit
-        xprnn.demo.fit = lambda *data, **more: fit(*data, **{**more, "epochs": 3})
+        xprnn.demo.fit = lambda *data, **more: fit(*data, **{**more, "epochs": 2})
     with tempfile.TemporaryDirectory() as folder:
         status = main(["demo", "--backend", "cupy", "--output", folder])
         kept = options.output / "gpu-demo.png"

@@ -71,17 +71,21 @@ class Reader:
 
     def judge(self, code):
         """Return the verdict on a step that came to its end, and what it rests on."""
-        last = next((line.strip() for line in reversed(self.tail) if line.strip()), "nothing")
-        if self.wrong is not None:
-            return "failed", f"it printed: {self.wrong}"
-        if code != 0:
-            return "failed", f"exit status {code}: {last}"
         missing = [pattern for pattern, line in self.found.items() if line is None]
+        wrong = None if self.wrong is None else f"it printed: {self.wrong}"
         if self.open is not None:
-            return "cut", self.open
+            return "cut", "; ".join(filter(None, (wrong, self.open)))
+        if wrong is not None:
+            return "failed", wrong
+        if code != 0:
+            return "failed", f"exit status {code}: {self.last()}"
         if missing:
             return "failed", f"it did not print {' or '.join(missing)}"
         return "passed", next(iter(self.found.values()))
+
+    def last(self):
+        """Return the last line that is not empty."""
+        return next((line.strip() for line in reversed(self.tail) if line.strip()), "nothing")
 
 
 def run(step, place, seconds, log, state):
@@ -115,8 +119,7 @@ def run(step, place, seconds, log, state):
     if ended is None:
         verdict, said = reader.judge(process.returncode)
     else:
-        last = next((line.strip() for line in reversed(reader.tail) if line.strip()), "nothing")
-        verdict, said = "cut", f"{ended}; its last line: {last}"
+        verdict, said = "cut", f"{ended}; its last line: {reader.last()}"
     outcome = Run(verdict, time.monotonic() - began, said, tuple(reader.tail))
     reader.over = True  # of what left its group, no more is heard
     log.end(f"{step.name}: {verdict}, {said}")

@@ -81,7 +81,7 @@ def session(steps, place, state, log, end):
         state.begin(step)
         outcome = Run("cut", 0.0, "the session was ended", ())
         try:
-            outcome = run(step, place, min(step.seconds, left), log, state)
+            outcome = run(step, place, min(step.seconds * place.slower, left), log, state)
             if step.name == "devices" and outcome.verdict == "passed":
                 state.know(outcome.tail)
         except Stopped as stopped:

@@ -1,5 +1,6 @@
 """The first session on a GPU machine, without one: what it calls passed, and how it goes on."""
 
+import ast
 import importlib
 import json
 import os
@@ -102,7 +103,8 @@ def test_a_dry_run_goes_on_where_it_stopped(tmp_path):
         ("print('fine'); raise SystemExit(3)", "failed", "exit status 3: fine"),
         ("print('fine'); print('oh, no launch')", "failed", "it printed: oh, no launch"),
         ("print('fine'); print('left: 3')", "cut", "left: 3"),
-        ("print('left: 3'); raise SystemExit(1)", "failed", "exit status 1: left: 3"),
+        ("print('left: 3'); raise SystemExit(1)", "cut", "left: 3"),
+        ("print('no launch'); print('left: 3')", "cut", "it printed: no launch; left: 3"),
         ("import os; print('fine', flush=True); os.abort()", "failed", "exit status -6: fine"),
         ("import sys; print('fine', file=sys.stderr)", "passed", "fine"),
     ],
@@ -136,6 +138,10 @@ def test_silence_passes_no_step(part):
         ("exchange", "1 failed, 2 passed, 9 deselected in 2.20s", False),
         ("explain", "one launch: 6 of 6 cases", True),
         ("explain", "one launch: 5 of 6 cases", False),
+        ("speed", "wrote first-run/gpu.json", True),
+        ("speed", "not there yet: elman: FAILED: no memory", False),
+        ("speed", "not there yet: elman: not begun", False),
+        ("speed", "not there yet: elman: not begun: it may take 9 s, and there are 2 s", False),
         ("demo", "    0.0048  on the training data", True),
         ("demo", "    0.0481  on the training data", False),
         ("demo", "    nan  on the training data", False),
@@ -282,7 +288,7 @@ def test_a_session_that_was_ended_goes_on(tmp_path, number):
 def test_two_calls_of_nine_minutes_have_room_for_every_limit(part, tmp_path, monkeypatch):
     """Even if every step takes all its time; what goes on where it was cut is cut each time."""
     first, steps, run = (part(n) for n in ("gpu_first_run", "_first_run_steps", "_first_run_run"))
-    clock, begun = [0.0], []
+    clock, begun, place = [0.0], [], steps.Place(tmp_path, tmp_path, False)
     monkeypatch.setattr(first, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     def whole(step, place, seconds, log, state):
@@ -294,7 +300,7 @@ def test_two_calls_of_nine_minutes_have_room_for_every_limit(part, tmp_path, mon
     for call in (1, 2):
         state = part("_first_run_state").State(tmp_path / "state.json", "1", False)
         end = clock[0] + 60 * first.MINUTES - first.GRACE
-        first.session(first.choose(steps.STEPS, state), None, state, None, end)
+        first.session(first.choose(steps.STEPS, state), place, state, None, end)
         assert clock[0] <= end, call
     assert {name for name, _ in begun} == {step.name for step in steps.STEPS}
     assert dict(begun)["speed"] >= 120
@@ -375,6 +381,20 @@ def test_a_file_is_said_to_pass_after_its_last_test(tmp_path, workers):
     ]
 
 
+def test_tests_start_with_what_a_bare_machine_has():
+    """An import at the top of one file that fails would stop the collection of all."""
+    there = {"numpy", "pytest", "hypothesis", "matplotlib", "sklearn", "joblib"}
+    own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"xprnn", "array_api_compat"}
+    for path in sorted((ROOT / "tests").glob("*.py")):
+        found = set()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module.partition(".")[0])
+        assert found <= sys.stdlib_module_names | there | own, path.name
+
+
 def test_files_that_passed_are_left_out(part):
     steps = part("_first_run_steps")
     place = steps.Place(Path("out"), Path("scratch"), False)
@@ -420,6 +440,7 @@ def test_only_what_is_missing_is_installed_from_the_wheels(part, tmp_path):
     carry, wheels = part("_first_run_carry"), tmp_path / "wheels"
     wheels.mkdir()
     wheel(wheels, "numpy")
+    assert carry.install(None, tmp_path / "not") == "wheels: none were given"
     assert "nothing of" in carry.install(wheels, tmp_path / "none")
     assert not any((tmp_path / "none").iterdir())
     wheel(wheels, "carried_thing")
