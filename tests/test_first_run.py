@@ -265,17 +265,20 @@ sys.exit(first.main(["--output", sys.argv[1] + "/output"]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_session_that_was_ended_goes_on(tmp_path, number):
+def test_a_session_that_was_ended_goes_on(part, tmp_path, number):
     runner, kept = tmp_path / "runner.py", tmp_path / "output/gpu-first-run.json"
     runner.write_text(RUNNER)
     command = [sys.executable, runner, tmp_path]
     environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        while not (kept.exists() and "test_a.py" in kept.read_text()):
-            assert process.poll() is None, process.stdout.read()
+        for _ in range(3000):
+            if kept.exists() and "test_a.py" in kept.read_text():
+                break
             time.sleep(0.02)
         process.send_signal(number)
         said = process.communicate()[0]
+    assert json.loads(kept.read_text())["steps"]["two"]["files"] == ["tests/test_a.py"]
+    assert part("_first_run_state").State(kept, "1", False).verdict("two") == "cut"
     if number != signal.SIGKILL:
         assert process.returncode == 3
         assert "two   cut" in said
