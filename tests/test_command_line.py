@@ -21,12 +21,12 @@ def weather(tmp_path):
     rng = np.random.default_rng(0)
     pressure, wind = rng.standard_normal((2, 60))
     target = 20 + 3 * pressure - np.concatenate([[0], wind[:-1]])
+    days = np.arange("2026-01-01", "2026-03-02", dtype="datetime64[D]")
     path = tmp_path / "weather.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["date", "pressure", "wind", "temperature"])
-        for i in range(60):
-            writer.writerow([np.datetime64("2026-01-01") + i, pressure[i], wind[i], target[i]])
+        writer.writerows(zip(days, pressure, wind, target, strict=True))
     return path
 
 

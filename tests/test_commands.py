@@ -188,7 +188,7 @@ def test_odd_files(tmp_path, capsys, monkeypatch, bom):
 def test_files_of_other_places(tmp_path, capsys, delimiter, decimal, header, options):
     """The same numbers, however they are written."""
     numbers = np.sin(np.arange(30.0))
-    days = np.datetime64("2020-01-01") + np.arange(30)
+    days = np.arange("2020-01-01", "2020-01-31", dtype="datetime64[D]")
     lines = [
         f"{day}{delimiter}{str(number).replace('.', decimal)}"
         for day, number in zip(days, numbers, strict=True)
@@ -201,7 +201,7 @@ def test_files_of_other_places(tmp_path, capsys, delimiter, decimal, header, opt
     assert [[*row.values()] for row in found] == [[*row.values()] for row in expected]
 
 
-DAYS = [str(day) for day in np.datetime64("2020-01-01") + np.arange(12)]
+DAYS = [str(day) for day in np.arange("2020-01-01", "2020-01-13", dtype="datetime64[D]")]
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ def test_too_few_rows_for_a_backtest(airline, capsys):
 def test_fit_then_predict(tmp_path, capsys, rng, cell):
     """The numbers are the model's; the columns stand in the order of the training."""
     a, b = rng.standard_normal((2, 30))
-    days = np.datetime64("2020-01-01") + np.arange(30)
+    days = np.arange("2020-01-01", "2020-01-31", dtype="datetime64[D]")
     path, saved = written(tmp_path / "f.csv", day=days, y=a - b, b=b, a=a), tmp_path / "m.npz"
     fitted = ran(
         capsys, "fit", path, "--target", "y", "--features", "a,b", "--save", saved, "--cell", cell,

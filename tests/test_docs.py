@@ -10,8 +10,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from sybil import Document
-from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 import xprnn
 
@@ -31,8 +29,11 @@ def _own_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_page(page, subtests):
+    sybil = pytest.importorskip("sybil", reason="sybil, which reads the pages, is not installed")
+    from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
     parsers = PythonCodeBlockParser(doctest_optionflags=FLAGS), SkipParser()
-    document = Document.parse(str(ROOT / page), *parsers)
+    document = sybil.Document.parse(str(ROOT / page), *parsers)
     for example in document:
         with subtests.test(line=example.line):
             try:

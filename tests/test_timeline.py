@@ -11,6 +11,12 @@ from xprnn.commands import timeline
 from xprnn.tables import Table
 
 KNOWN, MORE = st.integers(4, 12), st.integers(1, 9)
+DAY, MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+
+
+def counted(origin, unit, start, step, n):
+    """Return n times, so many units apart."""
+    return np.datetime64(origin, unit) + np.timedelta64(1, unit) * (start + step * np.arange(n))
 
 
 def table(column, **others):
@@ -41,7 +47,7 @@ def goes_on(texts, known):
 
 @given(st.integers(-600, 1500), st.integers(1, 20), KNOWN, MORE)
 def test_months(start, step, known, more):
-    months = np.datetime64("1970-01") + start + step * np.arange(known + more)
+    months = counted("1970-01", "M", start, step, known + more)
     goes_on([str(m) for m in months], known)
     for day in ("01", "15", "28"):
         goes_on([f"{m}-{day}" for m in months], known)
@@ -51,8 +57,8 @@ def test_months(start, step, known, more):
 @given(st.integers(-600, 1500), st.integers(1, 20), KNOWN, MORE)
 def test_the_last_day_of_every_month(start, step, known, more):
     """As calendars have it: the day before the first of the next one."""
-    months = np.datetime64("1970-01") + start + step * np.arange(known + more)
-    goes_on([str((m + 1).astype("datetime64[D]") - 1) for m in months], known)
+    months = counted("1970-01", "M", start, step, known + more)
+    goes_on([str((m + MONTH).astype("datetime64[D]") - DAY) for m in months], known)
 
 
 @given(
@@ -61,7 +67,7 @@ def test_the_last_day_of_every_month(start, step, known, more):
 def test_days_minutes_and_seconds(unit, start, step, known, more):
     if unit == "D":
         start //= 10**4
-    times = np.datetime64(0, unit) + start + step * np.arange(known + more)
+    times = counted(0, unit, start, step, known + more)
     goes_on([str(t) for t in times], known)
     if unit != "D":
         goes_on([str(t).replace("T", " ") for t in times], known)
@@ -78,9 +84,9 @@ def test_business_days(start, known, more, clock):
 
 @given(st.integers(-3000, 1500), st.integers(1, 20), KNOWN, MORE)
 def test_months_and_days_without_signs_between(start, step, known, more):
-    months = np.datetime64("1970-01") + start + step * np.arange(known + more)
+    months = counted("1970-01", "M", start, step, known + more)
     goes_on([str(m).replace("-", "") for m in months], known)
-    for days in (months + np.timedelta64(0, "D"), months[0] + step * np.arange(known + more)):
+    for days in (months + 0 * DAY, counted(months[0], "D", 0, step, known + more)):
         goes_on([str(d).replace("-", "") for d in days.astype("datetime64[D]")], known)
 
 

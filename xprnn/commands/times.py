@@ -19,6 +19,7 @@ _DATE = re.compile(
 )
 _COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?", re.ASCII)
 _PLAIN = re.compile(r"-?\d{1,19}(\.\d{1,17})?", re.ASCII)
+_MONTH = np.timedelta64(1, "M")
 _UNEVEN = 0.01
 """Numbers step evenly if none is off by more than this share of a step."""
 
@@ -279,12 +280,12 @@ def _units(at: Any) -> tuple[Any, Callable[[Any], Any]]:
     if at.dtype == months.dtype:
         return at, lambda later: later
     days = at.astype("datetime64[D]")
-    into, left, hour = at - months, months + 1 - at, at - days
+    into, left, hour = at - months, months + _MONTH - at, at - days
     if (np.diff(months) > np.timedelta64(0, "M")).all():
         if (into == into[0]).all() and into[0] < np.timedelta64(28, "D"):
             return months, lambda later: later.astype(at.dtype) + into[0]
         if (left == left[0]).all():
-            return months, lambda later: (later + 1).astype(at.dtype) - left[0]
+            return months, lambda later: (later + _MONTH).astype(at.dtype) - left[0]
     steps = np.diff(at)
     if (steps != steps[0]).any() and (hour == hour[0]).all() and np.is_busday(days).all():
         working = np.busday_count(days[0], days)
