@@ -5,7 +5,7 @@ signatures.txt was read from. NumPy computes, on memory that only this module's 
 nothing is converted in silence. It proves nothing of a GPU: see docs/gpu.md.
 """
 
-import numpy as _np
+import numpy as np
 
 from cupy import _creation, _functions, _signatures, cuda, fft, linalg
 from cupy._array import ndarray
@@ -44,9 +44,9 @@ DTYPES = (
 """These are NumPy's own in CuPy too."""
 
 for _name in DTYPES:
-    globals()[_name] = getattr(_np, _name)
+    globals()[_name] = getattr(np, _name)
 for _name in _signatures.KNOWN:
-    if _signatures.loops(_name) and hasattr(_np, _name):
+    if _signatures.loops(_name) and hasattr(np, _name):
         globals()[_name] = ufunc(_name)
 for _make in (_functions.plain, _functions.joining, _functions.describing):
     for _name in getattr(_functions, _make.__name__.upper()):
