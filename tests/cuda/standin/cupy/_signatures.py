@@ -40,10 +40,19 @@ def checked(name):
 
 def bind(name, args, kwargs):
     """Raise TypeError unless CuPy's function takes these arguments."""
+    error = _misfit(name, len(args), tuple(kwargs))
+    if error is not None:
+        raise TypeError(f"cupy.{name}: {error}")
+
+
+@functools.cache
+def _misfit(name, count, keywords):
+    """Return why so many arguments, and those keywords, do not fit; None if they do."""
     try:
-        signature(name).bind(*args, **kwargs)
+        signature(name).bind(*range(count), **dict.fromkeys(keywords))
     except TypeError as error:
-        raise TypeError(f"cupy.{name}: {error}") from None
+        return str(error)
+    return None
 
 
 def absent(path, name):

@@ -1,9 +1,13 @@
 """Functions of each element, with the dtypes that CuPy has loops for."""
 
+import functools
+
 import numpy as np
 
 from cupy import _signatures
 from cupy._array import SCALARS, ndarray, unwrap, wrap
+
+PYTHON = (bool, int, float, complex)
 
 
 class ufunc:
@@ -27,16 +31,18 @@ class ufunc:
             *map(unwrap, args), **{name: unwrap(value) for name, value in kwargs.items()}
         )
         out = kwargs.get("out")
-        self._check(args, found)
+        kinds = tuple(type(a) if isinstance(a, PYTHON) else a.dtype for a in args[: self.nin])
+        if not _has_loop(self.__name__, kinds, found.dtype):
+            raise TypeError(f"{self.name} has no loop for {kinds} that gives {found.dtype}")
         return wrap(found) if out is None else out
 
-    def _check(self, args, found):
-        """Raise unless CuPy has a loop that takes the inputs and gives this dtype."""
-        given = np.result_type(
-            *(a.dtype if isinstance(a, ndarray) else a for a in args[: self.nin])
-        )
-        for loop in self.types:
-            *inputs, _, _, output = loop
-            if np.dtype(output) == found.dtype and np.can_cast(given, np.result_type(*inputs)):
-                return
-        raise TypeError(f"{self.name} has no loop for {given} that gives {found.dtype}")
+
+@functools.cache
+def _has_loop(name, kinds, result):
+    """Whether CuPy's ufunc has a loop from dtypes, or types of Python's numbers, to a result."""
+    given = np.result_type(*(kind() if isinstance(kind, type) else kind for kind in kinds))
+    for loop in _signatures.loops(name):
+        inputs, _, output = loop.partition("->")
+        if np.dtype(output) == result and np.can_cast(given, np.result_type(*inputs)):
+            return True
+    return False
