@@ -1,7 +1,14 @@
-"""The fixture `place` runs a test on every backend; hypothesis's profiles; the count of proofs."""
+"""The fixture `place` runs a test on every backend; hypothesis's profiles; the count of proofs.
+
+A stand-in for CuPy (tests/cuda/standin) is a place too, in a session of its own: a process
+has one module ``cupy``.
+"""
 
 import importlib
+import importlib.util
 import os
+import sys
+from pathlib import Path
 
 import hypothesis
 import numpy as np
@@ -14,6 +21,11 @@ from xprnn.kernels import compiled, compiler, store
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 PLACES = ("numpy", "array_api_strict:cpu", "array_api_strict:device1", "torch", "cupy")
+
+STANDIN = "cupy-standin"
+STANDIN_FOLDER = Path(__file__).parent / "cuda" / "standin"
+
+collect_ignore = ["cuda/standin"]
 
 hypothesis.settings.register_profile(
     "default",
@@ -32,16 +44,63 @@ def pytest_addoption(parser):
     parser.addoption(
         "--backend",
         action="append",
-        metavar="NAME",
-        help="run the numerical tests on this backend only (numpy, array_api_strict, torch, cupy); "
-        "may be repeated; an unusable one is an error",
+        choices=[*dict.fromkeys(place.split(":")[0] for place in PLACES), STANDIN],
+        help="run the numerical tests on this backend only; may be repeated; an unusable one is an "
+        f"error; {STANDIN} stands alone",
     )
+
+
+def pytest_configure(config):
+    """Make the stand-in this process's CuPy if it is asked for; refuse it where it is not."""
+    asked = set(config.getoption("backend") or ())
+    if asked == {STANDIN}:
+        if "cupy" in sys.modules:
+            raise pytest.UsageError(f"--backend {STANDIN}: this process has imported a CuPy")
+        sys.path.insert(0, str(STANDIN_FOLDER))
+        os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir(STANDIN)))
+    elif STANDIN in asked:
+        raise pytest.UsageError(
+            f"--backend {STANDIN} takes the place of CuPy in its process, so no other backend goes "
+            f"with it: got {', '.join(sorted(asked))}"
+        )
+    elif _is_standin():
+        raise pytest.UsageError(
+            f"the cupy on this path is the stand-in, which is no CuPy: ask for --backend {STANDIN}"
+        )
+
+
+def _is_standin():
+    """Whether what this process imports as cupy is the stand-in."""
+    spec = importlib.util.find_spec("cupy")
+    return spec is not None and spec.origin == str(STANDIN_FOLDER / "cupy" / "__init__.py")
+
+
+def _on_standin(config):
+    """Whether this session is on the stand-in."""
+    return config.getoption("backend") == [STANDIN]
+
+
+def pytest_report_header(config):
+    if not _on_standin(config):
+        return f"{STANDIN}: has a session of its own, nox -s tests-{STANDIN}"
+    loops = os.environ.get("XPRNN_KERNELS") or "the kernels, through their emulation"
+    return f"{STANDIN}: no GPU and no CuPy, but a stand-in on this CPU; loops: {loops}"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave to a session on the stand-in what runs on a place."""
+    if _on_standin(config):
+        others = [item for item in items if "place" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
 
 
 def pytest_generate_tests(metafunc):
     if "place" in metafunc.fixturenames:
         asked = metafunc.config.getoption("backend")
         names = [p for p in PLACES if not asked or p.split(":")[0] in asked]
+        if _on_standin(metafunc.config):
+            names = [STANDIN]
         metafunc.parametrize("place", names, indirect=True, scope="session")
 
 
@@ -74,10 +133,11 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(request):
-    status = xprnn.backend.status(request.param.split(":")[0])
+    spec = "cupy" if request.param == STANDIN else request.param
+    status = xprnn.backend.status(spec.split(":")[0])
     if not status.usable and not request.config.getoption("backend"):
         pytest.skip(str(status))
-    return Place(request.param)
+    return Place(spec)
 
 
 @pytest.fixture
@@ -137,6 +197,7 @@ def compilations(loops, fresh, monkeypatch, tmp_path):
 
 
 PROVEN = pytest.StashKey[dict[str, int]]()
+SWITCHED_OFF = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -158,19 +219,34 @@ def _count(config, more):
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):  # in a worker of pytest-xdist
-        session.config.workeroutput["proven"] = session.config.stash.get(PROVEN, {})
+    """Hand what was counted to the session that sums it up, which fails if a kernel did."""
+    config = session.config
+    found = config.stash.setdefault(SWITCHED_OFF, [])
+    if {"cupy", STANDIN} & set(config.getoption("backend") or ()):
+        found += kernels.cuda.switched_off()
+    if hasattr(config, "workeroutput"):  # in a worker of pytest-xdist
+        config.workeroutput["proven"] = config.stash.get(PROVEN, {})
+        config.workeroutput["switched off"] = found
+    elif found and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
-    _count(node.config, getattr(node, "workeroutput", {}).get("proven", {}))
+    told = getattr(node, "workeroutput", {})
+    _count(node.config, told.get("proven", {}))
+    node.config.stash.setdefault(SWITCHED_OFF, []).extend(told.get("switched off", ()))
 
 
 def pytest_terminal_summary(terminalreporter, config):
     counts = config.stash.get(PROVEN, {"checks": 0})
+    where = " on the stand-in for CuPy, a CPU" if _on_standin(config) else ""
     if counts["checks"]:
         terminalreporter.write_line(
-            f"gradients: {counts['checks']} checks passed, {counts['rows']} comparisons along a "
-            "direction"
+            f"gradients{where}: {counts['checks']} checks passed, {counts['rows']} comparisons "
+            "along a direction"
+        )
+    for reason in dict.fromkeys(config.stash.get(SWITCHED_OFF, ())):
+        terminalreporter.write_line(
+            f"FAILED: the reference ran in the place of a kernel: {reason}", red=True
         )

@@ -110,8 +110,13 @@ def test_of_a_model_the_axes_are_those_of_x(place, wave, cell):
             assert all(array.shape == (*axes, 24, 3) for array in layer.values())
             np.testing.assert_allclose(layer["h"], h, rtol=1e-12, atol=1e-14)
     assert all(type(a) is np.ndarray for a in layers[0].values())
-    there = model.trace(place.array(wave))
-    np.testing.assert_array_equal(place.host(there[1]["h"]), model.trace(wave)[1]["h"])
+    there = place.host(model.trace(place.array(wave)))
+    np.testing.assert_array_equal(there[1]["h"], model.trace(wave)[1]["h"])
+    on_host = xprnn.fit(batch, batch, cell=cell, hidden_size=3, num_layers=2, epochs=2)
+    for layer, expected in zip(there, on_host.trace(wave), strict=True):
+        assert list(layer) == list(expected)
+        for name, values in layer.items():
+            np.testing.assert_allclose(values, expected[name], rtol=1e-8, atol=1e-10)
 
 
 def test_of_a_list_a_list(wave):

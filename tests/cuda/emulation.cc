@@ -22,6 +22,7 @@ void end_with(const char* message)
 
 #ifdef FIBERS
 #include <algorithm>
+#include <csetjmp>
 #include <random>
 #include <ucontext.h>
 #else
@@ -64,9 +65,10 @@ struct Running : CudaThread {
     Block* own;
     Warp* warp;
 #ifdef FIBERS
-    ucontext_t context;
+    ucontext_t start;
+    jmp_buf place;
     std::unique_ptr<char[]> stack;
-    bool ended = false;
+    bool begun = false, ended = false;
 #endif
 };
 
@@ -82,16 +84,31 @@ void wait_for_warp() { current->warp->barrier.wait(); }
 
 #ifdef FIBERS
 
-static ucontext_t scheduler;
+// A context begins a fiber; from then on it is left and entered by jumps, since a change of
+// context is two calls of the system.
+static jmp_buf scheduler;
 static void (*running_kernel)(void**);
 static void** running_arguments;
 
-void let_others_run() { swapcontext(&current->context, &scheduler); }
+void let_others_run()
+{
+    if (!_setjmp(current->place)) _longjmp(scheduler, 1);
+}
 
 static void fiber()
 {
     running_kernel(running_arguments);
     current->ended = true;
+    _longjmp(scheduler, 1);
+}
+
+static void go_on(Running* one)
+{
+    current = one;
+    if (_setjmp(scheduler)) return;
+    if (one->begun) _longjmp(one->place, 1);
+    one->begun = true;
+    setcontext(&one->start);
 }
 
 static void run(std::vector<Running>& threads, void (*kernel)(void**), void** arguments)
@@ -103,11 +120,11 @@ static void run(std::vector<Running>& threads, void (*kernel)(void**), void** ar
     for (Running& one : threads) {
         constexpr int STACK = 1 << 17;
         one.stack.reset(new char[STACK]);
-        getcontext(&one.context);
-        one.context.uc_stack.ss_sp = one.stack.get();
-        one.context.uc_stack.ss_size = STACK;
-        one.context.uc_link = &scheduler;
-        makecontext(&one.context, fiber, 0);
+        getcontext(&one.start);
+        one.start.uc_stack.ss_sp = one.stack.get();
+        one.start.uc_stack.ss_size = STACK;
+        one.start.uc_link = nullptr;
+        makecontext(&one.start, fiber, 0);
         left.push_back(&one);
     }
     std::shuffle(left.begin(), left.end(), order);
@@ -117,8 +134,7 @@ static void run(std::vector<Running>& threads, void (*kernel)(void**), void** ar
         if (rounds % 64 == 0) held_back = order() % (blocks + 1);
         for (Running* one : left) {
             if (one->block.x == held_back) continue;
-            current = one;
-            swapcontext(&scheduler, &one->context);
+            go_on(one);
         }
         left.erase(std::remove_if(left.begin(), left.end(), [](auto* one) { return one->ended; }),
                    left.end());

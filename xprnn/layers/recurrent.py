@@ -113,11 +113,15 @@ class Recurrent:
         own = cells.blocks(params["v"], self._weights) if self._weights else []
         shapes = {"x": x.shape, "U": params["U"].shape}
         dtype = xp.result_type(x, *state, *(params[name] for name in ("W", "U", "b")))
-        unroll = kernels.lookup(self.cell, xp, shapes, dtype)
+        unroll = self._unroll(shapes, dtype, xp=xp)
         y, end, cache = recurrence.forward(
             self.cell, params, x, (*state, *own), mask, keep=keep, unroll=unroll, xp=xp
         )
         return y, end[: self.cell.states], (cache, begins)
+
+    def _unroll(self, shapes, dtype, *, xp):
+        """Return the loop over time, as `kernels.lookup` chooses it."""
+        return kernels.lookup(self.cell, xp, shapes, dtype)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Back-propagate through time."""

@@ -1,7 +1,8 @@
 """What every cell did at every step: its gates and states by name.
 
-The network runs with layers that remember in the places of its recurrent ones. No
-twin knows their cell, so it is the reference loop that runs, step by step.
+The network runs with layers that remember in the places of its recurrent ones. They run
+the reference loop, step by step, wherever they compute: no other loop keeps what a cell
+remembered.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
 from xprnn.cells import Cell, Inner
 from xprnn.layers import METHODS, Bidirectional, Layer, Recurrent
+from xprnn.recurrence import REFERENCE
 
 __all__ = ["gate_names", "recurrent", "state_names", "trace"]
 
@@ -180,6 +182,10 @@ class _Shown:
 @dataclass(frozen=True)
 class _Remembering(Recurrent):
     """A recurrent layer whose `states` are its gates and all its states."""
+
+    def _unroll(self, shapes, dtype, *, xp):
+        """Return the reference, whose memo has every step."""
+        return REFERENCE
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run the cell over x; the cache holds the last state too."""

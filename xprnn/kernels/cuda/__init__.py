@@ -13,7 +13,7 @@ from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
 from xprnn.recurrence import Unroll
 
-__all__ = ["CUDA", "about", "obstacle"]
+__all__ = ["CUDA", "about", "obstacle", "switched_off"]
 
 LOST = ("LaunchFailure", "LAUNCH_FAILED", "IllegalAddress", "ILLEGAL_ADDRESS")
 """In what CUDA says when it has given up a process."""
@@ -56,6 +56,11 @@ def obstacle(
             RuntimeWarning,
         )
         return FAILED[0]
+
+
+def switched_off() -> tuple[str, ...]:
+    """Return why kernels were switched off in this process; () if none was."""
+    return tuple(FAILED)
 
 
 def about(
