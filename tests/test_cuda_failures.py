@@ -250,12 +250,14 @@ def test_no_memory_for_the_smallest_kernel_leaves_the_others_on(using, folder):
     look_up_with_a_warning("LSTM.*is switched off: line 7", cell=LSTM())
 
 
-@pytest.mark.parametrize("smallest", [False, True])
-def test_a_lost_device_is_no_kernel_switched_off(using, folder, smallest):
+@emulated
+@pytest.mark.parametrize("at", ["every program", "this program", "the smallest"])
+def test_a_lost_device_is_no_kernel_switched_off(using, folder, at):
     """Nor does it promise that the reference runs, where nothing can."""
     lost = failing.cuda_error(719)
-    launcher = using(failing.Launcher(folder, lost, lambda program: True))
-    if smallest:
+    fails = LSTMS if at == "this program" else lambda program: True
+    launcher = using(failing.Launcher(folder, lost, fails))
+    if at == "the smallest":
         launcher.error = RuntimeError("line 7")
         launcher.more = lambda program: len(launcher.asked) > 1, lost
     with pytest.raises(BackendUnavailableError, match="can't use it any more") as told:

@@ -71,11 +71,10 @@ def _switch_off(
         raise
     except Exception:
         which, what = EVERY, "xprnn's CUDA kernels are switched off, not even the smallest works"
-    if which not in OFF:
-        OFF[which] = f"{what}: {error!s:.400}"
-        warn(
-            f"{OFF[which]}. The slower reference runs instead; XPRNN_KERNELS=reference asks for "
-            "it, without this warning",
-            RuntimeWarning,
-        )
-    return OFF[which]
+    OFF[which] = reason = f"{what}: {error!s:.400}"
+    warn(
+        f"{reason}. The slower reference runs instead; XPRNN_KERNELS=reference asks for it, "
+        "without this warning",
+        RuntimeWarning,
+    )
+    return reason
