@@ -248,18 +248,6 @@ def test_it_is_for_cupy():
     assert "CuPy" in fused.obstacle(Elman(), np, SHAPES, np.float64)
 
 
-def test_kernels_are_held_to_the_reference_before_they_are_used(folder):
-    """On every device once: here on one whose lanes hand over the wrong number."""
-
-    class Wrong(emulation.Emulated):
-        hardware = emulation.HARDWARE.replace("given[lane ^ bit]", "given[lane]")
-
-    assert Wrong.hardware != emulation.HARDWARE
-    dtype = np.dtype("float64")
-    with pytest.raises(RuntimeError, match=r"results of Elman.* with 6 units on emulated differ"):
-        Fused(Wrong(folder)).obstacle(Elman(), np, SHAPES, dtype)
-
-
 def test_kernels_are_held_to_the_reference_once(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(fused, "PROVEN", {})

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 
-import array_api_compat
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from xprnn import kernels
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
-from xprnn.kernels.cuda import cost, fused
+from xprnn.kernels.cuda import cost
 from xprnn.kernels.cuda import device as devices
 from xprnn.kernels.cuda import plan as planner
 from xprnn.kernels.cuda.device import KNOWN, Device
@@ -29,7 +28,6 @@ from xprnn.kernels.cuda.plan import (
     shortlist,
 )
 from xprnn.kernels.cuda.source import program
-from xprnn.recurrence import REFERENCE
 
 H100 = KNOWN["H100"]
 ELMAN = {"gates": 1, "forward": True, "dtype": "float32"}
@@ -382,46 +380,3 @@ def test_explain_refuses_what_it_does_not_know():
         explained(steps=0)
     with pytest.raises(TypeError, match="models must be an integer"):
         explained(models=1.0)
-
-
-def test_a_kernel_that_cannot_be_built_is_a_warning_once(no_environment, monkeypatch):
-    """And the reference runs, as where there is no compiler for the loops in C."""
-    tried = []
-
-    def broken(*case):
-        tried.append(case)
-        raise RuntimeError("NVRTC_ERROR_COMPILATION")
-
-    monkeypatch.setattr(fused, "obstacle", broken)
-    monkeypatch.setattr(array_api_compat, "is_cupy_namespace", lambda xp: True)
-    monkeypatch.setattr(kernels.cuda, "FAILED", [])
-    case = Elman(), SimpleNamespace(), {"x": (5, 2, 1), "U": (3, 3)}, np.float32
-    with pytest.warns(RuntimeWarning, match="can't be used here.*NVRTC_ERROR_COMPILATION"):
-        assert kernels.lookup(*case) is REFERENCE
-    assert kernels.lookup(*case) is REFERENCE
-    assert len(tried) == 1
-
-
-@pytest.mark.parametrize(
-    ("raised", "found"),
-    [
-        (MemoryError("2 GB"), "there is no memory for it: 2 GB"),
-        (RuntimeError("cudaErrorLaunchFailure: unspecified"), RuntimeError),
-    ],
-)
-def test_what_is_no_fault_of_the_kernels_does_not_switch_them_off(raised, found, monkeypatch):
-    """Nor is it promised that the reference runs where nothing can."""
-
-    def broken(*case):
-        raise raised
-
-    monkeypatch.setattr(fused, "obstacle", broken)
-    monkeypatch.setattr(array_api_compat, "is_cupy_namespace", lambda xp: True)
-    monkeypatch.setattr(kernels.cuda, "FAILED", [])
-    case = Elman(), SimpleNamespace(), {"x": (5, 2, 1), "U": (3, 3)}, np.float32
-    if isinstance(found, str):
-        assert kernels.cuda.obstacle(*case) == found
-    else:
-        with pytest.raises(found, match="start it again, with XPRNN_KERNELS=reference"):
-            kernels.cuda.obstacle(*case)
-    assert not kernels.cuda.FAILED

@@ -4,7 +4,7 @@ __all__ = ["BackendUnavailableError", "MissingExtraError", "ModelFileError", "No
 
 
 class BackendUnavailableError(RuntimeError):
-    """A backend was asked for by name and cannot be used; says why and what helps."""
+    """A backend cannot be used, or not any more; says why and what helps."""
 
 
 class MissingExtraError(ImportError):

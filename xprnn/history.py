@@ -61,9 +61,11 @@ def _fetched(*kinds: list[Array]) -> list[Iterator[float]]:
     kinds = tuple(filter(None, kinds))
     if not kinds:
         return [iter(()), iter(()), iter(())]
-    xp = of(kinds[0][0]).xp
-    stacks = [xp.astype(xp.stack(arrays), xp.float64) for arrays in kinds]
-    numbers = iter(to_host(xp.concat(stacks)).tolist())
+    place = of(kinds[0][0])
+    with place.active():
+        xp = place.xp
+        stacks = [xp.astype(xp.stack(arrays), xp.float64) for arrays in kinds]
+        numbers = iter(to_host(xp.concat(stacks)).tolist())
     return [iter([next(numbers) for _ in arrays]) for arrays in kinds]
 
 

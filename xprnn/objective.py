@@ -6,7 +6,7 @@ from typing import NamedTuple
 from xprnn import kernels, losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
-from xprnn.backend import quiet
+from xprnn.backend import quiet, translated
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.noise import Noise
@@ -168,7 +168,7 @@ def value_and_grad(
         check_cuttable(network, "checkpoint_every")
     check_params(params)
     args = network, losses.get(loss), params, x, y, state, mask, noise
-    with quiet(), kernels.workspace(xp) as xp:
+    with translated(), quiet(), kernels.workspace(xp) as xp:
         if checkpoint_every is not None:
             return _in_pieces(*args, every(checkpoint_every, x), again=True, xp=xp)
         return _in_pieces(*args, _pieces(network, params, x, xp), again=False, xp=xp)

@@ -15,6 +15,7 @@ from xprnn.backend.arguments import (
     wider,
 )
 from xprnn.backend.availability import NAMES, Status, backends, status
+from xprnn.backend.failure import translated
 from xprnn.backend.place import Backend, generator, host, of, quiet, resolve, to_host
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "resolve",
     "status",
     "to_host",
+    "translated",
     "wider",
 ]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from xprnn._validate import unknown
+from xprnn.backend.failure import HELP, is_lasting
 
 __all__ = ["NAMES", "NAMESPACES", "Status", "backends", "device_name", "status"]
 
@@ -65,6 +66,8 @@ def _cupy_trouble() -> tuple[str, str] | None:
     try:
         count = runtime.getDeviceCount()
     except runtime.CUDARuntimeError as error:
+        if is_lasting(error):
+            return f"the GPU failed in this process: {error}", HELP
         if "Insufficient" in str(error):
             return (
                 f"the CUDA driver (for CUDA {driver // 1000}.{driver % 1000 // 10}) is older than "
@@ -82,6 +85,8 @@ def _cupy_trouble() -> tuple[str, str] | None:
     try:
         int(cupy.arange(2).sum())
     except Exception as error:  # what is missing shows in many ways
+        if is_lasting(error):
+            return f"the GPU failed in this process: {error}", HELP
         return (
             f"CuPy finds the GPU but cannot compute on it: {error}",
             "install CuPy with its CUDA libraries: " + _INSTALL["cupy"],

@@ -12,6 +12,7 @@ import numpy as np
 from xprnn._typing import Array, Namespace
 from xprnn._validate import shown, unknown
 from xprnn.backend.availability import NAMESPACES, device_name, status
+from xprnn.backend.failure import translated
 from xprnn.errors import BackendUnavailableError
 
 __all__ = ["Backend", "generator", "host", "of", "quiet", "resolve", "short_name", "to_host"]
@@ -67,8 +68,12 @@ class Backend:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Compute on this device; overflow shows in the numbers and not as a warning."""
+        """Compute on this device; overflow shows in the numbers and not as a warning.
+
+        If the device is lost meanwhile, the error says so.
+        """
         with contextlib.ExitStack() as stack:
+            stack.enter_context(translated())
             stack.enter_context(quiet())
             if self.name == "cupy":
                 stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
@@ -78,7 +83,8 @@ class Backend:
         """Return a host array or an array of this backend with `dtype`, on this device."""
         xp = self.xp
         if not array_api_compat.is_numpy_array(array):
-            return xp.astype(array, getattr(xp, dtype), copy=False)
+            with self.active():
+                return xp.astype(array, getattr(xp, dtype), copy=False)
         array = array.astype(dtype, copy=False)
         if self.name == "numpy":
             return array
@@ -162,7 +168,8 @@ def to_host(array: Array) -> Any:
     if backend is None or backend.name == "numpy":
         return np.asarray(array)
     if backend.name == "cupy":
-        return array.get()
+        with translated():
+            return array.get()
     if backend.name == "torch":
         return array.detach().cpu().numpy()
     strict = importlib.import_module("array_api_strict")

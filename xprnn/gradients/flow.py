@@ -2,7 +2,7 @@
 
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn.backend import quiet
+from xprnn.backend import quiet, translated
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.objective import check_cuttable, check_params, chunks, every
@@ -64,7 +64,7 @@ def through_time(
     check_cuttable(network, "through_time")
     check_params(params)
     loss = losses.get(loss)
-    with quiet():
+    with translated(), quiet():
         state, outputs, caches = None, [], []
         for step in chunks(every(1, x), x, x, mask, None):
             y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)

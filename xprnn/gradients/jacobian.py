@@ -7,7 +7,7 @@ from array_api_compat import device
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
-from xprnn.backend import quiet
+from xprnn.backend import quiet, translated
 from xprnn.layers import Layer
 from xprnn.objective import check_cuttable, check_params, chunks, every
 
@@ -69,7 +69,7 @@ def state_jacobians(
             "state_jacobians takes one model and x (T, B, F), "
             f"got x {tuple(x.shape)} and states {[tuple(s.shape) for s in first.values()]}"
         )
-    with quiet():
+    with translated(), quiet():
         last = _unit_gradients(first, xp)
         state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
         slopes, caches = [], []

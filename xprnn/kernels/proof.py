@@ -4,17 +4,25 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import recurrence
+from xprnn import affine, masking
 from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = ["TOLERANCES", "difference"]
 
-TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
-"""By which a result may differ from the reference's, of its norm; what is wrong differs by more."""
+TOLERANCES = {"float32": 1e-5, "float64": 1e-11}
+"""By which a result may differ from the reference's, of its norm.
+
+Of the emulated kernels and the compiled loops, of all cells and of 1 to 200 units, none differed by
+more than 7e-7 in float32 and 2e-15 in float64. A weight of 11 digits in its place gave 1e-4 and
+more in float32, a single weight that was left out 1e-2.
+"""
 
 STEPS = 3
+
+SMALL = 0.1
+"""A result below it, where what is drawn is about 1, has lost digits: terms cancelled."""
 
 
 def difference(
@@ -22,8 +30,12 @@ def difference(
 ) -> float:
     """Return by how much the results of a loop differ from the reference's, of their norm.
 
-    Three steps, forward and backward, with a mask and dropout on the state; the largest of all
+    Three steps, forward and backward, with a mask by which each sequence lacks a step, and with
+    dropout that weakens units and silences none, whose weights would not count. The largest of all
     results counts, and it is infinite where a number is none.
+
+    The reference computes in float64. A library that makes products of float32 in TF32, as CuPy
+    does with ``CUPY_TF32=1``, makes none here but x W, whose numbers TF32 can hold.
 
     Parameters
     ----------
@@ -38,27 +50,37 @@ def difference(
     rng = np.random.default_rng(0)
 
     def drawn(*shape: int, scale: float = 1.0) -> Array:
-        return xp.asarray((scale * rng.standard_normal(shape)).astype(dtype))
+        return (scale * rng.standard_normal(shape)).astype(dtype)
+
+    def few_bits(array: Array) -> Array:
+        return array.astype("float16").astype(dtype)
 
     columns = cell.gates * size
-    rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
-    params = {"W": drawn(1, columns), "U": drawn(size, columns, scale=size**-0.5)}
+    own = getattr(cell, "weights", 0)
+    params = {"W": few_bits(drawn(1, columns)), "U": drawn(size, columns, scale=size**-0.5)}
     params["b"] = drawn(1, columns)
-    x, dy = drawn(STEPS, batch, 1), drawn(STEPS, batch, size)
-    state, dstate = (tuple(drawn(n, size) for n in rows) for _ in range(2))
-    mask = xp.asarray(rng.random((STEPS, batch, 1)) < 0.8)
-    keep = xp.asarray(((rng.random((batch, size)) < 0.8) / 0.8).astype(dtype))
+    x, dy = few_bits(drawn(STEPS, batch, 1)), drawn(STEPS, batch, size)
+    state = tuple(drawn(n, size) for n in [batch] * cell.states + [1] * own)
+    dstate = (*(drawn(batch, size) for _ in range(cell.states)), *[np.zeros((1, size))] * own)
+    mask = (np.arange(STEPS)[:, None, None] + np.arange(batch)[:, None]) % STEPS != 1
+    keep = (0.5 + rng.random((batch, size))).astype(dtype)
+    x, dy = masking.valid(x, mask, xp=np), masking.valid(dy, mask, xp=np)
 
-    def results(loop: Unroll) -> list[Array]:
-        y, end, cache = recurrence.forward(
-            cell, params, x, state, mask, keep=keep, unroll=loop, xp=xp
-        )
-        grads, dx, start = recurrence.backward(cell, params, dy, dstate, cache, xp=xp)
-        return [y, *end, *grads.values(), dx, *start]
+    def results(loop: Unroll, dtype: Any) -> list[Array]:
+        def taken(array: Array) -> Array:
+            return xp.asarray(array.astype(dtype))
 
-    def norm(a: Array) -> float:
-        return float(xp.sqrt(xp.sum(a * a)))
+        weights = {name: taken(array) for name, array in params.items()}
+        start, slopes = (tuple(map(taken, arrays)) for arrays in (state, dstate))
+        options = xp.asarray(mask), taken(keep)
+        h, _, end, memo = loop.forward(cell, weights, taken(x), start, *options, xp=xp)
+        dp, dq, before = loop.backward(cell, weights, taken(dy), slopes, memo, *options, xp=xp)
+        before = [affine.sum_to(d, s.shape, xp=xp) for d, s in zip(before, start, strict=True)]
+        return [xp.astype(a, xp.float64) for a in (h, *end, dp, dq, *before)]
 
-    pairs = zip(results(unroll), results(REFERENCE), strict=True)
-    found = [norm(own - right) / (norm(right) or 1.0) for own, right in pairs]
+    def size_of(a: Array) -> float:
+        return float(xp.sqrt(xp.mean(a * a)))
+
+    pairs = zip(results(unroll, dtype), results(REFERENCE, "float64"), strict=True)
+    found = [size_of(own - right) / max(size_of(right), SMALL) for own, right in pairs]
     return max(d if np.isfinite(d) else np.inf for d in found)

@@ -9,10 +9,11 @@ import numpy as np
 
 from xprnn import affine
 from xprnn._typing import Array, Namespace
-from xprnn.cells import Cell
+from xprnn.cells import Cell, Elman
 from xprnn.kernels.cuda.case import describe, loops, plans
 from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.expressions import Step, step
+from xprnn.kernels.cuda.failures import attempt
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
 from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, choose
 from xprnn.kernels.cuda.source import Program, program
@@ -50,6 +51,10 @@ class Made(NamedTuple):
 
 PROVEN: dict[Any, float] = {}
 """By how much the results of loops differed from the reference's, by device and programs."""
+
+
+SMALLEST = Elman(), {"x": (1, 1, 1), "U": (1, 1)}, "float32"
+"""The case with the smallest kernel."""
 
 
 @dataclass(frozen=True)
@@ -94,20 +99,31 @@ class Fused:
     ) -> str | None:
         """Return why there is no loop for a case as `kernels.lookup` has it; None if there is.
 
-        For a device that is not there, this says whether there is a plan.
+        For a device that is not there, this says whether there is a plan. A kernel that failed
+        is switched off for all steps and batches, with one warning.
         """
+        size = shapes["U"][-2]
+
+        def prepare(cell: Cell, shapes: dict[str, tuple[int, ...]], dtype: Any) -> None:
+            made = [self.make(given, cell) for given in loops(cell, shapes, dtype)]
+            self.prove(made, cell, shapes["U"][-2], dtype, xp=xp)
+
+        def kind() -> str:
+            return np.dtype(dtype).name
+
         try:
             if device is not None:
                 step(cell)
                 plans(cell, device, shapes, dtype)
-            elif reason := self.launcher.obstacle(xp):
-                return reason
-            else:
-                made = [self.make(given, cell) for given in loops(cell, shapes, dtype)]
-                self.prove(made, cell, shapes["U"][-2], dtype, xp=xp)
+                return None
+            return self.launcher.obstacle(xp) or attempt(
+                lambda: f"{cell}, {size} units, {kind()}, on {self.launcher.device().name}",
+                lambda: (self.launcher.device(), step(cell), size, kind()),
+                lambda: prepare(cell, shapes, dtype),
+                lambda: prepare(*SMALLEST),
+            )
         except (Untraceable, Unplannable) as error:
             return str(error)
-        return None
 
     def prove(self, made: list[Made], cell: Cell, size: int, dtype: Any, *, xp: Namespace) -> None:
         """Hold two loops, forward and backward, to the reference, once for each device.

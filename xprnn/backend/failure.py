@@ -1,0 +1,53 @@
+"""Failures of a GPU after which CUDA refuses everything to the process."""
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+
+from xprnn.errors import BackendUnavailableError
+
+__all__ = ["HELP", "is_lasting", "translated"]
+
+LASTING = frozenset({214, 220, 226, 700, 702, 710, *range(714, 720), 721, 809, 911})
+"""Of the errors of CUDA's runtime and driver, which share their numbers: ECCUncorrectable,
+NvlinkUncorrectable, Contained, IllegalAddress, LaunchTimeout, Assert, HardwareStackError,
+IllegalInstruction, MisalignedAddress, InvalidAddressSpace, InvalidPc, LaunchFailure,
+TensorMemoryLeak, MpsClientTerminated and ExternalDevice. CUDA Runtime API, cudaError."""
+
+HELP = (
+    "start the process again. If it fails again, set XPRNN_KERNELS=reference, which does without "
+    "xprnn's CUDA kernels; if that helps, report it"
+)
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether an error of CuPy says that this process can't use the GPU any more.
+
+    CUDA's libraries do not say so themselves; then the device is asked.
+    """
+    if not type(error).__module__.startswith("cupy"):
+        return False
+    if getattr(error, "status", None) in LASTING:
+        return True
+    try:
+        importlib.import_module("cupy").cuda.runtime.deviceSynchronize()
+    except Exception as answer:
+        return getattr(answer, "status", None) in LASTING
+    return False
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise BackendUnavailableError, with what helps, for a lasting failure.
+
+    A launch returns before the device has run it, so CuPy tells of its failure in some later
+    call, which has nothing to do with it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_lasting(error):
+            raise
+        raise BackendUnavailableError(
+            f"the GPU failed, and this process can't use it any more: {error}. What helps: {HELP}"
+        ) from error
