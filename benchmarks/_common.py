@@ -1,12 +1,14 @@
 """What the benchmark scripts share: the machine they ran on, tables, files, pictures."""
 
 import argparse
+import hashlib
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import xprnn
+from xprnn.serialization.replacing import replacing
 
 RESULTS = Path(__file__).parent / "results"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -76,6 +79,7 @@ def machine() -> dict[str, Any]:
         "array_api_compat": _version("array-api-compat"),
         "xprnn": xprnn.__version__,
         "commit": _commit(),
+        "code": _code(),
     }
 
 
@@ -115,12 +119,50 @@ def _commit() -> str | None:
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
+def _code() -> str:
+    """Return a digest of the code, which has no need of git and sees what is not committed."""
+    digest = hashlib.sha256()
+    for folder in (Path(xprnn.__file__).parent, Path(__file__).parent):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".cu", ".c", ".h"):
+                digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def said(error: Exception) -> str:
+    """Return the kind of an error and the first line of its message."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}"
+
+
+def tf32(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether CuPy makes products of float32 arrays in TF32."""
+    allowed = environment.get("NVIDIA_TF32_OVERRIDE") != "0"
+    return allowed and int(environment.get("CUPY_TF32") or 0) > 0
+
+
 def write(folder: Path, name: str, content: dict[str, Any]) -> None:
     """Write a JSON file with one innermost list on a line, and say so."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    path.write_text(_json(content, "") + "\n")
-    print(f"wrote {path}")
+    put(folder / f"{name}.json", content)
+    print(f"wrote {folder / name}.json")
+
+
+def put(path: Path, content: dict[str, Any]) -> None:
+    """Put a JSON file in its place when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write((_json(plain(content), "") + "\n").encode())
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON gives it back: names are strings, and so is what is no number."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _json(value: Any, indent: str) -> str:
