@@ -105,9 +105,21 @@ def measure_parts(ground, case, **how):
     }
 
 
+def judged(measure):
+    """Return what was measured; that a side of ours failed is wrong."""
+    found = measure()
+    failed = [
+        f"{what}: {why}"
+        for what, why in found.get("missing", {}).items()
+        if why.startswith("FAILED") and "torch" not in what
+    ]
+    return {"wrong": "; ".join(failed), **found} if failed else found
+
+
 def listed(ground, device):
     """Return all parts, the most important first."""
     dry, how = ground.dry, {"warm": 1, "repeats": 2} if ground.dry else {}
+    guess = 15 if dry else 60
     aimed = SMALL[:1] if dry else [target.case for target in TARGETS]
     rest = SMALL[1:] if dry else [case for case in CASES if case not in aimed]
     trainings = _gpu_fit.SMALL if dry else _gpu_fit.CASES
@@ -116,37 +128,37 @@ def listed(ground, device):
     def check(cell):
         return f"check of {cell}"
 
-    def part(name, kind, guess, measure, *given, cell="elman", **more):
+    def part(name, kind, measure, *given, cell="elman", **more):
         do = functools.partial(measure, ground, *given, **more)
-        return Part(name, kind, guess, do, after=(check(cell),))
+        return Part(name, kind, guess, lambda: judged(do), after=(check(cell),))
 
     def case(one):
-        return part(str(one), "case", 60, measure_case, one, cell=one.cell, **how)
+        return part(str(one), "case", measure_case, one, cell=one.cell, **how)
 
     def training(one):
-        return part(f"training, {one}", "training", 60, _gpu_fit.run, one, cell=one.cell)
+        return part(f"training, {one}", "training", _gpu_fit.run, one, cell=one.cell)
 
     checks = [
-        Part(check(cell), "check", 60, functools.partial(_gpu_checks.run, ground, cell))
+        Part(check(cell), "check", guess, functools.partial(_gpu_checks.run, ground, cell))
         for cell in ("elman", "lstm", "gru")
     ]
     return [
         *checks,
         *map(case, aimed),
         training(trainings[0]),
-        part("ceilings, launches, rings", "micro", 40, _gpu_micro.run, **how),
+        part("ceilings, launches, rings", "micro", _gpu_micro.run, **how),
         *map(training, trainings[1:]),
         *map(case, rest),
-        *(part(f"{one}, its parts", "parts", 15, measure_parts, one, **how) for one in aimed),
+        *(part(f"{one}, its parts", "parts", measure_parts, one, **how) for one in aimed),
         *(
-            part(f"{one}, {which}, over T", "line", 60, measure_lines, one, which, lengths, **how)
+            part(f"{one}, {which}, over T", "line", measure_lines, one, which, lengths, **how)
             for one, which in itertools.product(aimed[:3:2], (FORWARD, STEP))
         ),
         Part("plans", "plans", 15, lambda: {"rows": _gpu_plans.run(device)}),
     ]
 
 
-def conditions(ground):
+def conditions(ground, device):
     """Return what must be the same for parts to be taken over."""
     about = machine()
     return {
@@ -156,6 +168,7 @@ def conditions(ground):
             name: os.environ.get(name)
             for name in ("CUPY_TF32", "NVIDIA_TF32_OVERRIDE", "XPRNN_KERNELS")
         },
+        "planned_for": device.name,
         "dry_run": ground.dry,
     }
 
@@ -189,7 +202,7 @@ def report_on(ground, device, options, began):
     """Check, measure and write, part by part; print and draw; return the exit code."""
     name = "gpu-dry-run" if ground.dry else "gpu"
     path = options.output / f"{name}.json"
-    run = Run(path, conditions(ground), options.minutes, began)
+    run = Run(path, conditions(ground, device), options.minutes, began)
     run.go(listed(ground, device), ground.alive)
     lines, code = run.verdict()
     print(tables(run) + "\n")
