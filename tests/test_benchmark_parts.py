@@ -109,14 +109,25 @@ def test_what_ends_a_run_loses_one_part(parts, tmp_path, kind):
 
 
 def test_the_file_is_whole_while_every_part_is_measured(parts, tmp_path):
-    path, seen = tmp_path / "some.json", []
+    """Who has opened it before it is written anew reads what it was."""
+    path, seen, opened = tmp_path / "some.json", [], []
 
     def look():
         seen.append(set(read(path)["parts"]))
+        opened.append(path.open())
         return {"value": float("nan"), "distance": float("inf")}
 
-    parts.Run(path, CONDITIONS).go([parts.Part(n, "case", 1, look) for n in "abc"])
+    after = []
+    run = parts.Run(path, CONDITIONS)
+    run.go(
+        [parts.Part(n, "case", 1, look) for n in "abc"],
+        lambda: after.append(set(read(path)["parts"])),
+    )
     assert seen == [set(), {"a"}, {"a", "b"}]
+    assert after == [{"a"}, {"a", "b"}, {"a", "b", "c"}], "before the device is asked"
+    for before, file in zip(seen, opened, strict=True):
+        with file:
+            assert set(json.load(file)["parts"]) == before
     assert read(path)["parts"]["a"]["found"] == {"value": "nan", "distance": "inf"}
 
 
@@ -252,3 +263,10 @@ def test_how_long_a_part_takes_is_learned_from_its_kind(parts, tmp_path):
     ])  # fmt: skip
     assert set(run.done) == {"first", "slow", "other"}
     assert run.missing == {"none": "not begun: it may take 45 s, and there are 42 s"}
+
+
+def test_other_kinds_teach_nothing(parts, tmp_path):
+    run = parts.Run(tmp_path / "some.json", CONDITIONS)
+    run.done["line"] = {"kind": "line", "guess": 5, "seconds": 20.0, "found": {}}
+    assert run.expected(parts.Part("one", "case", 60, dict)) == 60
+    assert run.expected(parts.Part("two", "line", 5, dict)) == 5 * 4 * parts.MARGIN
