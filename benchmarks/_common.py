@@ -79,7 +79,6 @@ def machine() -> dict[str, Any]:
         "array_api_compat": _version("array-api-compat"),
         "xprnn": xprnn.__version__,
         "commit": _commit(),
-        "code": _code(),
     }
 
 
@@ -119,13 +118,18 @@ def _commit() -> str | None:
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
-def _code() -> str:
-    """Return a digest of the code, which has no need of git and sees what is not committed."""
+def code(*scripts: str) -> str:
+    """Return a digest of the library and of the benchmarks whose names match.
+
+    Unlike a commit it has no need of git, and sees what is not committed.
+    """
+    library, here = Path(xprnn.__file__).parent, Path(__file__).parent
+    paths = [p for p in library.rglob("*") if p.suffix in (".py", ".cu", ".c", ".h")]
+    for pattern in ("_common.py", "_parts.py", *scripts):
+        paths += here.glob(pattern)
     digest = hashlib.sha256()
-    for folder in (Path(xprnn.__file__).parent, Path(__file__).parent):
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".py", ".cu", ".c", ".h"):
-                digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    for path in sorted(paths):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

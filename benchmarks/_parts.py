@@ -52,7 +52,7 @@ class Run:
         self.sessions.append({**machine(), "minutes": minutes})
 
     def _take_over(self):
-        """Take over what is in the file, or put it aside, and say which."""
+        """Take over what is in the file, or say why not."""
         try:
             old = json.loads(self.path.read_text())
             before, parts, missing = (old[k] for k in ("conditions", "parts", "not_there_yet"))
@@ -65,9 +65,7 @@ class Run:
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             different = [f"it is no unfinished benchmark ({said(error)})"]
         if different:
-            aside = self.path.with_name(f"{self.path.stem}-before.json")
-            self.path.replace(aside)
-            say(f"starting anew, with what was in {self.path} in {aside}: {'; '.join(different)}")
+            say(f"starting anew, {self.path} is not taken over: {'; '.join(different)}")
             return
         self.sessions = sessions
         self.done = {name: part for name, part in parts.items() if not part["found"].get("wrong")}

@@ -30,7 +30,7 @@ import sys
 import time
 
 import numpy as np
-from _common import add_output, canvas, machine, parser, said, save, spread, table, tf32
+from _common import add_output, canvas, code, machine, parser, said, save, spread, table, tf32
 from _parts import Part, Run
 
 import xprnn
@@ -298,7 +298,8 @@ def main():
         "outputs": OUTPUTS,
         "repeats": repeats,
         "tf32": tf32(),
-        **{name: here[name] for name in ("cpu", "threads", "python", "numpy", "xprnn", "code")},
+        **{name: here[name] for name in ("cpu", "threads", "python", "numpy", "xprnn")},
+        "code": code("devices.py"),
     }
     path = options.output / "devices.json"
     run = Run(path, conditions, options.minutes, began)
@@ -317,13 +318,13 @@ def main():
             print(f"{spec}: losses of {CHECK_EPOCHS} epochs within {away:.1e} of NumPy's")
     rows = [row for size in sizes for row in size["rows"]]
     print_rows(rows)
-    lines, code = run.verdict()
+    lines, status = run.verdict()
     print("\n".join([*lines, f"wrote {path}"]))
     try:
         draw(rows, found, about, options.cell, options.output)
     except Exception as error:  # on a bare machine there is no matplotlib
         print(f"no picture: {said(error)}")
-    return code
+    return status
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ import _gpu_ground
 import _gpu_micro
 import _gpu_plans
 import _gpu_report
-from _common import add_output, machine, parser, said
+from _common import add_output, code, machine, parser, said
 from _gpu_cases import CASES, FORWARD, LENGTHS, OURS_IN, PRECISIONS, SMALL, STEP, TARGETS, Case
 from _gpu_measure import by_turns, line
 from _gpu_sides import LARGEST, Side, check_torch, no_torch, parts, sides
@@ -163,7 +163,8 @@ def conditions(ground, device):
     about = machine()
     return {
         **ground.about(),
-        **{name: about[name] for name in ("python", "numpy", "array_api_compat", "xprnn", "code")},
+        **{name: about[name] for name in ("python", "numpy", "array_api_compat", "xprnn")},
+        "code": code("gpu.py", "_gpu_*.py"),
         "environment": {
             name: os.environ.get(name)
             for name in ("CUPY_TF32", "NVIDIA_TF32_OVERRIDE", "XPRNN_KERNELS")
@@ -204,7 +205,7 @@ def report_on(ground, device, options, began):
     path = options.output / f"{name}.json"
     run = Run(path, conditions(ground, device), options.minutes, began)
     run.go(listed(ground, device), ground.alive)
-    lines, code = run.verdict()
+    lines, exit_code = run.verdict()
     print(tables(run) + "\n")
     print("\n".join([*lines, f"wrote {path}"]))
     try:
@@ -214,7 +215,7 @@ def report_on(ground, device, options, began):
         print(f"no picture: {said(error)}")
     if ground.dry:
         print(f"\n{DRY}")
-    return code
+    return exit_code
 
 
 def main():

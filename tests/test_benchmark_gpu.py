@@ -237,6 +237,17 @@ def test_a_check_that_fails_is_a_verdict(part, ground, report, where, monkeypatc
     assert "Traceback" not in said.out + said.err
 
 
+def test_other_code_is_not_taken_over(gpu, ground, report, monkeypatch):
+    digest = gpu.code("gpu.py", "_gpu_*.py")
+    assert digest == gpu.code("gpu.py", "_gpu_*.py") != gpu.code("devices.py")
+    found = report(ground)[1]
+    assert found["conditions"]["code"] == digest
+    monkeypatch.setattr(gpu, "code", lambda *scripts: "other")
+    said = report(ground)[2].err
+    assert f"code: {digest!r} then, 'other' now" in said
+    assert "taken over from" not in said
+
+
 def test_memory_is_poisoned(part):
     made = part("checks").Poisoned(np).empty((2, 3), dtype=np.float32)
     assert np.isnan(made).all()

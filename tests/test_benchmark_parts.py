@@ -149,25 +149,24 @@ def test_nothing_is_measured_twice(parts, tmp_path, capsys):
 def test_under_other_conditions_it_starts_anew_and_says_why(parts, tmp_path, capsys, other):
     path, done = tmp_path / "some.json", []
     parts.Run(path, CONDITIONS).go(made(parts, "ab", done))
-    old = path.read_bytes()
     capsys.readouterr()
     parts.Run(path, {**CONDITIONS, **other}).go(made(parts, "ab", done))
     assert done == ["a", "b", "a", "b"]
     ((name, now),) = other.items()
     assert f"{name}: {CONDITIONS.get(name)!r} then, {now!r} now" in capsys.readouterr().err
-    assert (tmp_path / "some-before.json").read_bytes() == old
+    assert read(path)["conditions"] == {**CONDITIONS, **other}
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"rows": []}', '{"conditions": 3, "parts": {}, "not_there_yet": {}}']
 )
-def test_a_file_of_another_kind_is_put_aside(parts, tmp_path, capsys, text):
+def test_a_file_of_another_kind_is_not_taken_over(parts, tmp_path, capsys, text):
     path, done = tmp_path / "some.json", []
     path.write_text(text)
     parts.Run(path, CONDITIONS).go(made(parts, "ab", done))
     assert done == ["a", "b"]
     assert "it is no unfinished benchmark" in capsys.readouterr().err
-    assert (tmp_path / "some-before.json").read_text() == text
+    assert read(path)["complete"]
 
 
 def test_what_is_wrong_is_measured_again_and_nothing_after_it_before(parts, tmp_path):
