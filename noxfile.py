@@ -72,7 +72,7 @@ def bench_gpu(session):
 
 @nox.session(name="tests-nvrtc", tags=["ci"])
 def tests_nvrtc(session):
-    """The CUDA kernels compiled for GPUs that are not there, and a dry run of their benchmark."""
+    """The CUDA kernels compiled for GPUs that are not there, and their benchmark without one."""
     session.install("-e", ".[test]", *NVRTC)
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
     session.run("python", "-m", "pytest", "tests/test_cuda_compile.py", *session.posargs)

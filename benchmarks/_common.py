@@ -1,12 +1,14 @@
 """What the benchmark scripts share: the machine they ran on, tables, files, pictures."""
 
 import argparse
+import hashlib
 import json
+import math
 import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import xprnn
+from xprnn.serialization.replacing import replacing
 
 RESULTS = Path(__file__).parent / "results"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -115,12 +118,55 @@ def _commit() -> str | None:
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
+def code(*scripts: str) -> str:
+    """Return a digest of the library and of the benchmarks whose names match.
+
+    Unlike a commit it has no need of git, and sees what is not committed.
+    """
+    library, here = Path(xprnn.__file__).parent, Path(__file__).parent
+    paths = [p for p in library.rglob("*") if p.suffix in (".py", ".cu", ".c", ".h")]
+    for pattern in ("_common.py", "_parts.py", *scripts):
+        paths += here.glob(pattern)
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def said(error: Exception) -> str:
+    """Return the kind of an error and the first line of its message."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}"
+
+
+def tf32(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether CuPy makes products of float32 arrays in TF32."""
+    allowed = environment.get("NVIDIA_TF32_OVERRIDE") != "0"
+    return allowed and int(environment.get("CUPY_TF32") or 0) > 0
+
+
 def write(folder: Path, name: str, content: dict[str, Any]) -> None:
     """Write a JSON file with one innermost list on a line, and say so."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    path.write_text(_json(content, "") + "\n")
-    print(f"wrote {path}")
+    put(folder / f"{name}.json", content)
+    print(f"wrote {folder / name}.json")
+
+
+def put(path: Path, content: dict[str, Any]) -> None:
+    """Put a JSON file in its place when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write((_json(plain(content), "") + "\n").encode())
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON gives it back: names are strings, and so is what is no number."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _json(value: Any, indent: str) -> str:

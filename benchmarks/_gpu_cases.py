@@ -3,13 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
+from _common import tf32
 
 from xprnn import cells
 from xprnn.layers import Recurrent
 
 FORWARD, STEP = "forward", "forward + backward"
-OURS, PLAIN = "xprnn", "xprnn, plain CuPy"
-PRECISIONS = ("float32", "tf32", "float16", "bfloat16")
+STRICT = "float32"
+"""Every product in float32, in which the targets are."""
+OURS_IN = "float32 with products outside the loop in tf32" if tf32() else STRICT
+OURS, FIT = f"xprnn, {OURS_IN}", f"fit, {OURS_IN}"
+PLAIN = f"xprnn, plain CuPy, {'tf32' if tf32() else STRICT}"
+PRECISIONS = (STRICT, "tf32", "float16", "bfloat16")
+"""Of torch."""
 GRAPHED = ", graph"
 
 
@@ -116,5 +122,5 @@ CHECKED = (
 )
 """One step, one row, ragged rows and widths, with an exchange between blocks and without."""
 
-WIDE = Case("elman", 50, 1, 500)
-"""Repeated often: its blocks exchange what they know at every step."""
+REPEATED = (Case("elman", 50, 1, 500), Case("lstm", 20, 1, 384), Case("gru", 20, 19, 300))
+"""Repeated often: their blocks exchange what they know at every step."""

@@ -3,7 +3,7 @@
 import gc
 
 import numpy as np
-from _common import spread
+from _common import said, spread
 
 WARM, REPEATS = 10, 30
 SECONDS = 3.0
@@ -23,32 +23,47 @@ def once(ground, side):
 
 
 def by_turns(ground, sides, warm=WARM, repeats=REPEATS, seconds=SECONDS):
-    """Return a row for every side: its first call, and the milliseconds of those that count.
+    """Return a row for every side, and why some have none.
 
-    Sides take turns, so that whatever else happens hits all alike.
+    A row has the first call and the milliseconds of those that count. Sides take turns, so
+    that whatever else happens hits all alike. One that fails is left out.
     """
-    first = {name: once(ground, side) for name, side in sides.items()}
-    for name, side in sides.items():
-        for _ in range(warm if first[name] * warm < seconds else 1):
-            once(ground, side)
-    taken = {name: [] for name in sides}
+    first, taken, failed = {}, {name: [] for name in sides}, {}
+
+    def call(name):
+        if name in failed:
+            return None
+        try:
+            return once(ground, sides[name])
+        except Exception as error:  # of a compiler, a driver or torch
+            failed[name] = f"FAILED: {said(error)}"
+            return None
+
+    for name in sides:
+        first[name] = call(name)
+    for name in sides:
+        for _ in range(warm if name not in failed and first[name] * warm < seconds else 1):
+            call(name)
     gc.collect()
     gc.disable()
     try:
         for _ in range(repeats):
-            for name, side in sides.items():
+            for name in sides:
                 if len(taken[name]) < LEAST or sum(taken[name]) < seconds:
-                    taken[name].append(once(ground, side))
+                    taken[name].append(call(name) or 0.0)
     finally:
         gc.enable()
-    return {
+    rows = {
         name: {
             "ms": {k: 1e3 * v for k, v in spread(values).items()},
             "calls": len(values),
             "first_call_ms": 1e3 * first[name],
+            **sides[name].about,
         }
         for name, values in taken.items()
+        if name not in failed
     }
+    return rows, failed
 
 
 def line(lengths, milliseconds):

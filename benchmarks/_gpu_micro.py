@@ -1,6 +1,7 @@
 """The ceilings of a GPU, and what launches and exchanges cost: for benchmarks/gpu.py."""
 
-from _gpu_cases import FORWARD, Case
+from _common import tf32
+from _gpu_cases import FORWARD, STRICT, Case
 from _gpu_measure import by_turns, line
 from _gpu_sides import Side, loop
 
@@ -13,11 +14,14 @@ STEPS = (64, 256, 1024)
 
 def median(ground, call, **how):
     """Return the median seconds of a function."""
-    return by_turns(ground, {"": Side(call)}, **how)[""]["ms"]["median"] / 1e3
+    rows, failed = by_turns(ground, {"": Side(call)}, **how)
+    if failed:
+        raise RuntimeError(failed[""])
+    return rows[""]["ms"]["median"] / 1e3
 
 
 def ceilings(ground, **how):
-    """Return what a copy and a product in float32 reach."""
+    """Return what a copy and a product reach."""
     xp, copied, size = ground.xp, 1 << 28, 8192
     if ground.dry:
         copied, size = 1 << 10, 8
@@ -28,9 +32,11 @@ def ceilings(ground, **how):
         target[:] = numbers
 
     matrix = xp.ones((size, size), dtype=xp.float32) / size
+    copying, product = (median(ground, f, **how) for f in (copy, lambda: matrix @ matrix))
+    precision = "tf32" if tf32() else STRICT
     return {
-        "copy_gb_a_second": 2 * copied / median(ground, copy, **how) / 1e9,
-        "product_tflops": 2 * size**3 / median(ground, lambda: matrix @ matrix, **how) / 1e12,
+        "copy_gb_a_second": 2 * copied / copying / 1e9,
+        f"{precision}_product_tflops": 2 * size**3 / product / 1e12,
     }
 
 
@@ -52,14 +58,13 @@ def rings(ground, **how):
     """Return what a step costs with one unit in each of some blocks, by their number."""
     found = {}
     steps, sizes = (STEPS, RINGS) if not ground.dry else ((2, 4, 6), (1, 2))
-    multiprocessors = 2 if ground.dry else ground.launcher.device().multiprocessors
     for blocks in sizes:
-        if blocks > multiprocessors:
+        if blocks > ground.launcher.device().multiprocessors:
             continue
         unroll = ground.unroll(lambda device, given, blocks=blocks: Plan(1, blocks, 1, 32))
         taken = []
         for count in steps:
-            case = Case("elman", count, 1, max(blocks, 2) if ground.dry else blocks, F=1)
+            case = Case("elman", count, 1, blocks, F=1)
             taken.append(
                 1e3 * median(ground, loop(ground, case, "float32", unroll)[FORWARD], **how)
             )

@@ -1,9 +1,14 @@
-"""The table, the verdicts and the picture of benchmarks/gpu.py."""
+"""The tables, the verdicts and the picture of benchmarks/gpu.py."""
 
 from _common import canvas, save, table
-from _gpu_cases import GRAPHED, OURS, STEP, TARGETS
+from _gpu_cases import FIT, GRAPHED, OURS, STEP, STRICT, TARGETS
 
-STRICT = "torch, float32"
+STRICT_OURS, STRICT_TORCH = f"xprnn, {STRICT}", f"torch, {STRICT}"
+
+
+def joined(found, name):
+    """Return the rows of one name of all parts as one list."""
+    return [row for part in found.values() for row in part.get(name, [])]
 
 
 def of(rows, case, which):
@@ -24,13 +29,34 @@ def times(rows):
         lines.append([
             f"{row['case']}, {row['pass']}",
             row["side"],
+            row.get("cudnn", ""),
             f"{median(row):.3f}",
             f"{row['ms']['low']:.3f} … {row['ms']['high']:.3f}",
             f"{median(row) / median(ours):.2f}" if ours else "",
             str(row["calls"]),
         ])  # fmt: skip
-    head = ["case, pass", "side", "ms", "10 % … 90 %", "times xprnn's", "calls"]
+    head = ["case, pass", "side", "cuDNN", "ms", "10 % … 90 %", f"over {OURS}", "calls"]
     return table(head, lines)
+
+
+def checks_table(found):
+    """Return the verdicts of the checks."""
+    lines = [
+        [f"{r['case']}, {r['dtype']}, {r['check']}",
+         f"{float(r['distance']):.1e}" if "distance" in r else "", r["verdict"]]
+        for r in joined(found, "rows")
+    ]  # fmt: skip
+    return table(["check", "distance", "verdict"], lines)
+
+
+def loads_table(rows):
+    """Return how long the first loads took."""
+    lines = [
+        [f"{r['case']}, {r['dtype']}, {r['loop']}", f"{r['load_seconds']:.2f}",
+         "compiled" if r["compiled"] else "compiled before"]
+        for r in rows
+    ]  # fmt: skip
+    return table(["first load through CuPy", "seconds", ""], lines)
 
 
 def verdicts(rows):
@@ -43,11 +69,11 @@ def verdicts(rows):
     for target in TARGETS:
         sides = of(rows, target.case, STEP)
         verdict = {"case": str(target.case), "target": target.times, "stretch": target.stretch}
-        if OURS in sides and STRICT in sides:
-            ours = median(sides[OURS])
-            verdict["times"] = median(sides[STRICT]) / ours
-            if STRICT + GRAPHED in sides:
-                verdict["times_graphed"] = median(sides[STRICT + GRAPHED]) / ours
+        if STRICT_OURS in sides and STRICT_TORCH in sides:
+            ours = median(sides[STRICT_OURS])
+            verdict["times"] = median(sides[STRICT_TORCH]) / ours
+            if STRICT_TORCH + GRAPHED in sides:
+                verdict["times_graphed"] = median(sides[STRICT_TORCH + GRAPHED]) / ours
             verdict["verdict"] = said(verdict["times"], target)
         else:
             verdict["verdict"] = "not measured"
@@ -73,46 +99,65 @@ def verdict_table(found):
          shown(v.get("times_graphed")), v["verdict"]]
         for v in found
     ]  # fmt: skip
-    head = ["target, forward + backward", "aim", "stretch", "times faster", "than a graph", ""]
+    head = [f"target, forward + backward, {STRICT_OURS}", "aim", "stretch",
+            f"times faster than {STRICT_TORCH}", f"than {STRICT_TORCH}{GRAPHED}", ""]  # fmt: skip
     return table(head, lines)
 
 
 def plan_table(rows):
     """Return the plans as a table."""
+    names = ("groups", "blocks", "rows", "threads", "registers", "shared")
     lines = []
     for row in rows:
         where = f"{row['case']}, {row['dtype']}, {row['loop']}"
         if "reason" in row:
-            lines.append([where, *[""] * 6, row["reason"]])
-            continue
-        names = ("groups", "blocks", "rows", "threads", "registers", "shared")
-        built = f"{row['compile_seconds']:.1f} s" if "compile_seconds" in row else ""
-        lines.append([where, *(str(row[name]) for name in names), built])
-    head = ["plan", "groups", "blocks", "rows", "threads", "registers", "shared", "compiled in"]
-    return table(head, lines)
+            where += f": {row['reason']}"
+        lines.append([where, *(str(row.get(name, "")) for name in names)])
+    return table(["plan", *names], lines)
 
 
-def small_tables(report):
-    """Return the micro-measurements, the lines over T, the parts and the trainings."""
-    micro = report["micro"] or {"ceilings": {}, "empty_launch": {}, "ring": {}}
-    found = [table(["ceilings and launches", ""], [
+def micro_tables(micro):
+    """Return the ceilings, and what a step of a ring costs."""
+    ceilings = table(["ceilings and launches", ""], [
         [name, f"{value:.3g}"]
         for part in ("ceilings", "empty_launch") for name, value in micro[part].items()
-    ])]  # fmt: skip
-    slopes = {f"ring of {n} block(s)": line for n, line in micro["ring"].items()}
-    slopes |= {f"{r['case']}, {r['pass']}, {r['side']}": r for r in report["lines"]}
-    found.append(table(["fitted over T", "µs a step", "µs a call"], [
+    ])  # fmt: skip
+    rings = {f"ring of {n} block(s), {STRICT}": line for n, line in micro["ring"].items()}
+    return f"{ceilings}\n\n{slopes(rings)}"
+
+
+def slopes(lines):
+    """Return what a step and a call cost, by what was fitted."""
+    return table(["fitted over T", "µs a step", "µs a call"], [
         [name, f"{line['us_a_step']:.3f}", f"{line['us_a_call']:.1f}"]
-        for name, line in slopes.items()
-    ]))  # fmt: skip
-    found.append(table(["where xprnn's time goes", "ms"], [
-        [f"{r['case']}, {r['side']}", f"{median(r):.3f}"] for r in report["parts"]
-    ]))  # fmt: skip
-    found.append(table(["whole trainings", "side", "ms an epoch", "last loss"], [
-        [r["case"], r["side"], f"{sorted(r['ms_an_epoch'])[len(r['ms_an_epoch']) // 2]:.3f}",
-         f"{r['loss']:.5f}"] for r in report["fit"]
-    ]))  # fmt: skip
-    return "\n\n".join(found)
+        for name, line in lines.items()
+    ])  # fmt: skip
+
+
+def lines_table(rows):
+    """Return what a step and a call cost, by case and side."""
+    return slopes({f"{r['case']}, {r['pass']}, {r['side']}": r for r in rows})
+
+
+def parts_table(rows):
+    """Return where our time goes."""
+    return table(["where the time goes", "ms"], [
+        [f"{r['case']}, {r['side']}", f"{median(r):.3f}"] for r in rows
+    ])  # fmt: skip
+
+
+def fit_table(rows):
+    """Return the whole trainings."""
+
+    def middle(row):
+        return sorted(row["ms_an_epoch"])[len(row["ms_an_epoch"]) // 2]
+
+    own = {r["case"]: middle(r) for r in rows if r["side"] == FIT}
+    return table(["whole trainings", "side", "cuDNN", "ms an epoch", f"over {FIT}", "last loss"], [
+        [r["case"], r["side"], r.get("cudnn", ""), f"{middle(r):.3f}",
+         f"{middle(r) / own[r['case']]:.2f}" if own.get(r["case"]) else "",
+         f"{float(r['loss']):.5f}"] for r in rows
+    ])  # fmt: skip
 
 
 def draw(rows, title, folder, name):
@@ -135,7 +180,7 @@ def draw(rows, title, folder, name):
     axis.set_xscale("log")
     axis.set_yticks(range(len(cases)), cases)
     axis.invert_yaxis()
-    axis.set_xlabel("time over xprnn's in float32, forward + backward: right of 1 it is slower")
+    axis.set_xlabel(f"time over that of {OURS}, forward + backward: right of 1 it is slower")
     axis.set_title(title, loc="left")
     if sides:
         axis.legend(frameon=False, fontsize=8, bbox_to_anchor=(1, 1), loc="upper left")

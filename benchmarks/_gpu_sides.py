@@ -1,18 +1,21 @@
 """Who is measured against whom by benchmarks/gpu.py: our loop, plain CuPy, torch over cuDNN."""
 
 import contextlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from _gpu_cases import FORWARD, GRAPHED, OURS, PLAIN, PRECISIONS, STEP
-from _gpu_ground import torch_or_none
+from _common import said, tf32
+from _gpu_cases import FORWARD, GRAPHED, OURS, PLAIN, PRECISIONS, STEP, STRICT
 
 from xprnn import interop, recurrence, tree
 from xprnn.backend import to_host
 
-LARGEST = 1e-3
+LARGEST = 1e-2 if tf32() else 1e-3
 """How far torch's output may be from ours in float32, by the norm, to be the same network."""
+BFLOAT16 = 9, 13
+"""The first cuDNN whose RNNs torch calls in bfloat16."""
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Side:
 
     call: Any
     setting: Any = contextlib.nullcontext
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def on(ground, arrays, dtype):
@@ -63,11 +67,39 @@ def parts(ground, case, dtype, unroll):
     }
 
 
+@contextlib.contextmanager
+def in_tf32(torch, allowed):
+    """Allow or forbid torch TF32, which cuDNN's RNNs have unless it is forbidden."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+def no_torch(ground, precision):
+    """Return why there is no side of torch in a precision; None if there is."""
+    if ground.torch is None:
+        return ground.no_torch
+    if precision == "tf32" and os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
+        return "NVIDIA_TF32_OVERRIDE=0 forbids it"
+    if precision == "bfloat16" and ground.cudnn and ground.cudnn < BFLOAT16:
+        return f"torch has bfloat16 RNNs of cuDNN from 9.13 on, and this is {version(ground)}"
+    return None
+
+
+def version(ground):
+    """Return the version of torch's cuDNN in words."""
+    return ".".join(map(str, ground.cudnn)) if ground.cudnn else "none"
+
+
 class Torch:
     """torch's own layer in one precision, several models one after the other."""
 
     def __init__(self, ground, case, precision):
-        self.torch, self.case, self.ground = torch_or_none(), case, ground
+        self.torch, self.case, self.ground = ground.torch, case, ground
         self.tf32 = precision == "tf32"
         self.dtype = getattr(self.torch, "float32" if self.tf32 else precision)
         params, x, state, dy, _ = case.arrays()
@@ -96,16 +128,9 @@ class Torch:
         x = self._tensor(x[at]).requires_grad_()
         return module, x, start[0] if len(start) == 1 else tuple(start), self._tensor(dy[at])
 
-    @contextlib.contextmanager
     def setting(self):
         """Allow or forbid TF32."""
-        cudnn, matmul = self.torch.backends.cudnn, self.torch.backends.cuda.matmul
-        before = cudnn.allow_tf32, matmul.allow_tf32
-        cudnn.allow_tf32 = matmul.allow_tf32 = self.tf32
-        try:
-            yield
-        finally:
-            cudnn.allow_tf32, matmul.allow_tf32 = before
+        return in_tf32(self.torch, self.tf32)
 
     def forward(self):
         """Return the outputs, without what a gradient would need."""
@@ -141,17 +166,18 @@ class Torch:
         call = self.forward if which == FORWARD else self.step
         for module, *_ in self.models:  # in training cuDNN writes what a gradient needs, always
             module.train(which != FORWARD)
-        found, missing = {label: Side(call, self.setting)}, {}
+        about = {"cudnn": version(self.ground)}
+        found, missing = {label: Side(call, self.setting, about)}, {}
         try:
-            found[label + GRAPHED] = Side(self.graphed(call), self.setting)
-        except RuntimeError as error:
-            missing[label + GRAPHED] = str(error).splitlines()[0]
+            found[label + GRAPHED] = Side(self.graphed(call), self.setting, about)
+        except Exception as error:  # what can't be captured shows in many ways
+            missing[label + GRAPHED] = said(error)
         return found, missing
 
 
 def check_torch(ground, case):
     """Return how far torch's output in strict float32 is from ours, by the norm."""
-    other = Torch(ground, case, "float32")
+    other = Torch(ground, case, STRICT)
     unroll = recurrence.REFERENCE if ground.obstacle(case, "float32") else ground.unroll()
     with other.setting():
         theirs = np.stack([y.float().cpu().numpy() for y in other.forward()])
@@ -167,13 +193,15 @@ def sides(ground, case, which, precisions=PRECISIONS):
         missing[OURS] = reason
     else:
         found = {OURS: Side(loop(ground, case, "float32", ground.unroll())[which]), **found}
-    if torch_or_none() is None:
-        return found, missing | {"torch": "it is not installed"}
     for precision in precisions:
+        label = f"torch, {precision}"
+        if reason := no_torch(ground, precision):
+            missing[label] = reason
+            continue
         try:
-            more, without = Torch(ground, case, precision).sides(which, f"torch, {precision}")
-        except RuntimeError as error:
-            more, without = {}, {f"torch, {precision}": str(error).splitlines()[0]}
+            more, without = Torch(ground, case, precision).sides(which, label)
+        except Exception as error:  # torch says in many ways that it has no such layer
+            more, without = {}, {label: said(error)}
         found |= more
         missing |= without
     return found, missing

@@ -11,29 +11,36 @@ an epoch has gone before, and the clock stops when the last loss has been read b
 so that a GPU has finished. Repeats go by turns over the backends; shown are median,
 10 % and 90 %.
 
-First every backend must reach NumPy's loss curve, in float64 to 1e-9; otherwise
-nothing is timed and the script fails. array_api_strict is left out unless asked
-for: it checks code and is not built for speed.
+For each size every backend must first reach NumPy's loss curve, in float64 to 1e-9;
+one that does not, or fails, is not timed, and the exit code is 1. array_api_strict is
+left out unless asked for: it checks code and is not built for speed.
+
+After each size devices.json is written anew; it says which are not there yet. With
+--minutes a size begins only if there is time for it. Run again with the same --output
+it goes on where it stopped, with the same devices, versions, options and code.
 
 Backends that compute on the CPU use as many threads as their library likes. Where
 other work shares the cores, set OMP_NUM_THREADS=1: torch's threads wait for one
 another at every small operation, and one that gets no core holds up the rest.
 """
 
+import functools
 import importlib
 import sys
 import time
 
 import numpy as np
-from _common import add_output, canvas, machine, parser, save, spread, table, write
+from _common import add_output, canvas, code, machine, parser, said, save, spread, table, tf32
+from _parts import Part, Run
 
 import xprnn
-from xprnn import cells
+from xprnn import cells, kernels
+from xprnn.backend import resolve
 from xprnn.layers import Dense, Recurrent, Stack
 
-SIZES = {(1, 200, 64): 40, (32, 100, 128): 15, (256, 50, 256): 5}
-"""B, T, H and the number of epochs timed."""
-QUICK_SIZES = {(1, 50, 16): 10, (8, 20, 32): 10}
+SIZES = {(1, 200, 64): (40, 6), (32, 100, 128): (15, 9), (256, 50, 256): (5, 30)}
+"""B, T, H, the number of epochs timed, and the seconds that a backend may take."""
+QUICK_SIZES = {(1, 20, 8): (4, 3), (4, 10, 16): (4, 3)}
 FEATURES, OUTPUTS = 8, 4
 DTYPES = ("float64", "float32")
 CHECK_EPOCHS, CHECK_TOLERANCE = 5, 1e-9
@@ -86,15 +93,19 @@ def losses(spec, size, cell):
     return np.asarray(model.history.loss)
 
 
-def check(found, sizes, cell):
-    """Return the largest relative distance of a backend's losses from NumPy's, by backend."""
-    worst = dict.fromkeys(found, 0.0)
-    for size in sizes:
-        expected = losses("numpy", size, cell)
-        for spec in found:
-            distance = np.max(np.abs(losses(spec, size, cell) - expected) / expected)
-            worst[spec] = max(worst[spec], float(distance))
-    return worst
+def check(found, size, cell):
+    """Return the largest relative distance of each backend's losses from NumPy's, or why not."""
+    expected, distances, wrong = losses("numpy", size, cell), {}, {}
+    for spec in found:
+        try:
+            away = np.max(np.abs(losses(spec, size, cell) - expected) / expected)
+        except Exception as error:  # of a compiler, a driver or a library
+            wrong[spec] = f"FAILED: {said(error)}"
+            continue
+        distances[spec] = float(away)
+        if not away <= CHECK_TOLERANCE:
+            wrong[spec] = f"WRONG: losses {away:.1e} from NumPy's, not {CHECK_TOLERANCE:g}"
+    return distances, wrong
 
 
 def seconds_an_epoch(spec, size, dtype, cell, epochs):
@@ -119,30 +130,63 @@ def seconds_an_epoch(spec, size, dtype, cell, epochs):
     return (times[1] - times[0]) / epochs
 
 
-def measure(found, sizes, cell, repeats):
-    """Return a row for every size, dtype and backend."""
+def times(found, size, epochs, dtype, cell, repeats):
+    """Return the seconds an epoch of every backend, by turns, and why some have none."""
+    taken, wrong = {spec: [] for spec in found}, {}
+
+    def once(spec, epochs):
+        if spec not in wrong:
+            try:
+                return seconds_an_epoch(spec, size, dtype, cell, epochs)
+            except Exception as error:  # of a compiler, a driver or a library
+                wrong[spec] = f"FAILED in {dtype}: {said(error)}"
+        return 0.0
+
+    for spec in found:  # warm up: compiled kernels, memory pools, caches
+        once(spec, 2)
+    for repeat in range(repeats):
+        for spec in found[:: 1 if repeat % 2 else -1]:
+            taken[spec].append(once(spec, epochs))
+    return {spec: values for spec, values in taken.items() if spec not in wrong}, wrong
+
+
+def measure(found, size, epochs, cell, repeats):
+    """Return a row for every dtype and backend of a size, and what is wrong."""
+    distances, wrong = check(found, size, cell)
     rows = []
-    for size, epochs in sizes.items():
-        for dtype in DTYPES:
-            taken = {spec: [] for spec in found}
-            for spec in found:  # warm up: compiled kernels, memory pools, caches
-                seconds_an_epoch(spec, size, dtype, cell, 2)
-            for repeat in range(repeats):
-                for spec in found[:: 1 if repeat % 2 else -1]:
-                    taken[spec].append(seconds_an_epoch(spec, size, dtype, cell, epochs))
-            for spec in found:
-                milliseconds = spread([1e3 * s for s in taken[spec]])
-                rows.append(
-                    {"size": list(size), "dtype": dtype, "backend": spec, "ms": milliseconds}
-                )
-            print(f"measured B, T, H = {size} in {dtype}", file=sys.stderr, flush=True)
-    for row in rows:
-        row["times_numpy"] = None
-        for other in rows:
-            same = (other["size"], other["dtype"]) == (row["size"], row["dtype"])
-            if same and other["backend"] == "numpy":
-                row["times_numpy"] = other["ms"]["median"] / row["ms"]["median"]
-    return rows
+    for dtype in DTYPES:
+        fit = [spec for spec in found if spec not in wrong]
+        taken, failed = times(fit, size, epochs, dtype, cell, repeats)
+        wrong |= failed
+        ms = {spec: spread([1e3 * s for s in values]) for spec, values in taken.items()}
+        for spec, own in ms.items():
+            faster = ms["numpy"]["median"] / own["median"] if "numpy" in ms else None
+            rows.append({"size": list(size), "dtype": dtype, "precision": precision(spec, dtype),
+                         "backend": spec, "loop": loop(spec, size, dtype, cell), "ms": own,
+                         "times_numpy": faster})  # fmt: skip
+    found = {"rows": rows, "distance_from_numpy": distances}
+    if wrong:
+        found["wrong"] = "; ".join(f"{spec}: {what}" for spec, what in wrong.items())
+    return found
+
+
+def loop(spec, size, dtype, cell):
+    """Return the name of the loop that runs on a backend."""
+    B, T, H = size
+    cell, place = getattr(cells, cell)(), resolve(spec)
+    shapes = {"x": (T, B, FEATURES), "U": (H, cell.gates * H)}
+    with place.active():
+        runs = kernels.lookup(cell, place.xp, shapes, getattr(place.xp, dtype))
+    return next(name for name, twin in kernels.TWINS.items() if twin.unroll is runs)
+
+
+def precision(spec, dtype):
+    """Return in which precision a backend makes its products."""
+    name, _, device = spec.partition(":")
+    faster = name == "cupy" and tf32()
+    if name == "torch" and device.startswith("cuda"):
+        faster = importlib.import_module("torch").backends.cuda.matmul.allow_tf32
+    return f"{dtype}, products in tf32" if faster and dtype == "float32" else dtype
 
 
 def devices(found):
@@ -171,15 +215,17 @@ def print_rows(rows):
     cells = [
         [
             "B={}, T={}, H={}".format(*row["size"]),
-            row["dtype"],
+            row["precision"],
             row["backend"],
+            row["loop"],
             f"{row['ms']['median']:.2f}",
             f"{row['ms']['low']:.2f} … {row['ms']['high']:.2f}",
             "" if row["times_numpy"] is None else f"{row['times_numpy']:.2f}",
         ]
         for row in rows
     ]
-    head = ["size", "dtype", "backend", "ms an epoch", "10 % … 90 %", "times faster than numpy"]
+    head = ["size", "dtype", "backend", "loop", "ms an epoch", "10 % … 90 %",
+            "times faster than numpy in that dtype"]  # fmt: skip
     print("\n" + table(head, cells) + "\n")
 
 
@@ -193,9 +239,12 @@ def draw(rows, found, about, cell, folder):
     gap = min(0.32, 0.8 / len(found))
     for axis, dtype in zip(axes, DTYPES, strict=True):
         for i, spec in enumerate(found):
-            own = [row["ms"] for row in rows if (row["backend"], row["dtype"]) == (spec, dtype)]
-            median, low, high = (np.asarray([ms[k] for ms in own]) for k in own[0])
-            at = np.arange(len(sizes)) + gap * (i - (len(found) - 1) / 2)
+            own = [row for row in rows if (row["backend"], row["dtype"]) == (spec, dtype)]
+            median, low, high = (
+                np.asarray([row["ms"][k] for row in own]) for k in ("median", "low", "high")
+            )
+            at = np.asarray([sizes.index(tuple(row["size"])) for row in own], "float64")
+            at += gap * (i - (len(found) - 1) / 2)
             label = f"{spec} ({about[spec]['device']})" if "device" in about[spec] else spec
             axis.errorbar(
                 at, median, (median - low, high - median), fmt="o", markersize=6, capsize=3,
@@ -227,8 +276,11 @@ def main():
     )
     arguments.add_argument("--cell", default="Elman", help="a cell of xprnn.cells (default: Elman)")
     arguments.add_argument("--repeats", type=int, default=7)
+    arguments.add_argument(
+        "--minutes", type=float, help="that all of it may take (default: as long as it takes)"
+    )
     add_output(arguments)
-    options = arguments.parse_args()
+    options, began = arguments.parse_args(), time.monotonic()
     if not hasattr(getattr(cells, options.cell, None), "gates"):
         arguments.error(f"--cell: xprnn.cells has no cell {options.cell!r}")
     sizes, repeats = SIZES, options.repeats
@@ -238,32 +290,41 @@ def main():
     found = specs(options.only, options.include_strict)
     if not found:
         arguments.error("none of the backends can be used")
-    worst = check(found, sizes, options.cell)
-    for spec, distance in worst.items():
-        print(f"{spec}: losses of {CHECK_EPOCHS} epochs within {distance:.1e} of NumPy's")
-    if max(worst.values()) > CHECK_TOLERANCE:
-        print(f"more than {CHECK_TOLERANCE:g} apart: nothing was timed", file=sys.stderr)
-        return 1
-
-    rows = measure(found, sizes, options.cell, repeats)
+    about, here = devices(found), machine()
+    conditions = {
+        "backends": about,
+        "cell": options.cell,
+        "features": FEATURES,
+        "outputs": OUTPUTS,
+        "repeats": repeats,
+        "tf32": tf32(),
+        **{name: here[name] for name in ("cpu", "threads", "python", "numpy", "xprnn")},
+        "code": code("devices.py"),
+    }
+    path = options.output / "devices.json"
+    run = Run(path, conditions, options.minutes, began)
+    run.go([
+        Part(
+            "B={}, T={}, H={}".format(*size), "size", guess * len(found),
+            functools.partial(measure, found, size, epochs, options.cell, repeats),
+        )
+        for size, (epochs, guess) in sizes.items()
+    ])  # fmt: skip
+    sizes = run.found("size").values()
+    for spec in found:
+        away = [size["distance_from_numpy"].get(spec, np.inf) for size in sizes]
+        away = max(map(float, away), default=np.inf)
+        if np.isfinite(away):
+            print(f"{spec}: losses of {CHECK_EPOCHS} epochs within {away:.1e} of NumPy's")
+    rows = [row for size in sizes for row in size["rows"]]
     print_rows(rows)
-    about = devices(found)
-    write(
-        options.output,
-        "devices",
-        {
-            "machine": machine(),
-            "backends": about,
-            "cell": options.cell,
-            "features": FEATURES,
-            "outputs": OUTPUTS,
-            "repeats": repeats,
-            "distance_from_numpy": worst,
-            "rows": rows,
-        },
-    )
-    draw(rows, found, about, options.cell, options.output)
-    return 0
+    lines, status = run.verdict()
+    print("\n".join([*lines, f"wrote {path}"]))
+    try:
+        draw(rows, found, about, options.cell, options.output)
+    except Exception as error:  # on a bare machine there is no matplotlib
+        print(f"no picture: {said(error)}")
+    return status
 
 
 if __name__ == "__main__":

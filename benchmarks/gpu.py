@@ -1,22 +1,28 @@
 """The recurrence on one GPU: is it right, and how fast, against torch over cuDNN.
 
-    python benchmarks/gpu.py               all of it; less than ten minutes
+    python benchmarks/gpu.py               what fits into eight minutes
     python benchmarks/gpu.py --dry-run     the same without a GPU, with times that mean nothing
 
-First all results are held to the reference, in float64, in float32 and for a thousand
-repetitions; if one is wrong, nothing is timed. Then come the ceilings of the device, what
-a launch and an exchange between blocks cost, and the cases: xprnn, plain CuPy
-(recurrence.py itself), and torch.nn.RNN, LSTM and GRU with the same weights, in float32
-without and with TF32, in bfloat16 and float16, called as they are and as CUDA graphs.
-Sides take turns. A time is that of the wall clock with the device idle before and after,
-after ten calls that don't count, and the median of thirty. Last come whole trainings.
+First the results of every cell are held to the reference, in float64, in float32 and for a
+thousand repetitions; a cell of which one is wrong is not timed. Then come the cases: xprnn,
+plain CuPy (recurrence.py itself), and torch.nn.RNN, LSTM and GRU with the same weights, in
+float32 without and with TF32, in bfloat16 and float16, called as they are and as CUDA graphs;
+whole trainings; the ceilings of the device, what a launch and an exchange between blocks
+cost, and where the time goes. Sides take turns. A time is that of the wall clock with the
+device idle before and after, after ten calls that don't count, and the median of thirty.
 
-A dry run plans every case for the GPU that --device names, makes the source of its
-kernels and compiles it where NVIDIA's compiler is installed; then it goes through all that
-would be measured, with small sizes, a clock that only counts, and kernels that g++ made.
+After each of these parts gpu.json is written anew; it says which are not there yet. A part
+begins only if there is time for it. Run again with the same --output it goes on where it
+stopped, on the same device, driver, versions and code. The exit code is 1 if something is
+wrong or failed, and 0 if parts are missing because there was no time.
+
+A dry run goes through all of this with small sizes and a clock that only counts, on what
+stands in for CuPy in tests/cuda, where g++ compiles the kernels; torch computes on the CPU.
 """
 
+import functools
 import itertools
+import os
 import sys
 import tempfile
 import time
@@ -24,177 +30,222 @@ from pathlib import Path
 
 import _gpu_checks
 import _gpu_fit
+import _gpu_ground
 import _gpu_micro
 import _gpu_plans
 import _gpu_report
-from _common import add_output, machine, parser, write
-from _gpu_cases import CASES, FORWARD, LENGTHS, PRECISIONS, SMALL, STEP, TARGETS, Case
-from _gpu_ground import Gpu, Rehearsal, torch_or_none
+from _common import add_output, code, machine, parser, said
+from _gpu_cases import CASES, FORWARD, LENGTHS, OURS_IN, PRECISIONS, SMALL, STEP, TARGETS, Case
 from _gpu_measure import by_turns, line
-from _gpu_sides import LARGEST, Side, check_torch, parts, sides
+from _gpu_sides import LARGEST, Side, check_torch, no_torch, parts, sides
+from _parts import Part, Run, say
 
 from xprnn.backend import status
 from xprnn.kernels.cuda.device import KNOWN
 
 MINUTES = 8.0
-"""From the start until no other case is begun; one takes a minute at most."""
-
-
-class Budget:
-    """The time that is left; what does not fit in is named."""
-
-    def __init__(self, minutes, began=None):
-        self.end = (time.monotonic() if began is None else began) + 60 * minutes
-        self.skipped = []
-
-    def has(self, what):
-        """Return whether there is time for something, and say what is being done."""
-        if time.monotonic() > self.end:
-            self.skipped.append(str(what))
-            return False
-        print(what, file=sys.stderr, flush=True)
-        return True
-
-    def run(self, what, measure, otherwise):
-        """Return what is measured if there is time and it does not fail."""
-        if not self.has(what):
-            return otherwise
-        try:
-            return measure()
-        except Exception as error:  # the rest is to be measured and written all the same
-            self.skipped.append(f"{what}: {type(error).__name__}: {error}")
-            return otherwise
+DRY = "A DRY RUN: no GPU was used, and no time here means anything"
 
 
 def measure_case(ground, case, **how):
     """Return the rows of a case, why sides are missing, and how far torch's output is."""
-    rows, missing, apart, precisions = [], {}, None, PRECISIONS
-    if torch_or_none() is not None:
-        apart = check_torch(ground, case)
-        if not apart <= LARGEST:
-            missing[f"{case}: torch"], precisions = f"its output is {apart:.1e} from ours", ()
+    found = {"loads": [], "rows": [], "missing": {}}
+    if ground.obstacle(case, "float32") is None:
+        found["loads"] = ground.loads(case, "float32")
+    precisions = PRECISIONS
+    if no_torch(ground, "float32") is None:
+        try:
+            apart = found["torch_apart"] = check_torch(ground, case)
+            if not apart <= LARGEST:
+                precisions = ()
+                found["wrong"] = f"torch's output is {apart:.1e} from ours, not {LARGEST:g}"
+        except Exception as error:  # of torch, which has its rows or none
+            precisions, found["missing"] = (), {f"{case}: torch": f"FAILED: {said(error)}"}
     for which in (FORWARD, STEP):
-        found, without = sides(ground, case, which, precisions)
-        rows += [
-            {"case": str(case), "pass": which, "side": name, **row}
-            for name, row in by_turns(ground, found, **how).items()
+        every, missing = sides(ground, case, which, precisions)
+        rows, failed = by_turns(ground, every, **how)
+        found["rows"] += [
+            {"case": str(case), "pass": which, "side": name, **row} for name, row in rows.items()
         ]
-        missing |= {f"{case}: {name}": why for name, why in without.items()}
-    return rows, missing, apart
+        for name, why in missing.items():
+            found["missing"][f"{case}: {name}"] = why
+        for name, why in failed.items():
+            found["missing"][f"{case}, {which}: {name}"] = why
+    return found
 
 
-def measure_line(ground, case, which, lengths, **how):
+def measure_lines(ground, case, which, lengths, **how):
     """Return what a step and what a call costs, of xprnn and torch in strict float32."""
-    taken, where = {}, f"{case.cell}, B={case.B}, H={case.H}"
+    taken, where, missing = {}, f"{case.cell}, B={case.B}, H={case.H}", {}
     for steps in lengths:
         one = Case(case.cell, steps, case.B, case.H, case.models)
-        own, _ = sides(ground, one, which, ("float32",))
-        for name, row in by_turns(ground, own, **how).items():
+        rows, failed = by_turns(ground, sides(ground, one, which, ("float32",))[0], **how)
+        missing |= {f"{one}, {which}: {name}": why for name, why in failed.items()}
+        for name, row in rows.items():
             taken.setdefault(name, []).append(row["ms"]["median"])
-    return [
+    rows = [
         {"case": where, "pass": which, "side": name, "T": list(lengths), "ms": values,
          **line(lengths, values)}
         for name, values in taken.items() if len(values) == len(lengths)
     ]  # fmt: skip
+    return {"rows": rows, "missing": missing}
 
 
 def measure_parts(ground, case, **how):
     """Return the times of our sequential parts alone."""
-    if ground.obstacle(case, "float32"):
-        return []
+    if reason := ground.obstacle(case, "float32"):
+        return {"rows": [], "missing": {f"{case}, its parts": reason}}
     calls = parts(ground, case, "float32", ground.unroll())
-    found = by_turns(ground, {name: Side(call) for name, call in calls.items()}, **how)
-    return [{"case": str(case), "side": name, **row} for name, row in found.items()]
+    rows, failed = by_turns(ground, {name: Side(call) for name, call in calls.items()}, **how)
+    return {
+        "rows": [
+            {"case": str(case), "side": f"{name}, {OURS_IN}", **row} for name, row in rows.items()
+        ],
+        "missing": {f"{case}, {name}": why for name, why in failed.items()},
+    }
 
 
-def measure(ground, budget):
-    """Return all measurements."""
-    cases = SMALL if ground.dry else CASES
-    aimed = SMALL[:1] if ground.dry else [target.case for target in TARGETS]
-    lengths = (2, 4, 6) if ground.dry else LENGTHS
-    how = {"warm": 1, "repeats": 2} if ground.dry else {}
-    found = {"micro": {}, "rows": [], "missing": {}, "torch_apart": {}, "parts": [], "lines": []}
-    what = "ceilings, launches, rings"
-    found["micro"] = budget.run(what, lambda: _gpu_micro.run(ground, **how), {})
-    for case in cases:
-        rows, missing, apart = budget.run(
-            case, lambda case=case: measure_case(ground, case, **how), ([], {}, None)
-        )
-        found["rows"] += rows
-        found["missing"] |= missing
-        found["torch_apart"][str(case)] = apart
-    for case in aimed:
-        found["parts"] += budget.run(
-            f"{case}, its parts", lambda case=case: measure_parts(ground, case, **how), []
-        )
-    found["fit"] = budget.run("whole trainings", lambda: _gpu_fit.run(ground), [])
-    for case, which in itertools.product(aimed[:3:2], (FORWARD, STEP)):
-        found["lines"] += budget.run(
-            f"{case}, {which}, over T",
-            lambda case=case, which=which: measure_line(ground, case, which, lengths, **how),
-            [],
-        )
-    return found
+def judged(measure):
+    """Return what was measured; that a side of ours failed is wrong."""
+    found = measure()
+    failed = [
+        f"{what}: {why}"
+        for what, why in found.get("missing", {}).items()
+        if why.startswith("FAILED") and "torch" not in what
+    ]
+    return {"wrong": "; ".join(failed), **found} if failed else found
+
+
+def listed(ground, device):
+    """Return all parts, the most important first."""
+    dry, how = ground.dry, {"warm": 1, "repeats": 2} if ground.dry else {}
+    guess = 15 if dry else 60
+    aimed = SMALL[:1] if dry else [target.case for target in TARGETS]
+    rest = SMALL[1:] if dry else [case for case in CASES if case not in aimed]
+    trainings = _gpu_fit.SMALL if dry else _gpu_fit.CASES
+    lengths = (2, 4, 6) if dry else LENGTHS
+
+    def check(cell):
+        return f"check of {cell}"
+
+    def part(name, kind, measure, *given, cell="elman", **more):
+        do = functools.partial(measure, ground, *given, **more)
+        return Part(name, kind, guess, lambda: judged(do), after=(check(cell),))
+
+    def case(one):
+        return part(str(one), "case", measure_case, one, cell=one.cell, **how)
+
+    def training(one):
+        return part(f"training, {one}", "training", _gpu_fit.run, one, cell=one.cell)
+
+    checks = [
+        Part(check(cell), "check", guess, functools.partial(_gpu_checks.run, ground, cell))
+        for cell in ("elman", "lstm", "gru")
+    ]
+    return [
+        *checks,
+        *map(case, aimed),
+        training(trainings[0]),
+        part("ceilings, launches, rings", "micro", _gpu_micro.run, **how),
+        *map(training, trainings[1:]),
+        *map(case, rest),
+        *(part(f"{one}, its parts", "parts", measure_parts, one, **how) for one in aimed),
+        *(
+            part(f"{one}, {which}, over T", "line", measure_lines, one, which, lengths, **how)
+            for one, which in itertools.product(aimed[:3:2], (FORWARD, STEP))
+        ),
+        Part("plans", "plans", 15, lambda: {"rows": _gpu_plans.run(device)}),
+    ]
+
+
+def conditions(ground, device):
+    """Return what must be the same for parts to be taken over."""
+    about = machine()
+    return {
+        **ground.about(),
+        **{name: about[name] for name in ("python", "numpy", "array_api_compat", "xprnn")},
+        "code": code("gpu.py", "_gpu_*.py"),
+        "environment": {
+            name: os.environ.get(name)
+            for name in ("CUPY_TF32", "NVIDIA_TF32_OVERRIDE", "XPRNN_KERNELS")
+        },
+        "planned_for": device.name,
+        "dry_run": ground.dry,
+    }
+
+
+def tables(run):
+    """Return all that was found, in tables; the targets last."""
+    cases, found = run.found("case"), []
+
+    def show(make, what):
+        if what:
+            found.append(make(what))
+
+    show(_gpu_report.plan_table, _gpu_report.joined(run.found("plans"), "rows"))
+    show(_gpu_report.checks_table, run.found("check"))
+    show(_gpu_report.loads_table, _gpu_report.joined(cases, "loads"))
+    show(_gpu_report.times, _gpu_report.joined(cases, "rows"))
+    for micro in run.found("micro").values():
+        show(_gpu_report.micro_tables, micro)
+    show(_gpu_report.lines_table, _gpu_report.joined(run.found("line"), "rows"))
+    show(_gpu_report.parts_table, _gpu_report.joined(run.found("parts"), "rows"))
+    show(_gpu_report.fit_table, _gpu_report.joined(run.found("training"), "rows"))
+    missing = {}
+    for part in run.done.values():
+        missing |= part["found"].get("missing", {})
+    show("\n".join, [f"missing: {what}: {why}" for what, why in missing.items()])
+    show(_gpu_report.verdict_table, _gpu_report.verdicts(_gpu_report.joined(cases, "rows")))
+    return "\n\n".join(found)
 
 
 def report_on(ground, device, options, began):
-    """Check, plan, measure, print, write and draw; return the exit code."""
-    plans = _gpu_plans.run(device)
-    print(_gpu_report.plan_table(plans) + "\n")
-    try:
-        checks = _gpu_checks.run(ground)
-    except _gpu_checks.Wrong as wrong:
-        print(f"{wrong}\nnothing was timed", file=sys.stderr)
-        return 1
-    budget = Budget(options.minutes, began)
-    report = {
-        "machine": machine(),
-        "ground": ground.about(),
-        "dry_run": ground.dry,
-        "checks": checks,
-        "plans": plans,
-        **measure(ground, budget),
-    }
-    report |= {"verdicts": _gpu_report.verdicts(report["rows"]), "skipped": budget.skipped}
-    report["seconds"] = time.monotonic() - began
+    """Check, measure and write, part by part; print and draw; return the exit code."""
     name = "gpu-dry-run" if ground.dry else "gpu"
-    print(_gpu_report.times(report["rows"]) + "\n")
-    print(_gpu_report.small_tables(report) + "\n")
-    for what, why in report["missing"].items():
-        print(f"missing: {what}: {why}")
-    for what in budget.skipped:
-        print(f"not measured: {what}")
-    print("\n" + _gpu_report.verdict_table(report["verdicts"]) + "\n")
+    path = options.output / f"{name}.json"
+    run = Run(path, conditions(ground, device), options.minutes, began)
+    run.go(listed(ground, device), ground.alive)
+    lines, exit_code = run.verdict()
+    print(tables(run) + "\n")
+    print("\n".join([*lines, f"wrote {path}"]))
+    try:
+        rows = _gpu_report.joined(run.found("case"), "rows")
+        _gpu_report.draw(rows, DRY if ground.dry else device.name, options.output, name)
+    except Exception as error:  # on a bare machine there is no matplotlib
+        print(f"no picture: {said(error)}")
     if ground.dry:
-        print("a dry run: no GPU was used, and no time above means anything\n")
-    write(options.output, name, report)
-    title = "a dry run: these times mean nothing" if ground.dry else device.name
-    _gpu_report.draw(report["rows"], title, options.output, name)
-    return 0
+        print(f"\n{DRY}")
+    return exit_code
 
 
 def main():
-    """Run on the GPU, or rehearse."""
+    """Run on the GPU, or dry."""
     arguments = parser(__doc__)
     arguments.add_argument("--dry-run", action="store_true", help="without a GPU")
     arguments.add_argument(
         "--device", choices=sorted(KNOWN), default="H100", help="that a dry run plans for"
     )
     arguments.add_argument(
-        "--minutes", type=float, default=MINUTES, help="until nothing more begins"
+        "--minutes", type=float, default=MINUTES, help="that all of it may take (default: 8)"
     )
     add_output(arguments)
     options, began = arguments.parse_args(), time.monotonic()
-    if not (options.dry_run or options.quick):
+    dry = options.dry_run or options.quick
+    try:
+        if dry:
+            _gpu_ground.stand_in()
         found = status("cupy")
         if not found.usable:
             arguments.error(f"{found}\n--dry-run needs no GPU")
-        ground = Gpu()
-        return report_on(ground, ground.launcher.device(), options, began)
+        ground = _gpu_ground.Gpu(dry)
+        device = KNOWN[options.device] if dry else ground.launcher.device()
+    except Exception as error:  # what is missing shows in many ways
+        arguments.error(f"it can't begin: {said(error)}")
+    say(DRY if dry else f"on {device.name}, for {options.minutes:g} minutes")
     with tempfile.TemporaryDirectory() as folder:
-        if options.output == arguments.get_default("output"):
+        if dry and options.output == arguments.get_default("output"):
             options.output = Path(folder)  # figures that mean nothing are not kept
-        return report_on(Rehearsal(Path(folder)), KNOWN[options.device], options, began)
+        return report_on(ground, device, options, began)
 
 
 if __name__ == "__main__":

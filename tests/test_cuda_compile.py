@@ -1,6 +1,7 @@
 """NVRTC compiles the kernels for GPUs that are not there, and they keep within their registers."""
 
 import contextlib
+import importlib
 import itertools
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from xprnn.cells import GRU, LSTM, Elman
+from xprnn.kernels.cuda.case import loops, plans
 from xprnn.kernels.cuda.device import KNOWN
 from xprnn.kernels.cuda.expressions import step
 from xprnn.kernels.cuda.layout import REGISTERS
@@ -95,3 +97,20 @@ def test_a_plan_of_too_many_weights_would_be_seen():
     given = loop(steps=1, batch=1, size=512, gates=4, forward=True, dtype="float32", models=1)
     made = nvrtc.build(program(step(LSTM()), given, Plan(1, 4, 1, 256)), "sm_90")
     assert made.spilled > 0
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_the_kernels_that_the_benchmark_measures_compile(cell, monkeypatch):
+    """For an H100, on which a case that does not compile would cost borrowed minutes."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    cases = importlib.import_module("_gpu_cases").CASES
+    device, built = KNOWN["H100"], 0
+    for case in (case for case in cases if case.cell == cell):
+        given = loops(case.object, case.shapes, "float32")
+        for one, made in zip(
+            given, plans(case.object, device, case.shapes, "float32"), strict=True
+        ):
+            found = nvrtc.build(program(step(case.object), one, made), device.architecture)
+            assert (found.spilled, found.local) == (0, 0), (case, made)
+            built += 1
+    assert built == 2 * sum(case.cell == cell for case in cases) > 0
