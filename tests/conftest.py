@@ -54,10 +54,11 @@ def pytest_configure(config):
     """Make the stand-in this process's CuPy if it is asked for; refuse it where it is not."""
     asked = set(config.getoption("backend") or ())
     if asked == {STANDIN}:
-        if "cupy" in sys.modules:
+        if "cupy" in sys.modules and not _is_standin():
             raise pytest.UsageError(f"--backend {STANDIN}: this process has imported a CuPy")
         sys.path.insert(0, str(STANDIN_FOLDER))
-        os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir(STANDIN)))
+        if hasattr(config, "cache"):  # what one session compiles, the next one has
+            os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir(STANDIN)))
     elif STANDIN in asked:
         raise pytest.UsageError(
             f"--backend {STANDIN} takes the place of CuPy in its process, so no other backend goes "
@@ -72,7 +73,8 @@ def pytest_configure(config):
 def _is_standin():
     """Whether what this process imports as cupy is the stand-in."""
     spec = importlib.util.find_spec("cupy")
-    return spec is not None and spec.origin == str(STANDIN_FOLDER / "cupy" / "__init__.py")
+    ours = (STANDIN_FOLDER / "cupy" / "__init__.py").resolve()
+    return spec is not None and Path(spec.origin or "").resolve() == ours
 
 
 def _on_standin(config):

@@ -1,19 +1,26 @@
 """Reads the names and signatures of an installed CuPy, without a GPU.
 
     python tests/cuda/read_cupy.py > tests/cuda/standin/cupy/signatures.txt
+    python tests/cuda/read_cupy.py --compare   says what another version has changed
 
 The first line has CuPy's version, and each other line one name: with its arguments, if CuPy
 says them, and for a ufunc with the dtypes that it has loops for.
 """
 
 import inspect
+import os
 import re
+import subprocess
+import sys
 import types
 from pathlib import Path
 
 RECORD = Path(__file__).parent / "standin" / "cupy" / "signatures.txt"
 
 CLASSES = ("ndarray", "RawKernel", "RawModule", "cuda.Device", "cuda.Stream", "cuda.Event")
+BFLOAT16 = "E"
+"""In loops that are there only where ml_dtypes is installed."""
+
 MODULES = ("", "cuda.runtime", "cuda.driver", "cuda.nvrtc", "linalg")
 
 DOCUMENTED = {
@@ -59,7 +66,8 @@ def _members(cupy, path):
 def _line(path, value):
     """Return a name with what is known of it."""
     if isinstance(getattr(value, "types", None), list):
-        return f"{path}{_documented(value)} {' '.join(value.types)}"
+        loops = [loop for loop in value.types if BFLOAT16 not in loop]
+        return f"{path}{_documented(value)} {' '.join(loops)}"
     arguments = DOCUMENTED.get(path) or _documented(value)
     if arguments is None and callable(value):
         arguments = _plain(value)
@@ -95,13 +103,13 @@ def _untyped(argument):
     return name.split(" ")[-1] + equals + default
 
 
-def changes(recorded, found):
-    """Return how two lists of lines differ, in names that both have."""
-    before, after = ({_name(line): line for line in lines[1:]} for lines in (recorded, found))
+def changes(recorded, found, names):
+    """Return how the lines of some names differ."""
+    before, after = ({_name(line): line for line in lines} for lines in (recorded, found))
     return [
-        f"- {before[name]}\n+ {after.get(name, 'gone')}"
-        for name in before
-        if before[name] != after.get(name)
+        f"- {before[name]}\n+ {after.get(name, f'{name} is gone')}"
+        for name in names
+        if name in before and before[name] != after.get(name)
     ]
 
 
@@ -110,5 +118,38 @@ def _name(line):
     return re.match(r"[\w.]*", line)[0]
 
 
+def compare():
+    """Print what differs from the record; exit with 1 if the version is the same."""
+    version, *recorded = RECORD.read_text(encoding="utf-8").splitlines()
+    installed, *found = read()
+    if installed == version:
+        differing = changes(recorded, found, [_name(line) for line in recorded])
+        new = sorted(set(map(_name, found)) - set(map(_name, recorded)))
+        print(*differing, *(f"+ {name} is new" for name in new), sep="\n")
+        print(f"{RECORD.name} is {'not ' if differing or new else ''}as {installed} has it")
+        sys.exit(bool(differing or new))
+    print(f"the stand-in has the arguments of {version}, and this is {installed}; of its names:")
+    print(*changes(recorded, found, standing_in()) or ["nothing has changed"], sep="\n")
+
+
+def standing_in():
+    """Return the names that the stand-in has, asked in a process of its own."""
+    program = (
+        "import cupy; from cupy import _signatures as s; "
+        "print(*(n for n in s.KNOWN if s.has(cupy, n)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(RECORD.parents[1])},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.split()
+
+
 if __name__ == "__main__":
-    print("\n".join(read()))
+    if "--compare" in sys.argv:
+        compare()
+    else:
+        print("\n".join(read()))

@@ -95,6 +95,7 @@ class ndarray:
     strides = property(lambda self: self._memory.strides)
     flags = property(lambda self: Flags(self._memory.flags))
     device = property(lambda self: device.Device(self._device))
+    base = property(lambda self: None)
     T = property(lambda self: self._view(self._memory.T))
     mT = property(lambda self: self._view(self._memory.mT))
 

@@ -4,11 +4,13 @@ The launch checks what CuPy and CUDA take as they come: CuPy hands over the addr
 array whatever its strides, and CUDA reads as many bytes as the kernel's arguments have.
 """
 
+import atexit
 import ctypes
 import functools
 import importlib.util
 import os
 import re
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -52,8 +54,8 @@ def folder():
     """Return where the libraries stay: in CUPY_CACHE_DIR, or as long as the process."""
     kept = os.environ.get("CUPY_CACHE_DIR")
     if kept is None:
-        folder.temporary = tempfile.TemporaryDirectory(prefix="cupy-standin-")
-        return Path(folder.temporary.name)
+        kept = tempfile.mkdtemp(prefix="cupy-standin-")
+        atexit.register(shutil.rmtree, kept)
     Path(kept).mkdir(parents=True, exist_ok=True)
     return Path(kept)
 

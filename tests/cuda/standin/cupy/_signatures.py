@@ -55,6 +55,16 @@ def _misfit(name, count, keywords):
     return None
 
 
+def has(module, name):
+    """Whether the stand-in has what CuPy has under a dotted name."""
+    found = module
+    for part in name.split("."):
+        if part not in dir(found):
+            return False
+        found = getattr(found, part)
+    return True
+
+
 def absent(path, name):
     """Raise for a name that is not here: AttributeError only if CuPy has none of that name."""
     full = f"{path}.{name}".lstrip(".")
