@@ -246,7 +246,7 @@ def test_no_memory_is_no_fault_of_a_kernel(using, folder):
 @emulated
 def test_no_memory_for_the_smallest_kernel_leaves_the_others_on(using, folder):
     launcher = using(failing.Launcher(folder, RuntimeError("line 7"), LSTMS))
-    launcher.more = only_for("UNITS = 1;"), MemoryError("2 GB")
+    launcher.more = only_for("STATES = 1;"), MemoryError("2 GB")
     look_up_with_a_warning("LSTM.*is switched off: line 7", cell=LSTM())
 
 
