@@ -75,7 +75,7 @@ def tests_nvrtc(session):
     """The CUDA kernels compiled for GPUs that are not there, and a dry run of their benchmark."""
     session.install("-e", ".[test]", *NVRTC)
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
-    session.run("python", "-m", "pytest", "tests/test_cuda_compile.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/kernels/test_cuda_compile.py", *session.posargs)
     session.run("python", "benchmarks/gpu.py", "--dry-run")
 
 
@@ -94,7 +94,8 @@ def tests_sklearn(session):
         session.install(f"scikit-learn=={version}")
         session.run(
             "python", "-m", "pytest", "-q", "-W", "ignore::pytest.PytestRemovedIn10Warning",
-            "tests/test_estimators.py", "tests/test_estimators_dispatch.py", *session.posargs,
+            "tests/estimators/test_estimators.py", "tests/estimators/test_dispatch.py",
+            *session.posargs,
             env={"SCIPY_ARRAY_API": "1"},
         )  # fmt: skip
 
@@ -103,8 +104,8 @@ def tests_sklearn(session):
 def tests_sktime(session):
     """The forecaster as an estimator of sktime, by sktime's own checks, and its page."""
     session.install("-e", ".[test]", SKTIME)
-    session.run("python", "-m", "pytest", "tests/test_forecasting_sktime.py", *session.posargs)
-    session.run("python", "-m", "pytest", "tests/test_docs.py", "-k", "forecasting")
+    session.run("python", "-m", "pytest", "tests/forecasting/test_sktime.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/project/test_docs.py", "-k", "forecasting")
 
 
 @nox.session(tags=["ci"])
@@ -141,7 +142,7 @@ def stress(session):
     """Threads with many forks, interrupts and exits; the tests have a short form."""
     session.install("-e", ".[test]")
     for name, count in (("forks", 300), ("interrupts", 200), ("instructions", 9999), ("exits", 30)):
-        session.run("python", "tests/stress.py", name, str(count))
+        session.run("python", "tests/kernels/stress.py", name, str(count))
 
 
 @nox.session(tags=["ci"])

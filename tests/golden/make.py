@@ -2,7 +2,7 @@
 
     python tests/golden/make.py            a folder for this version, unless there is one
 
-Files of a version stay as they were written: tests/test_golden.py loads all of them, for ever.
+The files of a version stay as they were written: tests/files/test_golden.py loads all of them.
 """
 
 import json

@@ -823,6 +823,6 @@ def test_the_reference_reports_the_mistake_in_c(name, loops, own_cache, monkeypa
 def test_the_pages_say_how_many_mistakes_are_planted(page):
     in_chunks = {**IN_CHUNKS, **IN_CHUNKS_COMPUTED_AGAIN, **IN_CHUNKS_KEPT}
     planted = sum(map(len, (CASES, in_chunks, CASES_IN_C, CASES_IN_VALUES)))
-    text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
     said = f"the lecture's four gradient mistakes and {planted - len(LECTURE)} more are planted"
     assert said in text

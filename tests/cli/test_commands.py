@@ -670,7 +670,7 @@ def test_the_examples_of_the_page(sunspots, airline, tmp_path, monkeypatch, caps
     """Each line of the shell's blocks, in their order, but the demonstration, tested elsewhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bench, "SIZES", ((4, 2),))
-    page = (Path(__file__).parents[1] / "docs/command_line.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/command_line.md").read_text()
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("xprnn ")]
     assert {command[0] for command in commands} == {

@@ -27,7 +27,8 @@ from xprnn.kernels.cuda.plan import Plan, Unplannable, candidates
 from xprnn.recurrence import REFERENCE, Unroll
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "cuda"))
+CUDA = HERE.parent / "cuda"
+sys.path.insert(0, str(CUDA))
 
 import emulation  # noqa: E402
 
@@ -341,7 +342,7 @@ print("done")
 def start(folder, *, cell="gru", old="", new="", flags="FIBERS", more="", before=(),
           where=Unroll._fields, **environment):  # fmt: skip
     """Run the kernels, changed, in a process of their own."""
-    paths = [str(HERE), str(HERE / "cuda"), *sys.path]
+    paths = [str(HERE), str(CUDA), *sys.path]
     script = SCRIPT.format(**locals() | {"folder": str(folder)})
     command = [*before, sys.executable, "-c", script]
     environment = os.environ | environment | {"OPENBLAS_NUM_THREADS": "1"}

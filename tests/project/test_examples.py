@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(p for p in ROOT.glob("docs/examples/*.py") if not p.name.startswith("_"))
 NEEDS = {
     "digits": ("sklearn", "pip install scikit-learn"),

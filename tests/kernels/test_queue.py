@@ -112,7 +112,7 @@ def one_launch(tmp_path, monkeypatch):
     """Have the loop on a GPU run, compiled by g++."""
     if sys.platform != "linux" or not shutil.which("g++"):
         pytest.skip("the emulation needs Linux and g++")
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "cuda"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "cuda"))
     launcher = importlib.import_module("emulation").Emulated(tmp_path)
     fused = Fused(launcher, lambda device, given: Plan(1, 1, 2, 32))
     unroll = Unroll(fused.unroll, fused.unroll_backward)

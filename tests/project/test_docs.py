@@ -15,7 +15,7 @@ from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
 import xprnn
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FIGURES = sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/figures/*.py"))
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

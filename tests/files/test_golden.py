@@ -9,7 +9,7 @@ import pytest
 
 import xprnn
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[1] / "golden"
 SPEC = importlib.util.spec_from_file_location("golden", FOLDER / "make.py")
 golden = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(golden)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sklearn
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OLDER = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9)
 
 if "SCIPY_ARRAY_API" not in os.environ:
@@ -42,7 +42,7 @@ else:
     def test_check_of_scikit_learn(estimator, check):
         if "array_api" not in str(check):
             pytest.skip(
-                "of arrays of other libraries only; tests/test_estimators.py has the others"
+                "of arrays of other libraries only; test_estimators.py has the others"
             )
         try:
             check(estimator)

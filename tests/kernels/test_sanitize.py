@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "sanitize"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "sanitize"))
 
 import sanitize
 

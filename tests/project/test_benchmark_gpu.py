@@ -15,7 +15,7 @@ import pytest
 import xprnn
 from xprnn.recurrence import REFERENCE, Unroll
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture

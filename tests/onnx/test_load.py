@@ -752,7 +752,7 @@ def test_other_inputs_of_a_graph_are_followed_once(by_hand):
 
 def test_a_script_damages_files():
     """In its long form it is one of the sessions of nox."""
-    script = Path(__file__).parent / "fuzz" / "onnx_files.py"
+    script = Path(__file__).parents[1] / "fuzz" / "onnx_files.py"
     run = subprocess.run(
         [sys.executable, script, "--count", "120"], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,6 @@
-"""What a process goes through with threads of ours in it: ``python tests/stress.py NAME COUNT``.
+"""A process with our threads in it, forked, interrupted and ended.
+
+    python tests/kernels/stress.py NAME COUNT
 
 ``forks``: so many children are forked while another thread predicts, and each predicts too.
 ``interrupts``: so many times Ctrl-C comes at any time of a start and a training.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent / "fuzz" / "csv_files.py"
+SCRIPT = Path(__file__).parents[1] / "fuzz" / "csv_files.py"
 
 
 @pytest.fixture(scope="module")

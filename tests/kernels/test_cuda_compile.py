@@ -11,7 +11,7 @@ from xprnn.kernels.cuda.expressions import step
 from xprnn.kernels.cuda.plan import REGISTERS, Plan, candidates, loop, needs
 from xprnn.kernels.cuda.source import program
 
-sys.path.insert(0, str(Path(__file__).parent / "cuda"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "cuda"))
 
 import nvrtc
 

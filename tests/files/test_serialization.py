@@ -532,7 +532,7 @@ def test_five_thousand_damaged_files(tmp_path, ending):
 
 def test_a_script_damages_files():
     """In its long form it is one of the sessions of nox."""
-    script = Path(__file__).parent / "fuzz" / "model_files.py"
+    script = Path(__file__).parents[1] / "fuzz" / "model_files.py"
     run = subprocess.run(
         [sys.executable, script, "--count", "100"], capture_output=True, text=True, check=False
     )
