@@ -41,9 +41,7 @@ else:
     @parametrize_with_checks([RNNRegressor(**QUICK), RNNClassifier(**QUICK), SequenceScaler()])
     def test_check_of_scikit_learn(estimator, check):
         if "array_api" not in str(check):
-            pytest.skip(
-                "of arrays of other libraries only; test_estimators.py has the others"
-            )
+            pytest.skip("of arrays of other libraries only; test_estimators.py has the others")
         try:
             check(estimator)
         except AssertionError as error:
