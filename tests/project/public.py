@@ -41,9 +41,13 @@ def members(kind):
         value = inspect.getattr_static(kind, name, None)
         if name in fields or isinstance(value, property):
             yield name
-        elif isinstance(value, staticmethod | classmethod) or callable(value):
-            if getattr(value, "__module__", "").startswith("xprnn"):
-                yield name + signature(getattr(kind, name))
+        elif callable(getattr(kind, name)) and _ours(value):
+            yield name + signature(getattr(kind, name))
+
+
+def _ours(value):
+    """Whether a method is defined in xprnn, not in a library that a class inherits from."""
+    return getattr(value, "__module__", "").startswith("xprnn")
 
 
 def lines():
