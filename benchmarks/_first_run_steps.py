@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 STANDIN = ROOT / "tests" / "cuda" / "standin"
 """Holds the package that stands for CuPy in a dry run."""
 
-SHORT = ("test_sums.py", "test_penalties.py")
+SHORT = ("core/test_sums.py", "core/test_penalties.py")
 """The numerical suite of a dry run; nox -s tests-cupy-standin has all of it."""
 
 TIMEOUT = 120
@@ -109,9 +109,11 @@ def pytest(*selected, words="cupy"):
 
 
 def numerical():
-    """Return the names of the files whose tests run on a backend."""
-    paths = sorted((ROOT / "tests").glob("test_*.py"))
-    return [p.name for p in paths if re.search(r"\bplace\b", p.read_text(encoding="utf-8"))]
+    """Return the files in tests/ whose tests run on a backend."""
+    folder = ROOT / "tests"
+    paths = sorted(folder.rglob("test_*.py"))
+    found = [p for p in paths if re.search(r"\bplace\b", p.read_text(encoding="utf-8"))]
+    return [p.relative_to(folder).as_posix() for p in found]
 
 
 def workers():
@@ -198,12 +200,12 @@ STEPS = (
     ),
     Step(
         "exchange", "the test of blocks that exchange", 60,
-        pytest("test_recurrence.py", words="cupy and exchange"), expects=(PASSED,),
+        pytest("core/test_recurrence.py", words="cupy and exchange"), expects=(PASSED,),
         forbids=(UNPROVEN,),
     ),
     Step(
-        "recurrence", "the tests of the recurrence", 110, pytest("test_recurrence.py"),
-        expects=(r"^\d+ passed", r"^file passed: tests/test_recurrence.py"), forbids=(UNPROVEN,),
+        "recurrence", "the tests of the recurrence", 110, pytest("core/test_recurrence.py"),
+        expects=(r"^\d+ passed", r"^file passed: tests/core/test_recurrence.py"), forbids=(UNPROVEN,),
     ),
     Step(
         "suite", "the numerical suite, file by file", 240, pytest(), resumes=True,
