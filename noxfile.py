@@ -89,8 +89,8 @@ def tests_nvrtc(session):
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
     session.run("python", "tests/cuda/read_cupy.py", "--compare")
     session.run(
-        "python", "-m", "pytest", "tests/kernels/test_cuda_compile.py", "tests/kernels/test_cuda_cupy.py",
-        *session.posargs,
+        "python", "-m", "pytest", "tests/kernels/test_cuda_compile.py",
+        "tests/kernels/test_cuda_cupy.py", *session.posargs,
     )  # fmt: skip
     session.run("python", "benchmarks/gpu.py", "--dry-run")
 

@@ -205,7 +205,8 @@ STEPS = (
     ),
     Step(
         "recurrence", "the tests of the recurrence", 110, pytest("core/test_recurrence.py"),
-        expects=(r"^\d+ passed", r"^file passed: tests/core/test_recurrence.py"), forbids=(UNPROVEN,),
+        expects=(r"^\d+ passed", r"^file passed: tests/core/test_recurrence.py"),
+        forbids=(UNPROVEN,),
     ),
     Step(
         "suite", "the numerical suite, file by file", 240, pytest(), resumes=True,
