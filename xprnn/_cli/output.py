@@ -1,4 +1,4 @@
-"""What a command found, on standard output or in a file."""
+"""Writes the results of a command to standard output or a file, as text or JSON."""
 
 import argparse
 import csv
@@ -12,20 +12,20 @@ from typing import Any
 
 from xprnn import plotting, serialization
 
-__all__ = ["add_options", "apart", "as_csv", "check", "records", "write"]
+__all__ = ["add_options", "check_paths", "format_csv", "make_unique", "parse_column", "write"]
 
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add where the results go, and how."""
+    """Add the options that say where the results go, and in which format."""
     parser.add_argument(
         "--output", metavar="FILE", help=f"write {what} to a file, not to standard output"
     )
     parser.add_argument("--json", action="store_true", help="write one JSON object")
 
 
-def check(options: argparse.Namespace) -> None:
-    """Raise unless the files that the options name can be written."""
-    for option, checked in (
+def check_paths(options: argparse.Namespace) -> None:
+    """Raise ValueError if a file that the options name can't be written."""
+    for option, check in (
         ("output", _check_folder),
         ("save", serialization.check_path),
         ("plot", plotting.check_path),
@@ -36,20 +36,21 @@ def check(options: argparse.Namespace) -> None:
         if option == "plot":
             plotting.pyplot().switch_backend("agg")
         try:
-            checked(path)
+            check(path)
         except (ValueError, FileNotFoundError) as error:
             raise ValueError(f"--{option}: {error}") from error
 
 
 def _check_folder(path: str) -> None:
+    """Raise FileNotFoundError if the folder of a file does not exist."""
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(Path(path).parent)!r}")
 
 
 def write(options: argparse.Namespace, report: dict[str, Any], text: str) -> None:
-    """Write a report as one JSON object, or else its text, where the options say."""
+    """Write the report as one JSON object or the text, as the options say."""
     if options.json:
-        text = json.dumps(_plain(report), ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(_to_json(report), ensure_ascii=False, allow_nan=False) + "\n"
     if options.output:
         Path(options.output).write_text(text, encoding="utf-8", newline="")
     elif sys.stdout is None:
@@ -58,30 +59,30 @@ def write(options: argparse.Namespace, report: dict[str, Any], text: str) -> Non
         sys.stdout.write(text)
 
 
-def apart(*names: str, beside: str) -> list[str]:
-    """Return names of columns, each with as many ``_`` as tell it from those before it.
+def make_unique(*names: str, beside: str) -> list[str]:
+    """Append ``_`` to each name until it differs from `beside` and all names before it.
 
     Examples
     --------
-    >>> from xprnn.commands.results import apart
-    >>> apart("lower", "lower", "upper", beside="year")
+    >>> from xprnn._cli.output import make_unique
+    >>> make_unique("lower", "lower", "upper", beside="year")
     ['lower', 'lower_', 'upper']
     """
-    found = [beside]
+    unique = [beside]
     for name in names:
-        while name in found:
+        while name in unique:
             name += "_"
-        found.append(name)
-    return found[1:]
+        unique.append(name)
+    return unique[1:]
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return rows with the same keys as CSV, every number with all of its digits.
+def format_csv(rows: list[dict[str, Any]]) -> str:
+    """Format rows with the same keys as CSV, every number with all of its digits.
 
     Examples
     --------
-    >>> from xprnn.commands.results import as_csv
-    >>> print(as_csv([{"year": "2009", "sunspots": 8.5}]), end="")
+    >>> from xprnn._cli.output import format_csv
+    >>> print(format_csv([{"year": "2009", "sunspots": 8.5}]), end="")
     year,sunspots
     2009,8.5
     """
@@ -92,15 +93,15 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     return file.getvalue()
 
 
-def records(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
-    """Return rows for JSON: a column of strings becomes numbers if every one keeps its digits.
+def parse_column(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
+    """Return rows for JSON: strings of a column become numbers if none of them loses a digit.
 
     Examples
     --------
-    >>> from xprnn.commands.results import records
-    >>> records([{"year": "2009"}, {"year": "2010"}], "year")
+    >>> from xprnn._cli.output import parse_column
+    >>> parse_column([{"year": "2009"}, {"year": "2010"}], "year")
     [{'year': 2009}, {'year': 2010}]
-    >>> records([{"step": "099"}, {"step": "100"}], "step")
+    >>> parse_column([{"step": "099"}, {"step": "100"}], "step")
     [{'step': '099'}, {'step': '100'}]
     """
     strings = [row[column] for row in rows]
@@ -110,12 +111,12 @@ def records(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold; a number that is not finite becomes null."""
+def _to_json(value: Any) -> Any:
+    """Return a value that JSON can hold: numbers that are not finite become null."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
