@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import baselines, datasets, plotting
+from xprnn._cli import output
 from xprnn._cli.options import add_run_options
 from xprnn.backend import resolve
 from xprnn.model import Model
@@ -152,6 +153,5 @@ def forecast_sunspots(
 def _save(ax: Any, folder: Path | None, name: str) -> None:
     """Save a picture and print its path."""
     path = Path(folder or ".") / name
-    ax.figure.savefig(path, dpi=120)
-    plotting.pyplot().close(ax.figure)
+    output.save_picture(ax, path)
     print(f"  picture: {path}")

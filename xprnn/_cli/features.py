@@ -1,12 +1,11 @@
 """The features and the target that a network learns from, as columns of a table."""
 
 import argparse
-import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._cli import tables, time_column
+from xprnn._cli import output, tables, time_column
 from xprnn._cli.options import read_table
 from xprnn._cli.tables import Table
 from xprnn._cli.time_column import Timeline
@@ -61,17 +60,15 @@ def select(options: argparse.Namespace, table: Table, names: list[str] | None) -
         if options.rows:
             time_like = time_column.find_time_like(table, target)
             for name in time_like:
-                print(
-                    f"xprnn: column {name!r} looks like time and is left out; --features can name "
-                    "it",
-                    file=sys.stderr,
+                output.note(
+                    f"column {name!r} looks like time and is left out; --features can name it"
                 )
             excluded += time_like
         names = [name for name in table.columns if name not in excluded]
         names = names or ([] if target is None else [target])
         for name, why in table.unusable.items():
             if name not in excluded:
-                print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
+                output.note(f"column {name!r} is left out: {why}")
     if not names:
         raise ValueError(
             f"{tables.display_name(options.file)} has no column of numbers for the features"

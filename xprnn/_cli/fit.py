@@ -125,5 +125,4 @@ def _draw(options: argparse.Namespace, model: Any, data: Features, cut: int) -> 
         x = ax.lines[0].get_xdata()
         ax.axvline((x[cut - 1] + x[cut]) / 2, color="0.7", label="held out from here")
         ax.legend()
-    ax.figure.savefig(options.plot, dpi=120)
-    plotting.pyplot().close(ax.figure)
+    output.save_picture(ax, options.plot)

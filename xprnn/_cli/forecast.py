@@ -1,7 +1,6 @@
 """``xprnn forecast`` and ``xprnn backtest``: the next rows of a series, and a test on its past."""
 
 import argparse
-import sys
 from typing import Any, NamedTuple
 
 from xprnn import baselines, plotting
@@ -113,11 +112,8 @@ def forecast(options: argparse.Namespace) -> int:
     label, times = series.time.name, series.time.after(forecaster.horizon)
     y_hat = forecaster.fit(series.y).predict()
     lower, upper = forecaster.predict_interval(options.interval)
-    names = [label, *output.make_unique(series.name, "lower", "upper", beside=label)]
-    rows = [
-        dict(zip(names, (time, *map(float, numbers)), strict=True))
-        for time, *numbers in zip(times, y_hat, lower, upper, strict=True)
-    ]
+    names = [series.name, "lower", "upper"]
+    rows = output.make_rows(label, times, names, (y_hat, lower, upper))
     if options.plot:
         _draw(options, series, y_hat, (lower, upper))
     report = {
@@ -179,7 +175,7 @@ def _read_series(options: argparse.Namespace) -> Series:
         options.target = names[0]
     for name, why in table.unusable.items():
         if name not in (options.target, time_name):
-            print(f"xprnn: column {name!r} is left out: {why}", file=sys.stderr)
+            output.note(f"column {name!r} is left out: {why}")
     return Series(options.target, table.column(options.target), time)
 
 
@@ -262,5 +258,4 @@ def _draw(options: argparse.Namespace, series: Series, y_hat: Any, interval: Any
     times = [*series.time.times, *series.time.after(len(y_hat))]
     ticks = range(start, len(times), -(-(len(times) - start) // 8))
     ax.set_xticks(ticks, [times[i] for i in ticks])
-    ax.figure.savefig(options.plot, dpi=120)
-    plotting.pyplot().close(ax.figure)
+    output.save_picture(ax, options.plot)

@@ -7,12 +7,16 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from xprnn import plotting, serialization
 
-__all__ = ["add_options", "check_paths", "format_csv", "make_unique", "parse_column", "write"]
+__all__ = [
+    "add_options", "check_paths", "format_csv", "make_rows", "note", "parse_column",
+    "save_picture", "write",
+]  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
@@ -59,21 +63,39 @@ def write(options: argparse.Namespace, report: dict[str, Any], text: str) -> Non
         sys.stdout.write(text)
 
 
-def make_unique(*names: str, beside: str) -> list[str]:
-    """Append ``_`` to each name until it differs from `beside` and all names before it.
+def note(text: str) -> None:
+    """Write a line to standard error."""
+    print(f"xprnn: {text}", file=sys.stderr)
+
+
+def save_picture(ax: Any, path: str | Path) -> None:
+    """Save the picture of an axes, and close it."""
+    ax.figure.savefig(path, dpi=120)
+    plotting.pyplot().close(ax.figure)
+
+
+def make_rows(
+    label: str, times: list[str], names: list[str], columns: Iterable[Any]
+) -> list[dict[str, Any]]:
+    """Return a dict for each row: its time under `label`, then its numbers by name.
+
+    A name gets ``_`` appended until it differs from those before it.
 
     Examples
     --------
-    >>> from xprnn._cli.output import make_unique
-    >>> make_unique("lower", "lower", "upper", beside="year")
-    ['lower', 'lower_', 'upper']
+    >>> from xprnn._cli.output import make_rows
+    >>> make_rows("year", ["2009"], ["lower", "lower", "upper"], [[1], [0], [2]])
+    [{'year': '2009', 'lower': 1.0, 'lower_': 0.0, 'upper': 2.0}]
     """
-    unique = [beside]
+    keys = [label]
     for name in names:
-        while name in unique:
+        while name in keys:
             name += "_"
-        unique.append(name)
-    return unique[1:]
+        keys.append(name)
+    return [
+        dict(zip(keys, (time, *map(float, numbers)), strict=True))
+        for time, *numbers in zip(times, *columns, strict=True)
+    ]
 
 
 def format_csv(rows: list[dict[str, Any]]) -> str:

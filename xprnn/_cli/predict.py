@@ -34,7 +34,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--target",
         metavar="COLUMN",
-        help="what it was trained to predict, to be written beside the predictions (default: the "
+        help="what the model was trained to predict, written beside the predictions (default: the "
         "target that xprnn fit had, if the file has it)",
     )
     time_column.add_options(parser)
@@ -60,15 +60,12 @@ def predict(options: argparse.Namespace) -> int:
         )
     y_hat = model.predict(data.x).reshape(len(data.x), -1)
     width = y_hat.shape[1]
-    outputs = ["prediction"] if width == 1 else [f"prediction_{i + 1}" for i in range(width)]
+    names = ["prediction"] if width == 1 else [f"prediction_{i + 1}" for i in range(width)]
     label, times = data.time.name, data.time.times[data.first :]
-    target = [] if data.y is None else [options.target]
-    names = [label, *output.make_unique(*target, *outputs, beside=label)]
-    truths = [[] if data.y is None else [data.y[i]] for i in range(len(data.x))]
-    rows = [
-        dict(zip(names, (time, *map(float, [*truth, *row])), strict=True))
-        for time, truth, row in zip(times, truths, y_hat, strict=True)
-    ]
+    columns = [*y_hat.T]
+    if data.y is not None:
+        names, columns = [options.target, *names], [data.y, *columns]
+    rows = output.make_rows(label, times, names, columns)
     report = {
         "features": data.names,
         "target": options.target,

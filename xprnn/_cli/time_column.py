@@ -2,13 +2,12 @@
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._cli import time_index
+from xprnn._cli import output, time_index
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import looks_like_time, parse_number
 from xprnn._cli.time_index import Numbers, RowError, are_compact, are_plain, may_be_dates
@@ -97,10 +96,9 @@ def sort(
                 raise
             raise ValueError(f"{error}; --features names the columns to learn from") from error
     if timeline.sorted:
-        print(
-            f"xprnn: the rows are sorted by {timeline.name!r}, the oldest first; --rows leaves "
-            "them as they stand",
-            file=sys.stderr,
+        output.note(
+            f"the rows are sorted by {timeline.name!r}, the oldest first; --rows leaves them as "
+            "they stand"
         )
     return table, timeline
 

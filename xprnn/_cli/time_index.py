@@ -235,11 +235,8 @@ def _read_dates(strings: list[str]) -> Dates:
         if (len(clocks[i]), len(zones[i])) != (len(clocks[0]), len(zones[0])):
             raise RowError(i, f"holds {shown(text)}, which is not written as {shown(separated[0])}")
     local = _parse_dates(clocks)
-    shifts = np.zeros(len(strings), "timedelta64[m]")
-    if local.dtype == "datetime64[M]":
-        shifts = shifts.astype("timedelta64[M]")
-    elif local.dtype == "datetime64[D]":
-        shifts = shifts.astype("timedelta64[D]")
+    unit = {"datetime64[M]": "M", "datetime64[D]": "D"}.get(str(local.dtype), "m")
+    shifts = np.zeros(len(strings), f"timedelta64[{unit}]")
     if len(set(zones)) > 1:
         shifts = np.asarray(
             [_parse_offset(i, zone) for i, zone in enumerate(zones)], "timedelta64[m]"
