@@ -31,7 +31,7 @@ from _common import add_output, canvas, machine, parser, save, table, write
 
 import xprnn
 from xprnn import baselines, datasets
-from xprnn.demo import CYCLE, SUNSPOTS
+from xprnn._cli.demo import CYCLE, SUNSPOTS
 from xprnn.optimizers import Adam
 
 TEST = tuple(range(1921, 1999, CYCLE))

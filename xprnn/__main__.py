@@ -1,4 +1,4 @@
-"""The command line: ``xprnn forecast FILE.csv``, ``xprnn fit FILE.csv``, ``xprnn demo``."""
+"""The entry point of the command line: parses the arguments, runs a command, reports errors."""
 
 import argparse
 import contextlib
@@ -10,15 +10,15 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from xprnn._cli import demo, fit, forecast, machine, predict
+from xprnn._cli.options import Parser
 from xprnn._version import __version__
-from xprnn.commands import COMMANDS
-from xprnn.commands.options import Parser
 from xprnn.errors import BackendUnavailableError, MissingExtraError, NonFiniteError
 
 __all__ = ["main"]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = Parser(
         prog="xprnn",
         description="Recurrent neural networks for NumPy and CuPy.",
@@ -28,26 +28,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"xprnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
+    for group in (fit, predict, forecast, machine, demo):  # the order of xprnn --help
+        group.add_commands(commands)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a code page may lack a sign of ours
+        sys.stdout.reconfigure(errors="replace")  # the code page may lack a character of ours
     try:
         with warnings.catch_warnings(), _interruptible(options.command):
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _show
+            warnings.showwarning = _print_warning
             status: int = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (KeyboardInterrupt, _Interrupted):
         return 130
-    except BrokenPipeError:  # who reads has enough
+    except BrokenPipeError:  # the reader, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except NonFiniteError as error:
@@ -59,18 +59,18 @@ def main(arguments: list[str] | None = None) -> int:
     except (
         ValueError, TypeError, OverflowError, OSError, BackendUnavailableError, MissingExtraError,
     ) as error:  # fmt: skip
-        print(f"xprnn: {_said(error, options)}", file=sys.stderr)
+        print(f"xprnn: {_describe(error, options)}", file=sys.stderr)
         return 2
     return status
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C in a command other than `fit`: it ends the command, not only a training in it."""
+    """Ctrl-C in a command other than `fit`, which ends the command and not only its training."""
 
 
 @contextlib.contextmanager
 def _interruptible(command: str) -> Iterator[None]:
-    """Let Ctrl-C end the whole command, except `fit`, which then saves the model so far."""
+    """Let Ctrl-C end the whole command, except `fit`, which saves the model trained so far."""
     if command == "fit" or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -78,26 +78,26 @@ def _interruptible(command: str) -> Iterator[None]:
     def interrupt(*_: Any) -> None:
         raise _Interrupted
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    handler = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
-def _show(
+def _print_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int,
     file: Any = None, line: Any = None,
 ) -> None:  # fmt: skip
-    """Show a warning in one line; one that is not meant for users with its place and class."""
+    """Print a warning in one line; with its place and class if it is not meant for users."""
     text = " ".join(str(message).split())
     if not issubclass(category, UserWarning):
         text = f"{filename}:{lineno}: {category.__name__}: {text}"
     print(f"xprnn: {text}", file=sys.stderr)
 
 
-def _said(error: Exception, options: argparse.Namespace) -> str:
-    """Return what an error says in one line, with the option's name for the argument's."""
+def _describe(error: Exception, options: argparse.Namespace) -> str:
+    """Describe an error in one line, with the name of the option in place of the argument's."""
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"

@@ -114,7 +114,7 @@ def test_bad_input_is_one_line_and_status_2(weather, arguments, message):
         ("a,b,a\n1,2,3\n", "has more than one column named 'a'"),
         ("a,b\n\n\n1,2\n3,x\n", "column 'b' cannot be used: line 5 holds 'x'"),
         ("a,b\n1," + "2" * 200_000, "line 2: field larger than field limit"),
-        ('a,b\n1,2\n3,"4\n5,6\n7,8\n', "line 3: a quote that is opened here is never closed"),
+        ('a,b\n1,2\n3,"4\n5,6\n7,8\n', "line 3: a quote opens here and is never closed"),
         ('a,b\n1,"2"3\n', "line 2: ',' expected after"),
     ],
 )
@@ -260,8 +260,8 @@ def test_demo(tmp_path, capsys):
 
 
 def test_demo_without_pictures_and_with_a_bad_backend(capsys, monkeypatch):
-    monkeypatch.setattr("xprnn.demo.sine", lambda **settings: print(settings))
-    monkeypatch.setattr("xprnn.demo.sunspots", lambda **settings: print(settings))
+    monkeypatch.setattr("xprnn._cli.demo.fit_sine", lambda **settings: print(settings))
+    monkeypatch.setattr("xprnn._cli.demo.forecast_sunspots", lambda **settings: print(settings))
     assert main(["demo", "--no-plots", "--seed", "3", "--backend", "numpy"]) == 0
     assert "'seed': 3" in capsys.readouterr().out
     assert main(["demo", "--backend", "nampy"]) == 2

@@ -17,8 +17,8 @@ import pytest
 import xprnn
 from xprnn import cells, datasets, layers, run
 from xprnn.__main__ import main
-from xprnn.commands import COMMANDS, bench
-from xprnn.commands.results import as_csv
+from xprnn._cli import machine
+from xprnn._cli.output import format_csv
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 
@@ -149,7 +149,7 @@ def test_a_backtest_is_set_up_by_what_comes_before_it(tmp_path, capsys, rng):
 def test_json_says_what_csv_says(sunspots, capsys, tmp_path):
     arguments = ["forecast", sunspots, "--steps", 4, *QUICK]
     text, found = ran(capsys, *arguments), json.loads(ran(capsys, *arguments, "--json"))
-    assert as_csv(found["forecast"]) == text
+    assert format_csv(found["forecast"]) == text
     assert [row["year"] for row in found["forecast"]] == [2009, 2010, 2011, 2012]
     assert (found["target"], found["time"], found["interval"]) == ("sunspots", "year", 0.9)
     assert ran(capsys, *arguments, "--output", tmp_path / "f.csv") == ""
@@ -208,7 +208,7 @@ DAYS = [str(day) for day in np.arange("2020-01-01", "2020-01-13", dtype="datetim
     ("days", "why"),
     [
         ([*DAYS[:3], *DAYS[4:]], "line 5 holds '2020-01-05', and the time before it is"),
-        ([*DAYS[:3], *DAYS[2:]], "line 5 holds 2020-01-03 once more, as line 4 does"),
+        ([*DAYS[:3], *DAYS[2:]], "line 5 holds 2020-01-03 again, after line 4"),
         ([*DAYS[:6], *DAYS[:6]], "line 8 starts again at 2020-01-01 after 2020-01-06"),
         ([*DAYS, "Total"], "line 14 holds 'Total'"),
         ([f"{k:02}.02.2020" for k in range(1, 13)], "line 2 holds '01.02.2020'"),
@@ -311,7 +311,7 @@ def test_a_number_that_may_be_a_date_does_not_go_on_past_its_end(tmp_path, capsy
     path = written(tmp_path / "f.csv", t=[2000, 2100, 2200, 2300], y=[1, 4, 2, 8])
     arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK]
     line = refused(capsys, *arguments)
-    assert "column 't' cannot go on for 2 rows: if 2300 is a date or a time of day" in line
+    assert "column 't' cannot be continued for 2 rows: if 2300 is a date or a time of day" in line
     assert [row["row"] for row in rows(ran(capsys, *arguments, "--rows"))] == ["5", "6"]
 
 
@@ -341,7 +341,7 @@ def test_two_columns_that_may_be_time_are_refused(tmp_path, capsys):
     wave = np.cos(range(9)).round(3)
     path = written(tmp_path / "f.csv", time=range(9), price=wave, volume=range(0, 90, 10))
     line = refused(capsys, "fit", path, "--target", "price")
-    assert "'time' and 'volume' step evenly; --time must name the one that is time" in line
+    assert "'time' and 'volume' step evenly; --time must name the time column" in line
     assert "--features names the columns to learn from" in line
     options = "--target", "price", "--epochs", 1, "--json"
     fitted = json.loads(ran(capsys, "fit", path, *options, "--time", "time"))
@@ -430,12 +430,12 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n\"\"\n3\n4\n5\n", [], "'a': line 3 holds '', which is not a finite number"),
         ("1.5\n2\n3\n4\n5\n", [], "must name its columns in the first line, got 1.5; if there are"),
         ("2020-01,1.5\n2020-02,2\n", [], "in the first line, got 2020-01, 1.5"),
-        ("a\n1\n\"\"\n3\n\"\"\n5\n", [], "not a finite number (2 of 5 rows are none)"),
-        ("a;b\n1,5;2,5\n1,5;2,5\n", [], "for a comma before decimals say --decimal ,"),
+        ("a\n1\n\"\"\n3\n\"\"\n5\n", [], "not a finite number (2 of 5 rows hold none)"),
+        ("a;b\n1,5;2,5\n1,5;2,5\n", [], "if the comma is the decimal sign, say --decimal ,"),
         ("a\n1\n2\n1\n5\n4\n", ["--decimal", "x"], "--decimal must be '.' or ',', got 'x'"),
         ("a\n1\n2\n1\n5\n4\n", ["--decimal", ";"], "--decimal must be '.' or ',', got ';'"),
         ("a\n1\n2\n1\n5\n4\n", ["--decimal", ",", "--delimiter", ","], "must differ from decimal"),
-        ("a,b\nx,y\nz,w\n", [], "--target must name a column of numbers, of which"),
+        ("a,b\nx,y\nz,w\n", [], "--target must name a column of numbers; "),
         ("a,b\n1,2\n1,1\n4,2\n", [], "has 'a', 'b'"),
         ("a\n1\n2\n1\n5\n4\n", ["--target", "b"], "--target must be one of 'a', got 'b'"),
         ("a\n1\n2\n1\n5\n4\n", ["--time", "a"], "column 'a' must hold numbers or dates"),
@@ -504,7 +504,7 @@ def test_predict_checks_the_names_of_the_model(tmp_path, capsys, rng):
     assert xprnn.load(saved).output_names == ("y",)
     other = written(tmp_path / "g.csv", y=rng.random(9), b=rng.random(9))
     for file, options, message in (
-        (other, [], f"must have the column(s) that {saved} was trained on, a: there is no a"),
+        (other, [], f"must have the column(s) that {saved} was trained on, a, but lacks a"),
         (path, ["--features", "y"], f"--features must be what {saved} was trained on, a, got y"),
         (path, ["--target", "a"], f"--target must be 'y', which {saved} was trained on, got 'a'"),
         (path, ["--features", "a,a"], "--features must name each column once"),
@@ -573,8 +573,8 @@ def test_a_wrong_gradient_is_status_1(capsys, monkeypatch):
 
 
 def test_bench(capsys, monkeypatch):
-    monkeypatch.setattr(bench, "SIZES", ((4, 2),))
-    monkeypatch.setattr(bench, "REPEATS", 1)
+    monkeypatch.setattr(machine, "SIZES", ((4, 2),))
+    monkeypatch.setattr(machine, "REPEATS", 1)
     (row,) = json.loads(ran(capsys, "bench", "--backend", "numpy", "--json"))["rows"]
     assert (row["backend"], row["hidden_size"], row["batch"]) == ("numpy", 4, 2)
     head, *lines = ran(capsys, "bench").splitlines()
@@ -669,13 +669,14 @@ def test_standard_input_in_a_process(airline):
 def test_the_examples_of_the_page(sunspots, airline, tmp_path, monkeypatch, capsys):
     """Each line of the shell's blocks, in their order, but the demonstration, tested elsewhere."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bench, "SIZES", ((4, 2),))
+    monkeypatch.setattr(machine, "SIZES", ((4, 2),))
     page = (Path(__file__).parents[2] / "docs/command_line.md").read_text()
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("xprnn ")]
-    assert {command[0] for command in commands} == {
-        command.__name__.split(".")[-1].replace("_", "-") for command in COMMANDS
-    }
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    names = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
+    assert {command[0] for command in commands} == {*names}
     for command in commands:
         if command[0] != "demo":
             ran(capsys, *command)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from xprnn import tables
-from xprnn.tables import csv_files
-from xprnn.tables.cells import looks_like_time, number
+from xprnn._cli import tables
+from xprnn._cli.tables import csv_files
+from xprnn._cli.tables.parse import looks_like_time, parse_number
 
 CSV = "größe,y\n1,2\n3,4\n"
 
@@ -94,14 +94,14 @@ def test_names_that_look_like_other_files(tmp_path, name):
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([".", ","]))
 def test_numbers_are_read_as_they_are(value, decimal):
-    assert number(repr(value).replace(".", decimal), decimal) == value
-    assert number(f" {value:+.17e} ".replace(".", decimal), decimal) == value
+    assert parse_number(repr(value).replace(".", decimal), decimal) == value
+    assert parse_number(f" {value:+.17e} ".replace(".", decimal), decimal) == value
 
 
 @given(st.text(max_size=20))
 def test_no_other_text_is_a_number(text):
     """What is one is one to Python too, in ASCII and without underscores."""
-    value = number(text)
+    value = parse_number(text)
     if value is not None:
         assert float(text) == value
         assert text.strip().isascii()
@@ -112,7 +112,7 @@ def test_no_other_text_is_a_number(text):
     "text", ["", "nan", "inf", "1e999999", "9" * 5000, "0x1", "1,5", "--1", "١"]
 )
 def test_what_is_no_number(text):
-    assert number(text) is None
+    assert parse_number(text) is None
 
 
 @given(st.text(max_size=60))
@@ -125,11 +125,11 @@ def test_lines_of_rows(tmp_path):
     path = tmp_path / "f.csv"
     path.write_text('a,b\n\n1,"x\ny"\n2,z\n')
     table = tables.read(str(path))
-    assert [table.where(i) for i in (0, 1)] == ["line 4", "line 5"]
-    turned = table.in_order(np.asarray([1, 0]))
-    assert (turned.where(0), turned.text["b"]) == ("line 5", ["z", "x\ny"])
+    assert [table.row_name(i) for i in (0, 1)] == ["line 4", "line 5"]
+    turned = table.reorder(np.asarray([1, 0]))
+    assert (turned.row_name(0), turned.text["b"]) == ("line 5", ["z", "x\ny"])
     assert turned.columns["a"].tolist() == [2, 1]
-    assert tables.Table({}, {}, {}).where(1) == "row 2"
+    assert tables.Table({}, {}, {}).row_name(1) == "row 2"
 
 
 def test_decimal_commas_are_points_in_the_text_too(tmp_path):
@@ -138,7 +138,7 @@ def test_decimal_commas_are_points_in_the_text_too(tmp_path):
     path.write_text("a;b\n1,5;2,5\n1,75;Total, all\n")
     table = tables.read(str(path), decimal=",")
     assert table.text == {"a": ["1.5", "1.75"], "b": ["2.5", "Total, all"]}
-    assert table.left_out["b"].startswith("line 3 holds 'Total, all'")
+    assert table.unusable["b"].startswith("line 3 holds 'Total, all'")
 
 
 def test_headers(tmp_path):

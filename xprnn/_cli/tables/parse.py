@@ -1,18 +1,18 @@
-"""Reads one cell of a table as a number or as a time."""
+"""Parses the cells of a table: which strings are numbers, and which look like times."""
 
 import contextlib
 import math
 import re
 from collections.abc import Sequence
 
-__all__ = ["looks_like_time", "number", "numbers"]
+__all__ = ["looks_like_time", "parse_number", "parse_numbers"]
 
 _NUMBER = {
     sign: re.compile(rf"[+-]?(\d+({re.escape(sign)}\d*)?|{re.escape(sign)}\d+)(e[+-]?\d+)?", flags)
     for sign in ".,"
     for flags in [re.ASCII | re.IGNORECASE]
 }
-_FLAGS = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0}
+_BOOLEANS = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0}
 _YEAR = r"(?<!\d)(1[6-9]|2[01])\d\d"
 _MONTH = (
     "(jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?"
@@ -20,7 +20,7 @@ _MONTH = (
 )
 _DAY = "(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?"
 _TIME = re.compile(
-    rf"{_YEAR}(?!\d)"  # a year with whatever stands beside it: 2024Q1, 2024-W05, 5 May 2024
+    rf"{_YEAR}(?!\d)"  # a year and whatever surrounds it: 2024Q1, 2024-W05, 5 May 2024
     rf"|{_YEAR}(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\d)"  # 20240131T0600
     r"|^\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}(?!\d)"  # 31.1.24
     r"|^\d\d[/-]\d\d$"  # 01/24
@@ -33,17 +33,17 @@ _TIME = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST = 40
-"""No time is written with more characters."""
+"""The most characters that a time has."""
 
 
-def number(text: str, decimal: str = ".") -> float | None:
-    """Read a string as a finite number in ASCII digits; return None if it is not one.
+def parse_number(text: str, decimal: str = ".") -> float | None:
+    """Parse a finite number in ASCII digits; return None if the string is not one.
 
     Examples
     --------
-    >>> from xprnn.tables.cells import number
-    >>> number("1e3"), number("2,5", decimal=","), number("1_000"), number("nan")
-    (1000.0, 2.5, None, None)
+    >>> from xprnn._cli.tables.parse import parse_number
+    >>> parse_number("1e3"), parse_number("2,5", decimal=","), parse_number("1_000")
+    (1000.0, 2.5, None)
     """
     text = text.strip()
     if _NUMBER[decimal].fullmatch(text) is None:
@@ -52,18 +52,18 @@ def number(text: str, decimal: str = ".") -> float | None:
     return value if math.isfinite(value) else None
 
 
-def numbers(strings: list[str], decimal: str = ".") -> Sequence[float | None]:
-    """Read each string with `number`, quicker if all are numbers; flags alone are 1 and 0.
+def parse_numbers(strings: list[str], decimal: str = ".") -> Sequence[float | None]:
+    """Parse each string as `parse_number` does; booleans are 1 and 0 if all strings are booleans.
 
     Examples
     --------
-    >>> from xprnn.tables.cells import numbers
-    >>> numbers(["1", "2.5"]), numbers(["1", "2.5", ""]), numbers(["True", "False"])
-    ([1.0, 2.5], [1.0, 2.5, None], [1.0, 0.0])
+    >>> from xprnn._cli.tables.parse import parse_numbers
+    >>> parse_numbers(["1", "2.5", "n/a"]), parse_numbers(["True", "False"])
+    ([1.0, 2.5, None], [1.0, 0.0])
     """
-    if set(strings[:1]) <= _FLAGS.keys() and set(strings) <= _FLAGS.keys():
-        return [_FLAGS[text] for text in strings]
-    # float also takes digits that are not ASCII, underscores, inf and nan
+    if set(strings[:1]) <= _BOOLEANS.keys() and set(strings) <= _BOOLEANS.keys():
+        return [_BOOLEANS[text] for text in strings]
+    # Fast path. float() also accepts digits beyond ASCII, underscores, inf and nan.
     if (
         decimal == "."
         and all(map(str.isascii, strings))
@@ -73,7 +73,7 @@ def numbers(strings: list[str], decimal: str = ".") -> Sequence[float | None]:
             values = list(map(float, strings))
             if all(map(math.isfinite, values)):
                 return values
-    return [number(text, decimal) for text in strings]
+    return [parse_number(text, decimal) for text in strings]
 
 
 def looks_like_time(text: str) -> bool:
@@ -81,7 +81,7 @@ def looks_like_time(text: str) -> bool:
 
     Examples
     --------
-    >>> from xprnn.tables.cells import looks_like_time
+    >>> from xprnn._cli.tables.parse import looks_like_time
     >>> [looks_like_time(text) for text in ("2024-01-31", "31.1.24", "Q1 2024", "Total", "9.5")]
     [True, True, True, False, False]
     """

@@ -1,4 +1,4 @@
-"""Recognises files that are not CSV by their first bytes, and says how to convert them."""
+"""Recognises the types of files that are not CSV, and says how to convert them."""
 
 import re
 
@@ -7,7 +7,7 @@ __all__ = ["check_text"]
 _UNPACK = "a {} archive; unpack it first"
 _PDF = "a PDF; export the table as CSV"
 _UTF = "text in UTF-{0}; write it in UTF-8, as with iconv -f UTF-{0} -t UTF-8 FILE"
-_KINDS = {
+_SIGNATURES = {
     b"\x1f\x8b": "compressed by gzip; unpack it first, as with gunzip -c FILE | xprnn forecast -",
     b"BZh": _UNPACK.format("bzip2"),
     b"\xfd7zXZ\0": _UNPACK.format("xz"),
@@ -28,7 +28,7 @@ _KINDS = {
     b"\xff\xd8\xff": "a picture; give the table itself as CSV",
     b"\x7fELF": "a program; give a table as CSV",
 }
-_ZIPS = {  # by a name inside the archive
+_ARCHIVES = {  # by a name inside the archive
     b"xl/": "an Excel workbook (.xlsx); save its sheet as CSV UTF-8",
     b"opendocument": "an OpenDocument file; save its sheet as CSV UTF-8",
     b".npy": "a file of NumPy arrays or a model (.npz); give the table as CSV",
@@ -39,59 +39,61 @@ _MARKUP = {
     rb'[\[{]\s*($|[\[{}"\d-])': "JSON; write the table as CSV",
     rb"%PDF-": _PDF,
 }
-_READ = 1 << 16
-"""How many bytes at the start and the end of a file are searched."""
+_SEARCHED = 1 << 16
+"""How many bytes at the start and at the end of a file are searched."""
 
 
 def check_text(path: str, data: bytes) -> None:
-    r"""Raise ValueError unless a file's bytes are text in UTF-8 that may be CSV.
+    r"""Raise ValueError if the bytes of a file can't be CSV in UTF-8.
 
     Raises
     ------
     ValueError
-        The message says what the file is, and what to do.
+        The message says what the file is and how to convert it.
 
     Examples
     --------
-    >>> from xprnn.tables.kinds import check_text
+    >>> from xprnn._cli.tables.file_types import check_text
     >>> check_text("a.csv", b"PK\x03\x04\x14\0 xl/workbook.xml")
     Traceback (most recent call last):
     ValueError: a.csv must be a CSV file in UTF-8, got an Excel workbook (.xlsx); ...
     """
-    zero, kind = data.find(b"\0"), None
+    zero, actual = data.find(b"\0"), None
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        kind = _binary(data) or (
+        actual = _recognise_binary(data) or (
             f"byte {data[error.start]:#04x} in line {line}; write it in UTF-8, often with "
             "iconv -f WINDOWS-1252 -t UTF-8 FILE"
         )
     else:
-        kind = _markup(data) if zero < 0 else _binary(data)
-    if kind is None and zero >= 0:
+        actual = _recognise_markup(data) if zero < 0 else _recognise_binary(data)
+    if actual is None and zero >= 0:
         line = data.count(b"\n", 0, zero) + 1
-        kind = f"a zero byte in line {line}, which no text has; it is damaged or binary"
-    if kind is not None:
-        raise ValueError(f"{path} must be a CSV file in UTF-8, got {kind}")
+        actual = f"a zero byte in line {line}; it is damaged or not text"
+    if actual is not None:
+        raise ValueError(f"{path} must be a CSV file in UTF-8, got {actual}")
 
 
-def _markup(data: bytes) -> str | None:
-    """Return what kind of text a file is, None if it may be CSV."""
-    first = data[:_READ].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
-    kinds = (kind for start, kind in _MARKUP.items() if re.match(start, first, re.IGNORECASE))
-    return next(kinds, None)
+def _recognise_markup(data: bytes) -> str | None:
+    """Return the type of a text file, None if it may be CSV."""
+    first = data[:_SEARCHED].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
+    types = (name for start, name in _MARKUP.items() if re.match(start, first, re.IGNORECASE))
+    return next(types, None)
 
 
-def _binary(data: bytes) -> str | None:
-    """Return what kind of binary file this is, None if it is not recognised."""
-    head = data[:_READ]
+def _recognise_binary(data: bytes) -> str | None:
+    """Return the type of a binary file, None if it is not recognised."""
+    head = data[:_SEARCHED]
     if head.startswith(b"PK\x03\x04"):
-        ends = head + data[-_READ:]  # the list of what is in it stands at the end
-        return next((kind for sign, kind in _ZIPS.items() if sign in ends), _UNPACK.format("zip"))
-    for start, kind in _KINDS.items():
+        ends = head + data[-_SEARCHED:]  # the table of contents of an archive is at its end
+        return next(
+            (name for sign, name in _ARCHIVES.items() if sign in ends), _UNPACK.format("zip")
+        )
+    for start, name in _SIGNATURES.items():
         if head.startswith(start):
-            return kind
+            return name
     odd, even = head[1::2].count(0), head[0::2].count(0)
     if max(odd, even) > len(head) // 4 and min(odd, even) <= len(head) // 8:
         return _UTF.format("16LE" if odd > even else "16BE")

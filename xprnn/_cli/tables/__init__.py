@@ -1,16 +1,41 @@
-"""Parquet files."""
+"""CSV and Parquet files as columns of numbers and text."""
 
 import io
 from pathlib import Path
 
+from xprnn._cli.tables.csv_files import read_csv
+from xprnn._cli.tables.table import Table, build, display_name
 from xprnn.errors import MissingExtraError
-from xprnn.tables.table import Table, make
 
-__all__ = ["read_parquet"]
+__all__ = ["Table", "display_name", "read", "read_csv", "read_parquet"]
+
+
+def read(path: str, delimiter: str | None = None, decimal: str = ".", header: bool = True) -> Table:
+    """Read a Parquet file if the name ends in ``.parquet``, a CSV file otherwise.
+
+    Parameters
+    ----------
+    path : str
+        ``"-"`` reads a CSV file from standard input.
+    delimiter, decimal, header
+        For a CSV file, as in `read_csv`.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, MissingExtraError
+        As in `read_csv` and `read_parquet`.
+    """
+    if path.lower().endswith(".parquet"):
+        return read_parquet(path)
+    return read_csv(path, delimiter, decimal, header)
 
 
 def read_parquet(path: str) -> Table:
-    """Read a Parquet file, with pandas.
+    """Read a Parquet file with pandas.
 
     Parameters
     ----------
@@ -25,7 +50,7 @@ def read_parquet(path: str) -> Table:
     MissingExtraError
         If pandas or pyarrow is not installed.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If it is not a Parquet file, has no rows, or has two columns of the same name.
     """
@@ -45,4 +70,4 @@ def read_parquet(path: str) -> Table:
     if not len(frame):
         raise ValueError(f"{path} must hold rows, got none")
     columns = [[str(value) for value in frame.iloc[:, i]] for i in range(frame.shape[1])]
-    return make(path, [str(name) for name in frame.columns], columns)
+    return build(path, [str(name) for name in frame.columns], columns)

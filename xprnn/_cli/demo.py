@@ -1,5 +1,6 @@
-"""The demonstration: the lecture's sine, then the yearly sunspots."""
+"""``xprnn demo``: the lecture's sine, then the yearly sunspots."""
 
+import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from xprnn import baselines, datasets, plotting
+from xprnn._cli import output
+from xprnn._cli.options import add_run_options
+from xprnn.backend import resolve
 from xprnn.model import Model
 from xprnn.optimizers import Adam
 from xprnn.training import fit
 
-__all__ = ["sine", "sunspots"]
+__all__ = ["add_commands", "fit_sine", "forecast_sunspots"]
 
 LECTURE_LOSS, NOISE_LOSS = 0.040, 0.005
 SUNSPOTS: dict[str, Any] = {
@@ -21,39 +25,73 @@ SUNSPOTS: dict[str, Any] = {
 }
 """Chosen on the years before 1921 by benchmarks/sunspots.py --select."""
 CYCLE = 11
+"""Years of a solar cycle."""
 
 
-def _save(ax: Any, folder: Path | None, name: str) -> None:
-    """Write a picture and say so."""
-    path = Path(folder or ".") / name
-    ax.figure.savefig(path, dpi=120)
-    plotting.pyplot().close(ax.figure)
-    print(f"  picture: {path}")
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="the lecture's sine, then real sunspots",
+        description="Train on the lecture's noisy sine, then forecast the yearly sunspots.",
+        epilog="Example: xprnn demo --output pictures",
+    )
+    add_run_options(parser)
+    parser.add_argument(
+        "--output",
+        default="xprnn-demo",
+        metavar="DIR",
+        help="folder for the pictures (default xprnn-demo)",
+    )
+    parser.add_argument("--no-plots", action="store_true", help="draw no pictures")
+    parser.set_defaults(run=demo)
 
 
-def sine(*, backend: str | None, seed: int, progress: bool | None, folder: Path | None) -> Model:
-    """Run the lecture's experiment: fit a noisy sine, apply the network to new inputs.
+def demo(options: argparse.Namespace) -> int:
+    """Run both examples, and draw."""
+    if options.backend is not None:
+        resolve(options.backend)
+    folder = None
+    if not options.no_plots:
+        plotting.pyplot().switch_backend("agg")
+        folder = Path(options.output)
+        folder.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, Any] = {
+        "backend": options.backend,
+        "seed": options.seed,
+        "progress": options.progress,
+        "folder": folder,
+    }
+    fit_sine(**settings)
+    forecast_sunspots(**settings)
+    return 0
+
+
+def fit_sine(
+    *, backend: str | None, seed: int, progress: bool | None, folder: Path | None
+) -> Model:
+    """Run the lecture's experiment: fit a noisy sine, then apply the network to new inputs.
 
     Parameters
     ----------
     backend : str or None
     seed : int
-        Of the noise and of the training.
+        Seed of the noise and of the training.
     progress : bool or None
     folder : path or None
-        Where the pictures go; None draws none.
+        The folder for the pictures; None draws none.
     """
     x, y = datasets.noisy_sine(seed)
     print("The lecture's sine: x = -10 … 10 in steps of 0.1, y = sin x + 0.1 N(0, 1)")
-    began = time.perf_counter()
+    start = time.perf_counter()
     model = fit(x, y, backend=backend, seed=seed, progress=progress)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     print(f"  {model}")
     print(f"  trained in {seconds:.1f} s")
     print("  half mean squared error (the lecture's MSSE)")
     print(f"    {model.evaluate(x, y):.4f}  on the training data")
     print(f"    {LECTURE_LOSS:.4f}  the lecture's, after 1,000 epochs of 800 hidden units")
-    print(f"    {NOISE_LOSS:.4f}  of the noise alone; less is noise learnt by heart")
+    print(f"    {NOISE_LOSS:.4f}  of the noise alone; below it, noise is learnt by heart")
     print(f"    {model.evaluate(x, np.sin(x)):.4f}  against the sine without the noise")
 
     new = np.arange(67) * 0.3
@@ -61,7 +99,7 @@ def sine(*, backend: str | None, seed: int, progress: bool | None, folder: Path 
     print("  applied to x = 0 … 20 in steps of 0.3: mean absolute error")
     print(f"    {error[new < 10].mean():.3f}  for x < 10, where there were data, in other steps")
     print(f"    {error[new >= 10].mean():.3f}  for x ≥ 10, where there were none")
-    print("    (the network counts steps: another spacing is another series to it)")
+    print("    (the network counts steps: to it, another spacing is another series)")
 
     if folder is not None:
         size = {"figsize": (10, 4), "layout": "constrained", "sharey": True}
@@ -80,10 +118,10 @@ def sine(*, backend: str | None, seed: int, progress: bool | None, folder: Path 
     return model
 
 
-def sunspots(
+def forecast_sunspots(
     *, backend: str | None, seed: int, progress: bool | None, folder: Path | None, cut: int = 1998
 ) -> Model:
-    """Forecast one solar cycle from the years before `cut`; parameters as for `sine`."""
+    """Forecast one solar cycle from the years before `cut`; the rest as in `fit_sine`."""
     years, numbers = datasets.sunspots()
     known = numbers[years < cut]
     truth = numbers[years >= cut][:CYCLE]
@@ -110,3 +148,10 @@ def sunspots(
         ax.legend()
         _save(ax, folder, "sunspots.png")
     return model
+
+
+def _save(ax: Any, folder: Path | None, name: str) -> None:
+    """Save a picture and print its path."""
+    path = Path(folder or ".") / name
+    output.save_picture(ax, path)
+    print(f"  picture: {path}")

@@ -1,4 +1,4 @@
-"""The data of the demonstrations: a noisy sine, yearly sunspots, monthly air passengers."""
+"""The data of the examples: a noisy sine, yearly sunspots, monthly airline passengers."""
 
 from importlib.resources import files
 from typing import Any
@@ -16,7 +16,7 @@ def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
     Parameters
     ----------
     seed : int
-        Of the noise.
+        Seed of the noise.
 
     Returns
     -------
@@ -34,9 +34,9 @@ def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
 
 
 def sunspots() -> tuple[Any, Any]:
-    """Return the mean number of sunspots in each of the years 1700 to 2008.
+    """Return the mean number of sunspots in each year from 1700 to 2008.
 
-    Source: National Geophysical Data Center, in the public domain.
+    Source: National Geophysical Data Center (NOAA), in the public domain.
 
     Returns
     -------
@@ -50,15 +50,15 @@ def sunspots() -> tuple[Any, Any]:
     >>> int(years[0]), int(years[-1]), float(numbers[-1])
     (1700, 2008, 2.9)
     """
-    years, numbers = _columns("sunspots.csv")
+    years, numbers = _read_columns("sunspots.csv")
     return np.asarray([int(year) for year in years]), np.asarray([float(n) for n in numbers])
 
 
 def airline() -> tuple[Any, Any]:
-    """Return the passengers of international airlines, in thousands, 1949 to 1960 by month.
+    """Return the monthly passengers of international airlines, 1949 to 1960, in thousands.
 
-    Source: Box and Jenkins, "Time Series Analysis: Forecasting and Control", 1976,
-    series G.
+    Source: series G of Box and Jenkins, "Time Series Analysis: Forecasting and Control",
+    1976, after Brown, "Smoothing, Forecasting and Prediction of Discrete Time Series", 1962.
 
     Returns
     -------
@@ -72,11 +72,11 @@ def airline() -> tuple[Any, Any]:
     >>> str(months[0]), str(months[-1]), float(passengers[-1])
     ('1949-01', '1960-12', 432.0)
     """
-    months, passengers = _columns("airline.csv")
+    months, passengers = _read_columns("airline.csv")
     return np.asarray(months, "datetime64[M]"), np.asarray([float(p) for p in passengers])
 
 
-def _columns(name: str) -> Any:
-    """Return the columns of a file as tuples of str."""
-    lines = files("xprnn").joinpath("data", name).read_text().split()[1:]
+def _read_columns(name: str) -> Any:
+    """Return the columns of a CSV file in this folder as tuples of str."""
+    lines = files("xprnn.datasets").joinpath(name).read_text().split()[1:]
     return zip(*(line.split(",") for line in lines), strict=True)

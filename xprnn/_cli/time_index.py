@@ -1,4 +1,4 @@
-"""Reads dates and numbers as times, finds their step, and continues them."""
+"""A time index: reads dates or numbers, finds their step, and writes the times that follow."""
 
 import datetime as dt
 import re
@@ -20,12 +20,12 @@ _DATE = re.compile(
 _COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?", re.ASCII)
 _PLAIN = re.compile(r"-?\d{1,19}(\.\d{1,17})?", re.ASCII)
 _MONTH = np.timedelta64(1, "M")
-_UNEVEN = 0.01
+_TOLERANCE = 0.01
 """Numbers step evenly if none is off by more than this share of a step."""
 
 
 class RowError(ValueError):
-    """A row whose time can't be read, or is not written like the others."""
+    """The time of a row can't be read, or does not fit the others."""
 
     def __init__(self, row: int, why: str):
         super().__init__(why)
@@ -38,7 +38,7 @@ def are_compact(strings: list[str]) -> bool:
 
 
 def are_plain(strings: list[str]) -> bool:
-    """Whether most of a sample of strings are plain numbers, of digits and a point."""
+    """Whether most of a sample of strings are plain numbers: digits and a point."""
     some = strings[:: max(1, len(strings) // 1000)]
     return 2 * sum(_PLAIN.fullmatch(t) is not None for t in some) > len(some)
 
@@ -53,65 +53,68 @@ def read(strings: list[str]) -> "Dates | Numbers":
 
     Examples
     --------
-    >>> from xprnn.commands import times
-    >>> times.read(["2026-01-29", "2026-01-30"]).continued()(2)
+    >>> from xprnn._cli import time_index
+    >>> time_index.read(["2026-01-29", "2026-01-30"]).find_step()(2)
     ['2026-01-31', '2026-02-01']
-    >>> times.read(["202611", "202612"]).continued()(1)
+    >>> time_index.read(["202611", "202612"]).find_step()(1)
     ['202701']
-    >>> times.read(["0.8", "0.9"]).continued()(1)
+    >>> time_index.read(["0.8", "0.9"]).find_step()(1)
     ['1.0']
     """
-    return _numbers(strings) if are_plain(strings) and not are_compact(strings) else _dates(strings)
+    if are_plain(strings) and not are_compact(strings):
+        return _read_numbers(strings)
+    return _read_dates(strings)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Times that are numbers, all with the same decimals."""
+    """Times that are numbers."""
 
     strings: list[str]
-    at: Any
+    values: Any
     """NumPy integers (T,), in units of the last decimal."""
     decimals: int
+    """The most decimals that a number has."""
 
-    def in_order(self, order: Any) -> "Numbers":
-        """Return them in another order."""
-        return replace(self, strings=[self.strings[i] for i in order], at=self.at[order])
+    def reorder(self, order: Any) -> "Numbers":
+        """Return the index in another order."""
+        return replace(self, strings=[self.strings[i] for i in order], values=self.values[order])
 
-    def continued(self) -> Callable[[int], list[str]]:
-        """Return a function of n for the next n; raise RowError if the steps are uneven."""
-        if len(self.at) < 2:
-            return _more_of_one
-        last, pieces = int(self.at[-1]), len(self.at) - 1
+    def find_step(self) -> Callable[[int], list[str]]:
+        """Return a function of n that writes the next n times; raise RowError if steps differ."""
+        if len(self.values) < 2:
+            return _refuse_one
+        last, steps = int(self.values[-1]), len(self.values) - 1
         step: float
-        step, rest = divmod(last - int(self.at[0]), pieces)
-        step = step + rest / pieces if rest else step
-        far = self.at - self.at[0] - step * np.arange(len(self.at))
-        if (np.abs(far) > _UNEVEN * step).any():
+        step, rest = divmod(last - int(self.values[0]), steps)
+        step = step + rest / steps if rest else step  # an integer stays exact
+        errors = self.values - self.values[0] - step * np.arange(len(self.values))
+        if (np.abs(errors) > _TOLERANCE * step).any():
             _check_compact(self.strings)
-            _uneven(self.strings, self.at)
-        return lambda n: self._more([last + round(step * k) for k in range(1, n + 1)])
+            _raise_uneven(self.strings, self.values)
+        return lambda n: self._write([last + round(step * k) for k in range(1, n + 1)])
 
-    def _more(self, later: list[int]) -> list[str]:
-        """Write numbers like those of the column; raise if those may be dates and these can't."""
+    def _write(self, values: list[int]) -> list[str]:
+        """Write numbers like those of the index; raise if those may be dates and these can't."""
         padded = _are_padded(self.strings)
         width = len(self.strings[0].partition(".")[0]) if padded else 1
-        digits = (f"{abs(value):0{width + self.decimals}d}" for value in later)
+        digits = (f"{abs(value):0{width + self.decimals}d}" for value in values)
         if self.decimals:
             digits = (f"{d[: -self.decimals]}.{d[-self.decimals :]}" for d in digits)
-        written = [f"{'-' * (value < 0)}{d}" for value, d in zip(later, digits, strict=True)]
+        written = [f"{'-' * (value < 0)}{d}" for value, d in zip(values, digits, strict=True)]
         if padded and len(written[-1]) != len(self.strings[0]):
             raise ValueError(f"{written[-1]} is not written as {self.strings[0]}")
         for layout in _LAYOUTS:
             wrong = next((t for t in written if not _fits(layout, t)), None)
             if wrong is not None and all(_fits(layout, t) for t in self.strings):
                 raise ValueError(
-                    f"if {self.strings[-1]} is a date or a time of day, there is no {wrong}; dates "
-                    "are read as 2026-01-31 and 2026-01-31 12:30"
+                    f"if {self.strings[-1]} is a date or a time of day, {wrong} is not; write "
+                    "dates as 2026-01-31 or 2026-01-31 12:30"
                 )
         return written
 
 
-def _numbers(strings: list[str]) -> Numbers:
+def _read_numbers(strings: list[str]) -> Numbers:
     """Read strings as numbers."""
     for i, text in enumerate(strings):
         if not _PLAIN.fullmatch(text):
@@ -121,25 +124,27 @@ def _numbers(strings: list[str]) -> Numbers:
     decimals = max((len(text.partition(".")[2]) for text in strings if "." in text), default=0)
     parts = (text.partition(".") for text in strings) if decimals else ()
     digits = [whole + part.ljust(decimals, "0") for whole, _, part in parts] or strings
-    at = list(map(int, digits))
-    for i in (at.index(min(at)), at.index(max(at))):
-        if abs(at[i]) >= 2**62:
+    values = list(map(int, digits))
+    for i in (values.index(min(values)), values.index(max(values))):
+        if abs(values[i]) >= 2**62:
             raise RowError(i, f"holds {shown(strings[i])}, which has too many digits")
     if _are_padded(strings):
         for i, text in enumerate(strings):
             if len(text) != len(strings[0]):
                 first = shown(strings[0])
-                raise RowError(i, f"holds {shown(text)}, which has not as many digits as {first}")
-    return Numbers(strings, np.asarray(at, "int64"), decimals)
+                raise RowError(
+                    i, f"holds {shown(text)}, which does not have as many digits as {first}"
+                )
+    return Numbers(strings, np.asarray(values, "int64"), decimals)
 
 
 def _are_padded(strings: list[str]) -> bool:
-    """Whether a number is written with zeros before it, such as 007."""
+    """Whether a number is padded with zeros, such as 007."""
     return any(re.match(r"-?0\d", text) for text in strings if text.startswith(("0", "-0")))
 
 
 def _check_compact(strings: list[str]) -> None:
-    """Raise RowError for the first number that is not a date, if most of them are dates."""
+    """Raise RowError for the first number that is not a date if most are dates."""
     others = [i for i, text in enumerate(strings) if not _COMPACT.fullmatch(text)]
     if others and 2 * len(others) < len(strings):
         raise RowError(others[0], f"holds {shown(strings[others[0]])}, which is not a date")
@@ -150,7 +155,7 @@ _LAYOUTS = (
     "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%H00", "%Y.%m", "%m.%Y", "%d.%m",
     re.compile(r"\d{4}[1-4]"), re.compile(r"\d{4}(0[1-9]|[1-4]\d|5[0-2])"),
 )  # fmt: skip
-"""Layouts of dates in digits that are not read as dates: days, months, hours, quarters, weeks."""
+"""Layouts of dates in digits that are recognised but not read: days, hours, quarters, weeks …"""
 
 
 def _fits(layout: Any, text: str) -> bool:
@@ -160,11 +165,11 @@ def _fits(layout: Any, text: str) -> bool:
         return layout.fullmatch(text) is not None and "1600" <= text[:4] < "2200"
     try:
         length = len(dt.datetime(2000, 1, 1).strftime(layout))
-        text = text if "%y" in layout else text.zfill(length)  # a number loses its first zero
-        found = dt.datetime.strptime(text, layout)
+        text = text if "%y" in layout else text.zfill(length)  # numbers lose their leading zeros
+        date = dt.datetime.strptime(text, layout)
     except ValueError:
         return False
-    return found.strftime(layout) == text and ("%Y" not in layout or 1600 <= found.year < 2200)
+    return date.strftime(layout) == text and ("%Y" not in layout or 1600 <= date.year < 2200)
 
 
 def may_be_dates(strings: list[str]) -> bool:
@@ -176,39 +181,39 @@ def may_be_dates(strings: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class Dates:
-    """Dates, and times of day."""
+    """Times that are dates, with or without a time of day."""
 
     strings: list[str]
-    at: Any
-    """NumPy datetime64 (T,), in UTC where their offsets differ."""
+    values: Any
+    """NumPy datetime64 (T,), in UTC if the offsets differ."""
     shifts: Any
-    """What to add to `at` for the time as it is written, NumPy timedelta64 (T,)."""
+    """What to add to `values` for the time as it is written, NumPy timedelta64 (T,)."""
     zones: list[str]
     """The offsets from UTC, as they are written after the times."""
     compact: bool
-    """Whether they are written without separators, as 20260131."""
+    """Whether the dates have no separators, as in 20260131."""
 
-    def in_order(self, order: Any) -> "Dates":
-        """Return them in another order."""
+    def reorder(self, order: Any) -> "Dates":
+        """Return the index in another order."""
         return replace(
-            self, strings=[self.strings[i] for i in order], at=self.at[order],
+            self, strings=[self.strings[i] for i in order], values=self.values[order],
             shifts=self.shifts[order], zones=[self.zones[i] for i in order],
         )  # fmt: skip
 
-    def continued(self) -> Callable[[int], list[str]]:
-        """Return a function of n for the next n; raise RowError if the steps are uneven."""
-        if len(self.at) < 2:
-            return _more_of_one
-        counted, back = _units(self.at)
-        step = counted[1] - counted[0]
-        if (np.diff(counted) != step).any():
-            _uneven(self.strings, counted)
-        return lambda n: self._more(back(counted[-1] + step * np.arange(1, n + 1)))
+    def find_step(self) -> Callable[[int], list[str]]:
+        """Return a function of n that writes the next n times; raise RowError if steps differ."""
+        if len(self.values) < 2:
+            return _refuse_one
+        counts, to_times = _count_units(self.values)
+        step = counts[1] - counts[0]
+        if (np.diff(counts) != step).any():
+            _raise_uneven(self.strings, counts)
+        return lambda n: self._write(to_times(counts[-1] + step * np.arange(1, n + 1)))
 
-    def _more(self, later: Any) -> list[str]:
-        """Write times like those of the column."""
+    def _write(self, times: Any) -> list[str]:
+        """Write times like those of the index."""
         first, zone = self.strings[0], self.zones[-1]
-        local = [str(t).replace("T", first[10:11] or "T") for t in later + self.shifts[-1]]
+        local = [str(t).replace("T", first[10:11] or "T") for t in times + self.shifts[-1]]
         if self.compact:
             local = [t.replace("-", "") for t in local]
         if any(len(t) + len(zone) != len(first) for t in local[-1:]):
@@ -216,12 +221,12 @@ class Dates:
         return [t + zone for t in local]
 
 
-def _dates(strings: list[str]) -> Dates:
+def _read_dates(strings: list[str]) -> Dates:
     """Read strings as dates."""
     compact = are_compact(strings)
-    written = [_with_signs(text) for text in strings] if compact else strings
+    separated = [_separate(text) for text in strings] if compact else strings
     clocks, zones = [], []
-    for i, text in enumerate(written):
+    for i, text in enumerate(separated):
         match = _DATE.fullmatch(text)
         if match is None:
             raise RowError(i, f"holds {shown(text)}, which is neither")
@@ -229,25 +234,24 @@ def _dates(strings: list[str]) -> Dates:
         clocks.append(day or clock)
         zones.append(zone or "")
         if (len(clocks[i]), len(zones[i])) != (len(clocks[0]), len(zones[0])):
-            raise RowError(i, f"holds {shown(text)}, which is not written as {shown(written[0])}")
-    local = _existing(clocks)
-    shifts = np.zeros(len(strings), "timedelta64[m]")
-    if local.dtype == "datetime64[M]":
-        shifts = shifts.astype("timedelta64[M]")
-    elif local.dtype == "datetime64[D]":
-        shifts = shifts.astype("timedelta64[D]")
+            raise RowError(i, f"holds {shown(text)}, which is not written as {shown(separated[0])}")
+    local = _parse_dates(clocks)
+    unit = {"datetime64[M]": "M", "datetime64[D]": "D"}.get(str(local.dtype), "m")
+    shifts = np.zeros(len(strings), f"timedelta64[{unit}]")
     if len(set(zones)) > 1:
-        shifts = np.asarray([_shift(i, zone) for i, zone in enumerate(zones)], "timedelta64[m]")
+        shifts = np.asarray(
+            [_parse_offset(i, zone) for i, zone in enumerate(zones)], "timedelta64[m]"
+        )
     return Dates(strings, local - shifts, shifts, zones, compact)
 
 
-def _with_signs(text: str) -> str:
+def _separate(text: str) -> str:
     """Return 20260131 as 2026-01-31, and 202601 as 2026-01."""
     return "-".join(part for part in (text[:4], text[4:6], text[6:]) if part)
 
 
-def _existing(clocks: list[str]) -> Any:
-    """Return dates as NumPy datetime64 (T,)."""
+def _parse_dates(clocks: list[str]) -> Any:
+    """Parse dates as NumPy datetime64 (T,)."""
     clocks = [clock.replace(" ", "T") for clock in clocks]
     try:
         return np.asarray(clocks, "datetime64")
@@ -260,8 +264,8 @@ def _existing(clocks: list[str]) -> Any:
         raise
 
 
-def _shift(row: int, zone: str) -> int:
-    """Return the minutes of an offset from UTC."""
+def _parse_offset(row: int, zone: str) -> int:
+    """Parse an offset from UTC, in minutes."""
     if zone == "Z":
         return 0
     hours, minutes = int(zone[1:3]), int(zone[-2:])
@@ -270,39 +274,40 @@ def _shift(row: int, zone: str) -> int:
     return int(f"{zone[0]}1") * (60 * hours + minutes)
 
 
-def _units(at: Any) -> tuple[Any, Callable[[Any], Any]]:
+def _count_units(times: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Return times as counts of a unit, and a function that turns counts back into times.
 
-    The unit is the month, if all times are on the same day of the month or on the last one;
-    the working day, if most are one working day apart; and otherwise that of the dates.
+    The unit is the month if all times are on the same day of the month, or all on the last one;
+    the working day if most times are one working day apart; otherwise that of the dates.
     """
-    months = at.astype("datetime64[M]")
-    if at.dtype == months.dtype:
-        return at, lambda later: later
-    days = at.astype("datetime64[D]")
-    into, left, hour = at - months, months + _MONTH - at, at - days
+    months = times.astype("datetime64[M]")
+    if times.dtype == months.dtype:
+        return times, lambda counts: counts
+    days = times.astype("datetime64[D]")
+    into, left, hour = times - months, months + _MONTH - times, times - days
     if (np.diff(months) > np.timedelta64(0, "M")).all():
         if (into == into[0]).all() and into[0] < np.timedelta64(28, "D"):
-            return months, lambda later: later.astype(at.dtype) + into[0]
+            return months, lambda counts: counts.astype(times.dtype) + into[0]
         if (left == left[0]).all():
-            return months, lambda later: (later + _MONTH).astype(at.dtype) - left[0]
-    steps = np.diff(at)
+            return months, lambda counts: (counts + _MONTH).astype(times.dtype) - left[0]
+    steps = np.diff(times)
     if (steps != steps[0]).any() and (hour == hour[0]).all() and np.is_busday(days).all():
         working = np.busday_count(days[0], days)
         if 2 * (np.diff(working) == 1).sum() > len(steps):
-            return working, lambda w: np.busday_offset(days[0], w).astype(at.dtype) + hour[0]
-    return at, lambda later: later
+            return working, lambda w: np.busday_offset(days[0], w).astype(times.dtype) + hour[0]
+    return times, lambda counts: counts
 
 
-def _more_of_one(n: int) -> list[str]:
+def _refuse_one(n: int) -> list[str]:
+    """Raise ValueError: a single time has no step."""
     raise ValueError("one row does not say how far the next one is")
 
 
-def _uneven(strings: list[str], counted: Any) -> NoReturn:
+def _raise_uneven(strings: list[str], values: Any) -> NoReturn:
     """Raise RowError for the first row that is not one step after the row before it."""
-    steps = np.diff(counted)
-    found, count = np.unique(steps, return_counts=True)
-    (others,) = np.nonzero(steps != found[count.argmax()])
+    steps = np.diff(values)
+    distinct, counts = np.unique(steps, return_counts=True)
+    (others,) = np.nonzero(steps != distinct[counts.argmax()])
     i = int(others[0]) + 1
     raise RowError(
         i, f"holds {shown(strings[i])}, and the time before it is {shown(strings[i - 1])}"

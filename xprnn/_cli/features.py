@@ -1,0 +1,81 @@
+"""The features and the target that a network learns from, as columns of a table."""
+
+import argparse
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn._cli import output, tables, time_column
+from xprnn._cli.options import read_table
+from xprnn._cli.tables import Table
+from xprnn._cli.time_column import Timeline
+
+__all__ = ["Features", "parse_names", "read", "select"]
+
+
+class Features(NamedTuple):
+    """Features and target, row by row."""
+
+    names: list[str]
+    """Of the features."""
+    x: Any
+    """NumPy array (T, F)"""
+    y: Any
+    """NumPy array (T,), None without a target."""
+    first: int
+    """The file's row that comes first here: 1 if the target is its own feature, otherwise 0."""
+    time: Timeline
+    """Of all rows of the file."""
+
+
+def read(options: argparse.Namespace) -> Features:
+    """Read the columns that ``--target`` and ``--features`` name.
+
+    The target as a feature means its value one row before.
+    """
+    table = read_table(options)
+    names = None if options.features is None else parse_names(options.features)
+    return select(options, table, names)
+
+
+def parse_names(features: str) -> list[str]:
+    """Split the value of ``--features`` into names."""
+    names = [name.strip() for name in features.split(",")]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--features must name each column once, got {features!r}")
+    return names
+
+
+def select(options: argparse.Namespace, table: Table, names: list[str] | None) -> Features:
+    """Select the target and the features from a table, sorted by time.
+
+    By default, the features are all columns of numbers except the target and the time. If there
+    are no others, the target itself is the only feature.
+    """
+    target = options.target
+    table, time = time_column.sort(options, table, names or ())
+    y = None if target is None else table.column(target)
+    if names is None:
+        excluded = [target, *([] if time.numbered else [time.name])]
+        if options.rows:
+            time_like = time_column.find_time_like(table, target)
+            for name in time_like:
+                output.note(
+                    f"column {name!r} looks like time and is left out; --features can name it"
+                )
+            excluded += time_like
+        names = [name for name in table.columns if name not in excluded]
+        names = names or ([] if target is None else [target])
+        for name, why in table.unusable.items():
+            if name not in excluded:
+                output.note(f"column {name!r} is left out: {why}")
+    if not names:
+        raise ValueError(
+            f"{tables.display_name(options.file)} has no column of numbers for the features"
+        )
+    columns = {name: table.column(name) for name in names}
+    first = 0
+    if y is not None and target in names:
+        columns = {n: c[:-1] if n == target else c[1:] for n, c in columns.items()}
+        y, first = y[1:], 1
+    return Features(names, np.stack([*columns.values()], axis=-1), y, first, time)

@@ -1,0 +1,261 @@
+"""``xprnn forecast`` and ``xprnn backtest``: the next rows of a series, and a test on its past."""
+
+import argparse
+from typing import Any, NamedTuple
+
+from xprnn import baselines, plotting
+from xprnn._cli import output, tables, time_column
+from xprnn._cli.options import add_file_options, add_network_options, add_run_options, read_table
+from xprnn._cli.tables import Table
+from xprnn._cli.tables.parse import parse_number
+from xprnn._cli.time_column import Timeline
+from xprnn._validate import whole
+from xprnn.forecasting import RNNForecaster
+from xprnn.optimizers import Adam
+
+__all__ = ["add_commands", "choose_differencing"]
+
+SPREAD = 0.5
+"""Differences are taken if they spread less than this part of what the series does."""
+LONGEST = 31
+"""The longest season tried, in rows: a month of days, or more than a day of hours."""
+MOST_STEPS = 1_000_000
+"""More steps are taken for a typing error: the forecast would fill the memory."""
+DRAWN = 6
+"""The picture shows the past for this many times the length of the forecast."""
+
+
+class Series(NamedTuple):
+    """A column of numbers, sorted by time, and its timeline."""
+
+    name: str
+    y: Any
+    time: Timeline
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands."""
+    parser = commands.add_parser(
+        "forecast",
+        help="forecast the next rows of a CSV file",
+        description="Train on a column of numbers and write its next rows, each with an interval. "
+        "A column of times is continued.",
+        epilog="Example: xprnn forecast sunspots.csv --steps 22 --plot out.png",
+    )
+    _add_options(parser)
+    parser.add_argument("--plot", metavar="PICTURE", help="draw past and forecast, e.g. out.png")
+    output.add_options(parser, "the forecast")
+    parser.set_defaults(run=forecast)
+
+    parser = commands.add_parser(
+        "backtest",
+        help="score forecasts of the last rows of a CSV file",
+        description="Forecast the last rows of a file in pieces, each from the rows before it, "
+        "and score the forecasts beside rules that need no model.",
+        epilog="Example: xprnn backtest airline.csv --folds 3 --steps 12",
+    )
+    _add_options(parser)
+    parser.add_argument(
+        "--folds", type=int, default=5, metavar="N", help="how many pieces (default 5)"
+    )
+    output.add_options(parser, "the table")
+    parser.set_defaults(run=backtest)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the series and of the forecaster."""
+    add_file_options(parser)
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="what to forecast (default: the only column of numbers)"
+    )
+    time_column.add_options(parser)
+    parser.add_argument(
+        "--steps", type=int, required=True, metavar="N", help="how many rows to forecast"
+    )
+    parser.add_argument(
+        "--lags", type=int, metavar="N", help="rows that the network reads (default two seasons)"
+    )
+    parser.add_argument(
+        "--season",
+        type=int,
+        metavar="N",
+        help="learn the change from N rows before, 0 for the value itself (default: 1 or the "
+        "period that fits best, if this halves the spread of the numbers, else 0)",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=0.9,
+        metavar="SHARE",
+        help="share of the rows that should lie between lower and upper (default 0.9)",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=int,
+        default=0,
+        metavar="N",
+        help="forecast the last N pieces of --steps rows first, and make the interval as wide as "
+        "the errors there require; N + 1 trainings (default 0)",
+    )
+    parser.add_argument(
+        "--members", type=int, default=3, metavar="N", help="networks, averaged (default 3)"
+    )
+    add_network_options(parser, cell="gru", hidden_size=16, num_layers=1, epochs=100)
+    add_run_options(parser)
+
+
+def forecast(options: argparse.Namespace) -> int:
+    """Train, forecast, and write the next rows."""
+    output.check_paths(options)
+    series = _read_series(options)
+    forecaster = _make_forecaster(options, series.y)
+    label, times = series.time.name, series.time.after(forecaster.horizon)
+    y_hat = forecaster.fit(series.y).predict()
+    lower, upper = forecaster.predict_interval(options.interval)
+    names = [series.name, "lower", "upper"]
+    rows = output.make_rows(label, times, names, (y_hat, lower, upper))
+    if options.plot:
+        _draw(options, series, y_hat, (lower, upper))
+    report = {
+        "target": series.name, **series.time.report(), "steps": len(rows),
+        "interval": options.interval, "season": options.season, "lags": options.lags,
+        "forecast": output.parse_column(rows, label),
+    }  # fmt: skip
+    output.write(options, report, output.format_csv(rows))
+    return 0
+
+
+def backtest(options: argparse.Namespace) -> int:
+    """Forecast the past, and write the scores."""
+    output.check_paths(options)
+    series = _read_series(options)
+    rows = len(series.y)
+    past = rows - whole("folds", options.folds) * whole("steps", options.steps)
+    if past < 4:
+        raise ValueError(
+            f"{tables.display_name(options.file)} has {rows} rows, too few for "
+            f"--folds {options.folds} of --steps {options.steps}"
+        )
+    forecaster = _make_forecaster(options, series.y[:past])
+    test = forecaster.backtest(series.y, options.folds, coverage=options.interval)
+    report = {
+        "target": series.name, **series.time.report(), "folds": test.folds,
+        "steps": test.h, "interval": test.coverage, "season": options.season,
+        "lags": options.lags, "scores": test.scores,
+    }  # fmt: skip
+    output.write(options, report, f"{test}\n")
+    return 0
+
+
+def _read_series(options: argparse.Namespace) -> Series:
+    """Read the series that the options name.
+
+    Raises
+    ------
+    ValueError
+        If ``--target`` must say which column is meant, or a column can't be used.
+    """
+    table, time = time_column.sort(options, read_table(options))
+    time_name = None if time.numbered else time.name
+    if options.target is None:
+        names = [name for name in table.columns if name != time_name]
+        if len(names) != 1:
+            listed = ", ".join(map(repr, names)) or "none"
+            reasons = "".join(f"; {name!r}: {why}" for name, why in table.unusable.items())
+            raise ValueError(
+                f"--target must name a column of numbers; {tables.display_name(options.file)} "
+                f"has {listed}{'' if names else reasons}"
+            )
+        damaged = _find_damaged(table, names[0], time_name)
+        if damaged is not None:
+            raise ValueError(
+                f"--target must name the column to forecast: only {names[0]!r} can be used, as "
+                f"{damaged!r} cannot: {table.unusable[damaged]}"
+            )
+        options.target = names[0]
+    for name, why in table.unusable.items():
+        if name not in (options.target, time_name):
+            output.note(f"column {name!r} is left out: {why}")
+    return Series(options.target, table.column(options.target), time)
+
+
+def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
+    """Return an unusable column that may be the intended target, not the only one of numbers.
+
+    It holds numbers in most rows. Where the column of numbers looks like time, it may hold
+    anything.
+    """
+    time_like = name in time_column.find_time_like(table, None)
+    for other in table.unusable:
+        strings = table.text[other]
+        numeric = sum(parse_number(text) is not None for text in strings)
+        if other != time and (time_like or 2 * numeric > len(strings)):
+            return other
+    return None
+
+
+def choose_differencing(y: Any) -> int:
+    """Return the lag of the differences that the network should learn, 0 for none.
+
+    Candidates are the changes from the row before and from the season before. Those that spread
+    less are taken if they spread less than half as much as the series itself.
+
+    Examples
+    --------
+    >>> from xprnn import datasets
+    >>> from xprnn._cli.forecast import choose_differencing
+    >>> choose_differencing(datasets.airline()[1]), choose_differencing(datasets.sunspots()[1])
+    (12, 0)
+    """
+    spread = {lag: float((y[lag:] - y[:-lag]).std()) for lag in (1, _find_period(y))}
+    lag = min(spread, key=lambda lag: spread[lag])
+    return lag if spread[lag] < SPREAD * float(y.std()) else 0
+
+
+def _find_period(y: Any) -> int:
+    """Return the period that fits a series best, among those that occur at least four times."""
+    return int(baselines.best_period(y, max(2, min(LONGEST, len(y) // 4))))
+
+
+def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
+    """Make the forecaster of the options; choose the season and the lags from the series.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an option is out of range, or the series is too short.
+    """
+    steps = whole("steps", options.steps)
+    if steps > MOST_STEPS:
+        raise ValueError(f"steps must be at most {MOST_STEPS}, got {steps}")
+    if not 0 < options.interval < 1:
+        raise ValueError(f"interval must be above 0 and below 1, got {options.interval}")
+    if len(y) < 4:
+        raise ValueError(
+            f"{tables.display_name(options.file)} must have at least 4 rows, got {len(y)}"
+        )
+    if options.season is None:
+        options.season = choose_differencing(y)
+    season = whole("season", options.season, least=0)
+    if options.lags is None:
+        longest = (len(y) - season) // 2
+        options.lags = max(1, min(2 * (season if season > 1 else _find_period(y)), longest))
+    rate = 0.01 if options.learning_rate is None else options.learning_rate
+    return RNNForecaster(
+        horizon=steps, lags=whole("lags", options.lags), differencing=season,
+        members=options.members, calibration=options.calibration, cell=options.cell,
+        hidden_size=options.hidden_size, num_layers=options.num_layers, epochs=options.epochs,
+        optimizer=Adam(rate), seed=options.seed, backend=options.backend, progress=options.progress,
+    )  # fmt: skip
+
+
+def _draw(options: argparse.Namespace, series: Series, y_hat: Any, interval: Any) -> None:
+    """Draw the end of the series and the forecast, with some of the times on the x axis."""
+    past = series.y[-max(DRAWN * len(y_hat), 60) :]
+    start = len(series.y) - len(past)
+    ax = plotting.forecast(past, y_hat, interval=interval, start=start)
+    ax.set(xlabel=series.time.name, ylabel=series.name)
+    times = [*series.time.times, *series.time.after(len(y_hat))]
+    ticks = range(start, len(times), -(-(len(times) - start) // 8))
+    ax.set_xticks(ticks, [times[i] for i in ticks])
+    output.save_picture(ax, options.plot)

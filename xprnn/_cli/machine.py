@@ -1,0 +1,135 @@
+"""``xprnn backends``, ``check-gradients`` and ``bench``: what this machine can do, and how fast."""
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+
+from xprnn import gradients, kernels, serialization, training
+from xprnn._cli import output
+from xprnn._cli.options import CELLS
+from xprnn.backend import backends
+from xprnn.layers import Dense, Recurrent, Stack
+
+__all__ = ["add_commands"]
+
+SIZES = ((16, 8), (64, 32), (256, 32))
+"""Hidden units and batch size of each measurement."""
+STEPS, FEATURES = 100, 8
+REPEATS, EPOCHS = 3, 10
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands."""
+    parser = commands.add_parser(
+        "backends",
+        help="list the backends and whether they can be used",
+        description="List every backend with its version and devices, or "
+        "why it cannot be used and what helps.",
+        epilog="Example: xprnn backends",
+    )
+    output.add_options(parser, "the list")
+    parser.set_defaults(run=list_backends)
+
+    parser = commands.add_parser(
+        "check-gradients",
+        help="check the gradients of a network against finite differences",
+        description="Check every gradient of a network at a random point, in float64; the exit "
+        "status is 1 if one is wrong.",
+        epilog="Example: xprnn check-gradients --cell lstm",
+    )
+    network = parser.add_mutually_exclusive_group()
+    network.add_argument(
+        "--cell", choices=CELLS, default="elman", help="cell of a small network (default elman)"
+    )
+    network.add_argument("--model", metavar="MODEL", help="the network of a saved model")
+    parser.add_argument("--backend", default="numpy", help="where to compute (default numpy)")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    output.add_options(parser, "the report")
+    parser.set_defaults(run=check_gradients)
+
+    parser = commands.add_parser(
+        "bench",
+        help="measure an epoch of training on this machine",
+        description=f"Measure how long an epoch takes, on random sequences of {STEPS} steps, for "
+        "several sizes on every usable backend. Each time is the best of several runs.",
+        epilog="Example: xprnn bench --cell lstm",
+    )
+    parser.add_argument("--cell", choices=CELLS, default="elman", help="default elman")
+    parser.add_argument("--backend", help="this one only")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    output.add_options(parser, "the table")
+    parser.set_defaults(run=bench)
+
+
+def list_backends(options: argparse.Namespace) -> int:
+    """Write a line for each backend, and one for the compiled loops."""
+    output.check_paths(options)
+    statuses, loops = backends(), kernels.status()
+    report = {"backends": [status._asdict() for status in statuses], "loops": loops}
+    output.write(options, report, "".join(f"{line}\n" for line in (*statuses, loops)))
+    return 0
+
+
+def check_gradients(options: argparse.Namespace) -> int:
+    """Check the gradients and write the report."""
+    output.check_paths(options)
+    network: Any = Stack((Recurrent(4, options.cell), Dense(1)))
+    features = 3
+    if options.model:
+        model = serialization.load(options.model)
+        network, features = model.network, model.features
+    check = gradients.check(network, features=features, backend=options.backend, seed=options.seed)
+    report = {"ok": check.ok, "rows": [row._asdict() for row in check.rows]}
+    output.write(options, report, f"{check}\n{'ok' if check.ok else 'not ok'}\n")
+    return 0 if check.ok else 1
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measure, and write a table."""
+    output.check_paths(options)
+    # array_api_strict is for proofs and slow; it is measured only on request.
+    usable = [s.name for s in backends() if s.usable and s.name != "array_api_strict"]
+    rows = [
+        {
+            "backend": name,
+            "cell": options.cell,
+            "hidden_size": hidden,
+            "batch": batch,
+            "steps": STEPS,
+            "seconds": _measure_epoch(options, name, hidden, batch),
+        }
+        for name in ([options.backend] if options.backend else usable)
+        for hidden, batch in SIZES
+    ]
+    lines = [f"{'backend':<12}{'cell':<7}{'hidden':>7}{'batch':>7}{'steps':>7}{'ms/epoch':>10}"]
+    lines += [
+        f"{r['backend']:<12}{r['cell']:<7}{r['hidden_size']:>7}{r['batch']:>7}{r['steps']:>7}"
+        f"{1000 * r['seconds']:>10.2f}"
+        for r in rows
+    ]
+    output.write(
+        options, {"dtype": options.dtype, "rows": rows}, "".join(f"{line}\n" for line in lines)
+    )
+    return 0
+
+
+def _measure_epoch(options: argparse.Namespace, backend: str, hidden: int, batch: int) -> float:
+    """Return the seconds of an epoch: a long training minus a short one, per extra epoch."""
+    rng = np.random.default_rng(options.seed)
+    x, y = rng.standard_normal((2, batch, STEPS, FEATURES))
+
+    def measure(epochs: int) -> float:
+        start = time.perf_counter()
+        model = training.fit(
+            x, y[..., :1], cell=options.cell, hidden_size=hidden, epochs=epochs,
+            backend=backend, dtype=options.dtype, seed=options.seed, progress=False,
+        )  # fmt: skip
+        model.history.as_dict()
+        return time.perf_counter() - start
+
+    measure(1)
+    short = min(measure(1) for _ in range(REPEATS))
+    return (min(measure(1 + EPOCHS) for _ in range(REPEATS)) - short) / EPOCHS

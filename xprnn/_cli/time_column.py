@@ -1,0 +1,340 @@
+"""Finds the time column of a table, checks that it steps evenly, and sorts the rows by it."""
+
+import argparse
+import re
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn._cli import output, time_index
+from xprnn._cli.tables import Table
+from xprnn._cli.tables.parse import looks_like_time, parse_number
+from xprnn._cli.time_index import Numbers, RowError, are_compact, are_plain, may_be_dates
+from xprnn._validate import unknown
+
+__all__ = ["Timeline", "add_options", "find", "find_time_like", "read", "sort"]
+
+_SHARE = 0.6
+"""Numbers are meant as time if more than this share of their steps is the same."""
+_SHARE_UNORDERED = 0.8
+"""The same for rows in no order."""
+_TRIED = 20
+"""At most this many columns that look like time are tried; then the first error is raised."""
+_INDEX_NAMES = ("", "index", "unnamed: 0")
+"""A column of one of these names that counts the rows is the time only as a last resort."""
+_YEAR = re.compile(r"(1[6-9]|2[01])\d\d", re.ASCII)
+_SAMPLED = 1000
+"""About how many rows decide whether a column of strings looks like time."""
+
+
+class AmbiguousError(ValueError):
+    """Numbers that could be time or a feature."""
+
+
+class Timeline(NamedTuple):
+    """The time of each row."""
+
+    name: str
+    times: list[str]
+    """The times of the rows, as the file writes them."""
+    after: Callable[[int], list[str]]
+    """A function of n that returns the next n times."""
+    sorted: bool = False
+    """Whether the file has its rows in another order."""
+    numbered: bool = False
+    """Whether the rows are counted because the table has no time column."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what every command reports about time with ``--json``."""
+        return {"time": self.name, "sorted": self.sorted, "numbered": self.numbered}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `sort` reads."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="dates or numbers that step evenly (default: the first column of dates that does, "
+        "or else of numbers)",
+    )
+    group.add_argument(
+        "--rows",
+        action="store_true",
+        help="keep the order of the rows and count them, whatever the times say",
+    )
+
+
+def sort(
+    options: argparse.Namespace, table: Table, features: Collection[str] = ()
+) -> tuple[Table, Timeline]:
+    """Return the table sorted by time, and its timeline, as the options ask.
+
+    If the order of the rows changes, a note on standard error says so.
+
+    Raises
+    ------
+    ValueError
+        If the target is not a column of numbers, and as in `find` and `read`.
+    """
+    if options.target is not None:
+        table.column(options.target, "--target")
+    if options.rows:
+        return table, _count_rows(table)
+    if options.time is not None:
+        if options.time == options.target:
+            raise ValueError(f"--target and --time must be two columns, got {options.time!r} twice")
+        if options.time not in table.text:
+            raise unknown("--time", options.time, table.text)
+        table, timeline = read(table, options.time)
+    else:
+        try:
+            table, timeline = find(table, options.target, features)
+        except AmbiguousError as error:
+            if not hasattr(options, "features"):
+                raise
+            raise ValueError(f"{error}; --features names the columns to learn from") from error
+    if timeline.sorted:
+        output.note(
+            f"the rows are sorted by {timeline.name!r}, the oldest first; --rows leaves them as "
+            "they stand"
+        )
+    return table, timeline
+
+
+def find(
+    table: Table, target: str | None, features: Collection[str] = ()
+) -> tuple[Table, Timeline]:
+    """Find the time column; return the table sorted by it, and the timeline.
+
+    The time column is the first column of dates that steps evenly. In a table without dates it is
+    the column of years that does, or else of other numbers, or as a last resort the index. It is
+    never the target or the only column of numbers. Without a time column the rows are counted.
+
+    Parameters
+    ----------
+    table : Table
+    target : str or None
+    features : collection of str
+        A feature is taken as time only if it steps evenly from the first row to the last.
+
+    Returns
+    -------
+    table : Table
+    timeline : Timeline
+
+    Raises
+    ------
+    ValueError
+        If columns look like time but none steps evenly, or if several columns of numbers do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn._cli import time_column
+    >>> from xprnn._cli.tables import Table
+    >>> text = {"month": ["1960-12", "1960-11"], "y": ["432", "390"]}
+    >>> table = Table({"y": np.asarray([432.0, 390.0])}, {"month": "no numbers"}, text)
+    >>> table, timeline = time_column.find(table, None)
+    >>> timeline.name, timeline.times, timeline.after(2)
+    ('month', ['1960-11', '1960-12'], ['1961-01', '1961-02'])
+    >>> table.column("y")
+    array([390., 432.])
+    """
+    few = target is None and len(table.columns) < 2
+    names = [name for name in table.text if name != target and not (few and name in table.columns)]
+    date_like = [name for name in names if _are_dates(table, name)]
+    dates = [name for name in date_like if len(table.text[name]) < 2 or _vary(table.text[name])]
+    numbers = [] if dates else [name for name in names if _are_steps(table, name, features)]
+    years = [name for name in numbers if _are_years(table, name)]
+    numbers = [name for name in numbers if not _is_index(table, name)] or numbers
+    for candidates in (dates, years, numbers, date_like):
+        errors, readings = [], {}
+        for name in candidates[:_TRIED]:
+            try:
+                readings[name] = read(table, name)
+            except ValueError as error:
+                errors.append(error)
+            if readings and candidates is not numbers:
+                break
+        others = [name for name in readings if name not in features]
+        if len(others) > 1:
+            both = " and ".join(map(repr, others[:3]))
+            raise AmbiguousError(f"{both} step evenly; --time must name the time column")
+        if readings:
+            return readings[(others or [*readings])[0]]
+        if errors:
+            raise AmbiguousError(str(errors[0])) if candidates in (years, numbers) else errors[0]
+    return table, _count_rows(table)
+
+
+def find_time_like(table: Table, target: str | None) -> list[str]:
+    """Return the columns of numbers that look like time, except the target."""
+    return [
+        name
+        for name in table.columns
+        if name != target and (_are_dates(table, name) or _are_steps(table, name, ()))
+    ]
+
+
+def read(table: Table, name: str) -> tuple[Table, Timeline]:
+    """Return the table sorted by a time column, and its timeline.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such column, or if its sorted times do not step evenly.
+    """
+    if name not in table.text:
+        table.column(name)
+    try:
+        index = time_index.read(table.text[name])
+        order = np.argsort(index.values, kind="stable")
+        _check_unique(table, index, order)
+        moved = bool((np.diff(order) < 0).any())
+        if moved:
+            _check_sortable(index)
+            table, index = table.reorder(order), index.reorder(order)
+        after = index.find_step()
+    except RowError as error:
+        text, hint = table.text[name], ""
+        if any(t[10:11] in ("T", " ") and len(t) < 20 for t in text[:1]):
+            hint = "; local times need their offset from UTC, as 2026-01-31T12:00+01:00"
+        raise ValueError(
+            f"column {name!r} must hold numbers or dates, such as 2026-01-31, that step evenly, "
+            f"but {table.row_name(error.row)} {error}{hint}; --time names another column, --rows "
+            "counts the rows as they stand"
+        ) from error
+
+    def extend(n: int) -> list[str]:
+        try:
+            return after(n)
+        except ValueError as error:
+            raise ValueError(
+                f"column {name!r} cannot be continued for {n} rows: {error}; --rows counts the rows"
+            ) from error
+
+    return table, Timeline(name, table.text[name], extend, sorted=moved)
+
+
+def _count_rows(table: Table) -> Timeline:
+    """Return a timeline that counts the rows."""
+    rows = len(next(iter(table.text.values())))
+    return Timeline(
+        "row",
+        [str(k + 1) for k in range(rows)],
+        lambda n: [str(rows + k + 1) for k in range(n)],
+        numbered=True,
+    )
+
+
+def _check_unique(table: Table, index: Any, order: Any) -> None:
+    """Raise RowError if two rows have the same time, as in a file of several series."""
+    values, text = index.values, index.strings
+    steps = np.diff(values[order])
+    (repeats,) = np.nonzero(steps == 0 * steps)
+    if not repeats.size:
+        return
+    steps = np.sign(np.diff(values).astype("int64"))
+    (turns,) = np.nonzero(steps == -np.sign(steps.sum()))
+    if turns.size and steps.sum():
+        row = int(turns[0]) + 1
+        raise RowError(
+            row,
+            f"starts again at {text[row]} after {text[row - 1]}; if the file holds several "
+            "series, keep the rows of one",
+        )
+    first, second = (int(order[repeats[0] + k]) for k in (0, 1))
+    raise RowError(second, f"holds {text[second]} again, after {table.row_name(first)}")
+
+
+def _check_sortable(index: Any) -> None:
+    """Raise RowError if numbers could be dates or hours, which sort in another order."""
+    if isinstance(index, Numbers) and may_be_dates(index.strings):
+        row = int(np.flatnonzero(np.diff(index.values) < 0)[0]) + 1
+        raise RowError(
+            row,
+            f"holds {index.strings[row]} after {index.strings[row - 1]}; numbers that could be "
+            "dates or times of day are not sorted",
+        )
+
+
+def _are_dates(table: Table, name: str) -> bool:
+    """Whether a column holds dates, even in a notation that can't be read."""
+    strings = table.text[name]
+    if name in table.columns:
+        return _vary(strings) and are_compact(strings)
+    some = _sample([text for text in strings if text])
+    return 2 * sum(map(looks_like_time, some)) > len(some)
+
+
+def _sample(strings: list[str]) -> list[str]:
+    """Return evenly spaced strings of a column, enough to tell what it holds."""
+    return strings[:: max(1, len(strings) // _SAMPLED)]
+
+
+def _vary(strings: list[str]) -> bool:
+    """Whether at least two different times occur."""
+    return len(set(strings) - {""}) > 1
+
+
+def _are_steps(table: Table, name: str, features: Collection[str]) -> bool:
+    """Whether a column holds numbers meant as time: they step evenly, with a few faults at most.
+
+    A feature must have no fault. Any other column is time if most steps from row to row are the
+    same; if its distinct numbers step evenly and occur equally often, as in several series one
+    below the other (in no order, more of them must); or if all could be dates in digits.
+    """
+    strings = _sample(table.text[name])
+    if sum(parse_number(text) is not None for text in strings) <= _SHARE * len(strings):
+        return False
+    values = _read_numbers(table, name)
+    with np.errstate(all="ignore"):
+        even = len(values) > 2 and bool(_share_of_median(np.diff(values)) == 1)
+        if name in features:
+            return even and are_plain(table.text[name])
+        if even or len(values) < 4:
+            return even
+        finite = values[np.isfinite(values)]
+        steps = np.diff(finite)
+        numbers, rows = np.unique(finite, return_counts=True)
+        ordered = (steps >= 0).all() or (steps <= 0).all()
+        if len(finite) <= _SHARE * len(values) or len(numbers) < 3:
+            return False
+        unique = len(numbers) == len(values) > 4 and _share_of_median(np.diff(numbers)) == 1
+        regular = min(_share_of_median(np.diff(numbers)), (rows == np.median(rows)).mean())
+        return bool(
+            unique
+            or _share_of_median(steps) * len(steps) > _SHARE * (len(values) - 1)
+            or (regular > _SHARE_UNORDERED and (ordered or len(numbers) > 7))
+            or may_be_dates([text for text in table.text[name] if parse_number(text) is not None])
+        )
+
+
+def _read_numbers(table: Table, name: str) -> Any:
+    """Return the numbers of a column, NaN for a row that holds none."""
+    if name in table.columns:
+        return table.columns[name]
+    values = (parse_number(text) for text in table.text[name])
+    return np.asarray([np.nan if value is None else value for value in values])
+
+
+def _share_of_median(steps: Any) -> float:
+    """Return the share of steps that equal the median step up to rounding, 0 if that is zero."""
+    step = np.median(steps)
+    if step == 0 or not np.isfinite(step):
+        return 0.0
+    return float((np.abs(steps - step) <= 0.02 * abs(step)).mean())
+
+
+def _are_years(table: Table, name: str) -> bool:
+    """Whether a column holds years."""
+    return all(_YEAR.fullmatch(text) for text in _sample(table.text[name]))
+
+
+def _is_index(table: Table, name: str) -> bool:
+    """Whether a column is the index of a table: it counts the rows from 0 or 1."""
+    values = _read_numbers(table, name)
+    counts = values[0] in (0, 1) and (values == values[0] + np.arange(len(values))).all()
+    return name.lower() in _INDEX_NAMES and bool(counts)
