@@ -10,7 +10,7 @@ import pytest
 from array_api_strict._array_object import Array
 
 import xprnn
-from xprnn import kernels, losses, run, value_and_grad
+from xprnn import kernels, losses, value_and_grad
 from xprnn.kernels.cuda.fused import Fused
 from xprnn.kernels.cuda.plan import Plan
 from xprnn.layers import Dense, Recurrent, Stack
@@ -18,6 +18,7 @@ from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
 from xprnn.recurrence import Unroll
 from xprnn.schedules import Cosine
+from xprnn.training import run
 
 ASKS = ("__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__buffer__",
         "__dlpack__", "__iter__")  # fmt: skip

@@ -20,9 +20,16 @@ needs them rarely should look rarely.
 
 from xprnn.callbacks.checkpoint import Checkpoint
 from xprnn.callbacks.early_stopping import EarlyStopping
-from xprnn.callbacks.log import Log
+from xprnn.callbacks.log import Log, progress_bar
 from xprnn.callbacks.plateau import ReduceOnPlateau
-from xprnn.callbacks.progress import progress_bar
-from xprnn.callbacks.training import Training
+from xprnn.callbacks.training import Training, Writer
 
-__all__ = ["Checkpoint", "EarlyStopping", "Log", "ReduceOnPlateau", "Training", "progress_bar"]
+__all__ = [
+    "Checkpoint",
+    "EarlyStopping",
+    "Log",
+    "ReduceOnPlateau",
+    "Training",
+    "Writer",
+    "progress_bar",
+]

@@ -6,7 +6,7 @@ from pathlib import Path
 from xprnn import serialization
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
-from xprnn.callbacks.monitor import NOTHING, Monitor
+from xprnn.callbacks.plateau import NOTHING, Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
 

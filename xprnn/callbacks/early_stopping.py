@@ -4,7 +4,7 @@ import dataclasses
 
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
-from xprnn.callbacks.monitor import Monitor
+from xprnn.callbacks.plateau import Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
 

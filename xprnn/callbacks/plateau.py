@@ -1,12 +1,63 @@
-"""A smaller learning rate when the loss no longer falls."""
+"""Whether a loss still gets better, and a smaller learning rate when it does not."""
+
+import math
+from typing import Any
 
 from xprnn._typing import Tree
-from xprnn._validate import number, whole
-from xprnn.callbacks.monitor import Monitor
+from xprnn._validate import number, unknown, whole
 from xprnn.callbacks.training import Training
+from xprnn.losses.units import Value
 from xprnn.model import Model
 
-__all__ = ["ReduceOnPlateau"]
+__all__ = ["Monitor", "ReduceOnPlateau"]
+
+NOTHING = Value(math.inf, math.inf)
+"""The best loss before the first epoch."""
+
+
+class Monitor:
+    """Finds out whether a curve got better.
+
+    It compares losses of the standardised y, which never overflow, underflow or lose digits,
+    whatever the units of y. With `min_delta` it compares the losses that the history reports,
+    as `min_delta` is measured on those.
+    """
+
+    def __init__(self, curve: str | None, min_delta: float):
+        if curve not in (None, "loss", "val_loss"):
+            raise unknown("monitor", curve, ("loss", "val_loss"))
+        self.curve = curve
+        self.min_delta = number("min_delta", min_delta, least=0)
+        self.best = NOTHING
+
+    def better(self, training: Training) -> bool:
+        """Whether the last epoch is the best so far."""
+        if training.epoch == 1:
+            self.best = NOTHING
+        curve = self.curve or ("val_loss" if training.validates else "loss")
+        if curve == "val_loss" and not training.validates:
+            raise ValueError("monitor='val_loss' needs validation_data")
+        last = training.history.value(curve)
+        if self.min_delta:
+            better = last.in_units < self.best.in_units - self.min_delta
+        else:
+            better = last.minimised < self.best.minimised
+        if better:
+            self.best = last
+        return bool(better)
+
+    def state(self) -> dict[str, float]:
+        """Return the best loss so far."""
+        return dict(self.best._asdict())
+
+    def restore(self, state: Any) -> None:
+        """Go on from what `state` returned."""
+        if not isinstance(state, dict):
+            raise ValueError(
+                "resume: an older xprnn wrote the checkpoint, and compared other losses than this "
+                "one does; expected the same version, or a training from the start"
+            )
+        self.best = Value(**state)
 
 
 class ReduceOnPlateau:

@@ -1,16 +1,16 @@
-"""What a callback gets to see of a run."""
+"""What a callback sees of a run, and how it writes without ending it."""
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xprnn import serialization
-from xprnn._validate import number
+from xprnn._validate import number, warn
 from xprnn.history import History
 from xprnn.model import Model
 
-__all__ = ["Training"]
+__all__ = ["Training", "Writer"]
 
 
 class Training:
@@ -76,3 +76,39 @@ class Training:
         with contextlib.suppress(FileNotFoundError):  # the warning comes when it is written
             serialization.check_path(path)
         self.files.append(Path(path))
+
+
+class Writer:
+    """Lets a training go on when something can't be written, and warns once.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from xprnn.callbacks import Writer
+    >>> writer = Writer()
+    >>> with warnings.catch_warnings(record=True, action="always") as seen:
+    ...     for _ in range(2):
+    ...         with writer.writing("the picture"):
+    ...             raise OSError("No space left on device")
+    >>> [str(warning.message) for warning in seen]
+    ['the picture could not be written, and the training goes on: No space left on device']
+    """
+
+    def __init__(self) -> None:
+        self.warned = False
+        self.failed = False
+
+    @contextlib.contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Turn an OSError into a warning, the first time; `failed` says whether there was one."""
+        self.failed = False
+        try:
+            yield
+        except OSError as error:
+            self.failed = True
+            if not self.warned:
+                self.warned = True
+                warn(
+                    f"{what} could not be written, and the training goes on: {error}",
+                    RuntimeWarning,
+                )

@@ -127,36 +127,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         callbacks=(),
         progress=False,
     ):
-        super().__init__(
-            mode=mode,
-            column_order=column_order,
-            network=network,
-            cell=cell,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            activation=activation,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            pool=pool,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            penalty=penalty,
-            epochs=epochs,
-            batch_size=batch_size,
-            tbptt=tbptt,
-            checkpoint_every=checkpoint_every,
-            clip_norm=clip_norm,
-            standardize=standardize,
-            warm_start=warm_start,
-            random_state=random_state,
-            backend=backend,
-            dtype=dtype,
-            callbacks=callbacks,
-            progress=progress,
-        )
-        self.class_weight = class_weight
+        self._store(locals())
 
     def fit(self, X, y, sample_weight=None):
         """Train on sequences X and labels y.

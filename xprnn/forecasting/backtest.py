@@ -126,7 +126,7 @@ def run(
     season = _season(forecaster.differencing, cuts[0][0], season)
     done: list[Fold] = []
     for past, truth in cuts:
-        fitted = fitting.calibrated(forecaster, past)
+        fitted = fitting.fit(forecaster, past)
         if not done:
             _warn_if_late(fitted.one_step(given))
         later = tuple(x[:, fitted.known] for x in truth.x)
@@ -163,13 +163,7 @@ def _cuts(given: Panel, folds: int, h: int, window: str, least: int) -> list[tup
             f"y must have at least {least + folds * h} steps, {least} to train and {folds} fold(s) "
             f"of {h}, got {min(given.lengths)}"
         )
-    cuts = []
-    for fold in range(folds):
-        stops = [size + fold * h for size in sizes]
-        starts = [fold * h if window == "sliding" else 0] * len(sizes)
-        past = given.rows(starts, stops)
-        cuts.append((past, given.rows(stops, [stop + h for stop in stops])))
-    return cuts
+    return fitting.hold_out(given, folds, h, sliding=window == "sliding")
 
 
 def _season(differencing: int, past: Panel, season: int | None) -> int:

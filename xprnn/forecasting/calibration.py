@@ -14,17 +14,11 @@ only nearly.
 """
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from xprnn._typing import Array
-from xprnn.forecasting.panel import Panel
 
-if TYPE_CHECKING:
-    from xprnn.forecasting.fitted import Fitted
-
-__all__ = ["Calibration", "cuts", "of", "width"]
+__all__ = ["Calibration", "width"]
 
 
 class Calibration(NamedTuple):
@@ -45,45 +39,6 @@ class Calibration(NamedTuple):
             )
         c = width(self.scores, share)
         return [c * spread[:steps] for spread in self.spreads]
-
-
-def cuts(forecaster: Any, given: Panel) -> list[tuple[Panel, Panel]]:
-    """Return the last pieces of a panel, each with what came before it.
-
-    Raises
-    ------
-    ValueError
-        If a series is too short for so many.
-    """
-    count, h, least = forecaster.calibration, forecaster.horizon, forecaster.layout.least
-    found = []
-    for piece in range(count, 0, -1):
-        stops = [length - piece * h for length in given.lengths]
-        if min(stops) < least:
-            raise ValueError(
-                f"y must have at least {least + count * h} steps, {least} to train and "
-                f"calibration={count} pieces of {h}, got {min(given.lengths)}"
-            )
-        past = given.rows([0] * len(stops), stops)
-        found.append((past, given.rows(stops, [stop + h for stop in stops])))
-    return found
-
-
-def of(pieces: list[tuple["Fitted", Panel]]) -> Calibration:
-    """Return what forecasts of pieces say, each by networks trained on what came before it."""
-    missed, spreads = [], []
-    for fitted, truth in pieces:
-        later, steps = tuple(x[:, fitted.known] for x in truth.x), truth.lengths[0]
-        forecasts = fitted.forecast(steps, later)
-        missed.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
-        spreads.append(fitted.spreads(steps, later))
-    expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
-    scores = [
-        (error / spread).ravel()
-        for errors in missed
-        for error, spread in zip(errors, expected, strict=True)
-    ]
-    return Calibration(np.sort(np.concatenate(scores)), expected)
 
 
 def width(scores: Array, share: float) -> float:

@@ -1,48 +1,137 @@
-"""What `fit` of a forecaster does: from hyper-parameters and series to trained networks."""
+"""How a forecaster is fitted: from hyper-parameters and series to trained networks."""
 
 from typing import Any
 
 import numpy as np
 
+from xprnn import losses
 from xprnn._validate import shown
-from xprnn.forecasting import calibration, checks, members
+from xprnn.errors import NonFiniteError
+from xprnn.forecasting import checks
+from xprnn.forecasting.calibration import Calibration
 from xprnn.forecasting.fitted import Fitted
 from xprnn.forecasting.panel import Panel
-from xprnn.losses import Pinball
+from xprnn.losses import Loss, Pinball
+from xprnn.model import Model
+from xprnn.training import Method, Network, Setup, prepare, train
 
-__all__ = ["calibrated", "fitted"]
+__all__ = ["fit", "hold_out"]
 
 
-def calibrated(forecaster: Any, given: Panel) -> Fitted:
-    """Return what training on a panel gives, and what held-out pieces of it say of intervals."""
+def fit(forecaster: Any, panel: Panel) -> Fitted:
+    """Train on a panel, and calibrate the intervals on pieces of it if the forecaster wants that.
+
+    Raises
+    ------
+    ValueError
+        If a series is too short.
+    """
     checks.check(forecaster)
-    if not forecaster.calibration:
-        return fitted(forecaster, given)
-    pieces = [
-        (fitted(forecaster, past), truth) for past, truth in calibration.cuts(forecaster, given)
-    ]
-    return fitted(forecaster, given)._replace(calibration=calibration.of(pieces))
+    count, h, least = forecaster.calibration, forecaster.horizon, forecaster.layout.least
+    if not count:
+        return _fit(forecaster, panel)
+    if min(panel.lengths) < least + count * h:
+        raise ValueError(
+            f"y must have at least {least + count * h} steps, {least} to train and "
+            f"calibration={count} pieces of {h}, got {min(panel.lengths)}"
+        )
+    pieces = [(_fit(forecaster, past), truth) for past, truth in hold_out(panel, count, h)]
+    return _fit(forecaster, panel)._replace(calibration=_calibrate(pieces))
 
 
-def fitted(forecaster: Any, given: Panel) -> Fitted:
-    """Return what training on a panel gives."""
+def hold_out(
+    panel: Panel, count: int, steps: int, *, sliding: bool = False
+) -> list[tuple[Panel, Panel]]:
+    """Return the last pieces of a panel, so many of so many steps, each after what came before it.
+
+    `sliding` leaves off as many steps at the beginning as were added at the end.
+    """
+    pieces = []
+    for i in range(count):
+        stops = [length - (count - i) * steps for length in panel.lengths]
+        past = panel.rows([i * steps if sliding else 0] * len(stops), stops)
+        pieces.append((past, panel.rows(stops, [stop + steps for stop in stops])))
+    return pieces
+
+
+def _fit(forecaster: Any, panel: Panel) -> Fitted:
+    """Train on a panel."""
     layout = forecaster.layout
-    for i, length in enumerate(given.lengths):
+    for i, length in enumerate(panel.lengths):
         if length < layout.least:
             raise ValueError(
-                f"{f'y[{i}]' if given.listed else 'y'} must have at least {layout.least} steps "
+                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
                 f"for lags={forecaster.lags}, differencing={forecaster.differencing} and "
                 f"strategy={forecaster.strategy!r}, got {length}"
             )
     for column in forecaster.past_columns:
-        if column not in given.inputs:
+        if column not in panel.inputs:
             raise ValueError(
-                f"past_columns must be columns of X, {shown([*given.inputs])}, got {shown(column)}"
+                f"past_columns must be columns of X, {shown([*panel.inputs])}, got {shown(column)}"
             )
-    known = np.asarray([name not in forecaster.past_columns for name in given.inputs], bool)
-    scalers = tuple(layout.scaler(y, forecaster.standardize) for y in given.y)
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
-    untrained = Fitted((), given, given, scalers, layout, known, quantiles, forecaster.seed)
-    options = checks.options(forecaster, layout.steps * given.y[0].shape[1])
+    untrained = Fitted(
+        models=(),
+        panel=panel,
+        trained_on=panel,
+        scalers=tuple(layout.scaler(y, forecaster.standardize) for y in panel.y),
+        layout=layout,
+        known=np.asarray([name not in forecaster.past_columns for name in panel.inputs], bool),
+        trained_for=quantiles,
+        seed=forecaster.seed,
+    )
     x, y = layout.examples(untrained.pasts())
-    return untrained._replace(models=members.trained(x, y, forecaster.members, options))
+    setup = prepare(
+        x,
+        y,
+        Network.of(forecaster, feedback=False).unless(forecaster.network),
+        Method.of(forecaster, loss=_loss(forecaster, layout.steps * panel.y[0].shape[1])),
+        mode="many_to_many" if forecaster.lags is None else "many_to_one",
+        backend=forecaster.backend,
+        dtype=forecaster.dtype,
+    )
+    return untrained._replace(models=_train(setup, forecaster))
+
+
+def _loss(forecaster: Any, outputs: int) -> Loss:
+    """Return the loss for targets of so many numbers."""
+    if forecaster.quantiles is not None:
+        return Pinball(forecaster.quantiles)
+    loss, like = losses.get(forecaster.loss), np.zeros((1, 1, outputs))
+    if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
+        raise ValueError(
+            "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
+            f"got {shown(forecaster.loss)}; for quantiles give quantiles="
+        )
+    return loss
+
+
+def _train(setup: Setup, forecaster: Any) -> tuple[Model, ...]:
+    """Return one trained model for each member."""
+    callbacks, progress, seed = forecaster.callbacks, forecaster.progress, forecaster.seed
+    if forecaster.members == 1:
+        return (train(setup, callbacks, progress=progress),)
+    setup = setup.stacked(range(seed, seed + forecaster.members))
+    try:
+        together: Any = train(setup, callbacks, progress=progress)
+        return tuple(together.split())
+    except NonFiniteError as error:
+        error.model = error.model.split()[0]
+        raise
+
+
+def _calibrate(pieces: list[tuple[Fitted, Panel]]) -> Calibration:
+    """Return how forecasts missed the pieces, each made by networks trained on what came before."""
+    errors, spreads = [], []
+    for fitted, truth in pieces:
+        later, steps = tuple(x[:, fitted.known] for x in truth.x), truth.lengths[0]
+        forecasts = fitted.forecast(steps, later)
+        errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
+        spreads.append(fitted.spreads(steps, later))
+    expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
+    scores = [
+        (error / spread).ravel()
+        for of_piece in errors
+        for error, spread in zip(of_piece, expected, strict=True)
+    ]
+    return Calibration(np.sort(np.concatenate(scores)), expected)

@@ -175,7 +175,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             If y or X is not what was said, or too short; if a pandas index can't be
             continued; and as `xprnn.fit`.
         """
-        self._fitted = fitting.calibrated(self, panel.read(y, X))
+        self._fitted = fitting.fit(self, panel.read(y, X))
         return self
 
     def update(self, y: Any, X: Any = None) -> "RNNForecaster":

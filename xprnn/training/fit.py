@@ -1,42 +1,25 @@
-"""The packaged training: `fit`."""
+"""`fit`: prepare a training, and train."""
 
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xprnn import builder, kernels, losses, modes, optimizers, serialization, tree
-from xprnn._validate import flag, number, whole
 from xprnn.activations import Activation
-from xprnn.backend import Backend, common, generator
-from xprnn.builder import Recipe
+from xprnn.backend import Backend
 from xprnn.callbacks import Training
 from xprnn.cells import Cell
-from xprnn.history import History
 from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.optimizers import Adam, Optimizer
+from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
-from xprnn.run import Position, Run
 from xprnn.schedules import Schedule
-from xprnn.training import checks
-from xprnn.training.data import (
-    common_dtype,
-    order_frames,
-    outputs_for,
-    prepared,
-    validation_pair,
-)
 from xprnn.training.loop import train
-from xprnn.training.resume import resumed
-from xprnn.training.start import check_model, check_start, network_of
-from xprnn.training.weights import step_weights
+from xprnn.training.options import Method, Network
+from xprnn.training.setup import prepare
 
 __all__ = ["fit"]
-
-DEFAULT = Adam(learning_rate=0.003)
-"""The optimizer of `fit`; benchmarks/defaults.py measures it against others."""
 
 
 @hinting
@@ -221,107 +204,42 @@ def fit(
     >>> model.predict(np.arange(0, 3, 0.1)).shape
     (30,)
     """
-    loss = losses.get(loss)
-    optimizer = optimizers.get(DEFAULT if optimizer is None else optimizer, learning_rate)
-    epochs, seed = whole("epochs", epochs), whole("seed", seed, least=0)
-    if batch_size is not None:
-        batch_size = whole("batch_size", batch_size)
-    if clip_norm is not None:
-        clip_norm = number("clip_norm", clip_norm, above=0)
-    callbacks = checks.listed(callbacks)
-    standardize = flag("standardize", standardize)
-    if progress is not None:
-        progress = flag("progress", progress, "True, False or None")
-    checks.check(resume, penalty)
-    check_model(warm_start)
-    x, y, validation_data, names = order_frames(x, y, validation_data, warm_start)
-    pair = modes.pair(x, y, mode=mode, lengths=lengths, mask=mask)
-    checks.check_effects(pair, batch_size, recurrent_dropout, standardize, warm_start)
-    if warm_start is not None:
-        network = network_of(warm_start, network, pair.mode)
-        backend = warm_start.backend if backend is None else backend
-    weights = step_weights(sample_weight, pair, loss)
-    validation = validation_pair(validation_data, pair)
-    pairs = [pair] if validation is None else [pair, validation]
-    arrays = {"x": pair.x.array, "y": pair.y}
-    if validation is not None:
-        arrays |= {"validation_data[0]": validation.x.array, "validation_data[1]": validation.y}
-    place = common(arrays, backend)
-    quantities = losses.standardizes(loss)
-    measured = {n: a for n, a in arrays.items() if quantities or n in ("x", "validation_data[0]")}
-    if warm_start is not None:
-        measured["warm_start"] = tree.leaves(warm_start.weights)[0]
-    dtype = common_dtype(dtype, measured, place)
-    features = pair.x.array.shape[-1]
-    outputs = outputs_for(loss, pairs, place)
-    network = builder.build(
-        network,
-        pair.mode,
-        outputs,
-        pair.y.shape[1],
-        Recipe(
-            cell,
-            hidden_size,
-            num_layers,
-            activation,
-            bidirectional,
-            dropout,
-            recurrent_dropout,
-            pool,
-            feedback,
-        ),
+    described = Network(
+        cell=cell,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        activation=activation,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        pool=pool,
+        feedback=feedback,
     )
-    checks.check_cuts(network, tbptt, checkpoint_every)
-    drawn, produced = network.init(generator(seed), features)
-    if produced != outputs:
-        raise ValueError(
-            f"the network gives {produced} output(s), but this loss of y needs {outputs}"
-        )
-    if warm_start is not None:
-        check_start(warm_start, features, outputs, loss, place)
-    checks.check_steps(network, drawn, features, pairs)
-
-    with place.active(), kernels.workspace(place.xp) as xp:
-        first = drawn if warm_start is None else warm_start.weights
-        params = tree.map(lambda a: place.asarray(a, dtype), first)
-        start = None if warm_start is None else (warm_start.x_scaler, warm_start.y_scaler)
-        scaled = (standardize, standardize and quantities)
-        data, scalers = prepared(pairs, scaled, dtype, place, weights, start)
-        saved = None if resume is None else serialization.load_snapshot(resume, place)
-        history = History() if saved is None else saved.model.history
-
-        def build(position: Position) -> Model:
-            return Model(
-                network,
-                position.params,
-                features,
-                outputs,
-                scalers[0],
-                scalers[1],
-                loss,
-                pair.mode,
-                pair.y_rank,
-                history.until(position.epoch),
-                *names,
-            )
-
-        run = Run(
-            network,
-            loss,
-            optimizer,
-            penalty,
-            clip_norm,
-            data[0],
-            data[1] if validation is not None else None,
-            batch_size,
-            tbptt,
-            checkpoint_every,
-            seed,
-            place,
-            xp,
-            None if scalers[1] is None else scalers[1].on(place, "float64"),
-        )
-        position = run.start(params)
-        if saved is not None:
-            position = resumed(saved, run, position, epochs, callbacks, build(position))
-        return build(train(run, position, epochs, callbacks, progress, history, build))
+    method = Method(
+        loss=loss,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        penalty=penalty,
+        epochs=epochs,
+        batch_size=batch_size,
+        tbptt=tbptt,
+        checkpoint_every=checkpoint_every,
+        clip_norm=clip_norm,
+        standardize=standardize,
+        seed=seed,
+    )
+    setup = prepare(
+        x,
+        y,
+        described.unless(network),
+        method,
+        mode=mode,
+        lengths=lengths,
+        mask=mask,
+        sample_weight=sample_weight,
+        validation_data=validation_data,
+        warm_start=warm_start,
+        backend=backend,
+        dtype=dtype,
+    )
+    return train(setup, callbacks, resume=resume, progress=progress)
