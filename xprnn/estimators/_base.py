@@ -85,6 +85,7 @@ class SequenceEstimator(BaseEstimator):
         X: Read,
         targets: Targets,
         sample_weight: Any,
+        *,
         loss: Loss | str,
         epochs: int,
         anew: bool,

@@ -153,7 +153,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         NonFiniteError
             If the training diverges.
         """
-        return self._fit(X, y, None, sample_weight, "fit", self.epochs, self._starts_anew())
+        return self._fit(
+            X, y, sample_weight, method="fit", epochs=self.epochs, anew=self._starts_anew()
+        )
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train one epoch more; the first call makes the network.
@@ -179,9 +181,11 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
                 "class_weight='balanced' needs all labels at once, and partial_fit sees some; "
                 "give a dict"
             )
-        return self._fit(X, y, classes, sample_weight, "partial_fit", 1, anew)
+        return self._fit(
+            X, y, sample_weight, method="partial_fit", epochs=1, anew=anew, classes=classes
+        )
 
-    def _fit(self, X, y, classes, sample_weight, method, epochs, anew):
+    def _fit(self, X, y, sample_weight, *, method, epochs, anew, classes=None):
         loss = losses.get(self.loss)
         if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
             raise ValueError(
@@ -197,7 +201,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         codes = np.searchsorted(known, labels).astype("int64")
         weights = label_weights(self.class_weight, sample_weight, labels, found, given)
         loss = dataclasses.replace(loss, num_classes=len(known))
-        self._train(given, found._replace(y=shaped(codes, found.y)), weights, loss, epochs, anew)
+        found = found._replace(y=shaped(codes, found.y))
+        self._train(given, found, weights, loss=loss, epochs=epochs, anew=anew)
         self.classes_ = known
         return self
 

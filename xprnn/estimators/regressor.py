@@ -113,7 +113,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         NonFiniteError
             If the training diverges.
         """
-        return self._fit(X, y, sample_weight, "fit", self.epochs, self._starts_anew())
+        return self._fit(
+            X, y, sample_weight, method="fit", epochs=self.epochs, anew=self._starts_anew()
+        )
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train one epoch more; the first call makes the network.
@@ -129,9 +131,11 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         -------
         self
         """
-        return self._fit(X, y, sample_weight, "partial_fit", 1, not hasattr(self, "model_"))
+        return self._fit(
+            X, y, sample_weight, method="partial_fit", epochs=1, anew=not hasattr(self, "model_")
+        )
 
-    def _fit(self, X, y, sample_weight, method, epochs, anew):
+    def _fit(self, X, y, sample_weight, *, method, epochs, anew):
         loss = losses.get(self.loss)
         if not losses.standardizes(loss):
             raise ValueError(
@@ -140,7 +144,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         given = self._read(X, method, reset=anew)
         found = self._targets(y, given)
         weights = None if sample_weight is None else on_host(sample_weight)
-        self._train(given, found, weights, loss, epochs, anew)
+        self._train(given, found, weights, loss=loss, epochs=epochs, anew=anew)
         return self
 
     def _targets(self, y: Any, given: Read) -> Targets:

@@ -58,14 +58,15 @@ class Network(Options):
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range, or has no effect beside the others.
+        If an option is out of its range.
 
     Examples
     --------
     >>> from xprnn.training import Network
     >>> network = Network(cell="lstm", hidden_size=8)
-    >>> network.build("many_to_many", outputs=2, steps=50).layers[1]
-    Dense(units=2, kernel_initializer=..., bias_initializer=..., bias=True)
+    >>> recurrent, dense = network.build("many_to_many", outputs=2, steps=50).layers
+    >>> recurrent.hidden_size, recurrent.cell, dense.output_size
+    (8, LSTM(...), 2)
     """
 
     cell: Any = "elman"
@@ -88,11 +89,6 @@ class Network(Options):
         )
         if self.pool not in (None, *POOLS):
             raise unknown("pool", self.pool, POOLS)
-        if self.dropout and self.num_layers == 1:
-            raise ValueError(
-                "dropout acts between recurrent layers and has no effect with num_layers=1; "
-                "recurrent_dropout acts inside a layer"
-            )
         self._recurrent()  # checks the options of a recurrent layer
 
     def unless(self, layer: Layer | None) -> "Layer | Network":
@@ -119,8 +115,13 @@ class Network(Options):
         Raises
         ------
         ValueError
-            If an option does not go with the mode.
+            If an option has no effect beside the others, or does not go with the mode.
         """
+        if self.dropout and self.num_layers == 1:
+            raise ValueError(
+                "dropout acts between recurrent layers and has no effect with num_layers=1; "
+                "recurrent_dropout acts inside a layer"
+            )
         if self.pool is not None and mode != "many_to_one":
             raise ValueError(f"pool is for many_to_one, and x and y are {mode}")
         if self.feedback and mode not in ("one_to_many", "encoder_decoder"):

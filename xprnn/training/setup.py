@@ -44,13 +44,12 @@ class Setup:
 
     Examples
     --------
-    >>> import dataclasses
     >>> import numpy as np
     >>> import xprnn
     >>> from xprnn.training import Method, Network, prepare, train
     >>> x = np.arange(0, 6, 0.1)
     >>> setup = prepare(x, np.sin(x), Network(hidden_size=8), Method(epochs=5))
-    >>> setup.data.x.shape, round(float(setup.data.x.std()), 9), setup.params["0"]["U"].shape
+    >>> setup.data.x.shape, round(float(setup.data.x.std()), 9), setup.params[0]["U"].shape
     ((60, 1, 1), 1.0, (8, 8))
 
     One step by hand, and five epochs that go on from it:
