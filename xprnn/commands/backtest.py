@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     found = forecaster.backtest(given.y, options.folds, coverage=options.interval)
     report = {
         "target": given.name, **given.time.report(), "folds": found.folds,
-        "steps": found.h, "interval": found.coverage, "season": options.season,
+        "steps": found.horizon, "interval": found.coverage, "season": options.season,
         "lags": options.lags, "scores": found.scores,
     }  # fmt: skip
     results.write(options, report, f"{found}\n")

@@ -18,7 +18,7 @@ from xprnn.model import Model
 from xprnn.training import Method, Network, prepare, train
 from xprnn.training.options import differences
 
-__all__ = ["SequenceEstimator", "placed"]
+__all__ = ["SequenceEstimator", "place"]
 
 
 class SequenceEstimator(BaseEstimator):
@@ -77,7 +77,7 @@ class SequenceEstimator(BaseEstimator):
         return tags
 
     def _starts_anew(self) -> bool:
-        """Whether `fit` forgets what was fitted before."""
+        """Whether `fit` starts from new weights."""
         return not (flag("warm_start", self.warm_start) and hasattr(self, "model_"))
 
     def _train(
@@ -90,7 +90,7 @@ class SequenceEstimator(BaseEstimator):
         epochs: int,
         anew: bool,
     ) -> None:
-        """Train for some epochs, from new weights or on from the model."""
+        """Train for some epochs, from new weights or from those of the model."""
         if self.column_order == "newest_first" and targets.mode == "many_to_many":
             raise ValueError(
                 "column_order='newest_first' goes with one target for each sequence; with targets "
@@ -111,7 +111,7 @@ class SequenceEstimator(BaseEstimator):
         seed = int(self._random_state.randint(np.iinfo(np.int32).max))
         setup = prepare(
             X.x,
-            placed(targets.y, X),
+            place(targets.y, X),
             network.unless(layer) if anew else None,
             Method.of(self, loss=loss, epochs=epochs, seed=seed),
             mode=targets.mode,
@@ -126,13 +126,13 @@ class SequenceEstimator(BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = self.model_.outputs
 
-    def _given(self, X: Any, method: str) -> Read:
-        """Return the X of a method that needs a fitted estimator."""
+    def _read_fitted(self, X: Any, method: str) -> Read:
+        """Read the X of a method that needs a fitted estimator."""
         check_is_fitted(self, "model_")
         return self._read(X, method, reset=False)
 
     def _read(self, X: Any, method: str, reset: bool) -> Read:
-        """Return X as sequences, the oldest step first."""
+        """Read X as sequences, the oldest step first."""
         if not isinstance(self.column_order, str) or self.column_order not in ORDERS:
             raise unknown("column_order", self.column_order, ORDERS)
         if reset:
@@ -142,22 +142,22 @@ class SequenceEstimator(BaseEstimator):
                 f"column_order must be that of the first fit, {self._column_order!r}, "
                 f"got {self.column_order!r}"
             )
-        given: Read = read(self, X, method=method, reset=reset)
+        sequences: Read = read(self, X, method=method, reset=reset)
         if reset:
-            warn_of_one_step(given)
+            warn_of_one_step(sequences)
             warn_of_order(getattr(self, "feature_names_in_", ()), self.column_order)
         if self.column_order == "oldest_first":
-            return given
-        if not given.columns:
+            return sequences
+        if not sequences.columns:
             raise ValueError(
                 "column_order='newest_first' is for the columns of a 2-D X, and this X has an axis "
                 "of steps, the oldest first: reverse it, such as X[:, ::-1]"
             )
-        return given._replace(x=given.place.xp.flip(given.x, axis=1))
+        return sequences._replace(x=sequences.place.xp.flip(sequences.x, axis=1))
 
 
-def placed(y: Any, given: Read) -> Any:
-    """Return targets of the host where X is."""
+def place(y: Any, sequences: Read) -> Any:
+    """Move targets from the host to where X is."""
     if isinstance(y, list):
-        return [placed(a, given) for a in y]
-    return given.place.asarray(y, str(y.dtype))
+        return [place(a, sequences) for a in y]
+    return sequences.place.asarray(y, str(y.dtype))

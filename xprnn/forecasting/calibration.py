@@ -1,16 +1,16 @@
 """Intervals as wide as held-out errors ask for: split conformal prediction.
 
-The last pieces of the series are forecast, each from what came before it. The spread that
-the networks expect at step j ahead, mean over the pieces, is σ_j; the score of a step is by
-how many of them it was missed::
+The last pieces of the series are forecast, each from what came before it. σ_j is the spread
+that the networks expect at step j ahead, the mean over the pieces. The score of a step is its
+error in these spreads::
 
     s = |y - ŷ| / σ_j
 
 The bounds of an interval that is to cover a share p are ŷ ± c σ_j, where c is the
 ⌈(n + 1) p⌉-th smallest of the n scores (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
 "Distribution-Free Predictive Inference for Regression", 2018, sections 2.2 and 5.2). They
-cover p of what is exchangeable with the held-out steps, which the steps of a series are
-only nearly.
+cover the share p of steps that are exchangeable with those held out. The steps of a series
+are so only nearly.
 """
 
 import math
@@ -22,15 +22,15 @@ __all__ = ["Calibration", "width"]
 
 
 class Calibration(NamedTuple):
-    """What held-out pieces say of forecasts."""
+    """The errors of forecasts of held-out pieces, and the spreads to measure them in."""
 
     scores: Array
-    """Of all their steps, sorted, (N,)."""
+    """The scores of all steps, sorted, (N,)."""
     spreads: tuple[Array, ...]
     """σ of every series, (horizon, O)."""
 
     def half_widths(self, share: float, steps: int) -> list[Array]:
-        """Return c σ of every series, (steps, O), for an interval that is to cover a share."""
+        """Return c σ of every series, (steps, O), for an interval that covers a share."""
         horizon = len(self.spreads[0])
         if steps > horizon:
             raise ValueError(
@@ -42,7 +42,7 @@ class Calibration(NamedTuple):
 
 
 def width(scores: Array, share: float) -> float:
-    """Return c, the half-width in spreads of an interval that is to cover a share.
+    """Return c, the half-width in spreads of an interval that covers a share.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def width(scores: Array, share: float) -> float:
     Raises
     ------
     ValueError
-        If there are too few scores to say.
+        If there are too few scores to tell.
 
     Examples
     --------

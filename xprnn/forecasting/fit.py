@@ -1,4 +1,4 @@
-"""How a forecaster is fitted: from hyper-parameters and series to trained networks."""
+"""How a forecaster is fitted: from options and series to trained networks."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from xprnn._validate import shown
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting import checks
 from xprnn.forecasting.calibration import Calibration
-from xprnn.forecasting.fitted import Fitted
 from xprnn.forecasting.panel import Panel
+from xprnn.forecasting.predictor import Predictor
 from xprnn.losses import Loss, Pinball
 from xprnn.model import Model
 from xprnn.training import Method, Network, Setup, prepare, train
@@ -18,7 +18,7 @@ from xprnn.training import Method, Network, Setup, prepare, train
 __all__ = ["fit", "hold_out"]
 
 
-def fit(forecaster: Any, panel: Panel) -> Fitted:
+def fit(forecaster: Any, panel: Panel) -> Predictor:
     """Train on a panel, and calibrate the intervals on pieces of it if the forecaster wants that.
 
     Raises
@@ -54,7 +54,7 @@ def hold_out(
     return pieces
 
 
-def _fit(forecaster: Any, panel: Panel) -> Fitted:
+def _fit(forecaster: Any, panel: Panel) -> Predictor:
     """Train on a panel."""
     layout = forecaster.layout
     for i, length in enumerate(panel.lengths):
@@ -70,14 +70,14 @@ def _fit(forecaster: Any, panel: Panel) -> Fitted:
                 f"past_columns must be columns of X, {shown([*panel.inputs])}, got {shown(column)}"
             )
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
-    untrained = Fitted(
+    untrained = Predictor(
         models=(),
         panel=panel,
         trained_on=panel,
         scalers=tuple(layout.scaler(y, forecaster.standardize) for y in panel.y),
         layout=layout,
         known=np.asarray([name not in forecaster.past_columns for name in panel.inputs], bool),
-        trained_for=quantiles,
+        own_quantiles=quantiles,
         seed=forecaster.seed,
     )
     x, y = layout.examples(untrained.pasts())
@@ -120,14 +120,14 @@ def _train(setup: Setup, forecaster: Any) -> tuple[Model, ...]:
         raise
 
 
-def _calibrate(pieces: list[tuple[Fitted, Panel]]) -> Calibration:
+def _calibrate(pieces: list[tuple[Predictor, Panel]]) -> Calibration:
     """Return how forecasts missed the pieces, each made by networks trained on what came before."""
     errors, spreads = [], []
-    for fitted, truth in pieces:
-        later, steps = tuple(x[:, fitted.known] for x in truth.x), truth.lengths[0]
-        forecasts = fitted.forecast(steps, later)
+    for predictor, truth in pieces:
+        later, steps = tuple(x[:, predictor.known] for x in truth.x), truth.lengths[0]
+        forecasts = predictor.forecast(steps, later)
         errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
-        spreads.append(fitted.spreads(steps, later))
+        spreads.append(predictor.spreads(steps, later))
     expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
     scores = [
         (error / spread).ravel()
