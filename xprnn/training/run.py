@@ -23,6 +23,7 @@ from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
 from xprnn.noise import Noise
 from xprnn.objective import Chunk, apply, chunks, every, value_and_grad
+from xprnn.scaling import Scaler
 from xprnn.training.setup import Setup
 
 __all__ = ["Position", "Run", "Update", "Watch"]
@@ -88,11 +89,14 @@ class Run:
             settle(self, xp=self.setup.place.xp)
 
     @cached_property
-    def _loss(self) -> InUnits:
-        """The loss with two values: for the standardised y, and for y as it was given."""
+    def _y_scaler(self) -> Scaler | None:
+        """The standardisation of y, in float64."""
         scaler = self.setup.model.y_scaler
-        wide = None if scaler is None else scaler.on(self.setup.place, "float64")
-        return InUnits(self.setup.method.loss, wide)
+        return None if scaler is None else scaler.on(self.setup.place, "float64")
+
+    def _loss(self, weights: Array | None) -> Any:
+        """Return the loss with two values: for the standardised y, and for y as it was given."""
+        return InUnits(self.setup.method.loss, self._y_scaler, weights)
 
     def start(self) -> Position:
         """Return the position before the first epoch."""
@@ -156,11 +160,10 @@ class Run:
     def _gradient(self, params: Tree, chunk: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
         """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
         xp, method = self.xp, self.setup.method
-        loss: Any = replace(self._loss, weights=chunk.weights)
         value: Any
         value, grads, state = value_and_grad(
             self.setup.network,
-            loss,
+            self._loss(chunk.weights),
             params,
             chunk.x,
             chunk.y,
@@ -211,8 +214,7 @@ class Run:
     def _value(self, y_hat: Array, data: Data) -> Value:
         """Return the loss of outputs for data."""
         mask = data.mask(self.setup.place) if self.setup.network.keeps_steps else None
-        loss = replace(self._loss, weights=data.weights)
-        value: Value = loss(y_hat, data.y, mask, xp=self.xp)[0]
+        value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
         return value
 
     def unfinite(self, arrays: Tree) -> str | None:
