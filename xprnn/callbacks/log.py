@@ -13,14 +13,14 @@ __all__ = ["Log", "progress_bar"]
 
 
 class Log:
-    """Says every few epochs how far the run is: epoch, losses, learning rate.
+    """Writes a line every few epochs: epoch, losses, learning rate.
 
     Parameters
     ----------
     every : int
-        Epochs between two lines.
+        Write after every so many epochs, and after the last one.
     write : callable
-        Gets each line, such as ``logging.getLogger("training").info``.
+        Called with each line, such as ``logging.getLogger("training").info``.
 
     Examples
     --------
@@ -53,14 +53,14 @@ class Log:
 
 @contextlib.contextmanager
 def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, float], None]]:
-    """Give a function ``report(epoch, loss)`` that moves a bar on standard error.
+    """Yield a function ``report(epoch, loss)`` that moves a bar on standard error.
 
     Parameters
     ----------
     progress : bool or None
-        None: a bar on a terminal, nothing in a pipe.
+        With None, there is a bar on a terminal and nothing in a pipe.
     epochs : int
-        Where the bar ends.
+        The length of the bar.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether a loss still gets better, and a smaller learning rate when it does not."""
+"""Whether a loss still improves, and a smaller learning rate if it does not."""
 
 import math
 from typing import Any
@@ -16,11 +16,11 @@ NOTHING = Value(math.inf, math.inf)
 
 
 class Monitor:
-    """Finds out whether a curve got better.
+    """Tells whether a loss improved.
 
     It compares losses of the standardised y, which never overflow, underflow or lose digits,
-    whatever the units of y. With `min_delta` it compares the losses that the history reports,
-    as `min_delta` is measured on those.
+    whatever the units of y. With `min_delta`, which is in the units of the history, it compares
+    the losses that the history reports.
     """
 
     def __init__(self, curve: str | None, min_delta: float):
@@ -61,21 +61,21 @@ class Monitor:
 
 
 class ReduceOnPlateau:
-    """Multiplies the learning rate when the loss no longer falls.
+    """Multiplies the learning rate by a factor when the loss no longer falls.
 
-    As torch's ``ReduceLROnPlateau`` with an absolute threshold.
+    It is like torch's ``ReduceLROnPlateau`` with an absolute threshold.
 
     Parameters
     ----------
     factor : float
-        By which the learning rate is multiplied, above 0 and below 1.
+        Above 0 and below 1.
     patience : int
-        Epochs without improvement that are let pass; the next one reduces.
+        So many epochs without improvement are tolerated; the next one reduces the rate.
     monitor : {"val_loss", "loss"}, optional
-        The curve; left out, the validation loss if there is one.
+        The loss to compare; left out, that of the validation data if there are any.
     min_delta : float
-        By how much the loss in the history must fall to count. If it is 0, losses of the
-        standardised y are compared, which do not depend on the units of y.
+        An improvement counts if the loss in the history falls by more than this. With 0,
+        losses of the standardised y are compared, which do not depend on the units of y.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ReduceOnPlateau:
         self._bad = 0
 
     def __call__(self, training: Training) -> None:
-        """Count the epochs that got no better, and reduce after too many."""
+        """Count the epochs without improvement, and reduce the rate after too many."""
         better = self._monitor.better(training)
         self._bad = 0 if better or training.epoch == 1 else self._bad + 1
         if self._bad > self.patience:
@@ -99,7 +99,7 @@ class ReduceOnPlateau:
             self._bad = 0
 
     def state(self) -> Tree:
-        """Return the best loss so far, and the epochs since."""
+        """Return the best loss so far, and the number of epochs since."""
         return {"best": self._monitor.state(), "bad": self._bad}
 
     def restore(self, state: Tree, model: Model) -> None:
