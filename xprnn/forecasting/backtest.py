@@ -37,7 +37,7 @@ class Backtest:
         By forecast, then by score: ``"MAE"`` and ``"RMSE"`` in the units of y, ``"MASE"``
         in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
         and ``"coverage"``, the share of the steps that fell into the interval, NaN
-        where there is none. Each is over all folds, steps, series and columns, but for the
+        where there is none. Each is over all folds, steps, series and columns, except the
         MASE, which leaves out those that are `unscaled` and is NaN if all are.
     forecasts : dict
         By forecast, a tuple with one for each fold, like y.
@@ -130,26 +130,26 @@ def run(
         )
     pieces = fit.hold_out(panel, folds, horizon, sliding=window == "sliding")
     season = _season(forecaster.differencing, pieces[0][0], season)
-    done: list[Fold] = []
+    results: list[Fold] = []
     for past, truth in pieces:
         predictor = fit.fit(forecaster, past)
-        if not done:
+        if not results:
             _warn_if_late(predictor.one_step(panel))
         later = tuple(x[:, predictor.known] for x in truth.x)
         forecasts = {OURS: predictor.forecast(horizon, later), **_rules(past, horizon, season)}
         bounds = tuple(predictor.quantiles(levels, horizon, later)) if levels else ()
-        done.append(Fold(past, truth, forecasts, bounds))
-    names = [*done[0].forecasts]
+        results.append(Fold(past, truth, forecasts, bounds))
+    names = [*results[0].forecasts]
     lower, upper = (
-        tuple(fold.truth.here(fold.bounds[side]) for fold in done if fold.bounds)
+        tuple(fold.truth.here(fold.bounds[side]) for fold in results if fold.bounds)
         for side in range(2)
     )
     return Backtest(
-        scores={name: _score(done, name) for name in names},
+        scores={name: _score(results, name) for name in names},
         forecasts={
-            name: tuple(fold.truth.here(fold.forecasts[name]) for fold in done) for name in names
+            name: tuple(fold.truth.here(fold.forecasts[name]) for fold in results) for name in names
         },
-        truth=tuple(fold.truth.here(list(fold.truth.y)) for fold in done),
+        truth=tuple(fold.truth.here(list(fold.truth.y)) for fold in results),
         lower=lower,
         upper=upper,
         folds=folds,
@@ -157,7 +157,7 @@ def run(
         season=season,
         coverage=coverage,
         window=window,
-        unscaled=_constant_columns(panel, done),
+        unscaled=_constant_columns(panel, results),
     )
 
 

@@ -42,9 +42,9 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
 def hold_out(
     panel: Panel, count: int, steps: int, *, sliding: bool = False
 ) -> list[tuple[Panel, Panel]]:
-    """Return the last pieces of a panel, so many of so many steps, each after what came before it.
+    """Return the last `count` pieces of a panel, of `steps` steps each, after their pasts.
 
-    `sliding` leaves off as many steps at the beginning as were added at the end.
+    A past begins at the first step; with `sliding`, all pasts are of one length.
     """
     pieces = []
     for i in range(count):
@@ -121,7 +121,7 @@ def _train(setup: Setup, forecaster: Any) -> tuple[Model, ...]:
 
 
 def _calibrate(pieces: list[tuple[Predictor, Panel]]) -> Calibration:
-    """Return how forecasts missed the pieces, each made by networks trained on what came before."""
+    """Return the calibration by pieces, each forecast by networks trained on its past."""
     errors, spreads = [], []
     for predictor, truth in pieces:
         later, steps = tuple(x[:, predictor.known] for x in truth.x), truth.lengths[0]

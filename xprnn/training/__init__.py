@@ -1,6 +1,6 @@
 """Training: `fit`, and the steps it is made of.
 
-`fit` is three lines, which can be gone by oneself::
+`fit` is three lines, which you can write yourself::
 
     network, method = Network(cell="lstm", hidden_size=32), Method(epochs=100)
     setup = prepare(x, y, network, method)
@@ -8,8 +8,8 @@
 
 `Network` and `Method` hold the options of `fit`, checked and frozen. A `Setup` is a
 training before its first epoch: the untrained model, the standardised data on their
-device, and the method. `Run` goes through it epoch by epoch, for a loop of one's own;
-`Setup.stacked` trains several models at once.
+device, and the method. `Run` goes through it epoch by epoch, for a loop of your own.
+`Setup.stacked` makes several models of it, to be trained at once.
 """
 
 from xprnn.training.fit import fit

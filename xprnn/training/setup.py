@@ -24,8 +24,8 @@ __all__ = ["Setup", "prepare"]
 class Setup:
     """A training before its first epoch.
 
-    `xprnn.training.train` trains it. Nothing in it is ever changed, so it can be trained
-    as often as one likes; ``dataclasses.replace`` gives another one.
+    `xprnn.training.train` trains it. Nothing in it ever changes, so it can be trained any
+    number of times; ``dataclasses.replace`` makes a variant.
 
     Attributes
     ----------
@@ -33,10 +33,10 @@ class Setup:
         The untrained model: the network with its first parameters, the standardisation,
         and what x and y are to one another.
     method : Method
-        The loss, the optimizer and what else says how to train.
+        The loss, the optimizer and all other options of the training.
     data : Data
         x (T, B, F) and y (T, B, O), standardised, in the dtype and on the device of the
-        training; which steps are valid, and how much they weigh.
+        training; with the valid steps and the weights, if there are any.
     validation : Data or None
         The same of the validation data.
     place : Backend
@@ -135,8 +135,8 @@ def prepare(
     x, y
         As for `xprnn.fit`.
     network : Network or Layer, optional
-        What to train: options from which a network is built, or a layer of one's own. Left
-        out, ``Network()``.
+        What to train: the options of a network to build, or a layer of your own. Left out,
+        ``Network()``.
     method : Method, optional
         How to train; left out, ``Method()``.
     mode, lengths, mask, sample_weight, validation_data, warm_start, backend, dtype
@@ -237,7 +237,7 @@ def _check_effects(
 def _build(
     network: Network | Layer | None, warm_start: Model | None, pair: Pair, outputs: int
 ) -> Layer:
-    """Return the layer to train: that of `warm_start`, the one given, or a new one."""
+    """Return the layer to train: that of `warm_start`, `network` itself, or a new one."""
     if warm_start is not None:
         if isinstance(network, Network) and network != Network():
             names = ", ".join(differences(network, Network()))
