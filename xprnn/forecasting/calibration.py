@@ -16,6 +16,8 @@ are so only nearly.
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from xprnn._typing import Array
 
 __all__ = ["Calibration", "width"]
@@ -28,6 +30,17 @@ class Calibration(NamedTuple):
     """The scores of all steps, sorted, (N,)."""
     spreads: tuple[Array, ...]
     """σ of every series, (horizon, O)."""
+
+    @classmethod
+    def of(cls, errors: list[list[Array]], spreads: list[list[Array]]) -> "Calibration":
+        """Return the calibration by |y - ŷ| and the spreads of every piece and series."""
+        expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
+        scores = [
+            (error / spread).ravel()
+            for piece in errors
+            for error, spread in zip(piece, expected, strict=True)
+        ]
+        return cls(np.sort(np.concatenate(scores)), expected)
 
     def half_widths(self, share: float, steps: int) -> list[Array]:
         """Return c σ of every series, (steps, O), for an interval that covers a share."""

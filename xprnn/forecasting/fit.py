@@ -128,10 +128,4 @@ def _calibrate(pieces: list[tuple[Predictor, Panel]]) -> Calibration:
         forecasts = predictor.forecast(steps, later)
         errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
         spreads.append(predictor.spreads(steps, later))
-    expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
-    scores = [
-        (error / spread).ravel()
-        for of_piece in errors
-        for error, spread in zip(of_piece, expected, strict=True)
-    ]
-    return Calibration(np.sort(np.concatenate(scores)), expected)
+    return Calibration.of(errors, spreads)

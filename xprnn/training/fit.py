@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from xprnn.activations import Activation
@@ -204,30 +205,8 @@ def fit(
     >>> model.predict(np.arange(0, 3, 0.1)).shape
     (30,)
     """
-    described = Network(
-        cell=cell,
-        hidden_size=hidden_size,
-        num_layers=num_layers,
-        activation=activation,
-        bidirectional=bidirectional,
-        dropout=dropout,
-        recurrent_dropout=recurrent_dropout,
-        pool=pool,
-        feedback=feedback,
-    )
-    method = Method(
-        loss=loss,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        penalty=penalty,
-        epochs=epochs,
-        batch_size=batch_size,
-        tbptt=tbptt,
-        checkpoint_every=checkpoint_every,
-        clip_norm=clip_norm,
-        standardize=standardize,
-        seed=seed,
-    )
+    options = SimpleNamespace(**locals())
+    described, method = Network.of(options), Method.of(options)
     setup = prepare(
         x,
         y,

@@ -109,14 +109,8 @@ def restore(
     history = snapshot.model.history
     goes_on = history.ended == "running" and snapshot.epoch < run.setup.method.epochs
     params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.weights
-    position = Position(
-        epoch=snapshot.epoch,
-        updates=snapshot.updates,
-        params=params,
-        memory=snapshot.memory,
-        factor=snapshot.factor,
-    )
-    return position, history
+    epoch, updates, memory = snapshot.epoch, snapshot.updates, snapshot.memory
+    return Position(epoch, updates, params, memory, snapshot.factor), history
 
 
 def _remembering(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:

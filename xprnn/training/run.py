@@ -120,14 +120,7 @@ class Run:
         if setup.validation is not None:
             val_loss.append(self.measure(position.params, setup.validation))
         rate = setup.method.optimizer.rate(position.updates - 1) * position.factor
-        measured = Epoch(
-            losses=losses,
-            shares=shares,
-            norms=norms,
-            clip_norm=setup.method.clip_norm,
-            val_loss=val_loss,
-            learning_rate=rate,
-        )
+        measured = Epoch(losses, shares, norms, setup.method.clip_norm, val_loss, rate)
         return position._replace(epoch=position.epoch + 1), measured
 
     def updates(self, position: Position) -> Iterator[Update]:
