@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         plotting,
         schedules,
         testing,
+        training,
     )
     from xprnn.backend import backends
     from xprnn.errors import (
@@ -87,6 +88,7 @@ __all__ = [
     "save",
     "schedules",
     "testing",
+    "training",
     "value_and_grad",
 ]
 

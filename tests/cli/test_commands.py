@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn import cells, datasets, layers, run
+from xprnn import cells, datasets, layers
 from xprnn.__main__ import main
 from xprnn._cli import machine
 from xprnn._cli.output import format_csv
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
+from xprnn.training import run
 
 QUICK = ["--epochs", "2", "--members", "1", "--hidden-size", "3"]
 

@@ -331,8 +331,8 @@ def test_too_few_steps_to_calibrate():
 
 def test_scores_by_their_formulas():
     y = walk(5, (50, 2))
-    result = forecaster(lags=4).backtest(y, folds=2, h=5, season=3, coverage=0.7)
-    assert (result.folds, result.h, result.season) == (2, 5, 3)
+    result = forecaster(lags=4).backtest(y, folds=2, horizon=5, season=3, coverage=0.7)
+    assert (result.folds, result.horizon, result.season) == (2, 5, 3)
     truth = np.concatenate([y[40:45], y[45:50]])
     np.testing.assert_array_equal(np.concatenate(result.truth), truth)
     naive = np.concatenate([[y[39]] * 5, [y[44]] * 5])
@@ -559,8 +559,8 @@ def test_a_backtest_must_fit():
     model = forecaster(lags=4, strategy="direct")
     with pytest.raises(ValueError, match=r"y must have at least 22 steps, 7 to train and 5 fold"):
         model.backtest(Y[:21])
-    with pytest.raises(ValueError, match="h must be the horizon 3 of a direct forecaster, got 2"):
-        model.backtest(Y, h=2)
+    with pytest.raises(ValueError, match="horizon must be 3, that of the direct forecaster, got 2"):
+        model.backtest(Y, horizon=2)
     with pytest.raises(ValueError, match="window must be one of 'expanding', 'sliding'"):
         model.backtest(Y, window="growing")
     with pytest.raises(ValueError, match="season must be at most 25"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn import kernels, losses, run, value_and_grad
+from xprnn import kernels, losses, value_and_grad
 from xprnn.kernels.cuda.fused import Fused
 from xprnn.kernels.cuda.plan import Plan
 from xprnn.layers import Dense, Recurrent, Stack
@@ -17,6 +17,7 @@ from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
 from xprnn.recurrence import Unroll
 from xprnn.schedules import Cosine
+from xprnn.training import run
 
 Array = pytest.importorskip(
     "array_api_strict._array_object", reason="array-api-strict, whose arrays count, is missing"

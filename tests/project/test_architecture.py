@@ -18,7 +18,7 @@ ORDER = [
     "penalties",
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
-    "serialization", "interop", "onnx", "callbacks", "run", "builder", "training",
+    "serialization", "interop", "onnx", "callbacks", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "forecasting",
     "_cli", "__main__",
 ]  # fmt: skip

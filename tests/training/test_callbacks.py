@@ -13,13 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import losses, run, schedules
+from xprnn import losses, schedules
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau, Training
 from xprnn.history import Epoch, History
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop
 from xprnn.penalties import Penalty, Weights
+from xprnn.training import run
 
 RNG = np.random.default_rng(8)
 X = RNG.standard_normal((6, 7, 2))

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import activations, losses, run, tree, value_and_grad
+from xprnn import activations, losses, tree, value_and_grad
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.batches import Data, batches
 from xprnn.cells import Elman
@@ -25,6 +25,7 @@ from xprnn.layers import Dense, Dropout, Recurrent, Stack
 from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, global_norm
 from xprnn.penalties import Penalty, Weights
+from xprnn.training import Method, Run, Setup, run
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((5, 8, 2))
@@ -814,22 +815,18 @@ def test_nothing_in_an_epoch_waits_for_the_device(loss, optimizer, ragged, tbptt
     outputs = losses.outputs(loss, data.y, None, xp=np)
     network = Stack((Recurrent(3, recurrent_dropout=0.2), Dropout(0.5), Dense(outputs)))
     params, _ = network.init(np.random.default_rng(0), 1)
-    task = run.Run(
-        network=network,
+    method = Method(
         loss=loss,
         optimizer=optimizer,
         penalty=Penalty(Weights(l1=0.1), Weights(l2=0.1), Weights(max_norm=1)),
         clip_norm=0.1,
-        data=data,
-        validation=data,
         batch_size=2,
         tbptt=tbptt,
         checkpoint_every=checkpoint_every,
-        seed=0,
-        backend=place,
-        xp=xp,
     )
-    position, measured = task.epoch(task.start(params)._replace(factor=0.5))
+    model = xprnn.Model(network=network, weights=params, features=1, outputs=outputs)
+    task = Run(Setup(model=model, method=method, data=data, validation=data, place=place))
+    position, measured = task.epoch(task.start()._replace(factor=0.5))
     updates = 2 if tbptt is None else 4
     assert (position.epoch, position.updates, len(measured.losses)) == (1, updates, updates)
 

@@ -140,7 +140,7 @@ def backtest(options: argparse.Namespace) -> int:
     test = forecaster.backtest(series.y, options.folds, coverage=options.interval)
     report = {
         "target": series.name, **series.time.report(), "folds": test.folds,
-        "steps": test.h, "interval": test.coverage, "season": options.season,
+        "steps": test.horizon, "interval": test.coverage, "season": options.season,
         "lags": options.lags, "scores": test.scores,
     }  # fmt: skip
     output.write(options, report, f"{test}\n")

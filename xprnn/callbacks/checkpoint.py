@@ -1,4 +1,4 @@
-"""Files of a run, written on the way."""
+"""Files of a run, written while it goes on."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from xprnn import serialization
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
-from xprnn.callbacks.monitor import NOTHING, Monitor
+from xprnn.callbacks.plateau import NOTHING, Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
 
@@ -14,25 +14,25 @@ __all__ = ["Checkpoint"]
 
 
 class Checkpoint:
-    """Saves the run now and then, or when it is the best so far.
+    """Saves the run every few epochs, or whenever it is the best so far.
 
-    If a file can't be written, because the disk is full for example, there is a warning, the
-    training goes on, and the older file stays.
+    If a file can't be written, for example because the disk is full, it warns, the training
+    goes on, and the older file stays.
 
     `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` goes on from it.
 
     Parameters
     ----------
     path : str or path
-        Ends in ``.npz`` or ``.safetensors``; ``{epoch}`` in it becomes the epoch, so
-        that every file is kept.
+        Ends in ``.npz`` or ``.safetensors``. ``{epoch}`` in it becomes the number of the
+        epoch, so that every file stays.
     every : int
-        Epochs between two files; the last epoch is always written.
+        Save after every so many epochs, and after the last one.
     best_only : bool
-        Write only when the monitored loss is the best so far; losses of the standardised y
-        are compared.
+        Save only if the monitored loss is the best so far. Losses of the standardised y are
+        compared.
     monitor : {"val_loss", "loss"}, optional
-        The curve; left out, the validation loss if there is one.
+        The loss to compare; left out, that of the validation data if there are any.
 
     Examples
     --------
@@ -78,11 +78,11 @@ class Checkpoint:
             return
         best = self._monitor.best
         if not self.best_only or self._monitor.better(training):
-            self._written = best  # the best loss on disk, until this file is there
+            self._written = best  # on disk until this file is written
             training.save(self._at(self.path, training.epoch))
 
     def state(self) -> Tree:
-        """Return the best loss so far, None where nobody asks for it."""
+        """Return the best loss so far, or None without `best_only`."""
         return {"best": self._monitor.state()} if self.best_only else None
 
     def restore(self, state: Tree, model: Model) -> None:

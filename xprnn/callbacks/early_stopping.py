@@ -1,10 +1,10 @@
-"""The end of a run that no longer gets better."""
+"""Ending a run that no longer improves."""
 
 import dataclasses
 
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
-from xprnn.callbacks.monitor import Monitor
+from xprnn.callbacks.plateau import Monitor
 from xprnn.callbacks.training import Training
 from xprnn.model import Model
 
@@ -12,26 +12,26 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping:
-    """Ends a run that no longer gets better, with the parameters of its best epoch.
+    """Ends a run that no longer improves, with the parameters of its best epoch.
 
-    A run that goes to its last epoch ends with those of its best one as well.
+    A run that reaches its last epoch ends with the parameters of its best one as well.
 
     Parameters
     ----------
     patience : int
-        Epochs without improvement after which the run ends.
+        The run ends after so many epochs without improvement.
     monitor : {"val_loss", "loss"}, optional
-        The curve; left out, the validation loss if there is one.
+        The loss to compare; left out, that of the validation data if there are any.
     min_delta : float
-        By how much the loss in the history must fall to count. If it is 0, losses of the
-        standardised y are compared, which do not depend on the units of y.
+        An improvement counts if the loss in the history falls by more than this. With 0,
+        losses of the standardised y are compared, which do not depend on the units of y.
     restore_best : bool
-        False: end with the parameters of the last epoch.
+        With False, the run ends with the parameters of its last epoch.
 
     Attributes
     ----------
     best_epoch : int
-        The epoch with the best loss, from 1.
+        The epoch with the best loss, counted from 1.
 
     Examples
     --------

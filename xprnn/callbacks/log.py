@@ -1,24 +1,26 @@
-"""Lines about a run."""
+"""How far a run is: lines, and a bar."""
 
+import contextlib
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 
 from xprnn._validate import shown, whole
-from xprnn.callbacks.training import Training
-from xprnn.callbacks.writing import Writer
+from xprnn.callbacks.training import Training, Writer
+from xprnn.errors import MissingExtraError
 
-__all__ = ["Log"]
+__all__ = ["Log", "progress_bar"]
 
 
 class Log:
-    """Says every few epochs how far the run is: epoch, losses, learning rate.
+    """Writes a line every few epochs: epoch, losses, learning rate.
 
     Parameters
     ----------
     every : int
-        Epochs between two lines.
+        Write after every so many epochs, and after the last one.
     write : callable
-        Gets each line, such as ``logging.getLogger("training").info``.
+        Called with each line, such as ``logging.getLogger("training").info``.
 
     Examples
     --------
@@ -47,3 +49,46 @@ class Log:
         text += "" if math.isnan(validation) else f", validation loss {validation:.4g}"
         with self._writer.writing("a line"):
             self.write(f"{text}, learning rate {history.learning_rate[-1]:.4g}")
+
+
+@contextlib.contextmanager
+def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, float], None]]:
+    """Yield a function ``report(epoch, loss)`` that moves a bar on standard error.
+
+    Parameters
+    ----------
+    progress : bool or None
+        With None, there is a bar on a terminal and nothing in a pipe.
+    epochs : int
+        The length of the bar.
+
+    Raises
+    ------
+    MissingExtraError
+        If a bar is asked for and tqdm is not installed.
+    """
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if not (on_terminal if progress is None else progress):
+        yield lambda epoch, loss: None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        if progress:
+            raise MissingExtraError("progress=True needs tqdm: pip install tqdm") from error
+        try:
+            yield lambda epoch, loss: _line(epoch, epochs, loss)
+        finally:
+            print(file=sys.stderr)
+        return
+    with tqdm(total=epochs, unit="epoch", dynamic_ncols=True) as bar:
+
+        def report(epoch, loss):
+            bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+            bar.update(epoch - bar.n)
+
+        yield report
+
+
+def _line(epoch: int, epochs: int, loss: float) -> None:
+    print(f"\repoch {epoch}/{epochs}, loss {loss:.4g}   ", end="", file=sys.stderr, flush=True)

@@ -1,30 +1,81 @@
-"""A smaller learning rate when the loss no longer falls."""
+"""Whether a loss still improves, and a smaller learning rate if it does not."""
+
+import math
+from typing import Any
 
 from xprnn._typing import Tree
-from xprnn._validate import number, whole
-from xprnn.callbacks.monitor import Monitor
+from xprnn._validate import number, unknown, whole
 from xprnn.callbacks.training import Training
+from xprnn.losses.units import Value
 from xprnn.model import Model
 
-__all__ = ["ReduceOnPlateau"]
+__all__ = ["Monitor", "ReduceOnPlateau"]
+
+NOTHING = Value(math.inf, math.inf)
+"""The best loss before the first epoch."""
+
+
+class Monitor:
+    """Tells whether a loss improved.
+
+    It compares losses of the standardised y, which never overflow, underflow or lose digits,
+    whatever the units of y. With `min_delta`, which is in the units of the history, it compares
+    the losses that the history reports.
+    """
+
+    def __init__(self, curve: str | None, min_delta: float):
+        if curve not in (None, "loss", "val_loss"):
+            raise unknown("monitor", curve, ("loss", "val_loss"))
+        self.curve = curve
+        self.min_delta = number("min_delta", min_delta, least=0)
+        self.best = NOTHING
+
+    def better(self, training: Training) -> bool:
+        """Whether the last epoch is the best so far."""
+        if training.epoch == 1:
+            self.best = NOTHING
+        curve = self.curve or ("val_loss" if training.validates else "loss")
+        if curve == "val_loss" and not training.validates:
+            raise ValueError("monitor='val_loss' needs validation_data")
+        last = training.history.value(curve)
+        if self.min_delta:
+            better = last.in_units < self.best.in_units - self.min_delta
+        else:
+            better = last.minimised < self.best.minimised
+        if better:
+            self.best = last
+        return bool(better)
+
+    def state(self) -> dict[str, float]:
+        """Return the best loss so far."""
+        return dict(self.best._asdict())
+
+    def restore(self, state: Any) -> None:
+        """Go on from what `state` returned."""
+        if not isinstance(state, dict):
+            raise ValueError(
+                "resume: an older xprnn wrote the checkpoint, and compared other losses than this "
+                "one does; expected the same version, or a training from the start"
+            )
+        self.best = Value(**state)
 
 
 class ReduceOnPlateau:
-    """Multiplies the learning rate when the loss no longer falls.
+    """Multiplies the learning rate by a factor when the loss no longer falls.
 
-    As torch's ``ReduceLROnPlateau`` with an absolute threshold.
+    It is like torch's ``ReduceLROnPlateau`` with an absolute threshold.
 
     Parameters
     ----------
     factor : float
-        By which the learning rate is multiplied, above 0 and below 1.
+        Above 0 and below 1.
     patience : int
-        Epochs without improvement that are let pass; the next one reduces.
+        So many epochs without improvement are tolerated; the next one reduces the rate.
     monitor : {"val_loss", "loss"}, optional
-        The curve; left out, the validation loss if there is one.
+        The loss to compare; left out, that of the validation data if there are any.
     min_delta : float
-        By how much the loss in the history must fall to count. If it is 0, losses of the
-        standardised y are compared, which do not depend on the units of y.
+        An improvement counts if the loss in the history falls by more than this. With 0,
+        losses of the standardised y are compared, which do not depend on the units of y.
     """
 
     def __init__(
@@ -40,7 +91,7 @@ class ReduceOnPlateau:
         self._bad = 0
 
     def __call__(self, training: Training) -> None:
-        """Count the epochs that got no better, and reduce after too many."""
+        """Count the epochs without improvement, and reduce the rate after too many."""
         better = self._monitor.better(training)
         self._bad = 0 if better or training.epoch == 1 else self._bad + 1
         if self._bad > self.patience:
@@ -48,7 +99,7 @@ class ReduceOnPlateau:
             self._bad = 0
 
     def state(self) -> Tree:
-        """Return the best loss so far, and the epochs since."""
+        """Return the best loss so far, and the number of epochs since."""
         return {"best": self._monitor.state(), "bad": self._bad}
 
     def restore(self, state: Tree, model: Model) -> None:

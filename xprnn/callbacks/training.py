@@ -1,16 +1,16 @@
-"""What a callback gets to see of a run."""
+"""What a callback sees of a run, and how it writes without ending it."""
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xprnn import serialization
-from xprnn._validate import number
+from xprnn._validate import number, warn
 from xprnn.history import History
 from xprnn.model import Model
 
-__all__ = ["Training"]
+__all__ = ["Training", "Writer"]
 
 
 class Training:
@@ -19,19 +19,19 @@ class Training:
     Attributes
     ----------
     epoch : int
-        Epochs done.
+        The number of this epoch, from 1.
     epochs : int
-        Epochs asked for.
+        The number of epochs to train for.
     history : History
         The curves so far.
     validates : bool
         Whether there are validation data.
     factor : float
-        By which callbacks have multiplied the learning rate in this epoch.
+        The product by which callbacks have multiplied the learning rate in this epoch.
     files : list of path
-        Where callbacks want the run to be saved after this epoch.
+        Where to save the run after this epoch, as callbacks asked.
     unwritten : tuple of path
-        Where the run could not be saved after the previous epoch.
+        Where saving failed after the previous epoch.
     """
 
     def __init__(
@@ -64,15 +64,50 @@ class Training:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file that `xprnn.load` reads and ``fit(resume=)`` goes on from.
 
-        It is written when all callbacks have seen this epoch, as what they remember and
-        decide is a part of it. If the file can't be written then, there is a warning and
-        the training goes on.
+        It is written after all callbacks have seen this epoch, since the file holds what they
+        remember and decide. If it can't be written then, the training warns and goes on.
 
         Raises
         ------
         ValueError, MissingExtraError
-            As `xprnn.save`, if the ending of the path is wrong.
+            If the path has a wrong ending, as `xprnn.save`.
         """
         with contextlib.suppress(FileNotFoundError):  # the warning comes when it is written
             serialization.check_path(path)
         self.files.append(Path(path))
+
+
+class Writer:
+    """Lets a training go on if something can't be written, and warns once.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from xprnn.callbacks import Writer
+    >>> writer = Writer()
+    >>> with warnings.catch_warnings(record=True, action="always") as seen:
+    ...     for _ in range(2):
+    ...         with writer.writing("the picture"):
+    ...             raise OSError("No space left on device")
+    >>> [str(warning.message) for warning in seen]
+    ['the picture could not be written, and the training goes on: No space left on device']
+    """
+
+    def __init__(self) -> None:
+        self.warned = False
+        self.failed = False
+
+    @contextlib.contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Catch an OSError, warn of the first one, and note in `failed` whether there was one."""
+        self.failed = False
+        try:
+            yield
+        except OSError as error:
+            self.failed = True
+            if not self.warned:
+                self.warned = True
+                warn(
+                    f"{what} could not be written, and the training goes on: {error}",
+                    RuntimeWarning,
+                )

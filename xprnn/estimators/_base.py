@@ -1,4 +1,4 @@
-"""What regressor and classifier share: the call of `xprnn.fit`, and starting from what is there."""
+"""What the regressor and the classifier share: reading X, and training or going on."""
 
 from typing import Any
 
@@ -7,53 +7,27 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from xprnn._validate import flag, unknown, whole
+from xprnn._validate import flag, unknown
 from xprnn.estimators._lags import ORDERS, warn_of_order
 from xprnn.estimators._sequences import Read, read, warn_of_one_step
 from xprnn.estimators._targets import Targets
 from xprnn.keywords import hinting
+from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.training import fit
+from xprnn.training import Method, Network, prepare, train
+from xprnn.training.options import differences
 
-__all__ = ["SequenceEstimator", "placed"]
-
-BUILT = (
-    "network",
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "activation",
-    "bidirectional",
-    "dropout",
-    "recurrent_dropout",
-    "pool",
-)
-"""The arguments of `fit` that describe a network, which a later fit may not change."""
-
-TRAINED = (
-    "optimizer",
-    "learning_rate",
-    "penalty",
-    "batch_size",
-    "tbptt",
-    "checkpoint_every",
-    "clip_norm",
-    "standardize",
-    "backend",
-    "dtype",
-    "callbacks",
-    "progress",
-)
-"""Those that every fit gets."""
+__all__ = ["SequenceEstimator", "place"]
 
 
 class SequenceEstimator(BaseEstimator):
-    """A network with the hyper-parameters of `xprnn.fit`."""
+    """A network with the options of `xprnn.fit`."""
 
     model_: Model
     loss_curve_: list[float]
-    _network: dict[str, Any]
+    _network: Network
+    _layer: Layer | None
     _column_order: str
     _random_state: Any
 
@@ -89,33 +63,11 @@ class SequenceEstimator(BaseEstimator):
         callbacks=(),
         progress=False,
     ):
-        self.mode = mode
-        self.column_order = column_order
-        self.network = network
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.activation = activation
-        self.bidirectional = bidirectional
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.pool = pool
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.penalty = penalty
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.tbptt = tbptt
-        self.checkpoint_every = checkpoint_every
-        self.clip_norm = clip_norm
-        self.standardize = standardize
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.backend = backend
-        self.dtype = dtype
-        self.callbacks = callbacks
-        self.progress = progress
+        self._store(locals())
+
+    def _store(self, options: dict[str, Any]) -> None:
+        """Keep all arguments of a constructor as attributes, as scikit-learn asks for."""
+        self.__dict__.update({name: value for name, value in options.items() if name != "self"})
 
     def __sklearn_tags__(self):
         """Say what X and y may be."""
@@ -125,62 +77,62 @@ class SequenceEstimator(BaseEstimator):
         return tags
 
     def _starts_anew(self) -> bool:
-        """Whether `fit` forgets what was fitted before."""
+        """Whether `fit` starts from new weights."""
         return not (flag("warm_start", self.warm_start) and hasattr(self, "model_"))
 
     def _train(
         self,
-        given: Read,
-        found: Targets,
+        X: Read,
+        targets: Targets,
         sample_weight: Any,
+        *,
         loss: Loss | str,
         epochs: int,
         anew: bool,
     ) -> None:
-        """Train for some epochs, from new weights or on from the model."""
-        epochs = whole("epochs", epochs)
-        if self.column_order == "newest_first" and found.mode == "many_to_many":
+        """Train for some epochs, from new weights or from those of the model."""
+        if self.column_order == "newest_first" and targets.mode == "many_to_many":
             raise ValueError(
                 "column_order='newest_first' goes with one target for each sequence; with targets "
                 "at each step, give X and y oldest first"
             )
-        network = {name: getattr(self, name) for name in BUILT}
-        settings = {name: getattr(self, name) for name in TRAINED}
+        network, layer = Network.of(self, feedback=False), self.network
         if anew:
-            self._random_state = check_random_state(self.random_state)
-            settings |= network
-            curve: list[float] = []
+            self._random_state, curve = check_random_state(self.random_state), []
         else:
-            changed = [name for name in BUILT if network[name] != self._network[name]]
+            changed = differences(network, self._network)
+            changed += ["network"] if layer != self._layer else []
             if changed:
                 raise ValueError(
                     f"{', '.join(changed)} changed since the first fit; a fit that goes on with "
                     "its network needs the same"
                 )
-            settings["warm_start"] = self.model_
             curve = self.loss_curve_
-        self.model_ = fit(
-            given.x,
-            placed(found.y, given),
-            mode=found.mode,
+        seed = int(self._random_state.randint(np.iinfo(np.int32).max))
+        setup = prepare(
+            X.x,
+            place(targets.y, X),
+            network.unless(layer) if anew else None,
+            Method.of(self, loss=loss, epochs=epochs, seed=seed),
+            mode=targets.mode,
             sample_weight=sample_weight,
-            loss=loss,
-            epochs=epochs,
-            seed=int(self._random_state.randint(np.iinfo(np.int32).max)),
-            **settings,
+            warm_start=None if anew else self.model_,
+            backend=self.backend,
+            dtype=self.dtype,
         )
-        self._network = network
+        self.model_ = train(setup, self.callbacks, progress=self.progress)
+        self._network, self._layer = network, layer
         self.loss_curve_ = curve + self.model_.history.loss
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = self.model_.outputs
 
-    def _given(self, X: Any, method: str) -> Read:
-        """Return the X of a method that needs a fitted estimator."""
+    def _read_fitted(self, X: Any, method: str) -> Read:
+        """Read the X of a method that needs a fitted estimator."""
         check_is_fitted(self, "model_")
         return self._read(X, method, reset=False)
 
     def _read(self, X: Any, method: str, reset: bool) -> Read:
-        """Return X as sequences, the oldest step first."""
+        """Read X as sequences, the oldest step first."""
         if not isinstance(self.column_order, str) or self.column_order not in ORDERS:
             raise unknown("column_order", self.column_order, ORDERS)
         if reset:
@@ -190,22 +142,22 @@ class SequenceEstimator(BaseEstimator):
                 f"column_order must be that of the first fit, {self._column_order!r}, "
                 f"got {self.column_order!r}"
             )
-        given: Read = read(self, X, method=method, reset=reset)
+        sequences: Read = read(self, X, method=method, reset=reset)
         if reset:
-            warn_of_one_step(given)
+            warn_of_one_step(sequences)
             warn_of_order(getattr(self, "feature_names_in_", ()), self.column_order)
         if self.column_order == "oldest_first":
-            return given
-        if not given.columns:
+            return sequences
+        if not sequences.columns:
             raise ValueError(
                 "column_order='newest_first' is for the columns of a 2-D X, and this X has an axis "
                 "of steps, the oldest first: reverse it, such as X[:, ::-1]"
             )
-        return given._replace(x=given.place.xp.flip(given.x, axis=1))
+        return sequences._replace(x=sequences.place.xp.flip(sequences.x, axis=1))
 
 
-def placed(y: Any, given: Read) -> Any:
-    """Return targets of the host where X is."""
+def place(y: Any, sequences: Read) -> Any:
+    """Move targets from the host to where X is."""
     if isinstance(y, list):
-        return [placed(a, given) for a in y]
-    return given.place.asarray(y, str(y.dtype))
+        return [place(a, sequences) for a in y]
+    return sequences.place.asarray(y, str(y.dtype))

@@ -12,10 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from xprnn import losses
 from xprnn._validate import shown
 from xprnn.backend import to_host
-from xprnn.estimators._base import SequenceEstimator, placed
+from xprnn.estimators._base import SequenceEstimator, place
 from xprnn.estimators._labels import flat, known_labels, label_targets, label_weights, shaped
 from xprnn.estimators._sequences import Read
-from xprnn.estimators._targets import counted, targets
+from xprnn.estimators._targets import counted
+from xprnn.estimators._targets import targets as read_targets
 from xprnn.keywords import hinting
 from xprnn.losses import CrossEntropy
 
@@ -28,9 +29,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     Parameters
     ----------
     mode : {"many_to_many", "many_to_one"}, optional
-        What y is to X. Left out, what the shapes leave: y (n,) has a label for each
-        sequence; (n, T), and a list of arrays (T_i,) of the lengths of X, one for each
-        step.
+        How y relates to X. Left out, the shapes tell: y (n,) has a label for each sequence;
+        (n, T), and a list of arrays (T_i,) with the lengths of X, one for each step.
     column_order : {"oldest_first", "newest_first"}
         The order of the columns of a 2-D X, which are steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
@@ -39,28 +39,28 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     recurrent_dropout, pool
         Of the network; see `xprnn.fit`.
     loss : {"cross_entropy"} or CrossEntropy
-        An object for `label_smoothing`; weights of classes are `class_weight`.
+        Give an object for `label_smoothing`; the weights of classes are `class_weight`.
     class_weight : dict or "balanced", optional
-        How much each label counts, by label; ``"balanced"``: so that all count the same.
+        How much each label counts; with ``"balanced"`` all labels count the same in sum.
     optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
         Of the training; see `xprnn.fit`.
     clip_norm, standardize, callbacks, progress
         Of the training; see `xprnn.fit`.
     warm_start : bool
-        Whether `fit` goes on with the network that is there, for `epochs` more, with its
+        Whether a second `fit` goes on with the trained network, for `epochs` more, with its
         parameters and standardisation. The optimizer starts anew.
     random_state : int, RandomState or None
         Of the initial weights and the batches.
     backend : str or Backend, optional
-        Where to compute; NumPy arrays are moved there, and predictions come back as NumPy
+        Where to compute. NumPy arrays are moved there, and predictions come back as NumPy
         arrays. Left out, where X is.
     dtype : {"float32", "float64"}, optional
-        What to compute in; left out, that of X. Integers count as float64.
+        The dtype to compute in; left out, that of X. Integers count as float64.
 
     Attributes
     ----------
     model_ : Model
-        The trained model, for which labels are their places in `classes_`.
+        The trained model. For it, a label is its place in `classes_`.
     classes_ : NumPy array
         The labels, sorted.
     n_features_in_ : int
@@ -72,7 +72,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     loss_curve_ : list of float
         The loss of each epoch.
     n_iter_ : int
-        How many epochs it was trained for.
+        The number of epochs so far.
 
     See Also
     --------
@@ -127,36 +127,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         callbacks=(),
         progress=False,
     ):
-        super().__init__(
-            mode=mode,
-            column_order=column_order,
-            network=network,
-            cell=cell,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            activation=activation,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            pool=pool,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            penalty=penalty,
-            epochs=epochs,
-            batch_size=batch_size,
-            tbptt=tbptt,
-            checkpoint_every=checkpoint_every,
-            clip_norm=clip_norm,
-            standardize=standardize,
-            warm_start=warm_start,
-            random_state=random_state,
-            backend=backend,
-            dtype=dtype,
-            callbacks=callbacks,
-            progress=progress,
-        )
-        self.class_weight = class_weight
+        self._store(locals())
 
     def fit(self, X, y, sample_weight=None):
         """Train on sequences X and labels y.
@@ -168,7 +139,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         y : array of labels, (n,) or (n, T), or list of arrays (T_i,)
             Labels of any kind; see `mode`.
         sample_weight : array, (n,), or (n, T) for labels at each step, optional
-            How much each sequence, or step, counts, as if it stood there so many times.
+            How much each sequence, or step, counts, as if it occurred so many times.
 
         Returns
         -------
@@ -182,19 +153,21 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         NonFiniteError
             If the training diverges.
         """
-        return self._fit(X, y, None, sample_weight, "fit", self.epochs, self._starts_anew())
+        return self._fit(
+            X, y, sample_weight, method="fit", epochs=self.epochs, anew=self._starts_anew()
+        )
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train one epoch more; the first call makes the network.
+        """Train for one more epoch; the first call makes the network.
 
-        The standardisation is that of the first call.
+        The first call also measures the standardisation.
 
         Parameters
         ----------
         X, y, sample_weight
             As for `fit`.
         classes : array of labels, optional
-            All labels that will come. The first call needs it.
+            All labels that will ever come. The first call needs it.
 
         Returns
         -------
@@ -208,56 +181,57 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
                 "class_weight='balanced' needs all labels at once, and partial_fit sees some; "
                 "give a dict"
             )
-        return self._fit(X, y, classes, sample_weight, "partial_fit", 1, anew)
+        return self._fit(
+            X, y, sample_weight, method="partial_fit", epochs=1, anew=anew, classes=classes
+        )
 
-    def _fit(self, X, y, classes, sample_weight, method, epochs, anew):
+    def _fit(self, X, y, sample_weight, *, method, epochs, anew, classes=None):
         loss = losses.get(self.loss)
         if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
             raise ValueError(
                 "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
                 f"class_weight here, got {shown(loss)}"
             )
-        given = self._read(X, method, reset=anew)
-        found = label_targets(y, given, self.mode, type(self).__name__)
-        labels = flat(found.y)
+        sequences = self._read(X, method, reset=anew)
+        targets = label_targets(y, sequences, self.mode, type(self).__name__)
+        labels = flat(targets.y)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
-        known = known_labels(np.unique(labels), classes, None if anew else self.classes_)
-        codes = np.searchsorted(known, labels).astype("int64")
-        weights = label_weights(self.class_weight, sample_weight, labels, found, given)
-        loss = dataclasses.replace(loss, num_classes=len(known))
-        self._train(given, found._replace(y=shaped(codes, found.y)), weights, loss, epochs, anew)
-        self.classes_ = known
+        classes = known_labels(np.unique(labels), classes, None if anew else self.classes_)
+        codes = np.searchsorted(classes, labels).astype("int64")
+        weights = label_weights(self.class_weight, sample_weight, labels, targets, sequences)
+        loss = dataclasses.replace(loss, num_classes=len(classes))
+        targets = targets._replace(y=shaped(codes, targets.y))
+        self._train(sequences, targets, weights, loss=loss, epochs=epochs, anew=anew)
+        self.classes_ = classes
         return self
 
     def predict(self, X):
-        """Return the likeliest labels.
+        """Return the most probable labels.
 
         Parameters
         ----------
         X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            Of any lengths, but those of a 2-D X are the lengths of the training.
+            Sequences of any lengths; a 2-D X must have the columns of the training.
 
         Returns
         -------
         array or list of arrays
-            (n,), or labels for each step as y had them. Of the library of X if they are
-            numbers, else of NumPy.
+            (n,), or labels for each step, like y. From the library of X if they are numbers,
+            else from NumPy.
 
         Raises
         ------
         ValueError
             If X is not like the X of the training.
         """
-        given = self._given(X, "predict")
-        found = self._labels(given)
-        if self.classes_.dtype.kind not in "iuf":
-            return found
-        return placed(found, given)
+        sequences = self._read_fitted(X, "predict")
+        labels = self._predict_labels(sequences)
+        return place(labels, sequences) if self.classes_.dtype.kind in "iuf" else labels
 
-    def _labels(self, given: Read) -> Any:
-        """Return the likeliest labels, on the host."""
-        scores = self.model_.predict(given.x)
+    def _predict_labels(self, sequences: Read) -> Any:
+        """Return the most probable labels, on the host."""
+        scores = self.model_.predict(sequences.x)
         if isinstance(scores, list):
             return [self.classes_[to_host(a).argmax(axis=-1)] for a in scores]
         return self.classes_[to_host(scores).argmax(axis=-1)]
@@ -280,11 +254,11 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         ValueError
             If X is not like the X of the training.
         """
-        given = self._given(X, "predict_proba")
-        return self.model_.predict_proba(given.x)
+        sequences = self._read_fitted(X, "predict_proba")
+        return self.model_.predict_proba(sequences.x)
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of labels that are predicted rightly.
+        """Return the share of labels that are predicted correctly.
 
         Parameters
         ----------
@@ -296,10 +270,10 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         -------
         float
         """
-        given = self._given(X, "score")
-        true = targets(y, given, self.model_.mode, type(self).__name__).y
-        weights = counted(sample_weight, true, given, self.model_.mode)
-        true, found = flat(true), flat(self._labels(given))
-        if true.shape != found.shape:
-            raise ValueError(f"y must hold {len(found)} labels for this X, got {len(true)}")
-        return float(accuracy_score(true, found, sample_weight=weights))
+        sequences = self._read_fitted(X, "score")
+        y = read_targets(y, sequences, self.model_.mode, type(self).__name__).y
+        weights = counted(sample_weight, y, sequences, self.model_.mode)
+        y, y_hat = flat(y), flat(self._predict_labels(sequences))
+        if y.shape != y_hat.shape:
+            raise ValueError(f"y must hold {len(y_hat)} labels for this X, got {len(y)}")
+        return float(accuracy_score(y, y_hat, sample_weight=weights))

@@ -11,7 +11,8 @@ from xprnn import losses
 from xprnn._validate import shown
 from xprnn.estimators._base import SequenceEstimator
 from xprnn.estimators._sequences import Read
-from xprnn.estimators._targets import Targets, counted, on_host, rows, targets
+from xprnn.estimators._targets import Targets, counted, on_host, rows
+from xprnn.estimators._targets import targets as read_targets
 
 __all__ = ["RNNRegressor"]
 
@@ -22,10 +23,10 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     Parameters
     ----------
     mode : {"many_to_many", "many_to_one", "encoder_decoder"}, optional
-        What y is to X. Left out, what the shapes leave: y (n, T, O), and lists of arrays of
+        How y relates to X. Left out, the shapes tell: y (n, T, O), and lists of arrays with
         the lengths of X, have a target for each step; (n,), (n, 1) and (n, O) one for each
-        sequence. y (n, T) for X of T steps can be either, and is refused. The last mode is
-        always asked for.
+        sequence. y (n, T) for X of T steps can be either, and is refused. The last mode must
+        always be given.
     column_order : {"oldest_first", "newest_first"}
         The order of the columns of a 2-D X, which are steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
@@ -34,22 +35,21 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     recurrent_dropout, pool
         Of the network; see `xprnn.fit`.
     loss : str or Loss
-        A loss of quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or one of
-        one's own.
+        A loss of quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.
     optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
         Of the training; see `xprnn.fit`.
     clip_norm, standardize, callbacks, progress
         Of the training; see `xprnn.fit`.
     warm_start : bool
-        Whether `fit` goes on with the network that is there, for `epochs` more, with its
+        Whether a second `fit` goes on with the trained network, for `epochs` more, with its
         parameters and standardisation. The optimizer starts anew.
     random_state : int, RandomState or None
         Of the initial weights and the batches.
     backend : str or Backend, optional
-        Where to compute; NumPy arrays are moved there, and predictions come back as NumPy
+        Where to compute. NumPy arrays are moved there, and predictions come back as NumPy
         arrays. Left out, where X is.
     dtype : {"float32", "float64"}, optional
-        What to compute in; left out, the wider of those of X and y. Integers count as
+        The dtype to compute in; left out, the wider of those of X and y. Integers count as
         float64.
 
     Attributes
@@ -65,7 +65,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     loss_curve_ : list of float
         The loss of each epoch, computed on y as it was given, not standardised.
     n_iter_ : int
-        How many epochs it was trained for.
+        The number of epochs so far.
 
     See Also
     --------
@@ -100,7 +100,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         y : array, (n,), (n, O), (n, T) or (n, T, O), or list of arrays (T_i,) or (T_i, O)
             Targets; see `mode`.
         sample_weight : array, (n,), or (n, T) for targets at each step, optional
-            How much each sequence, or step, counts, as if it stood there so many times.
+            How much each sequence, or step, counts, as if it occurred so many times.
 
         Returns
         -------
@@ -113,12 +113,14 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         NonFiniteError
             If the training diverges.
         """
-        return self._fit(X, y, sample_weight, "fit", self.epochs, self._starts_anew())
+        return self._fit(
+            X, y, sample_weight, method="fit", epochs=self.epochs, anew=self._starts_anew()
+        )
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Train one epoch more; the first call makes the network.
+        """Train for one more epoch; the first call makes the network.
 
-        The standardisation is that of the first call.
+        The first call also measures the standardisation.
 
         Parameters
         ----------
@@ -129,26 +131,28 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         -------
         self
         """
-        return self._fit(X, y, sample_weight, "partial_fit", 1, not hasattr(self, "model_"))
+        return self._fit(
+            X, y, sample_weight, method="partial_fit", epochs=1, anew=not hasattr(self, "model_")
+        )
 
-    def _fit(self, X, y, sample_weight, method, epochs, anew):
+    def _fit(self, X, y, sample_weight, *, method, epochs, anew):
         loss = losses.get(self.loss)
         if not losses.standardizes(loss):
             raise ValueError(
                 f"loss must be one of quantities, got {shown(loss)}; see RNNClassifier"
             )
-        given = self._read(X, method, reset=anew)
-        found = self._targets(y, given)
+        sequences = self._read(X, method, reset=anew)
+        targets = self._read_targets(y, sequences)
         weights = None if sample_weight is None else on_host(sample_weight)
-        self._train(given, found, weights, loss, epochs, anew)
+        self._train(sequences, targets, weights, loss=loss, epochs=epochs, anew=anew)
         return self
 
-    def _targets(self, y: Any, given: Read) -> Targets:
-        """Return y as finite floats."""
-        found = targets(y, given, self.mode, type(self).__name__)
-        if isinstance(found.y, list):
-            return found._replace(y=[_floats(f"y[{i}]", a) for i, a in enumerate(found.y)])
-        return found._replace(y=_floats("y", found.y))
+    def _read_targets(self, y: Any, sequences: Read) -> Targets:
+        """Read y as finite floats."""
+        targets = read_targets(y, sequences, self.mode, type(self).__name__)
+        if isinstance(targets.y, list):
+            return targets._replace(y=[_floats(f"y[{i}]", a) for i, a in enumerate(targets.y)])
+        return targets._replace(y=_floats("y", targets.y))
 
     def predict(self, X):
         """Return the network's outputs for sequences.
@@ -156,12 +160,12 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         Parameters
         ----------
         X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            Of any lengths, but those of a 2-D X are the lengths of the training.
+            Sequences of any lengths; a 2-D X must have the columns of the training.
 
         Returns
         -------
         array or list of arrays
-            With the axes of the y of the training, of the library of X; a list for a list
+            With the axes of the y of the training, from the library of X; a list for a list
             if there are targets for each step.
 
         Raises
@@ -169,8 +173,8 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         ValueError
             If X is not like the X of the training.
         """
-        given = self._given(X, "predict")
-        return self.model_.predict(given.x)
+        sequences = self._read_fitted(X, "predict")
+        return self.model_.predict(sequences.x)
 
     def score(self, X, y, sample_weight=None):
         """Return R² of the predictions, over all steps that have a target.
@@ -186,22 +190,22 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         float
             The mean over the outputs of 1 - Σ (ŷ - y)² / Σ (y - mean y)².
         """
-        given = self._given(X, "score")
+        sequences = self._read_fitted(X, "score")
         mode = self.model_.mode
-        true = targets(y, given, mode, type(self).__name__).y
-        found = self.model_.predict(given.x)
-        weights = counted(sample_weight, true, given, mode)
-        found = [on_host(a) for a in found] if isinstance(found, list) else on_host(found)
-        true, found = rows(true, mode), rows(found, mode)
-        if true.shape != found.shape:
+        y = read_targets(y, sequences, mode, type(self).__name__).y
+        y_hat = self.model_.predict(sequences.x)
+        weights = counted(sample_weight, y, sequences, mode)
+        y_hat = [on_host(a) for a in y_hat] if isinstance(y_hat, list) else on_host(y_hat)
+        y, y_hat = rows(y, mode), rows(y_hat, mode)
+        if y.shape != y_hat.shape:
             raise ValueError(
-                f"y must have {found.shape[1]} number(s) for each of {found.shape[0]} predictions, "
-                f"got {true.shape[1]} for each of {true.shape[0]}"
+                f"y must have {y_hat.shape[1]} number(s) for each of {y_hat.shape[0]} predictions, "
+                f"got {y.shape[1]} for each of {y.shape[0]}"
             )
-        return float(r2_score(true, found, sample_weight=weights))
+        return float(r2_score(y, y_hat, sample_weight=weights))
 
 
 def _floats(argument: str, y: Any) -> Any:
-    """Return finite numbers; integers are float64."""
-    found = check_array(y, ensure_2d=False, allow_nd=True, input_name=argument)
-    return found if np.issubdtype(found.dtype, np.floating) else found.astype("float64")
+    """Return finite numbers; integers become float64."""
+    array = check_array(y, ensure_2d=False, allow_nd=True, input_name=argument)
+    return array if np.issubdtype(array.dtype, np.floating) else array.astype("float64")

@@ -9,10 +9,10 @@ import numpy as np
 from xprnn import baselines, metrics
 from xprnn._typing import Array
 from xprnn._validate import unknown, warn, whole
-from xprnn.forecasting import fitting
+from xprnn.forecasting import fit
 from xprnn.forecasting.checks import tails
-from xprnn.forecasting.fitted import OneStep
 from xprnn.forecasting.panel import Panel
+from xprnn.forecasting.predictor import OneStep
 from xprnn.scaling import Scaler
 
 __all__ = ["Backtest", "run"]
@@ -24,12 +24,12 @@ LATE = 0.5
 SHOWN = 5
 """How many constant series the note below the table names."""
 ENOUGH = 8
-"""Of fewer forecasts nothing is said."""
+"""The least number of forecasts that tells whether they are late."""
 
 
 @dataclass(frozen=True, repr=False)
 class Backtest:
-    """What a backtest found; prints as a table.
+    """The scores and forecasts of a backtest; prints as a table.
 
     Attributes
     ----------
@@ -37,13 +37,13 @@ class Backtest:
         By forecast, then by score: ``"MAE"`` and ``"RMSE"`` in the units of y, ``"MASE"``
         in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
         and ``"coverage"``, the share of the steps that fell into the interval, NaN
-        where there is none. Each is over all folds, steps, series and columns, but for the
+        where there is none. Each is over all folds, steps, series and columns, except the
         MASE, which leaves out those that are `unscaled` and is NaN if all are.
     forecasts : dict
         By forecast, a tuple with one for each fold, like y.
     truth, lower, upper : tuple
         What came, and the bounds of the interval, one for each fold, like y.
-    folds, h, season : int
+    folds, horizon, season : int
     coverage : float or None
         What the interval was to cover.
     window : str
@@ -58,7 +58,7 @@ class Backtest:
     lower: tuple[Any, ...]
     upper: tuple[Any, ...]
     folds: int
-    h: int
+    horizon: int
     season: int
     coverage: float | None
     window: str
@@ -79,7 +79,7 @@ class Backtest:
         ]
         interval = "" if self.coverage is None else f", interval for {self.coverage:g}"
         lines.append(
-            f"{self.folds} fold(s) of {self.h} step(s), {self.window} window, "
+            f"{self.folds} fold(s) of {self.horizon} step(s), {self.window} window, "
             f"season {self.season}{interval}"
         )
         if self.unscaled:
@@ -95,81 +95,70 @@ def _written(score: float) -> str:
 
 
 class Fold(NamedTuple):
-    """One piece: what was known, what came, and what was forecast, (h, O) for each series."""
+    """One piece: what was known, what came, and the forecasts of it, (horizon, O) each."""
 
     past: Panel
     truth: Panel
-    found: dict[str, list[Array]]
+    forecasts: dict[str, list[Array]]
     bounds: tuple[list[Array], ...]
 
 
 def run(
     forecaster: Any,
-    given: Panel,
+    panel: Panel,
+    *,
     folds: int,
-    h: int | None,
+    horizon: int,
     window: str,
     season: int | None,
     coverage: float | None,
 ) -> Backtest:
     """Return the backtest of a forecaster; see `RNNForecaster.backtest`."""
-    folds, h = whole("folds", folds), whole("h", forecaster.horizon if h is None else h)
+    folds, horizon = whole("folds", folds), whole("horizon", horizon)
     if window not in WINDOWS:
         raise unknown("window", window, WINDOWS)
-    if coverage is not None:
-        tails(coverage)
-    if forecaster.strategy == "direct" and h != forecaster.horizon:
+    if forecaster.strategy == "direct" and horizon != forecaster.horizon:
         raise ValueError(
-            f"h must be the horizon {forecaster.horizon} of a direct forecaster, got {h}"
+            f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
         )
-    cuts = _cuts(given, folds, h, window, forecaster.layout.least)
-    season = _season(forecaster.differencing, cuts[0][0], season)
-    done: list[Fold] = []
-    for past, truth in cuts:
-        fitted = fitting.calibrated(forecaster, past)
-        if not done:
-            _warn_if_late(fitted.one_step(given))
-        later = tuple(x[:, fitted.known] for x in truth.x)
-        found = {OURS: fitted.forecast(h, later), **_rules(past, h, season)}
-        levels = () if coverage is None else tails(coverage)
-        bounds = tuple(fitted.quantiles(levels, h, later)) if levels else ()
-        done.append(Fold(past, truth, found, bounds))
-    names = [*done[0].found]
+    levels = () if coverage is None else tails(coverage)
+    least = max(forecaster.layout.least, 3) + folds * horizon
+    if min(panel.lengths) < least:
+        raise ValueError(
+            f"y must have at least {least} steps, {least - folds * horizon} to train and {folds} "
+            f"fold(s) of {horizon}, got {min(panel.lengths)}"
+        )
+    pieces = fit.hold_out(panel, folds, horizon, sliding=window == "sliding")
+    season = _season(forecaster.differencing, pieces[0][0], season)
+    results: list[Fold] = []
+    for past, truth in pieces:
+        predictor = fit.fit(forecaster, past)
+        if not results:
+            _warn_if_late(predictor.one_step(panel))
+        later = tuple(x[:, predictor.known] for x in truth.x)
+        forecasts = {OURS: predictor.forecast(horizon, later), **_rules(past, horizon, season)}
+        bounds = tuple(predictor.quantiles(levels, horizon, later)) if levels else ()
+        results.append(Fold(past, truth, forecasts, bounds))
+    names = [*results[0].forecasts]
     lower, upper = (
-        tuple(fold.truth.here(fold.bounds[side]) for fold in done if fold.bounds)
+        tuple(fold.truth.here(fold.bounds[side]) for fold in results if fold.bounds)
         for side in range(2)
     )
     return Backtest(
-        {name: _scores(done, name) for name in names},
-        {name: tuple(fold.truth.here(fold.found[name]) for fold in done) for name in names},
-        tuple(fold.truth.here(list(fold.truth.y)) for fold in done),
-        lower,
-        upper,
-        folds,
-        h,
-        season,
-        coverage,
-        window,
-        _unscaled(given, done),
+        scores={name: _score(results, name) for name in names},
+        forecasts={
+            name: tuple(fold.truth.here(fold.forecasts[name]) for fold in results) for name in names
+        },
+        truth=tuple(fold.truth.here(list(fold.truth.y)) for fold in results),
+        lower=lower,
+        upper=upper,
+        folds=folds,
+        horizon=horizon,
+        season=season,
+        coverage=coverage,
+        window=window,
+        unscaled=_constant_columns(panel, results),
     )
-
-
-def _cuts(given: Panel, folds: int, h: int, window: str, least: int) -> list[tuple[Panel, Panel]]:
-    """Return what is known before each fold, and what comes in it."""
-    least = max(least, 3)
-    sizes = [length - folds * h for length in given.lengths]
-    if min(sizes) < least:
-        raise ValueError(
-            f"y must have at least {least + folds * h} steps, {least} to train and {folds} fold(s) "
-            f"of {h}, got {min(given.lengths)}"
-        )
-    cuts = []
-    for fold in range(folds):
-        stops = [size + fold * h for size in sizes]
-        starts = [fold * h if window == "sliding" else 0] * len(sizes)
-        past = given.rows(starts, stops)
-        cuts.append((past, given.rows(stops, [stop + h for stop in stops])))
-    return cuts
 
 
 def _season(differencing: int, past: Panel, season: int | None) -> int:
@@ -188,25 +177,25 @@ def _season(differencing: int, past: Panel, season: int | None) -> int:
     return season
 
 
-def _rules(past: Panel, h: int, season: int) -> dict[str, list[Array]]:
+def _rules(past: Panel, horizon: int, season: int) -> dict[str, list[Array]]:
     """Return the forecasts that need no model."""
     return {
-        "naive": [baselines.naive(y, h) for y in past.y],
-        "seasonal naive": [baselines.seasonal_naive(y, h, season) for y in past.y],
-        "drift": [baselines.drift(y, h) for y in past.y],
+        "naive": [baselines.naive(y, horizon) for y in past.y],
+        "seasonal naive": [baselines.seasonal_naive(y, horizon, season) for y in past.y],
+        "drift": [baselines.drift(y, horizon) for y in past.y],
     }
 
 
-def _scores(folds: list[Fold], name: str) -> dict[str, float]:
+def _score(folds: list[Fold], name: str) -> dict[str, float]:
     """Return all scores of one forecast."""
     truth = [y for fold in folds for y in fold.truth.y]
     train = [y for fold in folds for y in fold.past.y]
-    found = [y for fold in folds for y in fold.found[name]]
+    forecasts = [y for fold in folds for y in fold.forecasts[name]]
     scores = {
-        "MAE": metrics.mae(truth, found),
-        "RMSE": metrics.rmse(truth, found),
-        "MASE": _mase(truth, found, train),
-        "sMAPE": metrics.smape(truth, found),
+        "MAE": metrics.mae(truth, forecasts),
+        "RMSE": metrics.rmse(truth, forecasts),
+        "MASE": _mase(truth, forecasts, train),
+        "sMAPE": metrics.smape(truth, forecasts),
     }
     if folds[0].bounds:
         lower, upper = ([y for fold in folds for y in fold.bounds[side]] for side in range(2))
@@ -215,11 +204,11 @@ def _scores(folds: list[Fold], name: str) -> dict[str, float]:
     return scores
 
 
-def _mase(truth: list[Array], found: list[Array], train: list[Array]) -> float:
+def _mase(truth: list[Array], forecasts: list[Array], train: list[Array]) -> float:
     """Return the MASE of the columns that vary in training, NaN if none does."""
     columns = [
         (y[:, [j]], y_hat[:, [j]], past[:, [j]])
-        for y, y_hat, past in zip(truth, found, train, strict=True)
+        for y, y_hat, past in zip(truth, forecasts, train, strict=True)
         for j in np.flatnonzero(_varies(past))
     ]
     if not columns:
@@ -228,11 +217,11 @@ def _mase(truth: list[Array], found: list[Array], train: list[Array]) -> float:
     return metrics.mase(y, y_hat, train=past)
 
 
-def _unscaled(given: Panel, folds: list[Fold]) -> tuple[str, ...]:
+def _constant_columns(panel: Panel, folds: list[Fold]) -> tuple[str, ...]:
     """Return the names of the columns that are constant before a fold."""
     return tuple(
-        given.name(i, j)
-        for i, y in enumerate(given.y)
+        panel.name(i, j)
+        for i, y in enumerate(panel.y)
         for j in range(y.shape[1])
         if not all(_varies(fold.past.y[i])[j] for fold in folds)
     )
@@ -243,18 +232,18 @@ def _varies(y: Array) -> Array:
     return np.ptp(y, axis=0) > 0
 
 
-def _warn_if_late(seen: OneStep) -> None:
+def _warn_if_late(steps: OneStep) -> None:
     """Warn if forecasts of the next step are nearer to the step before it."""
-    change = np.abs(seen.truth - seen.before).mean(axis=0)
+    change = np.abs(steps.truth - steps.before).mean(axis=0)
     moving = change > 0
-    if len(seen.truth) < ENOUGH or not moving.any():
+    if len(steps.truth) < ENOUGH or not moving.any():
         return
 
-    def apart(steps: Array) -> float:
-        """Return how far the forecasts are from some steps, in units of the mean change."""
-        return float((np.abs(seen.forecast - steps).mean(axis=0)[moving] / change[moving]).mean())
+    def distance(y: Array) -> float:
+        """Return how far the forecasts are from y, in units of the mean change."""
+        return float((np.abs(steps.forecast - y).mean(axis=0)[moving] / change[moving]).mean())
 
-    late, right = apart(seen.before), apart(seen.truth)
+    late, right = distance(steps.before), distance(steps.truth)
     if late < LATE * right:
         warn(
             "the forecast is a lagged copy of the series: in units of its mean change, the "

@@ -1,42 +1,49 @@
 """Intervals as wide as held-out errors ask for: split conformal prediction.
 
-The last pieces of the series are forecast, each from what came before it. The spread that
-the networks expect at step j ahead, mean over the pieces, is σ_j; the score of a step is by
-how many of them it was missed::
+The last pieces of the series are forecast, each from what came before it. σ_j is the spread
+that the networks expect at step j ahead, the mean over the pieces. The score of a step is its
+error in these spreads::
 
     s = |y - ŷ| / σ_j
 
 The bounds of an interval that is to cover a share p are ŷ ± c σ_j, where c is the
 ⌈(n + 1) p⌉-th smallest of the n scores (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
 "Distribution-Free Predictive Inference for Regression", 2018, sections 2.2 and 5.2). They
-cover p of what is exchangeable with the held-out steps, which the steps of a series are
-only nearly.
+cover the share p of steps that are exchangeable with those held out. The steps of a series
+are so only nearly.
 """
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from xprnn._typing import Array
-from xprnn.forecasting.panel import Panel
 
-if TYPE_CHECKING:
-    from xprnn.forecasting.fitted import Fitted
-
-__all__ = ["Calibration", "cuts", "of", "width"]
+__all__ = ["Calibration", "width"]
 
 
 class Calibration(NamedTuple):
-    """What held-out pieces say of forecasts."""
+    """The errors of forecasts of held-out pieces, and the spreads to measure them in."""
 
     scores: Array
-    """Of all their steps, sorted, (N,)."""
+    """The scores of all steps, sorted, (N,)."""
     spreads: tuple[Array, ...]
     """σ of every series, (horizon, O)."""
 
+    @classmethod
+    def of(cls, errors: list[list[Array]], spreads: list[list[Array]]) -> "Calibration":
+        """Return the calibration by |y - ŷ| and the spreads of every piece and series."""
+        expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
+        scores = [
+            (error / spread).ravel()
+            for piece in errors
+            for error, spread in zip(piece, expected, strict=True)
+        ]
+        return cls(np.sort(np.concatenate(scores)), expected)
+
     def half_widths(self, share: float, steps: int) -> list[Array]:
-        """Return c σ of every series, (steps, O), for an interval that is to cover a share."""
+        """Return c σ of every series, (steps, O), for an interval that covers a share."""
         horizon = len(self.spreads[0])
         if steps > horizon:
             raise ValueError(
@@ -47,47 +54,8 @@ class Calibration(NamedTuple):
         return [c * spread[:steps] for spread in self.spreads]
 
 
-def cuts(forecaster: Any, given: Panel) -> list[tuple[Panel, Panel]]:
-    """Return the last pieces of a panel, each with what came before it.
-
-    Raises
-    ------
-    ValueError
-        If a series is too short for so many.
-    """
-    count, h, least = forecaster.calibration, forecaster.horizon, forecaster.layout.least
-    found = []
-    for piece in range(count, 0, -1):
-        stops = [length - piece * h for length in given.lengths]
-        if min(stops) < least:
-            raise ValueError(
-                f"y must have at least {least + count * h} steps, {least} to train and "
-                f"calibration={count} pieces of {h}, got {min(given.lengths)}"
-            )
-        past = given.rows([0] * len(stops), stops)
-        found.append((past, given.rows(stops, [stop + h for stop in stops])))
-    return found
-
-
-def of(pieces: list[tuple["Fitted", Panel]]) -> Calibration:
-    """Return what forecasts of pieces say, each by networks trained on what came before it."""
-    missed, spreads = [], []
-    for fitted, truth in pieces:
-        later, steps = tuple(x[:, fitted.known] for x in truth.x), truth.lengths[0]
-        forecasts = fitted.forecast(steps, later)
-        missed.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
-        spreads.append(fitted.spreads(steps, later))
-    expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
-    scores = [
-        (error / spread).ravel()
-        for errors in missed
-        for error, spread in zip(errors, expected, strict=True)
-    ]
-    return Calibration(np.sort(np.concatenate(scores)), expected)
-
-
 def width(scores: Array, share: float) -> float:
-    """Return c, the half-width in spreads of an interval that is to cover a share.
+    """Return c, the half-width in spreads of an interval that covers a share.
 
     Parameters
     ----------
@@ -99,7 +67,7 @@ def width(scores: Array, share: float) -> float:
     Raises
     ------
     ValueError
-        If there are too few scores to say.
+        If there are too few scores to tell.
 
     Examples
     --------

@@ -1,20 +1,13 @@
-"""What the hyper-parameters of a forecaster may be, and what `xprnn.fit` gets of them."""
+"""What the hyper-parameters of a forecaster may be."""
 
-import dataclasses
 from typing import Any
 
-import numpy as np
-
-from xprnn import losses
 from xprnn._validate import number, shown, unknown, whole
 from xprnn.losses import Pinball
 
-__all__ = ["check", "options", "tails"]
+__all__ = ["check", "tails"]
 
 STRATEGIES = ("recursive", "direct")
-OWN = ("horizon", "lags", "strategy", "differencing", "past_columns", "quantiles", "members",
-       "calibration")  # fmt: skip
-"""The hyper-parameters that `xprnn.fit` does not know."""
 
 
 def check(forecaster: Any) -> None:
@@ -67,22 +60,6 @@ def _check_without_lags(forecaster: Any) -> None:
             "network must run step by step with lags=None, for what sees sequences whole sees "
             "what it is to forecast"
         )
-
-
-def options(forecaster: Any, outputs: int) -> dict[str, Any]:
-    """Return the arguments of `xprnn.fit` for targets of so many numbers."""
-    names = [f.name for f in dataclasses.fields(forecaster) if f.init and f.name not in OWN]
-    found = {name: getattr(forecaster, name) for name in names}
-    found["mode"] = "many_to_many" if forecaster.lags is None else "many_to_one"
-    if forecaster.quantiles is not None:
-        return {**found, "loss": Pinball(forecaster.quantiles)}
-    loss, like = losses.get(forecaster.loss), np.zeros((1, 1, outputs))
-    if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
-        raise ValueError(
-            "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
-            f"got {shown(forecaster.loss)}; for quantiles give quantiles="
-        )
-    return found
 
 
 def tails(coverage: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The forecaster: its hyper-parameters, and what can be asked of it."""
+"""The forecaster: its options and its methods."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
@@ -9,11 +9,11 @@ from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
 from xprnn.forecasting import backtest as backtests
-from xprnn.forecasting import checks, fitting, panel
+from xprnn.forecasting import checks, fit, panel
 from xprnn.forecasting.backtest import Backtest
-from xprnn.forecasting.fitted import Fitted
 from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.paths import Interval
+from xprnn.forecasting.predictor import Predictor
 from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
@@ -34,34 +34,34 @@ class RNNForecaster:
     horizon : int
         How many steps to forecast.
     lags : int, optional
-        The network reads windows of so many steps; left out, the whole series from its
-        first step on, and its state is all that it remembers.
+        The network reads windows of so many steps. Left out, it reads the whole series from
+        the first step on, and remembers it in its state alone.
     strategy : {"recursive", "direct"}
-        Give the next step, which is then an input of the one after it, as often as
-        needed; or give all steps of the horizon at once.
+        Whether the network gives the next step, which then becomes an input of the one after
+        it, or all steps of the horizon at once.
     differencing : int
-        0: none. 1: the network learns the change from step to step, m: that from the
-        same step of the season before, m steps ago.
+        With 0 the network learns the series itself; with 1 the change from step to step; with
+        m the change from the same step of the season before, m steps ago.
     past_columns : tuple
         The columns of X, by name or position, that are not known ahead; for
         ``strategy="direct"``.
     quantiles : tuple of float, optional
-        Train on the pinball loss of these quantiles. They must hold 0.5, which is the
-        forecast; for ``strategy="direct"``.
+        Train on the pinball loss of these quantiles, for ``strategy="direct"``. They must
+        include 0.5, which is the forecast.
     members : int
-        How many networks, which differ in their first weights, to train side by side.
-        The forecast is their mean. Member i is drawn from ``seed + i``.
+        How many networks to train side by side. They differ in their first weights: those of
+        member i are drawn from ``seed + i``. The forecast is the mean of theirs.
     calibration : int
-        0: intervals of what the networks missed in training. Above: so many pieces of
-        `horizon` steps at the end of y are held out and forecast, each from what came
-        before it, by networks trained for that; intervals get as wide as these errors
-        ask for. The forecaster is then trained on all of y.
+        With 0, intervals come from the errors that the networks made in training. Above 0,
+        so many pieces of `horizon` steps at the end of y are held out. Each is forecast by
+        networks trained on what came before it, and intervals become as wide as these errors
+        ask for. The forecaster itself is then trained on all of y.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
-        As for `xprnn.fit`. `bidirectional` and `pool` need `lags`. A sequence of a batch
-        is a window or, without `lags`, a series. `standardize` also brings every series
-        to a scale of its own. Callbacks of several members see the mean of their curves.
+        As for `xprnn.fit`. `bidirectional` and `pool` need `lags`. A sequence of a batch is a
+        window or, without `lags`, a series. `standardize` also scales every series by itself.
+        Callbacks of several members see the mean of their curves.
 
     Attributes
     ----------
@@ -71,11 +71,11 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     Raises
     ------
     ValueError, TypeError
-        If an argument is out of its range, or two don't go together.
+        If an option is out of its range, or two of them don't go together.
 
     Notes
     -----
-    Nothing is measured beyond the last step of the y of `fit`: no mean, no scale.
+    Means and scales are measured on the y of `fit` alone, never on a later step.
 
     Examples
     --------
@@ -122,26 +122,26 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     callbacks: Iterable[Callable[..., Any]] = ()
     progress: bool | None = None
 
-    _fitted: Fitted | None = field(default=None, init=False, compare=False)
+    _predictor: Predictor | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.check(self)
 
     def __repr__(self) -> str:
-        """Return the hyper-parameters that are not the defaults."""
-        given = [(f.name, getattr(self, f.name), f.default) for f in fields(self) if f.init]
-        told = [f"{name}={value!r}" for name, value, default in given if value != default]
-        return f"RNNForecaster({', '.join(told)})"
+        """Return the options that differ from the defaults."""
+        options = [(f.name, getattr(self, f.name), f.default) for f in fields(self) if f.init]
+        changed = [f"{name}={value!r}" for name, value, default in options if value != default]
+        return f"RNNForecaster({', '.join(changed)})"
 
     @property
     def models_(self) -> tuple[Model, ...]:
         """The trained networks, one for each member."""
-        return self._trained().models
+        return self._need_predictor().models
 
     @property
     def known_ahead(self) -> tuple[Any, ...]:
         """The columns of X that `predict` needs."""
-        return self._trained().names_ahead
+        return self._need_predictor().names_ahead
 
     @property
     def layout(self) -> Layout:
@@ -150,14 +150,14 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         return Layout(self.lags, steps, self.differencing)
 
     def fit(self, y: Any, X: Any = None) -> "RNNForecaster":
-        """Train on series; the forecast is what follows on them.
+        """Train on series; forecasts continue them.
 
         Parameters
         ----------
         y : array, Series or DataFrame, (T,) or (T, O), or list of them
             A column is a quantity that the network reads and forecasts together with the
-            others. A list holds series of the same quantities and of any lengths, for
-            which there is one network. Columns of DataFrames are found by their names and
+            others. A list holds series of the same quantities and of any lengths, from which
+            one network learns. Columns of DataFrames are found by their names and
             put in the order of the first DataFrame. An index must have even steps; rows
             that are not in the order of time are sorted, with a warning.
         X : array or DataFrame, (T, K), or list of them, optional
@@ -172,20 +172,20 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Raises
         ------
         ValueError, TypeError
-            If y or X is not what was said, or too short; if a pandas index can't be
-            continued; and as `xprnn.fit`.
+            If y or X is of another kind or too short, if a pandas index can't be continued,
+            and as `xprnn.fit`.
         """
-        self._fitted = fitting.calibrated(self, panel.read(y, X))
+        self._predictor = fit.fit(self, panel.read(y, X))
         return self
 
     def update(self, y: Any, X: Any = None) -> "RNNForecaster":
-        """Go on from longer series, with the networks and the scales that there are.
+        """Go on from longer series, with the same networks and scales.
 
         Parameters
         ----------
         y, X
-            The series of `fit`, from their first step on, followed by what came since:
-            the same type, names, columns, order and numbers.
+            The series of `fit` from their first step on, followed by the new steps: of the
+            same type, with the same names, columns, order and numbers.
 
         Returns
         -------
@@ -195,13 +195,13 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Raises
         ------
         ValueError, TypeError
-            If there are other series, columns or inputs than in `fit`, or if a series does
-            not begin with what `fit` was given; the message says where.
+            If the series, columns or inputs are not those of `fit`, or if a series does not
+            begin like that of `fit`; the message says where.
         """
-        fitted = self._trained()
-        given = panel.read(y, X, fitted.trained_on)
-        panel.check_goes_on(given, fitted.trained_on)
-        self._fitted = fitted._replace(panel=given)
+        predictor = self._need_predictor()
+        longer = panel.read(y, X, predictor.trained_on)
+        panel.check_goes_on(longer, predictor.trained_on)
+        self._predictor = predictor._replace(panel=longer)
         return self
 
     def predict(self, horizon: int | None = None, X: Any = None) -> Any:
@@ -210,41 +210,42 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Parameters
         ----------
         horizon : int, optional
-            Left out, that of the forecaster; a direct forecast has no more.
+            Left out, that of the forecaster; a direct forecaster has no longer one.
         X : array or DataFrame, (horizon, K), or list of them
-            The inputs at those steps, if there are such that are known ahead. A direct
-            forecast always needs those of the forecaster's own horizon.
+            The inputs at those steps that are known ahead, if there are any. A direct
+            forecaster always needs them for its whole horizon.
 
         Returns
         -------
         array, Series or DataFrame, (horizon,) or (horizon, O), or list of them
-            Of the type of y, with its name or columns, and the index continued.
+            Of the type of y, with its name or columns, and its index continued.
 
         Raises
         ------
         ValueError, TypeError
             If X or the horizon does not fit.
         """
-        fitted, steps, later = self._asked(horizon, X)
-        return fitted.panel.after(fitted.forecast(steps, later))
+        predictor, steps, later = self._read_horizon(horizon, X)
+        return predictor.panel.after(predictor.forecast(steps, later))
 
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, X: Any = None
     ) -> Interval:
         """Return bounds between which a share `coverage` of the steps is expected.
 
-        With `quantiles` they are the network's own, the mean of the members'. Else they
-        are those of 1000 paths that could come: forecasts of the members by turns, to
-        which what each member missed in training is added, drawn at random, and fed
-        back (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd
-        edition, sections 5.5 and 12.4). A network that knows its series by heart missed
-        nothing, and then they are too narrow: `backtest` measures it.
+        With `quantiles` the bounds are those that the networks give, the mean of the
+        members'. Without, they are quantiles of 1000 simulated paths: forecasts of the
+        members in turn, to which errors of that member in training are added, drawn at
+        random and fed back (Hyndman and Athanasopoulos, "Forecasting: Principles and
+        Practice", 3rd edition, sections 5.5 and 12.4). A network that knows its series by
+        heart made no errors, and its intervals are too narrow: `backtest` measures that.
 
-        With `calibration` they are the forecast ± c σ_j, where σ_j is the spread that the
-        networks expect at step j, and c what covered the share `coverage` of the pieces
-        held out: split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and
-        Wasserman, "Distribution-Free Predictive Inference for Regression", 2018). Then the
-        horizon is at most the forecaster's, and any coverage can be asked of `quantiles`.
+        With `calibration` the bounds are the forecast ± c σ_j. σ_j is the spread that the
+        networks expect at step j, and c is as large as it takes to cover the share
+        `coverage` of the pieces held out: split conformal prediction (Lei, G'Sell, Rinaldo,
+        Tibshirani and Wasserman, "Distribution-Free Predictive Inference for Regression",
+        2018). Then the horizon is at most the forecaster's, and any coverage can be asked
+        for, even with `quantiles`.
 
         Parameters
         ----------
@@ -261,7 +262,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Raises
         ------
         ValueError
-            If the network was trained on other quantiles than (1 - coverage) / 2 and
+            If the network was trained on quantiles without (1 - coverage) / 2 and
             (1 + coverage) / 2, and as `predict`.
         """
         return Interval(*self.predict_quantiles(checks.tails(coverage), horizon, X))
@@ -269,48 +270,48 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     def predict_quantiles(
         self, quantiles: Iterable[float], horizon: int | None = None, X: Any = None
     ) -> list[Any]:
-        """Return for each of the quantiles what `predict` returns; see `predict_interval`."""
+        """Return a list of what `predict` returns, for each quantile; see `predict_interval`."""
         levels = Pinball(tuple(quantiles)).quantiles
-        fitted, steps, later = self._asked(horizon, X)
-        return [fitted.panel.after(y) for y in fitted.quantiles(levels, steps, later)]
+        predictor, steps, later = self._read_horizon(horizon, X)
+        return [predictor.panel.after(y) for y in predictor.quantiles(levels, steps, later)]
 
     def backtest(
         self,
         y: Any,
         folds: int = 5,
-        h: int | None = None,
+        horizon: int | None = None,
         X: Any = None,
         window: str = "expanding",
         *,
         season: int | None = None,
         coverage: float | None = 0.9,
     ) -> Backtest:
-        """Train and forecast at several points of the past, beside forecasts without a model.
+        """Train and forecast at several points of the past, and compare with simple rules.
 
-        The last ``folds · h`` steps are forecast in pieces of h, each by a forecaster of
-        these hyper-parameters that was trained on what came before the piece.
+        The last ``folds · horizon`` steps are forecast in pieces of `horizon`, each by a
+        forecaster of these hyper-parameters that was trained on what came before the piece.
 
         Parameters
         ----------
         y, X
-            As for `fit`; at each origin the inputs known ahead are those of X.
+            As for `fit`; X holds the inputs known ahead too.
         folds : int
-        h : int, optional
-            Left out, the forecaster's horizon.
+        horizon : int, optional
+            Left out, the forecaster's own.
         window : {"expanding", "sliding"}
-            Train on all that came before, or on as much of it as the first fold has.
+            Train on all that came before, or on as many steps as the first fold has.
         season : int, optional
-            The period of the seasonal naive forecast; left out, `differencing` if it is
-            above 1, else what `baselines.best_period` finds before the first fold in the
-            first series that is not constant there.
+            The period of the seasonal naive forecast. Left out, `differencing` if it is above
+            1; if not, what `baselines.best_period` finds before the first fold, in the first
+            series that varies there.
         coverage : float or None
-            Of the interval whose coverage is counted; None: of none.
+            Of the interval whose coverage is counted; with None no interval is made.
 
         Returns
         -------
         Backtest
-            All scores and forecasts; prints as a table, which names the series that are
-            constant before a fold and so have no MASE.
+            All scores and forecasts. It prints as a table, which names the series without a
+            MASE, those that are constant before a fold.
 
         Raises
         ------
@@ -336,29 +337,38 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         drift            ...
         2 fold(s) of 11 step(s), expanding window, season 11, interval for 0.9
         """
-        return backtests.run(self, panel.read(y, X), folds, h, window, season, coverage)
+        return backtests.run(
+            self,
+            panel.read(y, X),
+            folds=folds,
+            horizon=self.horizon if horizon is None else horizon,
+            window=window,
+            season=season,
+            coverage=coverage,
+        )
 
-    def _asked(self, horizon: int | None, X: Any) -> tuple[Fitted, int, Any]:
-        """Return what was fitted, how many steps are wanted, and the inputs at them."""
-        fitted = self._trained()
+    def _read_horizon(self, horizon: int | None, X: Any) -> tuple[Predictor, int, Any]:
+        """Return the predictor, the number of steps to forecast, and the inputs at them."""
+        predictor = self._need_predictor()
         if getattr(horizon, "shape", ()):
             raise TypeError(
                 f"horizon must be an integer, got {shown(horizon)}: a forecast follows on the y of "
                 "fit or update, which takes longer ones; inputs at the steps ahead are X="
             )
         steps = whole("horizon", self.horizon if horizon is None else horizon)
-        if self.strategy == "direct" and steps > fitted.layout.steps:
+        if self.strategy == "direct" and steps > predictor.layout.steps:
             raise ValueError(
-                f"horizon must be at most {fitted.layout.steps}, for which the direct forecaster "
-                f"was fitted, got {steps}"
+                f"horizon must be at most {predictor.layout.steps}, for which the direct "
+                f"forecaster was fitted, got {steps}"
             )
-        needed = max(steps, fitted.layout.steps)
-        return fitted, steps, panel.future(X, fitted.panel, fitted.names_ahead, needed)
+        needed = max(steps, predictor.layout.steps)
+        later = panel.future(X, predictor.panel, predictor.names_ahead, needed)
+        return predictor, steps, later
 
-    def _trained(self) -> Fitted:
-        if self._fitted is None:
+    def _need_predictor(self) -> Predictor:
+        if self._predictor is None:
             raise ValueError("the forecaster has seen no series yet: expected fit(y) before")
-        return self._fitted
+        return self._predictor
 
 
 RNNForecaster.__init__ = hinting(RNNForecaster.__init__)  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """The forecaster as an sktime estimator, `RNNForecaster` of this module (extra ``sktime``).
 
-It takes the series, the inputs and the horizon as sktime's forecasters do, and works in
-its pipelines, its searches and its evaluation::
+It takes series, inputs and the horizon as sktime's forecasters do, and works in sktime's
+pipelines, searches and evaluations::
 
     from sktime.forecasting.base import ForecastingHorizon
     from xprnn.forecasting.sktime import RNNForecaster
@@ -10,9 +10,9 @@ its pipelines, its searches and its evaluation::
     forecaster.fit(y, fh=ForecastingHorizon(range(1, 13)))
     forecaster.predict()
 
-The hyper-parameters are those of `xprnn.forecasting.RNNForecaster`, but for the horizon,
-which is sktime's ``fh``: with ``strategy="direct"`` it is needed in `fit`. The class is
-made when it is first asked for, as it stands on one of sktime's.
+The options are those of `xprnn.forecasting.RNNForecaster`, except for the horizon, which is
+sktime's ``fh``. With ``strategy="direct"`` `fit` needs it. The class is made on first use, as
+it derives from one of sktime's.
 """
 
 from typing import Any
@@ -21,21 +21,21 @@ import numpy as np
 
 from xprnn.errors import MissingExtraError
 from xprnn.forecasting import times
-from xprnn.forecasting.forecaster import RNNForecaster as Own
+from xprnn.forecasting.forecaster import RNNForecaster as _Forecaster
 
 __all__ = ["RNNForecaster"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:
-    """Make the class when somebody asks for it."""
+    """Make the class on first use."""
     if name != "RNNForecaster":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = _made()
+    globals()[name] = _make_class()
     return globals()[name]
 
 
-def _made() -> type:
-    """Return the class, which stands on sktime's `BaseForecaster`."""
+def _make_class() -> type:
+    """Return the class, derived from sktime's `BaseForecaster`."""
     try:
         import pandas as pd
         from sktime.datatypes import update_data
@@ -59,7 +59,7 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
         Attributes
         ----------
         forecaster_ : xprnn.forecasting.RNNForecaster
-            The one that was fitted, with its networks in ``models_``.
+            The fitted forecaster, with its networks in ``models_``.
 
         Examples
         --------
@@ -132,61 +132,62 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             """Train on y (T, O) with X (T, K)."""
             self._seen = y, X
             steps = 1 if fh is None else max(int(self._ahead(fh).max()), 1)
-            own = Own(horizon=steps, **self.get_params(deep=False))
-            self.forecaster_ = own.fit(_counted("y", y), _counted("X", X))
+            forecaster = _Forecaster(horizon=steps, **self.get_params(deep=False))
+            self.forecaster_ = forecaster.fit(_number_rows("y", y), _number_rows("X", X))
             return self
 
         def _update(self, y, X=None, update_params=True):
-            """Train anew on all that was seen, or go on from it."""
+            """Train anew on all data so far, or go on from them."""
             before, _ = self._seen
             y, X = (update_data(old, new) for old, new in zip(self._seen, (y, X), strict=True))
-            y = y[before.columns]  # sktime gives them the order of the new ones
+            y = y[before.columns]  # sktime orders them like the new ones
             if update_params:
                 return self._fit(y, X, self._fh)
-            self.forecaster_.update(_counted("y", y), _counted("X", X))
+            self.forecaster_.update(_number_rows("y", y), _number_rows("X", X))
             self._seen = y, X
             return self
 
         def _predict(self, fh, X):
             """Return the forecast at fh."""
             ahead = self._ahead(fh)
-            found = self.forecaster_.predict(int(ahead.max()), self._later(ahead, X))
-            return self._framed(found.to_numpy()[ahead - 1], fh, self._seen[0].columns)
+            forecast = self.forecaster_.predict(int(ahead.max()), self._later(ahead, X))
+            return self._frame(forecast.to_numpy()[ahead - 1], fh, self._seen[0].columns)
 
         def _predict_quantiles(self, fh, X, alpha):
             """Return the quantiles alpha at fh, the columns (variable, alpha)."""
             ahead = self._ahead(fh)
-            found = self.forecaster_.predict_quantiles(
+            quantiles = self.forecaster_.predict_quantiles(
                 alpha, int(ahead.max()), self._later(ahead, X)
             )
             names = [*self._get_varnames()]  # in the order of the last y
             if len(names) > 1:
-                found = [y[names] for y in found]
-            rows = np.stack([y.to_numpy() for y in found], axis=2)[ahead - 1]  # (steps, O, alpha)
+                quantiles = [y[names] for y in quantiles]
+            rows = np.stack([y.to_numpy() for y in quantiles], axis=2)  # (steps, O, alpha)
+            rows = rows[ahead - 1]
             columns = pd.MultiIndex.from_product([names, alpha])
-            return self._framed(rows.reshape(len(rows), -1), fh, columns)
+            return self._frame(rows.reshape(len(rows), -1), fh, columns)
 
         def _ahead(self, fh):
             """Return the horizon in steps from the last of y."""
             return np.asarray(fh.to_relative(self.cutoff).to_pandas()).astype(int)
 
         def _later(self, ahead, X):
-            """Return the inputs at the steps ahead, counted on from y."""
-            own = self.forecaster_
-            if not own.known_ahead:
+            """Return the inputs at the steps ahead, their rows numbered on from y."""
+            forecaster = self.forecaster_
+            if not forecaster.known_ahead:
                 return None
-            y, needed = self._seen[0], max(int(ahead.max()), own.layout.steps)
+            y, needed = self._seen[0], max(int(ahead.max()), forecaster.layout.steps)
             wanted = ForecastingHorizon(range(1, needed + 1)).to_absolute_index(self.cutoff)
-            lacking = wanted[~wanted.isin(X.index)]
-            if len(lacking):
+            missing = wanted[~wanted.isin(X.index)]
+            if len(missing):
                 raise ValueError(
                     f"X must hold the {needed} step(s) after the last of y, {wanted[0]} to "
-                    f"{wanted[-1]}, and has no row for {lacking[0]}"
+                    f"{wanted[-1]}, and has no row for {missing[0]}"
                 )
-            later = X.loc[wanted, list(own.known_ahead)]
+            later = X.loc[wanted, list(forecaster.known_ahead)]
             return later.set_axis(pd.RangeIndex(len(y), len(y) + len(later)))
 
-        def _framed(self, values, fh, columns):
+        def _frame(self, values, fh, columns):
             """Return rows as a DataFrame with the index that sktime expects."""
             index = fh.to_absolute_index(self.cutoff)
             return pd.DataFrame(values, index=index, columns=columns)
@@ -205,8 +206,8 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
     return RNNForecaster
 
 
-def _counted(argument: str, frame: Any) -> Any:
-    """Return a DataFrame with a RangeIndex, as sktime takes care of the index.
+def _number_rows(argument: str, frame: Any) -> Any:
+    """Return a DataFrame whose rows are numbered from 0, as sktime takes care of the index.
 
     Raises
     ------

@@ -4,8 +4,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from xprnn._validate import whole
-from xprnn.callbacks import Training
-from xprnn.callbacks.writing import Writer
+from xprnn.callbacks import Training, Writer
 from xprnn.plotting.canvas import check_path, new_axes, pyplot
 from xprnn.plotting.fit import fit, predict
 

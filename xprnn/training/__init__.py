@@ -1,5 +1,21 @@
-"""The packaged training: `fit`."""
+"""Training: `fit`, and the steps it is made of.
+
+`fit` is three lines, which you can write yourself::
+
+    network, method = Network(cell="lstm", hidden_size=32), Method(epochs=100)
+    setup = prepare(x, y, network, method)
+    model = train(setup)
+
+`Network` and `Method` hold the options of `fit`, checked and frozen. A `Setup` is a
+training before its first epoch: the untrained model, the standardised data on their
+device, and the method. `Run` goes through it epoch by epoch, for a loop of your own.
+`Setup.stacked` makes several models of it, to be trained at once.
+"""
 
 from xprnn.training.fit import fit
+from xprnn.training.loop import train
+from xprnn.training.options import Method, Network
+from xprnn.training.run import Position, Run
+from xprnn.training.setup import Setup, prepare
 
-__all__ = ["fit"]
+__all__ = ["Method", "Network", "Position", "Run", "Setup", "fit", "prepare", "train"]

@@ -1,11 +1,11 @@
-"""The caller's data as a run takes them: checked, scaled, moved, time first."""
+"""The caller's x and y as a training takes them: read, checked, weighed, scaled and moved."""
 
 from typing import Any
 
 from xprnn import losses, masking, modes
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
-from xprnn.backend import Backend, dtype_name, float_name, host, of, wider
+from xprnn.backend import Backend, admit, dtype_name, float_name, host, of, to_host, wider
 from xprnn.backend.frames import names, order_columns
 from xprnn.batches import Data, time_major
 from xprnn.losses import Loss
@@ -14,145 +14,221 @@ from xprnn.modes import Pair
 from xprnn.scaling import Scaler
 from xprnn.sequences import check_finite
 
-__all__ = ["common_dtype", "order_frames", "outputs_for", "prepared", "validation_pair"]
+__all__ = ["choose_dtype", "count_outputs", "name_arrays", "read", "scale", "weigh"]
 
 Names = tuple[str, ...] | None
+VALIDATION = ("validation_data[0]", "validation_data[1]")
+"""The names of validation data in errors."""
 
 
-def order_frames(
-    x: Any, y: Any, validation_data: Any, model: Model | None
-) -> tuple[Any, Any, Any, tuple[Names, Names]]:
-    """Return x, y and validation data with the columns of all frames in one order, and the names.
+def name_arrays(pairs: list[Pair]) -> dict[str, Array]:
+    """Return the arrays of x and y by their names in errors."""
+    arrays = {"x": pairs[0].x.array, "y": pairs[0].y}
+    for pair in pairs[1:]:
+        arrays |= dict(zip(VALIDATION, (pair.x.array, pair.y), strict=True))
+    return arrays
 
-    The order is that of the model to start from, or else of x and y.
+
+def read(
+    x: Any, y: Any, validation_data: Any, model: Model | None, **layout: Any
+) -> tuple[list[Pair], Names, Names]:
+    """Return x and y as a pair, the validation data as another, and the names of the columns.
+
+    Parameters
+    ----------
+    x, y, validation_data
+        As for `xprnn.fit`.
+    model : Model or None
+        The model to go on with, whose names of columns come before those of x and y.
+    **layout
+        `mode`, `lengths` and `mask`, as for `xprnn.fit`.
 
     Raises
     ------
     ValueError, TypeError
-        If a frame lacks a column or has another one.
+        If they do not fit one another.
     """
     features, outputs = names("x", x), names("y", y)
     if model is not None:
         features = model.feature_names or features
         outputs = model.output_names or outputs
     x, y = order_columns("x", x, features), order_columns("y", y, outputs)
-    if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
-        first, second, *mask = validation_data
-        first = order_columns("validation_data[0]", first, features)
-        second = order_columns("validation_data[1]", second, outputs)
-        validation_data = (first, second, *mask)
-    return x, y, validation_data, (features, outputs)
-
-
-def validation_pair(data: object, pair: Pair) -> Pair | None:
-    """Return the validation data as a pair like that of the training."""
-    if data is None:
-        return None
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+    pair = modes.pair(x, y, **layout)
+    if validation_data is None:
+        return [pair], features, outputs
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be (x, y), or (x, y, mask) with a padded x")
-    arguments = ("validation_data[0]", "validation_data[1]")
-    x, y, *mask = data
-    found = modes.pair(x, y, mode=pair.mode, mask=mask[0] if mask else None, names=arguments)
-    for name, like, array in zip(
-        arguments, (pair.x.array, pair.y), (found.x.array, found.y), strict=True
+    x, y, *rest = validation_data
+    x = order_columns(VALIDATION[0], x, features)
+    y = order_columns(VALIDATION[1], y, outputs)
+    mask = rest[0] if rest else None
+    validation = modes.pair(x, y, mode=pair.mode, mask=mask, names=VALIDATION)
+    for name, array, like in (
+        (VALIDATION[0], validation.x.array, pair.x.array),
+        (VALIDATION[1], validation.y, pair.y),
     ):
         if array.shape[-1] != like.shape[-1]:
             raise ValueError(
                 f"{name} must have {like.shape[-1]} feature(s) as in training, "
                 f"got {array.shape[-1]}"
             )
-    return found
+    return [pair, validation], features, outputs
 
 
-def common_dtype(asked: Any, arrays: dict[str, Array], backend: Backend) -> str:
-    """Return the dtype asked for, or the widest of the arrays'."""
-    found = [float_name(name, array) for name, array in arrays.items()]
-    if asked is not None:
-        name = getattr(asked, "__name__", str(asked)).split(".")[-1]
-        if name not in ("float32", "float64"):
-            raise unknown("dtype", asked, ("float32", "float64"))
-        return name
-    return wider(*(name or backend.default_dtype for name in found))
+def weigh(sample_weight: Any, pair: Pair, loss: Loss) -> Any:
+    """Return weights as a NumPy array (T, B) or (1, B), of mean 1 over the valid steps of y.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit y, if one is below zero or not finite, or if all are zero.
+    """
+    if sample_weight is None:
+        return None
+    if getattr(loss, "class_weights", None) is not None:
+        raise ValueError(
+            "sample_weight and the class_weights of the loss both weigh steps; give their product "
+            "as sample_weight, and a loss without class_weights"
+        )
+    weights = to_host(admit("sample_weight", sample_weight)).astype("float64")
+    B, steps = pair.y.shape[:2]
+    per_step = pair.mode == "many_to_many"
+    expected = [(B,), (B, steps)] if per_step else [(B,)]
+    if weights.shape not in expected:
+        shapes = " or ".join(map(str, expected))
+        raise ValueError(
+            f"sample_weight must have shape {shapes}, one number for each sequence"
+            f"{' or step' if per_step else ''}, got {weights.shape}"
+        )
+    if pair.x.rank < 3 and weights.ndim == 1:
+        raise ValueError(
+            "sample_weight of one number has no effect: x is one sequence, and only the ratios of "
+            f"the weights matter; give one for each step, (1, {steps})"
+        )
+    check_finite("sample_weight", weights)
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight must not hold numbers below zero, got {weights.min()}")
+    weights = weights[None, :] if weights.ndim == 1 else weights.T
+    valid = host.ones((steps if per_step else 1, B))
+    if per_step and pair.x.valid is not None:
+        valid = pair.x.valid.T.astype("float64")
+    mean = (weights * valid).sum() / valid.sum()
+    if mean == 0:
+        raise ValueError(
+            "sample_weight must hold a number above zero, got a weight of zero for all"
+        )
+    return weights / mean
 
 
-def _scaler(array: Array, valid: Any, xp: Namespace, weights: Any = None) -> Scaler:
-    """Measure (T, B, F) at its valid steps, which may have weights."""
+def choose_dtype(dtype: Any, arrays: dict[str, Array], place: Backend) -> str:
+    """Return the name of `dtype`, or the widest dtype of the arrays."""
+    widest = wider(*(float_name(name, a) or place.default_dtype for name, a in arrays.items()))
+    if dtype is None:
+        return widest
+    name = getattr(dtype, "__name__", str(dtype)).split(".")[-1]
+    if name not in ("float32", "float64"):
+        raise unknown("dtype", dtype, ("float32", "float64"))
+    return name
+
+
+def count_outputs(loss: Loss, pairs: list[Pair]) -> int:
+    """Return how many outputs the loss needs for y.
+
+    Raises
+    ------
+    ValueError
+        If y holds what the loss can't take, or the validation data need more outputs.
+    """
+    counts: list[int] = []
+    for pair in pairs:
+        place = of(pair.y)
+        valid = pair.x.valid if pair.mode == "many_to_many" else None
+        with place.active():
+            mask = None if valid is None else _mask(valid.T, place)
+            y = place.xp.permute_dims(pair.y, (1, 0, 2))
+            try:
+                counts.append(losses.outputs(loss, y, mask, xp=place.xp))
+            except ValueError as error:
+                if not counts:
+                    raise
+                raise ValueError(f"{VALIDATION[1]}: {error}") from None
+    if max(counts) > counts[0]:
+        raise ValueError(
+            f"{VALIDATION[1]} needs {max(counts)} outputs, but y has {counts[0]}: it holds "
+            "labels that y lacks; give the loss num_classes"
+        )
+    return counts[0]
+
+
+def scale(
+    pairs: list[Pair],
+    standardize: tuple[bool, bool],
+    dtype: str,
+    place: Backend,
+    *,
+    weights: Any = None,
+    model: Model | None = None,
+) -> tuple[list[Data], list[Scaler | None]]:
+    """Return the pairs as data on a backend, and the scalers of x and y, None without one.
+
+    They are scaled in the dtype that they came in: data far from zero have their digits
+    there.
+
+    Parameters
+    ----------
+    pairs : list of Pair
+        The scalers are measured on the first.
+    standardize : tuple of bool
+        Whether to scale x and y.
+    dtype : str
+        Of the data.
+    place : Backend
+    weights : array, optional
+        Of the first pair, as `weigh` returns them.
+    model : Model, optional
+        Its scalers take the place of those that would be measured.
+    """
+    xp = place.xp
+    scalers: list[Scaler | None] = [None, None]
+    if model is not None:
+        scalers = [s and s.on(place) for s in (model.x_scaler, model.y_scaler)]
+        standardize = (scalers[0] is not None, scalers[1] is not None)
+    scaled = []
+    for pair in pairs:
+        valid = None if pair.x.valid is None else pair.x.valid.T
+        arrays = []
+        for i, array in enumerate((pair.x.array, pair.y)):
+            steps = valid if i == 0 or pair.mode == "many_to_many" else None
+            own_dtype = float_name("xy"[i], array) or "float64"
+            array = time_major(place.asarray(array, own_dtype), xp=xp)
+            if standardize[i]:
+                scalers[i] = scaler = scalers[i] or _measure(array, steps, weights, xp)
+                array = masking.valid(scaler.apply(array), _mask(steps, place), xp=xp)
+            array = place.asarray(array, dtype)
+            if dtype != own_dtype:
+                check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
+            arrays.append(array)
+        scaled.append(Data(arrays[0], arrays[1], valid))
+    if weights is not None:
+        scaled[0] = scaled[0]._replace(weights=place.asarray(weights[:, :, None], dtype))
+    return scaled, scalers
+
+
+def _measure(array: Array, valid: Any, weights: Any, xp: Namespace) -> Scaler:
+    """Return the scaler of (T, B, F) at its valid steps, which may have weights."""
     if weights is not None:
         weights = host.broadcast_to(weights, array.shape[:2])
         counts = weights > 0
         valid = counts if valid is None else valid & counts
     rows = xp.reshape(array, (-1, array.shape[-1]))
     if valid is not None:
-        (kept,) = host.nonzero(valid.reshape(-1))
-        rows = xp.take(rows, of(array).asarray(kept, "int64"), axis=0)
-    if weights is None:
-        return Scaler.of(rows, xp=xp)
-    return Scaler.of(rows, of(array).asarray(weights[valid], dtype_name(array)), xp=xp)
-
-
-def prepared(
-    pairs: list[Pair],
-    standardize: tuple[bool, bool],
-    dtype: str,
-    place: Backend,
-    weights: Any = None,
-    start: tuple[Scaler | None, Scaler | None] | None = None,
-) -> tuple[list[Data], tuple[Scaler | None, ...]]:
-    """Return the pairs as data in `dtype`, and the scalers of x and y of the first.
-
-    They are scaled in the dtype that they came in: data far from zero have their
-    digits there. `weights`, as step_weights returns them, are those of the first pair.
-    The scalers to `start` from take the place of those that would be measured.
-    """
-    xp = place.xp
-    scalers: list[Scaler | None] = [None, None]
-    if start is not None:
-        standardize = (start[0] is not None, start[1] is not None)
-        scalers = [None if own is None else own.on(place) for own in start]
-    found = []
-    for pair in pairs:
-        valid = None if pair.x.valid is None else pair.x.valid.T
-        per_step = valid if pair.mode == "many_to_many" else None
-        moved = []
-        for i, (array, kept) in enumerate(((pair.x.array, valid), (pair.y, per_step))):
-            came = float_name("xy"[i], array) or "float64"
-            array = time_major(place.asarray(array, came), xp=xp)
-            if standardize[i]:
-                scalers[i] = scaler = scalers[i] or _scaler(array, kept, xp, weights)
-                array = masking.valid(scaler.apply(array), _mask(kept, place), xp=xp)
-            array = place.asarray(array, dtype)
-            if dtype != came:
-                check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
-            moved.append(array)
-        found.append(Data(moved[0], moved[1], valid))
+        (places,) = host.nonzero(valid.reshape(-1))
+        rows = xp.take(rows, of(array).asarray(places, "int64"), axis=0)
     if weights is not None:
-        found[0] = found[0]._replace(weights=place.asarray(weights[:, :, None], dtype))
-    return found, tuple(scalers)
+        weights = of(array).asarray(weights[valid], dtype_name(array))
+    return Scaler.of(rows, weights, xp=xp)
 
 
 def _mask(valid: Any, place: Backend) -> Array | None:
     """Return valid steps (T, B) as a mask (T, B, 1) on the backend."""
     return None if valid is None else place.asarray(valid[:, :, None], "bool")
-
-
-def outputs_for(loss: Loss, pairs: list[Pair], place: Backend) -> int:
-    """Return how many outputs the loss needs for these targets, and check them."""
-    found = []
-    for pair in pairs:
-        own = of(pair.y)
-        valid = pair.x.valid if pair.mode == "many_to_many" else None
-        with own.active():
-            kept = None if valid is None else _mask(valid.T, own)
-            array = own.xp.permute_dims(pair.y, (1, 0, 2))
-            try:
-                found.append(losses.outputs(loss, array, kept, xp=own.xp))
-            except ValueError as error:
-                if not found:
-                    raise
-                raise ValueError(f"validation_data[1]: {error}") from None
-    if max(found) > found[0]:
-        raise ValueError(
-            f"validation_data[1] needs {max(found)} outputs, but y has {found[0]}: it holds "
-            "labels that y lacks; give the loss num_classes"
-        )
-    return found[0]

@@ -1,58 +1,112 @@
-"""The loop over epochs, and what callbacks have to say in it."""
+"""The loop over epochs: callbacks, files, the progress bar, and a warning if all was in vain."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from xprnn import kernels
 from xprnn._typing import Tree
-from xprnn._validate import warn
+from xprnn._validate import flag, shown, warn
 from xprnn.backend import host, to_host
-from xprnn.callbacks import Training, progress_bar
-from xprnn.callbacks.writing import Writer
+from xprnn.callbacks import Training, Writer, progress_bar
 from xprnn.history import History
+from xprnn.keywords import hinting
 from xprnn.model import Model
-from xprnn.run import Position, Run, Watch
-from xprnn.training.resume import save
+from xprnn.training.resume import Callbacks, restore, save
+from xprnn.training.run import Position, Run, Watch
+from xprnn.training.setup import Setup
 
 __all__ = ["train"]
 
 TENTH, TWICE = 0.1, 1.0
-"""A loss counts as worse if it rose by more than this part of itself: if it is also worse than a
-constant, or where no constant is known."""
+"""A loss counts as worse if it rose by more than this part of itself: a tenth if it is also worse
+than that of a constant, and to twice itself where no constant is known."""
 
 
+@hinting
 def train(
-    run: Run,
-    position: Position,
-    epochs: int,
-    callbacks: tuple[Callable[[Training], Any], ...],
-    progress: bool | None,
-    history: History,
-    build: Callable[[Position], Model],
+    setup: Setup,
+    callbacks: Iterable[Callable[[Training], Any]] = (),
+    *,
+    resume: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> Model:
+    """Train for the epochs of a setup and return the model.
+
+    Parameters
+    ----------
+    setup : Setup
+        From `prepare`.
+    callbacks, resume, progress
+        As for `xprnn.fit`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError, ModelFileError, NonFiniteError
+        As `xprnn.fit`.
+    """
+    callbacks = _read_callbacks(callbacks)
+    if progress is not None:
+        progress = flag("progress", progress, "True, False or None")
+    if not isinstance(resume, str | os.PathLike | None):
+        raise TypeError(f"resume must be the path of a file, got {shown(resume)}")
+    place = setup.place
+    with place.active(), kernels.workspace(place.xp) as xp:
+        run, history = Run(setup, xp), setup.model.history.until(0)
+        position = run.start()
+        if resume is not None:
+            position, history = restore(resume, run, position, callbacks)
+        position = _go(run, position, history, callbacks, progress)
+        return run.model(position, history)
+
+
+def _read_callbacks(callbacks: Any) -> Callbacks:
+    """Return callbacks as a tuple; raise TypeError unless they are callables."""
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
+    callbacks = tuple(callbacks)
+    for callback in callbacks:
+        if isinstance(callback, type):
+            raise TypeError(
+                f"callbacks must hold objects, got the class {callback.__name__}: make one of it, "
+                f"{callback.__name__}(...)"
+            )
+        if not callable(callback):
+            raise TypeError(f"callbacks must hold callables, got {callback!r}")
+    return callbacks
+
+
+def _go(
+    run: Run, position: Position, history: History, callbacks: Callbacks, progress: bool | None
 ) -> Position:
     """Go through the epochs that are left; return where the run ended."""
-    writer = Writer()
+    epochs, writer = run.setup.method.epochs, Writer()
     unwritten: tuple[Path, ...] = ()
-    watch, now = Watch(run, position, history, build), time.perf_counter()
-    begins_at, first = position.epoch, position.params if position.epoch == 0 else None
+    watch, now = Watch(run, position, history), time.perf_counter()
+    begin = position
     with progress_bar(progress, epochs) as report:
         try:
             while position.epoch < epochs and history.ended == "running":
                 after, measured = run.epoch(position)
-                began, now = now, time.perf_counter()
-                history.append(measured, now - began)
+                before, now = now, time.perf_counter()
+                history.append(measured, now - before)
                 position = after
                 if watch.due():
                     report(position.epoch, watch.look(position))
                 training = Training(
-                    position.epoch,
-                    epochs,
-                    history,
-                    partial(build, position),
-                    run.validation is not None,
-                    unwritten,
+                    epoch=position.epoch,
+                    epochs=epochs,
+                    history=history,
+                    build=partial(run.model, position, history),
+                    validates=run.setup.validation is not None,
+                    unwritten=unwritten,
                 )
                 answers = [callback(training) for callback in callbacks]
                 if training.factor != 1:
@@ -61,13 +115,13 @@ def train(
                     watch.good = position
                 if any(map(_ends, answers)) and position.epoch < epochs:
                     history.ended = "stopped"
-                chosen = [answer for answer in answers if isinstance(answer, Model)]
-                final = position._replace(params=chosen[0].weights) if chosen else position
+                models = [answer for answer in answers if isinstance(answer, Model)]
+                final = position._replace(params=models[0].weights) if models else position
                 unwritten = ()
                 for path in training.files:
                     watch.look(position)
                     with writer.writing(str(path)):
-                        save(run, position, build(final), callbacks, path)
+                        save(run, position, run.model(final, history), callbacks, path)
                     if writer.failed:
                         unwritten = (*unwritten, path)
                 position = final
@@ -77,16 +131,17 @@ def train(
             history.ended = "completed"
         if len(history):
             report(position.epoch, watch.look(position))
-    if position.epoch > begins_at and history.ended != "interrupted":
-        _warn_if_worse(run, history, build(position).outputs, first, position.params)
+    if position.epoch > begin.epoch and history.ended != "interrupted":
+        first = begin.params if begin.epoch == 0 else None
+        _warn_if_worse(run, history, first, position.params)
     return position
 
 
-def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None, end: Tree) -> None:
+def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) -> None:
     """Warn if the last parameters are worse than the first ones and than a constant output.
 
     They are compared on all training data, without dropout. The first parameters of a
-    resumed run are gone; the first loss in its history stands for them. If no loss in the
+    resumed run are gone, so the first loss in its history stands for them. If no loss in the
     history rose, nothing is compared.
     """
 
@@ -99,8 +154,8 @@ def _warn_if_worse(run: Run, history: History, outputs: int, start: Tree | None,
     if start is None:
         before = host.asarray([curve[0] for curve in curves])
     else:
-        before = of_each(run.measure(start, run.data).in_units)
-    measured, constant = run.measure(end, run.data), run.without_learning(outputs)
+        before = of_each(run.measure(start, run.setup.data).in_units)
+    measured, constant = run.measure(end, run.setup.data), run.measure_zero()
     after = of_each(measured.in_units)
     if constant is None:
         worse = after > _more(before, TWICE)

@@ -1,4 +1,4 @@
-"""How a run is saved between two epochs, and how it goes on from there."""
+"""A run in a file between two epochs: how it is saved, and how it goes on."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -10,23 +10,28 @@ from xprnn.backend import to_host
 from xprnn.batches import Data
 from xprnn.callbacks import Training
 from xprnn.errors import ModelFileError
+from xprnn.history import History
 from xprnn.model import Model
-from xprnn.run import Position, Run
 from xprnn.scaling import Scaler
 from xprnn.serialization import Snapshot
 from xprnn.serialization.hyperparameters import differences, label
+from xprnn.training.members import Together
+from xprnn.training.run import Position, Run
+from xprnn.training.setup import Setup
 
-__all__ = ["resumed", "save"]
+__all__ = ["restore", "save"]
 
 SAME = 1e-3
-"""By how much of a standard deviation the data of two runs may differ in their own."""
+"""By which part of a deviation the means and deviations of two data sets may differ."""
+
+Callbacks = tuple[Callable[[Training], Any], ...]
 
 
 def save(
     run: Run,
     position: Position,
     model: Model,
-    callbacks: tuple[Callable[[Training], Any], ...],
+    callbacks: Callbacks,
     path: str | os.PathLike[str],
 ) -> None:
     """Write a run to a file.
@@ -40,56 +45,59 @@ def save(
         What it ends with if it ends here; a callback may have chosen other parameters.
     callbacks : tuple of callable
     path : str or path
-    """
-    snapshot = Snapshot(
-        model,
-        None if model.weights is position.params else position.params,
-        position.epoch,
-        position.updates,
-        position.factor,
-        position.memory,
-        tuple((type(c).__name__, state) for c, state in _remembering(callbacks)),
-        _plan(run, model),
-    )
-    serialization.save_snapshot(snapshot, path)
-
-
-def resumed(
-    snapshot: Snapshot,
-    run: Run,
-    start: Position,
-    epochs: int,
-    callbacks: tuple[Callable[[Training], Any], ...],
-    model: Model,
-) -> Position:
-    """Return where a saved run goes on, and let its callbacks go on too.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-    run : Run
-    start : Position
-        Where the run would begin.
-    epochs : int
-    callbacks : tuple of callable
-    model : Model
-        With what the run would begin.
 
     Raises
     ------
     ValueError
-        If the snapshot is of another run; says what differs.
-    ModelFileError
-        If a callback can't take what the snapshot holds for it.
+        If several members are trained side by side.
     """
-    _check(snapshot, run, start, epochs, model)
+    if isinstance(model, Together):
+        raise ValueError(
+            "callbacks must not save the run, as Checkpoint does: a file holds one model, and "
+            "several members are trained at once; expected members=1 or other callbacks"
+        )
+    snapshot = Snapshot(
+        model=model,
+        params=None if model.weights is position.params else position.params,
+        epoch=position.epoch,
+        updates=position.updates,
+        factor=position.factor,
+        memory=position.memory,
+        callbacks=tuple((type(c).__name__, state) for c, state in _remembering(callbacks)),
+        plan=_plan(run.setup),
+    )
+    serialization.save_snapshot(snapshot, path)
+
+
+def restore(
+    path: str | os.PathLike[str], run: Run, start: Position, callbacks: Callbacks
+) -> tuple[Position, History]:
+    """Return where a saved run goes on, with its history, and let its callbacks go on too.
+
+    Parameters
+    ----------
+    path : str or path
+    run : Run
+    start : Position
+        Where the run would begin.
+    callbacks : tuple of callable
+
+    Raises
+    ------
+    ValueError
+        If the file is of another run; says what differs.
+    FileNotFoundError, ModelFileError
+        If the file can't be read, or a callback can't take what it holds for it.
+    """
+    snapshot = serialization.load_snapshot(path, run.setup.place)
+    _check(snapshot, run.setup, start)
     remembering = _remembering(callbacks)
-    mine = [type(callback).__name__ for callback, _ in remembering]
-    theirs = [name for name, _ in snapshot.callbacks]
-    if mine != theirs:
+    names = [type(callback).__name__ for callback, _ in remembering]
+    expected = [name for name, _ in snapshot.callbacks]
+    if names != expected:
         raise ValueError(
             "resume needs the callbacks of the checkpoint, as they remember something: "
-            f"expected {', '.join(theirs) or 'none'}, got {', '.join(mine) or 'none'}"
+            f"expected {', '.join(expected) or 'none'}, got {', '.join(names) or 'none'}"
         )
     for (callback, _), (name, state) in zip(remembering, snapshot.callbacks, strict=True):
         try:
@@ -98,9 +106,11 @@ def resumed(
             raise ModelFileError(
                 f"resume: what the checkpoint holds for {name} is no state of it: {error}"
             ) from error
-    goes_on = snapshot.model.history.ended == "running" and snapshot.epoch < epochs
+    history = snapshot.model.history
+    goes_on = history.ended == "running" and snapshot.epoch < run.setup.method.epochs
     params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.weights
-    return Position(snapshot.epoch, snapshot.updates, params, snapshot.memory, snapshot.factor)
+    epoch, updates, memory = snapshot.epoch, snapshot.updates, snapshot.memory
+    return Position(epoch, updates, params, memory, snapshot.factor), history
 
 
 def _remembering(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:
@@ -114,28 +124,29 @@ def _remembering(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:
     return [(callback, state) for callback, state in states if state is not None]
 
 
-def _plan(run: Run, model: Model) -> dict[str, Any]:
-    """Return what is trained on what and how, as JSON: all on which the result depends."""
+def _plan(setup: Setup) -> dict[str, Any]:
+    """Return all that the result of a training depends on, as JSON."""
+    model, method, data, validation = setup.model, setup.method, setup.data, setup.validation
     plan = {
-        "x": _shape(run.data.x),
-        "y": _shape(run.data.y),
-        "valid steps": _valid(run.data),
-        "sample_weight": None if run.data.weights is None else _shape(run.data.weights),
-        "validation_data": None if run.validation is None else _shapes(run.validation),
+        "x": _shape(data.x),
+        "y": _shape(data.y),
+        "valid steps": _valid(data),
+        "sample_weight": None if data.weights is None else _shape(data.weights),
+        "validation_data": None if validation is None else _shapes(validation),
         "mode": model.mode,
         "feature_names": model.feature_names,
         "output_names": model.output_names,
         "dtype": model.dtype,
         "standardize": model.x_scaler is not None,
         "network": model.network,
-        "loss": model.loss,
-        "optimizer": run.optimizer,
-        "penalty": run.penalty,
-        "clip_norm": run.clip_norm,
-        "batch_size": run.batch_size,
-        "tbptt": run.tbptt,
-        "checkpoint_every": run.checkpoint_every,
-        "seed": run.seed,
+        "loss": method.loss,
+        "optimizer": method.optimizer,
+        "penalty": method.penalty,
+        "clip_norm": method.clip_norm,
+        "batch_size": method.batch_size,
+        "tbptt": method.tbptt,
+        "checkpoint_every": method.checkpoint_every,
+        "seed": method.seed,
     }
     return {name: label(value) for name, value in plan.items()}
 
@@ -155,29 +166,29 @@ def _valid(data: Data) -> int | None:
     return None if data.valid is None else int(data.valid.sum())
 
 
-def _check(snapshot: Snapshot, run: Run, start: Position, epochs: int, model: Model) -> None:
-    """Raise unless the snapshot is of this run."""
-    found = differences(_plan(run, model), snapshot.plan)
+def _check(snapshot: Snapshot, setup: Setup, start: Position) -> None:
+    """Raise unless the snapshot is of this training."""
+    differs = differences(_plan(setup), snapshot.plan)
     for name in ("x", "y"):
-        mine, its = (getattr(m, f"{name}_scaler") for m in (model, snapshot.model))
-        if not found and not _same(mine, its):
-            found.append(f"the values of {name} have another mean or deviation")
-    if not found and _shapes_of(start.memory) != _shapes_of(snapshot.memory):
-        found.append("the optimizer remembers something else")
-    if found:
-        raise ValueError(f"resume: the checkpoint is of another training: {'; '.join(found)}")
-    if epochs < snapshot.epoch:
+        ours, its = (getattr(model, f"{name}_scaler") for model in (setup.model, snapshot.model))
+        if not differs and not _same(ours, its):
+            differs.append(f"the values of {name} have another mean or deviation")
+    if not differs and _shapes_of(start.memory) != _shapes_of(snapshot.memory):
+        differs.append("the optimizer remembers something else")
+    if differs:
+        raise ValueError(f"resume: the checkpoint is of another training: {'; '.join(differs)}")
+    if setup.method.epochs < snapshot.epoch:
         raise ValueError(
             f"epochs must be at least {snapshot.epoch}, as many as the checkpoint has done, "
-            f"got {epochs}"
+            f"got {setup.method.epochs}"
         )
 
 
-def _same(mine: Scaler | None, other: Scaler | None) -> bool:
+def _same(one: Scaler | None, other: Scaler | None) -> bool:
     """Whether two standardisations are those of the same data, up to rounding."""
-    if mine is None or other is None:
-        return mine is other
-    (mean, scale), (its_mean, its_scale) = (map(to_host, scaler) for scaler in (mine, other))
+    if one is None or other is None:
+        return one is other
+    (mean, scale), (its_mean, its_scale) = (map(to_host, scaler) for scaler in (one, other))
     near = (abs(mean - its_mean) <= SAME * scale) & (abs(scale - its_scale) <= SAME * scale)
     return bool(near.all())
 

@@ -1,0 +1,82 @@
+"""Several models trained side by side: together, and each by itself."""
+
+from typing import Any, NoReturn
+
+from xprnn import tree
+from xprnn.history import Epoch, History
+from xprnn.losses.units import Value
+from xprnn.model import Model
+
+__all__ = ["Members", "Together"]
+
+
+class Together(Model):
+    """Models side by side on the first axis of their parameters.
+
+    Callbacks may keep and return it. To apply or save a model, `split` them.
+    """
+
+    history: "Members"
+
+    def split(self) -> tuple[Model, ...]:
+        """Return every model by itself."""
+        return tuple(map(self._member, range(len(self.history.each))))
+
+    def _member(self, i: int) -> Model:
+        params = tree.map(lambda a: a[i, ...], self.weights)
+        return Model(**{**vars(self), "weights": params, "history": self.history.each[i]})
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError(
+            "the model of a callback holds several members side by side, to be kept and returned, "
+            "not to be applied or saved: expected members=1"
+        )
+
+    predict = predict_proba = trace = forecast = evaluate = save = to_onnx = _refuse
+
+
+class Members(History):
+    """The curves of every member, and their mean."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.each = [History() for _ in range(count)]
+
+    def append(self, epoch: Epoch, seconds: float) -> None:
+        """Add an epoch, whose numbers are one for each member."""
+        count = len(self.each)
+        parts = [_of_member(epoch, i) for i in range(count)]
+        for history, part in zip(self.each, parts, strict=True):
+            history.append(part, seconds)
+        mean = epoch._replace(
+            losses=[loss for part in parts for loss in part.losses],
+            shares=[share / count for part in parts for share in part.shares],
+            norms=[norm for part in parts for norm in part.norms],
+            val_loss=[
+                Value(*(sum(array[i] for i in range(count)) / count for array in value))
+                for value in epoch.val_loss
+            ],
+        )
+        super().append(mean, seconds)
+
+    def until(self, epoch: int) -> "Members":
+        """Return the curves of the first epochs."""
+        mean, members = super().until(epoch), Members(0)
+        members.ended, members._epochs = mean.ended, mean._epochs
+        members.each = [history.until(epoch) for history in self.each]
+        for history in members.each:
+            history.ended = self.ended
+        return members
+
+    def alone(self) -> list[History]:
+        """Return the curves of every member."""
+        return self.each
+
+
+def _of_member(epoch: Epoch, i: int) -> Epoch:
+    """Return the numbers of one of the models side by side."""
+    return epoch._replace(
+        losses=[Value(*(array[i] for array in value)) for value in epoch.losses],
+        norms=[norm[i] for norm in epoch.norms],
+        val_loss=[Value(*(array[i] for array in value)) for value in epoch.val_loss],
+    )

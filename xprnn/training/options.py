@@ -1,0 +1,230 @@
+"""The options of a training, as two frozen values: its `Network` and its `Method`."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from xprnn import activations, cells, losses, optimizers
+from xprnn._validate import chosen, flag, number, settle, unknown, whole
+from xprnn.cells import Cell
+from xprnn.layers import (
+    Bidirectional,
+    Dense,
+    Dropout,
+    EncoderDecoder,
+    Extend,
+    Feedback,
+    Layer,
+    Pool,
+    Recurrent,
+    Stack,
+)
+from xprnn.optimizers import Adam
+from xprnn.penalties import Penalty
+
+__all__ = ["Method", "Network", "differences"]
+
+POOLS = ("last", "mean", "max")
+ADAM = Adam(learning_rate=0.003)
+"""The optimizer of `fit`; benchmarks/defaults.py compares it with others."""
+
+
+class Options:
+    """Options that can be read from the attributes of another object."""
+
+    @classmethod
+    def of(cls, owner: Any, **options: Any) -> Self:
+        """Return the options that `owner` has as attributes, except for those given by name."""
+        names = [field.name for field in fields(cls) if field.name not in options]  # type: ignore[arg-type]
+        return cls(**{name: getattr(owner, name) for name in names}, **options)
+
+
+def differences(one: Options, other: Options) -> list[str]:
+    """Return the names of the options in which two values of one class differ."""
+    names = [field.name for field in fields(one)]  # type: ignore[arg-type]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Options):
+    """Recurrent layers with a dense layer on top, for any x and y.
+
+    Parameters
+    ----------
+    cell, hidden_size, num_layers, activation, bidirectional, dropout
+        See `xprnn.fit`.
+    recurrent_dropout, pool, feedback
+        See `xprnn.fit`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an option is out of its range.
+
+    Examples
+    --------
+    >>> from xprnn.training import Network
+    >>> network = Network(cell="lstm", hidden_size=8)
+    >>> recurrent, dense = network.build("many_to_many", outputs=2, steps=50).layers
+    >>> recurrent.hidden_size, recurrent.cell, dense.output_size
+    (8, LSTM(...), 2)
+    """
+
+    cell: Any = "elman"
+    hidden_size: int = 64
+    num_layers: int = 1
+    activation: Any = "tanh"
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    pool: str | None = None
+    feedback: bool = False
+
+    def __post_init__(self) -> None:
+        settle(
+            self,
+            num_layers=whole("num_layers", self.num_layers),
+            bidirectional=flag("bidirectional", self.bidirectional),
+            dropout=number("dropout", self.dropout, least=0, below=1),
+            feedback=flag("feedback", self.feedback),
+        )
+        if self.pool not in (None, *POOLS):
+            raise unknown("pool", self.pool, POOLS)
+        self._recurrent()  # checks the options of a recurrent layer
+
+    def unless(self, layer: Layer | None) -> "Layer | Network":
+        """Return `layer`, or these options if it is None.
+
+        Raises
+        ------
+        ValueError
+            If there is a layer and an option that describes another one.
+        """
+        if layer is None:
+            return self
+        described = differences(self, Network())
+        if described:
+            raise ValueError(
+                f"{', '.join(described)} describe(s) the network that fit builds; with network= "
+                "give them to its layers"
+            )
+        return layer
+
+    def build(self, mode: str, outputs: int, steps: int) -> Layer:
+        """Return the network for a mode and for targets of so many outputs and steps.
+
+        Raises
+        ------
+        ValueError
+            If an option has no effect beside the others, or does not go with the mode.
+        """
+        if self.dropout and self.num_layers == 1:
+            raise ValueError(
+                "dropout acts between recurrent layers and has no effect with num_layers=1; "
+                "recurrent_dropout acts inside a layer"
+            )
+        if self.pool is not None and mode != "many_to_one":
+            raise ValueError(f"pool is for many_to_one, and x and y are {mode}")
+        if self.feedback and mode not in ("one_to_many", "encoder_decoder"):
+            raise ValueError(
+                f"feedback is for one_to_many and encoder_decoder, and x and y are {mode}"
+            )
+        if self.bidirectional and (self.feedback or mode == "encoder_decoder"):
+            raise ValueError(
+                "bidirectional needs the whole sequence at once, which a network that writes step "
+                "by step does not have"
+            )
+        hidden, top = self._hidden(), Dense(outputs)
+        if mode == "many_to_many":
+            return Stack((*hidden, top))
+        if mode == "many_to_one":
+            pool: Any = self.pool or ("mean" if self.bidirectional else "last")
+            return Stack((*hidden, Pool(pool), top))
+        if self.feedback:
+            decoder: Layer = Feedback(Stack((*hidden, top)), steps)
+        else:
+            decoder = Stack((Extend(steps), *hidden, top))
+        return decoder if mode == "one_to_many" else EncoderDecoder(Stack(hidden), decoder)
+
+    def _hidden(self) -> tuple[Layer, ...]:
+        """Return the recurrent layers, with dropout between them."""
+        layers: list[Layer] = []
+        for i in range(self.num_layers):
+            if i and self.dropout:
+                layers.append(Dropout(self.dropout))
+            layer = self._recurrent()
+            layers.append(Bidirectional(layer) if self.bidirectional else layer)
+        return tuple(layers)
+
+    def _recurrent(self) -> Layer:
+        """Return one recurrent layer."""
+        activation = activations.get(self.activation)
+        if not isinstance(self.cell, str):
+            if self.activation != "tanh":
+                raise ValueError("activation goes with a cell by name; give it to the cell itself")
+            cell: Cell = cells.get(self.cell)
+        elif self.cell in cells.TABLE:
+            cell = cells.TABLE[self.cell](activation)
+        else:
+            raise unknown("cell", self.cell, cells.TABLE, cells.ELSEWHERE)
+        return Recurrent(self.hidden_size, cell, recurrent_dropout=self.recurrent_dropout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(Options):
+    """How a network is trained.
+
+    Parameters
+    ----------
+    loss, optimizer, learning_rate, penalty, epochs, batch_size
+        See `xprnn.fit`. Names of losses and optimizers become their objects, with the
+        learning rate if there is one.
+    tbptt, checkpoint_every, clip_norm, standardize, seed
+        See `xprnn.fit`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an option is out of its range, or has no effect beside the others.
+
+    Examples
+    --------
+    >>> from xprnn.training import Method
+    >>> method = Method(loss="mae", optimizer="sgd", learning_rate=0.1)
+    >>> method.loss, method.optimizer.rate(0)
+    (MAE(), 0.1)
+    """
+
+    loss: Any = "half_mse"
+    optimizer: Any = None
+    learning_rate: Any = None
+    penalty: Penalty | None = None
+    epochs: int = 300
+    batch_size: int | None = None
+    tbptt: int | None = None
+    checkpoint_every: int | None = None
+    clip_norm: float | None = 1.0
+    standardize: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        optimizer = ADAM if self.optimizer is None else self.optimizer
+        settle(
+            self,
+            loss=losses.get(self.loss),
+            optimizer=optimizers.get(optimizer, self.learning_rate),
+            epochs=whole("epochs", self.epochs),
+            standardize=flag("standardize", self.standardize),
+            seed=whole("seed", self.seed, least=0),
+        )
+        for name in ("batch_size", "tbptt", "checkpoint_every"):
+            if getattr(self, name) is not None:
+                settle(self, **{name: whole(name, getattr(self, name))})
+        if self.clip_norm is not None:
+            settle(self, clip_norm=number("clip_norm", self.clip_norm, above=0))
+        if self.penalty is not None:
+            chosen("penalty", self.penalty, {}, ("gradient", "constrain"))
+        if self.tbptt and self.checkpoint_every and self.checkpoint_every >= self.tbptt:
+            raise ValueError(
+                f"checkpoint_every={self.checkpoint_every} has no effect with tbptt={self.tbptt}, "
+                f"which keeps no more than {self.tbptt} steps anyway: give fewer"
+            )

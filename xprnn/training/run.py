@@ -1,0 +1,271 @@
+"""A training that runs: epochs, updates, and a watch over the numbers.
+
+Nothing in an epoch waits for the device. Between epochs, at most ten times a second, the
+watch looks at the numbers. If one is no longer finite, the run is repeated step by step
+from the last position known to be finite, to find out what happened and when.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from xprnn import optimizers, tree
+from xprnn._typing import Array, Tree
+from xprnn._validate import settle
+from xprnn.backend import dtype_name, host
+from xprnn.batches import Batch, Data, batches
+from xprnn.errors import NonFiniteError
+from xprnn.history import Epoch, History
+from xprnn.losses import standardizes
+from xprnn.losses.units import InUnits, Value
+from xprnn.model import Model
+from xprnn.noise import Noise
+from xprnn.objective import Chunk, apply, chunks, every, value_and_grad
+from xprnn.scaling import Scaler
+from xprnn.training.setup import Setup
+
+__all__ = ["Position", "Run", "Update", "Watch"]
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks."""
+
+
+class Position(NamedTuple):
+    """Where a run stands. Nothing in it is ever changed in place, so it can be kept."""
+
+    epoch: int
+    updates: int
+    params: Tree
+    memory: Tree
+    """What the optimizer remembers."""
+    factor: float = 1.0
+    """By which callbacks have multiplied the learning rate."""
+
+
+class Update(NamedTuple):
+    """One update of the parameters."""
+
+    before: Position
+    after: Position
+    value: Value
+    """The loss before."""
+    share: float
+    """Its part in the epoch's loss."""
+    grads: Tree
+    norm: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A training, epoch by epoch: a function from one position to the next.
+
+    Parameters
+    ----------
+    setup : Setup
+    xp : namespace, optional
+        The backend's, or what `xprnn.kernels.workspace` makes of it; left out, the
+        backend's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.training import Method, Network, Run, prepare
+    >>> x = np.arange(0, 6, 0.1)
+    >>> run = Run(prepare(x, np.sin(x), Network(hidden_size=8), Method(learning_rate=0.01)))
+    >>> position = run.start()
+    >>> for _ in range(3):
+    ...     position, measured = run.epoch(position)
+    >>> position.epoch, position.updates, run.model(position).predict(x).shape
+    (3, 3, (60,))
+    """
+
+    setup: Setup
+    xp: Any = None
+
+    def __post_init__(self) -> None:
+        if self.xp is None:
+            settle(self, xp=self.setup.place.xp)
+
+    @cached_property
+    def _y_scaler(self) -> Scaler | None:
+        """The standardisation of y, in float64."""
+        scaler = self.setup.model.y_scaler
+        return None if scaler is None else scaler.on(self.setup.place, "float64")
+
+    def _loss(self, weights: Array | None) -> Any:
+        """Return the loss with two values: for the standardised y, and for y as it was given."""
+        return InUnits(self.setup.method.loss, self._y_scaler, weights)
+
+    def start(self) -> Position:
+        """Return the position before the first epoch."""
+        params = self.setup.params
+        return Position(0, 0, params, self.setup.method.optimizer.init(params, xp=self.xp))
+
+    def model(self, position: Position, history: History | None = None) -> Model:
+        """Return the model at a position, with the history up to it."""
+        curves = History() if history is None else history.until(position.epoch)
+        return replace(self.setup.model, weights=position.params, history=curves)
+
+    def epoch(self, position: Position) -> tuple[Position, Epoch]:
+        """Go through the data once; also return what was measured."""
+        setup = self.setup
+        losses, shares, norms, val_loss = [], [], [], []
+        for update in self.updates(position):
+            losses.append(update.value)
+            shares.append(update.share)
+            norms.append(update.norm)
+            position = update.after
+        if setup.validation is not None:
+            val_loss.append(self.measure(position.params, setup.validation))
+        rate = setup.method.optimizer.rate(position.updates - 1) * position.factor
+        measured = Epoch(losses, shares, norms, setup.method.clip_norm, val_loss, rate)
+        return position._replace(epoch=position.epoch + 1), measured
+
+    def updates(self, position: Position) -> Iterator[Update]:
+        """Yield the updates of an epoch, the same ones every time."""
+        data, method, place = self.setup.data, self.setup.method, self.setup.place
+        per_step, seed = self.setup.network.keeps_steps, (method.seed, position.epoch)
+        for number, batch in enumerate(batches(data, method.batch_size, seed, per_step, place)):
+            state, noise = None, Noise((*seed, number, 1))
+            for chunk, share in self._chunks(batch, noise):
+                value, grads, state = self._gradient(position.params, chunk, state)
+                after, norm = self._update(position, grads)
+                yield Update(position, after, value, share, grads, norm)
+                position = after
+
+    def _chunks(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
+        """Yield the chunks of a batch, or all of it, with their parts in the epoch's loss."""
+        x, y, valid, weights = batch.data
+        mask = batch.data.mask(self.setup.place)
+        cuts = every(self.setup.method.tbptt or x.shape[0], x)
+        for cut, chunk in zip(cuts, chunks(cuts, x, y, mask, noise), strict=True):
+            if valid is None:
+                share = chunk.x.shape[0] / x.shape[0]
+            else:
+                share = float(valid[cut].sum() / valid.sum())
+            if share:  # else there is nothing to learn from
+                per_step = weights is not None and weights.shape[0] > 1
+                part = weights[cut, ...] if per_step else weights  # type: ignore[index]
+                yield chunk._replace(weights=part), batch.share * share
+
+    def _gradient(self, params: Tree, chunk: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
+        """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
+        xp, method = self.xp, self.setup.method
+        value: Any
+        value, grads, state = value_and_grad(
+            self.setup.network,
+            self._loss(chunk.weights),
+            params,
+            chunk.x,
+            chunk.y,
+            state=state,
+            mask=chunk.mask,
+            noise=chunk.noise,
+            checkpoint_every=method.checkpoint_every,
+            xp=xp,
+        )
+        if method.penalty is not None:
+            grads = tree.map(lambda g, p: g + p, grads, method.penalty.gradient(params, xp=xp))
+        return value, grads, state
+
+    def _update(self, position: Position, grads: Tree) -> tuple[Position, Array]:
+        """Clip and step; also return the norm of the gradient before clipping."""
+        xp, method, factor = self.xp, self.setup.method, position.factor
+        if method.clip_norm is None:
+            norm = optimizers.global_norm(grads, xp=xp)
+        else:
+            grads, norm = optimizers.clip_by_global_norm(grads, method.clip_norm, xp=xp)
+        params, memory = method.optimizer.update(grads, position.memory, position.params, xp=xp)
+        if factor != 1:
+            params = tree.map(lambda a, b: a + factor * (b - a), position.params, params)
+        if method.penalty is not None:
+            params = method.penalty.constrain(params, xp=xp)
+        after = position._replace(updates=position.updates + 1, params=params, memory=memory)
+        return after, norm
+
+    def measure(self, params: Tree, data: Data) -> Value:
+        """Return the loss on data, without dropout."""
+        mask = data.mask(self.setup.place)
+        y_hat, _ = apply(self.setup.network, params, data.x, state=None, mask=mask, xp=self.xp)
+        return self._value(y_hat, data)
+
+    def measure_zero(self) -> Array | None:
+        """Return the loss of a network whose outputs are all zero.
+
+        Zero is the mean of a standardised y, and makes all classes equally likely. It says
+        nothing about quantities that are not standardised: None.
+        """
+        model, data = self.setup.model, self.setup.data
+        if model.y_scaler is None and standardizes(self.setup.method.loss):
+            return None
+        shape = (*data.y.shape[:-1], model.outputs)
+        zeros = self.setup.place.asarray(host.zeros(shape), dtype_name(data.x))
+        return self._value(zeros, data).minimised
+
+    def _value(self, y_hat: Array, data: Data) -> Value:
+        """Return the loss of outputs for data."""
+        mask = data.mask(self.setup.place) if self.setup.network.keeps_steps else None
+        value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
+        return value
+
+    def unfinite(self, arrays: Tree) -> str | None:
+        """Return the name of the first array that is not finite throughout."""
+        xp = self.xp
+        for name, array in tree.flatten(arrays).items():
+            if not bool(xp.all(xp.isfinite(array))):
+                return name
+        return None
+
+    def blame(self, position: Position, epochs: int) -> tuple[Position, str]:
+        """Repeat the run from a finite position to its first number that is not finite.
+
+        Returns the last finite position, and the name of what is no longer finite after it.
+        """
+        while position.epoch < epochs:
+            for update in self.updates(position):
+                for kind, arrays in (
+                    ("loss", {"": update.value.minimised}),
+                    ("gradient of ", update.grads),
+                    ("gradient norm", {"": update.norm}),
+                    ("parameter ", update.after.params),
+                ):
+                    name = self.unfinite(arrays)
+                    if name is not None:
+                        return update.before, kind + name
+                position = update.after
+            position = position._replace(epoch=position.epoch + 1)
+        return position._replace(epoch=epochs - 1), "loss"
+
+
+class Watch:
+    """Looks at the numbers now and then, and keeps the last position known to be finite."""
+
+    def __init__(self, run: Run, position: Position, history: History):
+        self.run, self.good, self.history = run, position, history
+        self.looked = time.perf_counter()
+
+    def due(self) -> bool:
+        """Whether it is time for a look."""
+        return time.perf_counter() - self.looked >= LOOK_EVERY
+
+    def look(self, position: Position) -> float:
+        """Return the last loss; raise NonFiniteError if a number is no longer finite."""
+        finite = self.history.finite(since=self.good.epoch)
+        if not finite or self.run.unfinite(position.params) is not None:
+            good, name = self.run.blame(self.good, position.epoch)
+            self.history.ended = "diverged"
+            model = self.run.model(good, self.history)
+            advice = "a smaller learning_rate or a smaller clip_norm"
+            if model.x_scaler is None:
+                advice = "a smaller learning_rate, a smaller clip_norm or standardize=True"
+            raise NonFiniteError(
+                f"the {name} was not finite any more in epoch {good.epoch + 1}; try {advice} "
+                "(the model with the last finite parameters is this error's .model)",
+                epoch=good.epoch + 1,
+                name=name,
+                model=model,
+            )
+        self.good, self.looked = position, time.perf_counter()
+        return self.history.loss[-1]

@@ -1,0 +1,301 @@
+"""A training before its first epoch: what `prepare` makes of the arguments of `fit`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from xprnn import losses, tree
+from xprnn._typing import Tree
+from xprnn._validate import shown
+from xprnn.backend import Backend, common, generator, host
+from xprnn.batches import Data
+from xprnn.keywords import hinting
+from xprnn.layers import Layer, checked
+from xprnn.model import Model
+from xprnn.modes import Pair
+from xprnn.objective import check_cuttable
+from xprnn.training import data as reading
+from xprnn.training.members import Members, Together
+from xprnn.training.options import Method, Network, differences
+
+__all__ = ["Setup", "prepare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A training before its first epoch.
+
+    `xprnn.training.train` trains it. Nothing in it ever changes, so it can be trained any
+    number of times; ``dataclasses.replace`` makes a variant.
+
+    Attributes
+    ----------
+    model : Model
+        The untrained model: the network with its first parameters, the standardisation,
+        and what x and y are to one another.
+    method : Method
+        The loss, the optimizer and all other options of the training.
+    data : Data
+        x (T, B, F) and y (T, B, O), standardised, in the dtype and on the device of the
+        training; with the valid steps and the weights, if there are any.
+    validation : Data or None
+        The same of the validation data.
+    place : Backend
+        Where to compute.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xprnn
+    >>> from xprnn.training import Method, Network, prepare, train
+    >>> x = np.arange(0, 6, 0.1)
+    >>> setup = prepare(x, np.sin(x), Network(hidden_size=8), Method(epochs=5))
+    >>> setup.data.x.shape, round(float(setup.data.x.std()), 9), setup.params[0]["U"].shape
+    ((60, 1, 1), 1.0, (8, 8))
+
+    One step by hand, and five epochs that go on from it:
+
+    >>> loss, grads, _ = xprnn.value_and_grad(
+    ...     setup.network, setup.method.loss, setup.params, setup.data.x, setup.data.y,
+    ...     state=None, mask=None, xp=np)
+    >>> sgd = xprnn.optimizers.SGD(0.1)
+    >>> params, _ = sgd.update(grads, sgd.init(setup.params, xp=np), setup.params, xp=np)
+    >>> model = train(setup.at(params))
+    >>> len(model.history), model.history.value("loss", 0).minimised < float(loss)
+    (5, True)
+    """
+
+    model: Model
+    method: Method
+    data: Data
+    validation: Data | None
+    place: Backend
+
+    @property
+    def network(self) -> Layer:
+        """What is trained."""
+        return self.model.network
+
+    @property
+    def params(self) -> Tree:
+        """The first parameters."""
+        return self.model.weights
+
+    def at(self, params: Tree) -> "Setup":
+        """Return the setup with other first parameters."""
+        return replace(self, model=replace(self.model, weights=params))
+
+    def stacked(self, seeds: Iterable[int]) -> "Setup":
+        """Return a setup of several models side by side, with first parameters from `seeds`.
+
+        The parameters have one more axis, in front. It is one training, in which each model
+        learns what it would learn alone; they share the order of the batches and what
+        dropout draws. `split` of the trained model returns one model each.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from xprnn.training import Method, Network, prepare, train
+        >>> x = np.arange(0, 6, 0.1)
+        >>> setup = prepare(x, np.sin(x), Network(hidden_size=8), Method(epochs=2))
+        >>> first, second = train(setup.stacked([0, 1])).split()
+        >>> first.history.loss == train(setup).history.loss != second.history.loss
+        True
+        """
+        place, model = self.place, self.model
+        drawn = [model.network.init(generator(seed), model.features)[0] for seed in seeds]
+        with place.active():
+            placed = [tree.map(lambda a: place.asarray(a, model.dtype), each) for each in drawn]
+            params = tree.map(lambda *leaves: place.xp.stack(list(leaves), axis=0), *placed)
+        members = {**vars(model), "weights": params, "history": Members(len(drawn))}
+        return replace(self, model=Together(**members))
+
+
+@hinting
+def prepare(
+    x: object,
+    y: object,
+    network: Network | Layer | None = None,
+    method: Method | None = None,
+    *,
+    mode: str | None = None,
+    lengths: object = None,
+    mask: object = None,
+    sample_weight: object = None,
+    validation_data: tuple[object, ...] | None = None,
+    warm_start: Model | None = None,
+    backend: str | Backend | None = None,
+    dtype: str | None = None,
+) -> Setup:
+    """Return a training of a network on x and y, ready for its first epoch.
+
+    `xprnn.fit` is this, and `xprnn.training.train` of the result.
+
+    Parameters
+    ----------
+    x, y
+        As for `xprnn.fit`.
+    network : Network or Layer, optional
+        What to train: the options of a network to build, or a layer of your own. Left out,
+        ``Network()``.
+    method : Method, optional
+        How to train; left out, ``Method()``.
+    mode, lengths, mask, sample_weight, validation_data, warm_start, backend, dtype
+        As for `xprnn.fit`.
+
+    Returns
+    -------
+    Setup
+
+    Raises
+    ------
+    ValueError, TypeError, BackendUnavailableError
+        As `xprnn.fit`.
+    """
+    method = Method() if method is None else method
+    if not isinstance(method, Method):
+        raise TypeError(f"method must be a Method, got {shown(method)}")
+    if not isinstance(warm_start, Model | None):
+        raise TypeError(f"warm_start must be a Model, as fit returns it, got {shown(warm_start)}")
+    pairs, feature_names, output_names = reading.read(
+        x, y, validation_data, warm_start, mode=mode, lengths=lengths, mask=mask
+    )
+    pair, arrays = pairs[0], reading.name_arrays(pairs)
+    _check_effects(pair, network, method, warm_start)
+    weights = reading.weigh(sample_weight, pair, method.loss)
+    if warm_start is not None and backend is None:
+        backend = warm_start.backend
+    place = common(arrays, backend)
+    quantities = losses.standardizes(method.loss)
+    inputs = ("x", "validation_data[0]")
+    floats = {name: a for name, a in arrays.items() if quantities or name in inputs}
+    if warm_start is not None:
+        floats["warm_start"] = tree.leaves(warm_start.weights)[0]
+    dtype = reading.choose_dtype(dtype, floats, place)
+    features, outputs = pair.x.array.shape[-1], reading.count_outputs(method.loss, pairs)
+    layer = _build(network, warm_start, pair, outputs)
+    _check_cuts(layer, method)
+    params, produced = layer.init(generator(method.seed), features)
+    if produced != outputs:
+        raise ValueError(
+            f"the network gives {produced} output(s), but this loss of y needs {outputs}"
+        )
+    _check_steps(layer, params, features, pairs)
+    if warm_start is not None:
+        _check_start(warm_start, features, outputs, method, place)
+        params = warm_start.weights
+    with place.active():
+        data, (x_scaler, y_scaler) = reading.scale(
+            pairs,
+            (method.standardize, method.standardize and quantities),
+            dtype,
+            place,
+            weights=weights,
+            model=warm_start,
+        )
+        params = tree.map(lambda a: place.asarray(a, dtype), params)
+    model = Model(
+        network=layer,
+        weights=params,
+        features=features,
+        outputs=outputs,
+        x_scaler=x_scaler,
+        y_scaler=y_scaler,
+        loss=method.loss,
+        mode=pair.mode,
+        y_rank=pair.y_rank,
+        feature_names=feature_names,
+        output_names=output_names,
+    )
+    return Setup(model, method, data[0], data[1] if len(data) > 1 else None, place)
+
+
+def _check_effects(
+    pair: Pair, network: Network | Layer | None, method: Method, warm_start: Model | None
+) -> None:
+    """Raise ValueError for an option that can have no effect on these data or this model."""
+    steps, features = pair.x.array.shape[1:]
+    if method.batch_size is not None and pair.x.rank < 3:
+        raise ValueError(
+            f"batch_size={method.batch_size} has no effect: a batch is of whole sequences, and x "
+            f"is one sequence of {steps} steps of {features} feature(s). If the rows of x are "
+            "samples, give x as (N, 1, F), x[:, None, :], or see xprnn.estimators.RNNClassifier "
+            "and RNNRegressor; to update within one long sequence give tbptt"
+        )
+    drops = isinstance(network, Network) and network.recurrent_dropout
+    if drops and steps == 1 and pair.mode.startswith("many_to"):
+        raise ValueError(
+            "recurrent_dropout has no effect: x has one step, whose recurrent state is the first "
+            "one, of zeros"
+        )
+    if warm_start is not None and not method.standardize and warm_start.x_scaler is not None:
+        raise ValueError(
+            "standardize=False has no effect: warm_start was trained with a standardisation, and "
+            "keeps it"
+        )
+
+
+def _build(
+    network: Network | Layer | None, warm_start: Model | None, pair: Pair, outputs: int
+) -> Layer:
+    """Return the layer to train: that of `warm_start`, `network` itself, or a new one."""
+    if warm_start is not None:
+        if isinstance(network, Network) and network != Network():
+            names = ", ".join(differences(network, Network()))
+            raise ValueError(f"{names} describe(s) a network, and warm_start has one: leave it out")
+        if not isinstance(network, Network | None) and network != warm_start.network:
+            raise ValueError("warm_start has a network; leave network out")
+        if warm_start.mode != pair.mode:
+            raise ValueError(
+                f"warm_start was trained for mode={warm_start.mode!r}, and x and y are {pair.mode}"
+            )
+        return warm_start.network
+    if isinstance(network, Network | None):
+        return (network or Network()).build(pair.mode, outputs, pair.y.shape[1])
+    layer: Layer = checked("network", network)
+    if layer.keeps_steps != (pair.mode == "many_to_many"):
+        gives = "an output at every step" if layer.keeps_steps else "other steps than x has"
+        raise ValueError(f"the network gives {gives}, but x and y are {pair.mode}")
+    return layer
+
+
+def _check_cuts(network: Layer, method: Method) -> None:
+    """Raise unless the network can be cut in time as the method says."""
+    for argument in ("tbptt", "checkpoint_every"):
+        if getattr(method, argument) is not None:
+            check_cuttable(network, argument)
+    if method.tbptt is not None and not network.keeps_steps:
+        raise ValueError(
+            "tbptt updates after every chunk and so needs outputs at every step; this network "
+            "gives one output for many steps"
+        )
+
+
+def _check_steps(network: Layer, params: Tree, features: int, pairs: list[Pair]) -> None:
+    """Raise unless a network that changes the number of steps gives as many as y has."""
+    if network.keeps_steps:
+        return
+    y_hat, _, _ = network.forward(params, host.zeros((1, 1, features)), None, None, xp=host)
+    for name, pair in zip(("y", "validation_data[1]"), pairs, strict=False):
+        if pair.y.shape[1] != y_hat.shape[0]:
+            raise ValueError(
+                f"{name} must have {y_hat.shape[0]} step(s), as the network gives, "
+                f"got {pair.y.shape[1]}"
+            )
+
+
+def _check_start(model: Model, features: int, outputs: int, method: Method, place: Backend) -> None:
+    """Raise unless a model can go on with these data."""
+    for name, has, needs in (
+        ("features of x", model.features, features),
+        ("outputs", model.outputs, outputs),
+    ):
+        if has != needs:
+            raise ValueError(f"warm_start has {has} {name}, and x, y and the loss need {needs}")
+    if model.y_scaler is not None and not losses.standardizes(method.loss):
+        raise ValueError(
+            f"warm_start was trained on quantities, and {method.loss!r} is for classes"
+        )
+    if model.backend not in (place, Backend("numpy", "cpu")):
+        raise ValueError(
+            f"warm_start is on {model.backend}, but the computation is to run on {place}"
+        )
