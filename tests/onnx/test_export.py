@@ -116,7 +116,7 @@ def test_onnxruntime_gives_what_predict_gives(cell, wraps, head, learnt, scaled,
     one = not network.keeps_steps
     model = random_model(network, 2, dtype, rng, mode="many_to_one" if one else "many_to_many")
     model = Model(
-        network, model.weights, 2, model.outputs,
+        network, model.params, 2, model.outputs,
         scaler(2, dtype, rng) if scaled else None,
         scaler(model.outputs, dtype, rng) if scaled else None,
         mode=model.mode, y_rank=(1 if one else 2) if flat else 3,
@@ -297,7 +297,7 @@ def test_what_can_not_be_written_is_named(rng, tmp_path):
     )
     refused("Bidirectional of a Stack", Bidirectional(Stack((Recurrent(3),))))
     model = random_model(Stack((Recurrent(3),)), 2, "float32", rng)
-    several = Model(model.network, tree.map(lambda a: np.stack([a, a]), model.weights), 2, 3)
+    several = Model(model.network, tree.map(lambda a: np.stack([a, a]), model.params), 2, 3)
     with pytest.raises(ValueError, match="several models side by side"):
         xprnn.onnx.to_proto(several)
     with pytest.raises(ValueError, match=r"dtype must be one of 'float32', 'float64', got 'int8'"):

@@ -102,7 +102,7 @@ def test_a_plain_network_comes_back_as_it_was(rng, note):
     again = xprnn.from_onnx(proto)
     assert again.network == network
     for name, a in tree.flatten(params).items():
-        np.testing.assert_array_equal(again.params[name], a)
+        np.testing.assert_array_equal(again.named()[name], a)
 
 
 @pytest.fixture(scope="module")
@@ -719,8 +719,8 @@ def test_numbers_in_files_beside_a_model(plain, tmp_path):
         convert_attribute=False,
     )  # fmt: skip
     again = xprnn.from_onnx(path)
-    for name, array in expected.params.items():
-        np.testing.assert_array_equal(again.params[name], array)
+    for name, array in expected.named().items():
+        np.testing.assert_array_equal(again.named()[name], array)
     refuses(onnx.load(path, load_external_data=False), "give the path of the model")
     data = (path.parent / "m.data").read_bytes()
     (tmp_path / "m.data").write_bytes(data)

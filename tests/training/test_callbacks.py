@@ -32,7 +32,7 @@ def fit(x=X, y=Y, **options):
 
 
 def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same_params(model, other, **tolerance):

@@ -38,7 +38,7 @@ def fit(x=X, y=Y, **options):
 
 
 def params(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same_params(model, other, **tolerance):
@@ -81,7 +81,7 @@ def test_parameters_live_where_they_are_asked_to(place, dtype):
     assert model.backend == place.backend
     assert model.dtype == dtype
     for each in (model, *keep.models):
-        for name, array in each.params.items():
+        for name, array in each.named().items():
             assert of(array) == place.backend, name
             assert dtype_name(array) == dtype, name
         for array in (*each.x_scaler, *each.y_scaler):
@@ -287,7 +287,7 @@ def test_every_activation_trains(place, name):
 
 
 def test_layers():
-    assert list(fit(num_layers=2).params) == [
+    assert list(fit(num_layers=2).named()) == [
         "0.W",
         "0.U",
         "0.b",
@@ -297,7 +297,7 @@ def test_layers():
         "2.W",
         "2.b",
     ]
-    assert [a.shape for a in fit(num_layers=2).params.values()] == [
+    assert [a.shape for a in fit(num_layers=2).named().values()] == [
         (2, 3), (3, 3), (1, 3), (3, 3), (3, 3), (1, 3), (3, 1), (1, 1),
     ]  # fmt: skip
 
@@ -713,7 +713,7 @@ def test_what_is_not_finite_is_named(
     assert (error.epoch, error.name) == (epoch, name)
     assert f"the {name} was not finite any more in epoch {epoch}; try a smaller" in str(error)
     assert error.model.backend == place.backend
-    for key, array in error.params.items():
+    for key, array in error.model.named().items():
         found = place.host(array)
         assert np.isfinite(found).all()
         np.testing.assert_allclose(found, before[key], rtol=1e-5, err_msg=key)

@@ -75,7 +75,7 @@ def trained(x: Any, y: Any, count: int, options: dict[str, Any]) -> tuple[Model,
         history = Histories(count)
 
         def build(position: Position) -> Model:
-            return Together(**{**vars(first), "weights": position.params, "history": history})
+            return Together(**{**vars(first), "params": position.params, "history": history})
 
         try:
             end = train(
@@ -83,7 +83,7 @@ def trained(x: Any, y: Any, count: int, options: dict[str, Any]) -> tuple[Model,
                 build,
             )  # fmt: skip
         except NonFiniteError as error:
-            error.model = _member(first, error.model.weights, 0, history.each[0])
+            error.model = _member(first, error.model.params, 0, history.each[0])
             raise
         return tuple(_member(first, end.params, i, own) for i, own in enumerate(history.done()))
 

@@ -40,7 +40,7 @@ def evaluate(
                 f"the network gives {model.outputs} output(s), but this loss of y needs {wanted}"
             )
         x = data.scaled(data.x, model)
-        y_hat, _ = apply(model.network, data.weights, x, None, data.mask, xp=xp)
+        y_hat, _ = apply(model.network, data.params, x, None, data.mask, xp=xp)
         if y_hat.shape[0] != truth.shape[0]:
             raise ValueError(
                 f"y must have {y_hat.shape[0]} step(s), as the network gives, got {truth.shape[0]}"

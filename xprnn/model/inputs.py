@@ -29,7 +29,7 @@ class Inputs(NamedTuple):
     on_host: bool
     backend: Backend
     dtype: str
-    weights: Tree
+    params: Tree
     frames: Any = None
     """The frame, or the list of them, in whose form the outputs go back."""
 
@@ -140,13 +140,13 @@ def brought(model: "Model", argument: str, given: Sequences) -> Inputs:
     dtype = wider(model.dtype, float_name(argument, array) or model.dtype)
     with backend.active():
         x = time_major(backend.asarray(array, _data_dtype(model, dtype)), xp=backend.xp)
-        weights = tree.map(lambda a: backend.asarray(a, dtype), model.weights)
+        params = tree.map(lambda a: backend.asarray(a, dtype), model.params)
         mask = None
         if given.valid is not None:
             mask = backend.asarray(given.valid.T[:, :, None], "bool")
     on_host = of(array).name == "numpy"
     single = given.rank < 3
-    return Inputs(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
+    return Inputs(x, mask, array, given.sizes, single, on_host, backend, dtype, params)
 
 
 def _data_dtype(model: "Model", dtype: str) -> str:

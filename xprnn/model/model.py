@@ -25,8 +25,8 @@ class Model:
     ----------
     network : Layer
         Hyper-parameters only.
-    weights : tree of arrays
-        The parameters, as the network's methods take them.
+    params : tree of arrays
+        As ``network.init`` returns them and the network's methods take them.
     features, outputs : int
         F and O, the features of x and of y.
     x_scaler, y_scaler : Scaler or None
@@ -48,7 +48,7 @@ class Model:
     """
 
     network: Layer
-    weights: Tree
+    params: Tree
     features: int
     outputs: int
     x_scaler: Scaler | None = None
@@ -61,19 +61,18 @@ class Model:
     output_names: tuple[str, ...] | None = None
 
     @property
-    def params(self) -> dict[str, Array]:
-        """The parameters by name, such as ``"0.W"``, where they were trained."""
-        return tree.flatten(self.weights)
-
-    @property
     def backend(self) -> Backend:
         """Where the parameters are."""
-        return of(tree.leaves(self.weights)[0])
+        return of(tree.leaves(self.params)[0])
 
     @property
     def dtype(self) -> str:
         """``"float32"`` or ``"float64"``."""
-        return dtype_name(tree.leaves(self.weights)[0])
+        return dtype_name(tree.leaves(self.params)[0])
+
+    def named(self) -> dict[str, Array]:
+        """Return the parameters by name, such as ``"0.W"``."""
+        return tree.flatten(self.params)
 
     @hinting
     def predict(
@@ -378,10 +377,10 @@ class Model:
         1.b   (1, 1)            1
         total                  29
         """
-        return summary.table(self.params)
+        return summary.table(self.named())
 
     def __repr__(self) -> str:
-        count = summary.numbers(self.params)
+        count = summary.numbers(self.named())
         return (
             f"Model({self.features} feature(s) -> {self.outputs} output(s), {count:,} parameters, "
             f"{self.dtype} on {self.backend}, {self.history!r})"

@@ -24,7 +24,7 @@ def predict(
         first = _start(model, data, state)
         if return_states:
             x = data.scaled(data.x, model)
-            y, end, cache = model.network.forward(data.weights, x, first, data.mask, xp=xp)
+            y, end, cache = model.network.forward(data.params, x, first, data.mask, xp=xp)
             y = _unscaled(model, y, xp)
         else:
             y, end = forward(model, data, data.x, first, data.mask, xp)
@@ -43,7 +43,7 @@ def trace(model: "Model", data: Inputs, state: Any) -> tuple[dict[str, Any], ...
     with data.backend.active():
         scaled, xp = data.scaled(data.x, model), data.backend.xp
         first = _start(model, data, state)
-        layers = traced.trace(model.network, data.weights, scaled, first, data.mask, xp=xp)
+        layers = traced.trace(model.network, data.params, scaled, first, data.mask, xp=xp)
         return data.restore_layers(layers, model)
 
 
@@ -73,7 +73,7 @@ def forward(
     xp: Namespace,
 ) -> tuple[Array, Tree]:
     """Run the network on x (T, B, F), from and to the units of the data."""
-    y, state = apply(model.network, data.weights, data.scaled(x, model), state, mask, xp=xp)
+    y, state = apply(model.network, data.params, data.scaled(x, model), state, mask, xp=xp)
     return _unscaled(model, y, xp), state
 
 

@@ -117,7 +117,7 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
 def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
     """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
     helper = library().helper
-    params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)
+    params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError("the model holds several models side by side; hand in one of them")
     graph = Graph(dtype or model.dtype, most=most)

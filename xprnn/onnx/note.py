@@ -72,7 +72,7 @@ def read(proto: Any) -> tuple[Model, str | None] | None:
             told[name] = Scaler(*(np.asarray(a, told[name]["dtype"]) for a in told[name]["arrays"]))
     for name in ("feature_names", "output_names"):
         told[name] = None if told.get(name) is None else tuple(map(str, told[name]))
-    return Model(weights=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
+    return Model(params=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
 
 
 def _scaler(scaler: Scaler | None) -> Any:

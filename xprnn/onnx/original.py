@@ -38,7 +38,7 @@ def original(proto: Any) -> Model | None:
         if told is None:
             return None
         like, dtype = told
-        model = replace(like, weights=_parameters(like, dtype, proto))
+        model = replace(like, params=_parameters(like, dtype, proto))
         again = make_proto(model, dtype, len(proto.graph.node))
     except Exception:  # a note that does not fit the graph can raise anything
         return None
@@ -49,9 +49,9 @@ def original(proto: Any) -> Model | None:
 def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
     nodes = len(proto.graph.node)
-    count = np.arange(sum(a.size for a in tree.leaves(like.weights)))
+    count = np.arange(sum(a.size for a in tree.leaves(like.params)))
     low, high = (
-        make_proto(replace(like, weights=_filled(like.weights, digits)), dtype, nodes)
+        make_proto(replace(like, params=_filled(like.params, digits)), dtype, nodes)
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     found = np.zeros(len(count))
@@ -59,7 +59,7 @@ def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
         ours = (one > 0) & (other < 0)
         at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
         found[at] = values[ours]
-    return _filled(like.weights, found)
+    return _filled(like.params, found)
 
 
 def _filled(like: Tree, numbers: Any) -> Tree:

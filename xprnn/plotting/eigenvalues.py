@@ -46,7 +46,7 @@ def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
     'real part'
     """
     layers = list(recurrent(model.network))
-    matrices = [array for name, array in model.params.items() if name.split(".")[-1] == "U"]
+    matrices = [array for name, array in model.named().items() if name.split(".")[-1] == "U"]
     i = index("layer", layer, len(layers), "recurrent layers")
     cell, U = layers[i].cell, to_host(matrices[i])
     names = getattr(cell, "gate_names", ())

@@ -137,7 +137,7 @@ def _standardised(model: Model, scaler: Any, array: Any) -> Any:
 
 def _weights(model: Model) -> Any:
     """Return the weights in float64, in which a gradient may vanish further."""
-    return tree.map(lambda a: model.backend.asarray(a, "float64"), model.weights)
+    return tree.map(lambda a: model.backend.asarray(a, "float64"), model.params)
 
 
 def _state(model: Model) -> str:

@@ -69,7 +69,7 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
 
 
 def check(model: Model, network: Any) -> Model:
-    """Check that the parts of a model fit together; return it with its weights in order.
+    """Check that the parts of a model fit together; return it with its parameters in order.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def check(model: Model, network: Any) -> Model:
     if model.mode not in MODES:
         raise ValueError(f"there is no mode {model.mode!r}")
     features, outputs = whole("features", model.features), whole("outputs", model.outputs)
-    found = tree.flatten(model.weights)
+    found = tree.flatten(model.params)
     for name, array in found.items():
         if dtype_name(array) not in ("float32", "float64"):
             raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
     like, made = shapes(network, features, sum(math.prod(a.shape) for a in found.values()))
-    weights = tree.unflatten(found, like)
+    params = tree.unflatten(found, like)
     for name, zeros in tree.flatten(like).items():
         shape = tuple(found[name].shape)
         if shape != zeros.shape:
@@ -104,7 +104,7 @@ def check(model: Model, network: Any) -> Model:
     if quantities == 0 or outputs % quantities:  # a loss may have several outputs for each
         raise ValueError(f"y_scaler must be of {outputs} quantities, got {quantities}")
     _check_scaler("y_scaler", model.y_scaler, quantities)
-    return replace(model, weights=weights)
+    return replace(model, params=params)
 
 
 def _check_scaler(name: str, scaler: Scaler | None, size: int) -> None:

@@ -58,7 +58,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
 
 def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
-    leads = {weight.shape[:-2] for weight in tree.leaves(model.weights)} - {()}
+    leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
         raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
     arrays: dict[str, Any] = {}
@@ -72,7 +72,7 @@ def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
         "mode": model.mode,
         "y_rank": model.y_rank,
         "history": {"ended": model.history.ended, **model.history.as_dict()},
-        "params": pack(model.weights, "params", arrays),
+        "params": pack(model.params, "params", arrays),
         "feature_names": model.feature_names,
         "output_names": model.output_names,
     }
@@ -128,12 +128,12 @@ def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[
 
 def on(place: Backend, model: Model) -> Model:
     """Return a model with its arrays on a backend."""
-    weights, x_scaler, y_scaler = (
-        move(t, place) for t in (model.weights, model.x_scaler, model.y_scaler)
+    params, x_scaler, y_scaler = (
+        move(t, place) for t in (model.params, model.x_scaler, model.y_scaler)
     )
     return replace(
         model,
-        weights=weights,
+        params=params,
         x_scaler=x_scaler and Scaler(*x_scaler),
         y_scaler=y_scaler and Scaler(*y_scaler),
     )

@@ -98,7 +98,7 @@ def _run(model: Model, run: dict[str, Any], arrays: dict[str, Any]) -> Snapshot:
     """Put a training run together, on the host."""
     params = unpack(run["params"], arrays)
     if params is not None:
-        params = check(replace(model, weights=params), describe(model.network)).weights
+        params = check(replace(model, params=params), describe(model.network)).params
     callbacks = tuple((name, unpack(state, arrays)) for name, state in run["callbacks"])
     if not all(isinstance(name, str) for name, _ in callbacks):
         raise TypeError(f"callbacks have the names {[name for name, _ in callbacks]}")

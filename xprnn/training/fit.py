@@ -250,7 +250,7 @@ def fit(
     quantities = losses.standardizes(loss)
     measured = {n: a for n, a in arrays.items() if quantities or n in ("x", "validation_data[0]")}
     if warm_start is not None:
-        measured["warm_start"] = tree.leaves(warm_start.weights)[0]
+        measured["warm_start"] = tree.leaves(warm_start.params)[0]
     dtype = common_dtype(dtype, measured, place)
     features = pair.x.array.shape[-1]
     outputs = outputs_for(loss, pairs, place)
@@ -282,7 +282,7 @@ def fit(
     checks.check_steps(network, drawn, features, pairs)
 
     with place.active(), kernels.workspace(place.xp) as xp:
-        first = drawn if warm_start is None else warm_start.weights
+        first = drawn if warm_start is None else warm_start.params
         params = tree.map(lambda a: place.asarray(a, dtype), first)
         start = None if warm_start is None else (warm_start.x_scaler, warm_start.y_scaler)
         scaled = (standardize, standardize and quantities)

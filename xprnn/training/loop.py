@@ -62,7 +62,7 @@ def train(
                 if any(map(_ends, answers)) and position.epoch < epochs:
                     history.ended = "stopped"
                 chosen = [answer for answer in answers if isinstance(answer, Model)]
-                final = position._replace(params=chosen[0].weights) if chosen else position
+                final = position._replace(params=chosen[0].params) if chosen else position
                 unwritten = ()
                 for path in training.files:
                     watch.look(position)

@@ -43,7 +43,7 @@ def save(
     """
     snapshot = Snapshot(
         model,
-        None if model.weights is position.params else position.params,
+        None if model.params is position.params else position.params,
         position.epoch,
         position.updates,
         position.factor,
@@ -99,7 +99,7 @@ def resumed(
                 f"resume: what the checkpoint holds for {name} is no state of it: {error}"
             ) from error
     goes_on = snapshot.model.history.ended == "running" and snapshot.epoch < epochs
-    params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.weights
+    params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.params
     return Position(snapshot.epoch, snapshot.updates, params, snapshot.memory, snapshot.factor)
 
 
