@@ -231,7 +231,7 @@ def test_predictions_after_training_on(tmp_path):
         again.network, again.loss, again.params, x.swapaxes(0, 1), y.swapaxes(0, 1), None, None,
         xp=np,
     )  # fmt: skip
-    weights = tree.map(lambda a, g: a - 0.1 * g, again.params, grads)
-    trained = replace(again, params=weights)
+    params = tree.map(lambda a, g: a - 0.1 * g, again.params, grads)
+    trained = replace(again, params=params)
     trained.to_onnx(tmp_path / "model.onnx")
     assert_same(xprnn.from_onnx(tmp_path / "model.onnx"), trained, "float64")
