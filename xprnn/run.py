@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from xprnn import optimizers, tree
+from xprnn._record import Epoch, History
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, dtype_name, host
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
-from xprnn.history import Epoch, History
 from xprnn.layers import Layer
 from xprnn.losses import Loss, standardizes
 from xprnn.losses.units import InUnits, Value

@@ -402,7 +402,11 @@ def test_what_would_be_refused_is_not_written(tmp_path, model, ending):
         (dataclasses.replace(model, params=wide), TypeError, "0.W has dtype float16"),
         (dataclasses.replace(model, outputs=2), ValueError, "outputs must be 1"),
         (dataclasses.replace(model, features=1), ValueError, "0.W has shape"),
-        (Model(layer, params, 2, 3), ValueError, "cannot be written.* nested more than 100"),
+        (
+            Model(network=layer, params=params, features=2, outputs=3),
+            ValueError,
+            "cannot be written.* nested more than 100",
+        ),
     ):
         with pytest.raises(error, match=message):
             wrong.save(path)

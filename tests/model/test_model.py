@@ -341,6 +341,12 @@ def test_repr(place, trained):
     )
 
 
+def test_a_model_is_built_by_keywords():
+    model = fit(X, Y)
+    with pytest.raises(TypeError, match="positional"):
+        xprnn.Model(model.network, model.params, 2, 2)
+
+
 @pytest.mark.parametrize("again", [lambda m: pickle.loads(pickle.dumps(m)), deepcopy])
 def test_a_model_pickles_and_copies(place, trained, again):
     model = trained(place)

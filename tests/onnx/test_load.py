@@ -76,7 +76,14 @@ def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
     one = not network.keeps_steps
     mode = "many_to_one" if one else "many_to_many"
     model = Model(
-        network, params, 2, outputs, scaler(2), scaler(outputs), mode=mode, y_rank=2 if one else 3
+        network=network,
+        params=params,
+        features=2,
+        outputs=outputs,
+        x_scaler=scaler(2),
+        y_scaler=scaler(outputs),
+        mode=mode,
+        y_rank=2 if one else 3,
     )
     proto = xprnn.onnx.to_proto(model)
     del proto.metadata_props[:]  # what is left is the graph
@@ -96,7 +103,8 @@ def test_a_plain_network_comes_back_as_it_was(rng, note):
     network = Stack((Recurrent(3, LSTM()), Bidirectional(Recurrent(4, GRU())), Dense(2)))
     params, _ = network.init(rng, 5)
     params = tree.map(lambda a: rng.standard_normal(a.shape).astype("float32"), params)
-    proto = xprnn.onnx.to_proto(Model(network, params, 5, 2))
+    model = Model(network=network, params=params, features=5, outputs=2)
+    proto = xprnn.onnx.to_proto(model)
     if not note:
         del proto.metadata_props[:]
     again = xprnn.from_onnx(proto)

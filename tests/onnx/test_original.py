@@ -45,7 +45,15 @@ def model_of(network, dtype, seed, *, scaled=False, flat=False):
         mode = "one_to_many"
     x, y = (scaler(FEATURES), scaler(outputs)) if scaled else (None, None)
     return Model(
-        network, params, FEATURES, outputs, x, y, losses.MSE(), mode, y_rank=2 if flat else 3
+        network=network,
+        params=params,
+        features=FEATURES,
+        outputs=outputs,
+        x_scaler=x,
+        y_scaler=y,
+        loss=losses.MSE(),
+        mode=mode,
+        y_rank=2 if flat else 3,
     )
 
 

@@ -550,7 +550,12 @@ def test_many_to_one_is_the_output_at_the_last_step(place):
     recurrent, _, dense = model.network.layers
     (first, _, last) = model.params
     every = xprnn.Model(
-        Stack((recurrent, dense)), (first, last), 2, 2, model.x_scaler, model.y_scaler
+        network=Stack((recurrent, dense)),
+        params=(first, last),
+        features=2,
+        outputs=2,
+        x_scaler=model.x_scaler,
+        y_scaler=model.y_scaler,
     )
     for got, outputs in zip(model.predict(x), every.predict(x), strict=True):
         np.testing.assert_allclose(got, outputs[-1], **CLOSE)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import losses, run, schedules
+from xprnn._record import Epoch, History
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau, Training
-from xprnn.history import Epoch, History
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop

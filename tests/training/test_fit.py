@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import activations, losses, run, tree, value_and_grad
+from xprnn._record import Epoch, History
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.batches import Data, batches
 from xprnn.cells import Elman
-from xprnn.history import Epoch, History
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Dropout, Recurrent, Stack
 from xprnn.losses.units import Value
@@ -779,7 +779,7 @@ def test_ctrl_c_while_the_history_is_read_leaves_it_whole(monkeypatch, nth):
             raise KeyboardInterrupt
         return array
 
-    monkeypatch.setattr("xprnn.history.to_host", interrupted)
+    monkeypatch.setattr("xprnn._record.history.to_host", interrupted)
     with contextlib.suppress(KeyboardInterrupt):
         _ = done.loss
     monkeypatch.undo()

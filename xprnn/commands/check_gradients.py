@@ -3,10 +3,11 @@
 import argparse
 from typing import Any
 
-from xprnn import gradients, serialization
+from xprnn import gradients
 from xprnn.commands import results
 from xprnn.commands.options import CELLS
 from xprnn.layers import Dense, Recurrent, Stack
+from xprnn.model import load
 
 __all__ = ["add", "run"]
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     network: Any = Stack((Recurrent(4, options.cell), Dense(1)))
     features = 3
     if options.model:
-        model = serialization.load(options.model)
+        model = load(options.model)
         network, features = model.network, model.features
     found = gradients.check(network, features=features, backend=options.backend, seed=options.seed)
     report = {"ok": found.ok, "rows": [row._asdict() for row in found.rows]}

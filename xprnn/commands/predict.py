@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from xprnn import serialization, tables
+from xprnn import tables
 from xprnn.commands import columns, results, timeline
 from xprnn.commands.columns import Columns
 from xprnn.commands.options import csv_file
 from xprnn.commands.options import table as read_table
-from xprnn.model import Model
+from xprnn.model import Model, load
 from xprnn.tables import Table
 
 __all__ = ["add", "run"]
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Load, apply, and write a row for each row."""
     results.check(options)
-    model = serialization.load(options.model, backend=options.backend)
+    model = load(options.model, backend=options.backend)
     if model.mode != "many_to_many":
         raise ValueError(
             f"{options.model} must be a model that gives numbers at every row, mode "

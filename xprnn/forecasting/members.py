@@ -1,13 +1,14 @@
 """Several networks that differ in their first weights, trained side by side."""
 
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from xprnn import kernels, losses, modes, tree
+from xprnn._record import Epoch, History
 from xprnn._typing import Tree
 from xprnn.backend import generator
 from xprnn.callbacks import Training
 from xprnn.errors import NonFiniteError
-from xprnn.history import Epoch, History
 from xprnn.losses.units import Value
 from xprnn.model import Model
 from xprnn.optimizers import get
@@ -149,15 +150,4 @@ def _of_member(measured: Epoch, i: int) -> Epoch:
 
 def _member(first: Model, params: Tree, i: int, history: History) -> Model:
     """Return a model with the i-th of the parameters side by side."""
-    return Model(
-        first.network,
-        tree.map(lambda a: a[i, ...], params),
-        first.features,
-        first.outputs,
-        first.x_scaler,
-        first.y_scaler,
-        first.loss,
-        first.mode,
-        first.y_rank,
-        history,
-    )
+    return replace(first, params=tree.map(lambda a: a[i, ...], params), history=history)

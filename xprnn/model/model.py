@@ -1,25 +1,30 @@
 """The model that `fit` returns: a network with its parameters, ready to be applied."""
 
+import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from xprnn import tree
-from xprnn._typing import Array, Tree
-from xprnn.backend import Backend, dtype_name, of
-from xprnn.history import History
+from xprnn import kernels, losses, modes, serialization
+from xprnn._record import Record
+from xprnn._validate import flag, whole
+from xprnn.backend import common, float_name
+from xprnn.backend.frames import order_columns
+from xprnn.batches import time_major
 from xprnn.keywords import hinting
-from xprnn.layers import Layer
+from xprnn.layers import Pool
 from xprnn.losses import HalfMSE, Loss
-from xprnn.model import continuation, evaluation, inputs, prediction, summary
-from xprnn.scaling import Scaler
+from xprnn.losses.units import in_units
+from xprnn.model import inputs
+from xprnn.model.gates import trace_gates
+from xprnn.objective import apply
 
 __all__ = ["Model"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Model:
-    """A network with its parameters.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Model(Record):
+    """A network with its parameters; built by keywords.
 
     Attributes
     ----------
@@ -46,33 +51,6 @@ class Model:
         pandas or polars, or columns of a file. A DataFrame's columns are then found by
         these names.
     """
-
-    network: Layer
-    params: Tree
-    features: int
-    outputs: int
-    x_scaler: Scaler | None = None
-    y_scaler: Scaler | None = None
-    loss: Loss | None = field(default_factory=HalfMSE)
-    mode: str = "many_to_many"
-    y_rank: int = 3
-    history: History = field(default_factory=History)
-    feature_names: tuple[str, ...] | None = None
-    output_names: tuple[str, ...] | None = None
-
-    @property
-    def backend(self) -> Backend:
-        """Where the parameters are."""
-        return of(tree.leaves(self.params)[0])
-
-    @property
-    def dtype(self) -> str:
-        """``"float32"`` or ``"float64"``."""
-        return dtype_name(tree.leaves(self.params)[0])
-
-    def named(self) -> dict[str, Array]:
-        """Return the parameters by name, such as ``"0.W"``."""
-        return tree.flatten(self.params)
 
     @hinting
     def predict(
@@ -149,8 +127,23 @@ class Model:
         >>> bool(np.allclose(rest, y[60:]))
         True
         """
+        return_state = flag("return_state", return_state)
+        return_states = flag("return_states", return_states)
         data = inputs.read(self, "x", x, lengths, mask)
-        return prediction.predict(self, data, state, return_state, return_states)
+        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
+            start = data.read_state(state)
+            if return_states:
+                scaled = data.scale(data.x)
+                y, end, cache = self.network.forward(data.params, scaled, start, data.mask, xp=xp)
+                y = data.unscale(y, xp)
+            else:
+                y, end = data.forward(data.x, start, data.mask, xp)
+            results = [data.restore(y)]
+            if return_state:
+                results.append(data.restore_state(end))
+            if return_states:
+                results.append(data.restore_layers(self.network.states(cache, xp=xp)))
+            return results[0] if len(results) == 1 else tuple(results)
 
     @hinting
     def trace(
@@ -200,7 +193,12 @@ class Model:
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """
-        return prediction.trace(self, inputs.read(self, "x", x, lengths, mask), state)
+        data = inputs.read(self, "x", x, lengths, mask)
+        with data.backend.active():
+            xp, start = data.backend.xp, data.read_state(state)
+            scaled = data.scale(data.x)
+            layers = trace_gates(self.network, data.params, scaled, start, data.mask, xp=xp)
+            return data.restore_layers(layers)
 
     @hinting
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
@@ -232,8 +230,17 @@ class Model:
         >>> model.predict_proba(x).shape
         (20, 2)
         """
-        prediction.check_probabilities(self)
-        return prediction.probabilities(self, inputs.read(self, "x", x, lengths, mask))
+        loss: Any = self.loss
+        if not hasattr(loss, "probabilities"):
+            raise ValueError(
+                "predict_proba needs a model trained with loss='cross_entropy' or "
+                f"'binary_cross_entropy'; this one has {loss!r}"
+            )
+        data = inputs.read(self, "x", x, lengths, mask)
+        with data.backend.active():
+            xp = data.backend.xp
+            y, _ = data.forward(data.x, None, data.mask, xp)
+            return data.restore(loss.probabilities(y, xp=xp))
 
     @hinting
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
@@ -272,8 +279,39 @@ class Model:
         >>> bool(np.abs(model.forecast(wave, steps=10) - truth).max() < 0.1)
         True
         """
-        continuation.check(self, steps)
-        return continuation.forecast(self, inputs.read(self, "x", x, lengths, None), steps)
+        whole("steps", steps)
+        self._check_closes_loop()
+        data = inputs.read(self, "x", x, lengths, None)
+        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
+            y, state = data.forward(data.x, None, data.mask, xp)
+            last, _, _ = Pool("last").forward((), y, (), data.mask, xp=xp)
+            future = [last]
+            while len(future) < steps:
+                y, state = data.forward(future[-1], state, None, xp)
+                future.append(y)
+            data = data._replace(mask=None, sizes=None, frames=None)
+            return data.restore(xp.concat(future, axis=0))
+
+    def _check_closes_loop(self) -> None:
+        """Raise unless the outputs can be the next inputs."""
+        if self.network.time == "whole" or not self.network.keeps_steps:
+            raise ValueError(
+                "forecast runs the network step by step, each output the next input; this one "
+                "sees sequences whole (bidirectional, one to many, encoder and decoder) or gives "
+                "one output for many steps"
+            )
+        if self.features != self.outputs:
+            raise ValueError(
+                "forecast feeds the outputs back as inputs, so there must be as many: the network "
+                f"has {self.features} feature(s) and {self.outputs} output(s)"
+            )
+        names, fed_back = self.feature_names, self.output_names
+        if names is not None and fed_back is not None and names != fed_back:
+            raise ValueError(
+                "forecast feeds the outputs back as inputs, so both must be the same columns in "
+                f"one order: the features are {', '.join(names)} and the outputs "
+                f"{', '.join(fed_back)}"
+            )
 
     @hinting
     def evaluate(
@@ -311,7 +349,38 @@ class Model:
         >>> model.evaluate(wave[:-1], wave[1:], loss="mae") < 0.1
         True
         """
-        return evaluation.evaluate(self, x, y, loss, lengths, mask)
+        loss = self.loss if loss is None else losses.get(loss)
+        if loss is None:
+            raise ValueError("loss must be given: the model was trained on one that no file holds")
+        x, y = order_columns("x", x, self.feature_names), order_columns("y", y, self.output_names)
+        pair = modes.pair(x, y, mode=self.mode, lengths=lengths, mask=mask)
+        data = inputs.place(self, "x", pair.x)
+        backend = common({"x": pair.x.array, "y": pair.y}, self.backend)
+        xp = backend.xp
+        with backend.active():
+            dtype = float_name("y", pair.y) or self.dtype
+            truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
+            y_mask = data.mask if self.network.keeps_steps else None
+            needed = losses.outputs(loss, truth, y_mask, xp=xp)
+            labels = truth.shape[-1] == 1 < needed and not losses.standardizes(loss)
+            if needed > self.outputs or (needed < self.outputs and not labels):
+                raise ValueError(
+                    f"the network gives {self.outputs} output(s), but this loss of y needs {needed}"
+                )
+            scaled = data.scale(data.x)
+            y_hat, _ = apply(self.network, data.params, scaled, None, data.mask, xp=xp)
+            if y_hat.shape[0] != truth.shape[0]:
+                raise ValueError(
+                    f"y must have {y_hat.shape[0]} step(s), as the network gives, "
+                    f"got {truth.shape[0]}"
+                )
+            scaler = self.y_scaler
+            if scaler is not None:
+                scaler = scaler.on(backend, "float64")
+                truth = scaler.apply(backend.asarray(truth, "float64"))
+            trained_on = self.loss or HalfMSE()
+            value = in_units(loss, y_hat, truth, y_mask, scaler, trained_on=trained_on, xp=xp)
+            return float(value)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file that `xprnn.load` reads.
@@ -326,8 +395,6 @@ class Model:
         ValueError, TypeError, FileNotFoundError, MissingExtraError
             As `xprnn.save`.
         """
-        from xprnn import serialization
-
         serialization.save(self, path)
 
     def to_onnx(self, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
@@ -377,10 +444,15 @@ class Model:
         1.b   (1, 1)            1
         total                  29
         """
-        return summary.table(self.named())
+        sizes = {name: math.prod(a.shape) for name, a in self.named().items()}
+        rows = [(name, str(tuple(a.shape)), sizes[name]) for name, a in self.named().items()]
+        rows.append(("total", "", sum(sizes.values())))
+        width = max(len(name) for name, _, _ in rows)
+        lines = [f"{'name':<{width}} {'shape':<11} numbers"]
+        return "\n".join(lines + [f"{n:<{width}} {s:<11} {c:>7,}" for n, s, c in rows])
 
     def __repr__(self) -> str:
-        count = summary.numbers(self.named())
+        count = sum(math.prod(a.shape) for a in self.named().values())
         return (
             f"Model({self.features} feature(s) -> {self.outputs} output(s), {count:,} parameters, "
             f"{self.dtype} on {self.backend}, {self.history!r})"

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
 from xprnn.losses import GaussianNLL, Pinball
-from xprnn.model import Model
 from xprnn.onnx import note
 from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
@@ -25,7 +25,7 @@ __all__ = ["export", "make_proto", "to_proto"]
 _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
 
-def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
+def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
     """Write a model to an ONNX file; `to_proto` says what is in it.
 
     Parameters
@@ -70,7 +70,7 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
         file.write(proto.SerializeToString())
 
 
-def to_proto(model: Model, *, dtype: str | None = None) -> Any:
+def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     """Return a model as an ``onnx.ModelProto``, opset 17.
 
     ==================  ========================  ===========================================
@@ -114,7 +114,7 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     return make_proto(model, dtype)
 
 
-def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
+def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any:
     """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
     helper = library().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
@@ -161,7 +161,7 @@ def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
     return file
 
 
-def _taken(model: Model) -> str:
+def _taken(model: Record) -> str:
     """Return the dtype of x: x far from zero has its digits there, and not after scaling."""
     if model.x_scaler is None:
         return model.dtype
@@ -196,7 +196,7 @@ def _steps(graph: Graph) -> Steps:
     return Steps(lengths, graph.add("Unsqueeze", mask, graph.axes(2)))
 
 
-def _x(graph: Graph, model: Model, taken: str) -> str:
+def _x(graph: Graph, model: Record, taken: str) -> str:
     """Return x, standardised and time-major."""
     x, scaler = "x", model.x_scaler
     if scaler is not None:
@@ -209,7 +209,7 @@ def _x(graph: Graph, model: Model, taken: str) -> str:
     return graph.add("Transpose", x, perm=[1, 0, 2])
 
 
-def _y(graph: Graph, model: Model, y: str, steps: Steps | None) -> list[Any]:
+def _y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list[Any]:
     """Add y in the units of the data and with the axes of `predict`; return its shape."""
     if model.y_scaler is not None:
         scale, shift = _unscaling(model)
@@ -239,7 +239,7 @@ def _cast(graph: Graph, name: str, old: str, new: str) -> str:
     return name if old == new else graph.add("Cast", name, to=_CODES[new])
 
 
-def _unscaling(model: Model) -> tuple[Any, Any]:
+def _unscaling(model: Record) -> tuple[Any, Any]:
     """Return what outputs for the standardised y are multiplied by, and what is added then."""
     loss, scaler = model.loss, model.y_scaler
     scale, mean = to_host(scaler.scale), to_host(scaler.mean)  # type: ignore[union-attr]

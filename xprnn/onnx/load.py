@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
-from xprnn.model import Model
-from xprnn.model.trace import recurrent
+from xprnn.layers.walk import recurrent_layers
 from xprnn.onnx.extra import library
 from xprnn.onnx.original import original
 from xprnn.onnx.probe import Probe
@@ -22,47 +22,11 @@ from xprnn.scaling import Scaler
 from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import describe
 
-__all__ = ["load"]
+__all__ = ["read"]
 
 
-def load(path: Any, *, output: str | None = None) -> Model:
-    """Read a model of RNN, LSTM and GRU nodes from an ONNX file.
-
-    A file of ours gives the model that was written. In one of another program the nodes
-    may stand one after the other and side by side, with what exporters write around them:
-    Transpose, Squeeze, Reshape, Slice and the like; MatMul, Gemm, Add and Mul for dense
-    layers; activations and Softmax; the last step, the mean or the maximum over the steps;
-    LayerNormalization. Initial states that are inputs of the file are `Model.predict`'s
-    ``state``, and lengths its ``lengths``.
-
-    Parameters
-    ----------
-    path : str, path or onnx.ModelProto
-    output : str, optional
-        The name of the output that the model gives, or of any value in the graph; left
-        out, the first output.
-
-    Returns
-    -------
-    Model
-        Batch-first, whatever the file was. Of another program without a loss:
-        `Model.evaluate` needs one then.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it has no value of the name `output`.
-    ModelFileError
-        If it is damaged, or holds what no network of xprnn has; says which node.
-    MissingExtraError
-        Without the library onnx.
-
-    Examples
-    --------
-    See `export`.
-    """
+def read(path: Any, output: str | None) -> Record:
+    """Read a model from an ONNX file; see `xprnn.from_onnx`."""
     model, folder = _opened(path)
     where = "the model" if folder is None else str(path)
     try:
@@ -79,7 +43,7 @@ class _UnknownOutputError(Exception):
     """There is no output of the name asked for; holds the names that there are."""
 
 
-def _loaded(model: Any, folder: Path | None, output: str | None) -> Model:
+def _loaded(model: Any, folder: Path | None, output: str | None) -> Record:
     """Return the model in a file."""
     if not model.graph.output:
         raise ModelFileError("it is damaged or no ONNX file: it has no outputs")
@@ -117,7 +81,7 @@ def _opened(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
         raise ModelFileError(f"{path} is damaged or no ONNX file: {error}") from error
 
 
-def _model(reader: Reader, name: str) -> Model:
+def _model(reader: Reader, name: str) -> Record:
     """Put a model together."""
     probe = reader.probe
     if probe.rank != 3:
@@ -130,20 +94,19 @@ def _model(reader: Reader, name: str) -> Model:
     if path and isinstance(path[0].layer, Scaler):
         scaler, path = path[0].layer, path[1:]
     network = Stack(tuple(e.layer for e in path)) if path else None
-    if network is None or next(recurrent(network), None) is None:
+    if network is None or next(recurrent_layers(network), None) is None:
         raise ModelFileError(f"there is no RNN, LSTM or GRU node on the way to {name!r}")
     if "B" not in y.axes or not set(y.axes) <= set("TBFD1"):
         raise refused(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
     steps = "T" in y.axes
-    found = Model(
-        network,
-        tree.map(np.ascontiguousarray, tuple(entry.params for entry in path)),
-        reader.features,
-        y.size * y.directions,
-        scaler,
-        None,
-        None,
-        "many_to_many" if steps else "many_to_one",
-        2 + (steps or "1" in y.axes) - ("F" not in y.axes),
+    record = Record(
+        network=network,
+        params=tree.map(np.ascontiguousarray, tuple(entry.params for entry in path)),
+        features=reader.features,
+        outputs=y.size * y.directions,
+        x_scaler=scaler,
+        loss=None,
+        mode="many_to_many" if steps else "many_to_one",
+        y_rank=2 + (steps or "1" in y.axes) - ("F" not in y.axes),
     )
-    return check(found, describe(network))
+    return check(record, describe(network))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn.backend import to_host
-from xprnn.model import Model
 from xprnn.scaling import Scaler
 from xprnn.serialization import header
 from xprnn.serialization.checks import shapes
@@ -22,7 +22,7 @@ __all__ = ["read", "written"]
 _KEY = "xprnn"
 
 
-def written(model: Model, dtype: str | None) -> dict[str, str]:
+def written(model: Record, dtype: str | None) -> dict[str, str]:
     """Return the strings of a file; none if the network has a cell or layer of one's own.
 
     Parameters
@@ -52,12 +52,12 @@ def written(model: Model, dtype: str | None) -> dict[str, str]:
     return {_KEY: json.dumps(told)}
 
 
-def read(proto: Any) -> tuple[Model, str | None] | None:
+def read(proto: Any) -> tuple[Record, str | None] | None:
     """Return the model that a file says it was written from, with zeros for parameters.
 
     Returns
     -------
-    (Model, str or None) or None
+    (Record, str or None) or None
         With the argument `dtype`; None if the file says nothing.
     """
     notes = {entry.key: entry.value for entry in proto.metadata_props}
@@ -72,7 +72,7 @@ def read(proto: Any) -> tuple[Model, str | None] | None:
             told[name] = Scaler(*(np.asarray(a, told[name]["dtype"]) for a in told[name]["arrays"]))
     for name in ("feature_names", "output_names"):
         told[name] = None if told.get(name) is None else tuple(map(str, told[name]))
-    return Model(params=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
+    return Record(params=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
 
 
 def _scaler(scaler: Scaler | None) -> Any:

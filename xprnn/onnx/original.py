@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn._typing import Tree
-from xprnn.model import Model
 from xprnn.onnx import note, tensors
 from xprnn.onnx.export import make_proto
 
@@ -26,7 +26,7 @@ _BASE = 2**20
 """A parameter's number has two digits of this base, so that float32 holds them."""
 
 
-def original(proto: Any) -> Model | None:
+def original(proto: Any) -> Record | None:
     """Return the model that a file was written from; None if it was not `to_proto` that did.
 
     Parameters
@@ -46,7 +46,7 @@ def original(proto: Any) -> Model | None:
     return model if same and not proto.functions else None
 
 
-def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
+def _parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
     nodes = len(proto.graph.node)
     count = np.arange(sum(a.size for a in tree.leaves(like.params)))

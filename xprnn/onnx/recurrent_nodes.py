@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn.layers import Extend, Final, Layer, Pool, Recurrent, Reversed
-from xprnn.model.trace import recurrent as inside
+from xprnn.layers.walk import recurrent_layers
 from xprnn.onnx.nodes import Attributes, attributes, directions
 from xprnn.onnx.probe import Probe
 from xprnn.onnx.signal import Entry, Signal, beside, refused
@@ -56,7 +56,7 @@ def recurrent(probe: Probe, node: Any, s: Signal) -> Node:
     read = attributes(node, peepholes=P is not None)
     wanted = ("B", "T", "F") if read.batch_first else ("T", "B", "F")
     if s.axes != wanted:
-        below = (next(inside(entry.layer), None) for entry in s.path)
+        below = (next(recurrent_layers(entry.layer), None) for entry in s.path)
         if set(s.axes) == set(wanted) and s.axes[-1] == "F" and not any(below):
             raise OtherAxesError
         raise refused(node, f"its X has the axes {', '.join(s.axes)}, not {', '.join(wanted)}")

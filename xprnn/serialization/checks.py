@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn._typing import Tree
 from xprnn._validate import shown, whole
 from xprnn.backend import dtype_name, to_host
 from xprnn.initializers import Zeros
-from xprnn.model import Model
 from xprnn.modes import MODES
 from xprnn.scaling import Scaler
 from xprnn.serialization.hyperparameters import build
@@ -37,7 +37,7 @@ class _Counted:
 
 def check_is_model(value: Any) -> None:
     """Raise TypeError unless a value is a `Model`; say where other objects keep their models."""
-    if isinstance(value, Model):
+    if isinstance(value, Record):
         return
     what = type(value).__name__
     if hasattr(type(value), "models_"):
@@ -68,12 +68,12 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
     return build(network, Zeros(), field="network").init(_Counted(most), features)
 
 
-def check(model: Model, network: Any) -> Model:
+def check(model: Record, network: Any) -> Record:
     """Check that the parts of a model fit together; return it with its parameters in order.
 
     Parameters
     ----------
-    model : Model
+    model : Record
     network : JSON
         Its network, as `describe` gives it.
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from xprnn import tree
+from xprnn._record import History, Record
 from xprnn._validate import shown
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
-from xprnn.history import History
-from xprnn.model import Model
 from xprnn.scaling import Scaler
 from xprnn.serialization import files
 from xprnn.serialization.checks import check, check_is_model
@@ -19,7 +18,7 @@ from xprnn.serialization.trees import move, pack, unpack
 __all__ = ["contents", "load", "on", "restored", "save", "unfit"]
 
 
-def save(model: Model, path: str | os.PathLike[str]) -> None:
+def save(model: Record, path: str | os.PathLike[str]) -> None:
     """Write a model to a file.
 
     Parameters
@@ -56,7 +55,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     files.write(path, *contents(model))
 
 
-def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+def contents(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
     leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
@@ -90,35 +89,16 @@ def _loss(loss: Any) -> Any:
     return None
 
 
-def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> Model:
-    """Read a model from a file that `save` or a `Checkpoint` wrote.
-
-    Parameters
-    ----------
-    path : str or path
-    backend : str
-        Where the model is to compute, whatever backend it was trained on.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ModelFileError
-        If it is cut short, damaged, holds no model of xprnn, or was written by
-        another version in another format.
-    BackendUnavailableError
-        If the backend can't be used.
-    """
+def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
+    """Read a model from a file, its arrays on a backend; raises as `xprnn.load`."""
     place = resolve(backend)
     header, arrays = files.read(path)
     return on(place, restored(path, header, arrays))
 
 
-def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Model:
+def restored(
+    path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]
+) -> Record:
     """Return the model whose `contents` these are, on the host."""
     try:
         return check(_model(header, arrays), header["network"])
@@ -126,7 +106,7 @@ def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[
         raise unfit(path, error) from error
 
 
-def on(place: Backend, model: Model) -> Model:
+def on(place: Backend, model: Record) -> Record:
     """Return a model with its arrays on a backend."""
     params, x_scaler, y_scaler = (
         move(t, place) for t in (model.params, model.x_scaler, model.y_scaler)
@@ -144,7 +124,7 @@ def unfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
     return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
 
 
-def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Model:
+def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
     """Put a model together."""
     network, features = build(header["network"], field="network"), header["features"]
     x_scaler, y_scaler = (
@@ -154,19 +134,19 @@ def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Model:
     loss = build(header["loss"], field="loss")
     if loss is not None and not known(loss):
         raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
-    return Model(
-        network,
-        unpack(header["params"], arrays),
-        features,
-        header["outputs"],
-        x_scaler,
-        y_scaler,
-        loss,
-        header["mode"],
-        header["y_rank"],
-        _history(header["history"]),
-        _names("feature_names", header["feature_names"], features),
-        _names("output_names", header["output_names"], most=header["outputs"]),
+    return Record(
+        network=network,
+        params=unpack(header["params"], arrays),
+        features=features,
+        outputs=header["outputs"],
+        x_scaler=x_scaler,
+        y_scaler=y_scaler,
+        loss=loss,
+        mode=header["mode"],
+        y_rank=header["y_rank"],
+        history=_history(header["history"]),
+        feature_names=_names("feature_names", header["feature_names"], features),
+        output_names=_names("output_names", header["output_names"], most=header["outputs"]),
     )
 
 

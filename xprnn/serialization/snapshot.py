@@ -4,11 +4,11 @@ import os
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from xprnn._record import Record
 from xprnn._typing import Tree
 from xprnn._validate import number, whole
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
-from xprnn.model import Model
 from xprnn.serialization import files
 from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import describe
@@ -25,7 +25,7 @@ class Snapshot(NamedTuple):
     seed, which the plan holds, and the number of the epoch.
     """
 
-    model: Model
+    model: Record
     """With the history, and the parameters with which the run ends if it ends here."""
     params: Tree | None
     """The parameters to go on from, if a callback chose others to end with."""
@@ -94,7 +94,7 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     )
 
 
-def _run(model: Model, run: dict[str, Any], arrays: dict[str, Any]) -> Snapshot:
+def _run(model: Record, run: dict[str, Any], arrays: dict[str, Any]) -> Snapshot:
     """Put a training run together, on the host."""
     params = unpack(run["params"], arrays)
     if params is not None:

@@ -4,18 +4,18 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from xprnn import builder, kernels, losses, modes, optimizers, serialization, tree
+from xprnn import builder, kernels, losses, modes, optimizers, tree
+from xprnn._record import History
 from xprnn._validate import flag, number, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend, common, generator
 from xprnn.builder import Recipe
 from xprnn.callbacks import Training
 from xprnn.cells import Cell
-from xprnn.history import History
 from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss
-from xprnn.model import Model
+from xprnn.model import Model, load_snapshot
 from xprnn.optimizers import Adam, Optimizer
 from xprnn.penalties import Penalty
 from xprnn.run import Position, Run
@@ -287,22 +287,23 @@ def fit(
         start = None if warm_start is None else (warm_start.x_scaler, warm_start.y_scaler)
         scaled = (standardize, standardize and quantities)
         data, scalers = prepared(pairs, scaled, dtype, place, weights, start)
-        saved = None if resume is None else serialization.load_snapshot(resume, place)
+        saved = None if resume is None else load_snapshot(resume, place)
         history = History() if saved is None else saved.model.history
 
         def build(position: Position) -> Model:
             return Model(
-                network,
-                position.params,
-                features,
-                outputs,
-                scalers[0],
-                scalers[1],
-                loss,
-                pair.mode,
-                pair.y_rank,
-                history.until(position.epoch),
-                *names,
+                network=network,
+                params=position.params,
+                features=features,
+                outputs=outputs,
+                x_scaler=scalers[0],
+                y_scaler=scalers[1],
+                loss=loss,
+                mode=pair.mode,
+                y_rank=pair.y_rank,
+                history=history.until(position.epoch),
+                feature_names=names[0],
+                output_names=names[1],
             )
 
         run = Run(

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from xprnn._record import History
 from xprnn._typing import Tree
 from xprnn._validate import warn
 from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, progress_bar
 from xprnn.callbacks.writing import Writer
-from xprnn.history import History
 from xprnn.model import Model
 from xprnn.run import Position, Run, Watch
 from xprnn.training.resume import save

@@ -5,7 +5,6 @@ twin knows their cell, so it is the reference loop that runs, step by step.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +12,13 @@ from xprnn import masking
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
 from xprnn.cells import Cell, Inner
-from xprnn.layers import METHODS, Bidirectional, Layer, Recurrent
+from xprnn.layers import Layer, Recurrent
+from xprnn.layers.walk import inner_layers, recurrent_layers
 
-__all__ = ["gate_names", "recurrent", "state_names", "trace"]
+__all__ = ["gate_names", "state_names", "trace_gates"]
 
 
-def trace(
+def trace_gates(
     network: Layer, params: Tree, x: Array, state: Tree | None, mask: Array | None, *, xp: Namespace
 ) -> tuple[dict[str, Array], ...]:
     """Return gates and states by name, (..., T, B, H), of every recurrent layer.
@@ -44,14 +44,14 @@ def trace(
     --------
     >>> import numpy as np
     >>> from xprnn.layers import Recurrent
-    >>> from xprnn.model.trace import trace
+    >>> from xprnn.model.gates import trace_gates
     >>> layer = Recurrent(2, "gru")
     >>> params, _ = layer.init(np.random.default_rng(0), features=1)
-    >>> (seen,) = trace(layer, params, np.ones((5, 1, 1)), None, None, xp=np)
+    >>> (seen,) = trace_gates(layer, params, np.ones((5, 1, 1)), None, None, xp=np)
     >>> {name: array.shape for name, array in seen.items()}
     {'reset': (5, 1, 2), 'update': (5, 1, 2), 'candidate': (5, 1, 2), 'h': (5, 1, 2)}
     """
-    names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent(network)]
+    names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent_layers(network)]
     remembering = _remembering(network)
     _, _, cache = remembering.forward(params, x, state, mask, xp=xp)
     arrays = iter(remembering.states(cache, xp=xp))
@@ -62,25 +62,6 @@ def trace(
             f"hidden states of another kind: {shown(network)}"
         )
     return seen
-
-
-def recurrent(network: Any) -> Iterator[Recurrent]:
-    """Yield the recurrent layers inside, in the order of the network's `states`.
-
-    Examples
-    --------
-    >>> from xprnn.layers import Bidirectional, Dense, Recurrent, Stack
-    >>> from xprnn.model.trace import recurrent
-    >>> network = Stack((Bidirectional(Recurrent(4)), Recurrent(3), Dense(1)))
-    >>> [layer.hidden_size for layer in recurrent(network)]
-    [4, 4, 3]
-    """
-    if isinstance(network, Recurrent):
-        yield network
-    copies = 2 if isinstance(network, Bidirectional) else 1
-    for inside in [*_inside(network).values()] * copies:
-        for layer in inside if isinstance(inside, tuple) else (inside,):
-            yield from recurrent(layer)
 
 
 def gate_names(cell: Cell) -> tuple[str, ...]:
@@ -106,21 +87,6 @@ def state_names(cell: Cell) -> tuple[str, ...]:
     return names
 
 
-def _inside(layer: Any) -> dict[str, Any]:
-    """Return the fields of a layer that hold a layer or a tuple of layers."""
-    if not dataclasses.is_dataclass(layer):
-        return {}
-    fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    return {name: value for name, value in fields.items() if _holds_layers(value)}
-
-
-def _holds_layers(value: Any) -> bool:
-    """Whether a value is a layer or a tuple of layers."""
-    if isinstance(value, tuple):
-        return bool(value) and all(map(_holds_layers, value))
-    return all(callable(getattr(value, method, None)) for method in METHODS)
-
-
 def _remembering(layer: Any) -> Any:
     """Return a layer with `_Remembering` in the place of every recurrent layer."""
     if isinstance(layer, tuple):
@@ -128,7 +94,7 @@ def _remembering(layer: Any) -> Any:
     if isinstance(layer, Recurrent):
         fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
         return _Remembering(**{**fields, "cell": _Shown(layer.cell)})
-    inside = {name: _remembering(value) for name, value in _inside(layer).items()}
+    inside = {name: _remembering(value) for name, value in inner_layers(layer).items()}
     return dataclasses.replace(layer, **inside) if inside else layer
 
 
