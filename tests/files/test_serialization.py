@@ -44,10 +44,9 @@ from xprnn.layers import (
     Stack,
 )
 from xprnn.model import Model
-from xprnn.serialization import files
-from xprnn.serialization import header as headers
+from xprnn.serialization import files, json_text
+from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.hyperparameters import build, describe
-from xprnn.serialization.replacing import replacing
 
 ENDINGS = [".npz", ".safetensors"]
 
@@ -365,7 +364,7 @@ def test_nothing_is_made_before_it_is_known_to_fit(
     path = tmp_path / f"m{ending}"
     model.save(path)
     with monkeypatch.context() as patch:
-        patch.setattr(headers, "parse", json.loads)  # as if xprnn had written it
+        patch.setattr(files, "parse_json", json.loads)  # as if xprnn had written it
         written(path, changes)
     assert message in refused(path)
 
@@ -417,7 +416,7 @@ def test_what_would_be_refused_is_not_written(tmp_path, model, ending):
 def test_headers_of_many_parts_are_not_read(tmp_path, monkeypatch, ending):
     """They would take ten times the memory of the file, and more."""
     path = tmp_path / f"m{ending}"
-    monkeypatch.setattr(headers, "_PARTS", 30_000)
+    monkeypatch.setattr(json_text, "_PARTS", 30_000)
     monkeypatch.setattr(json, "loads", pytest.fail)
     for text in ("[" + "[]," * 30_000, "[" + "0," * 60_000, '["",' * 15_000, '{"a":' * 30_001):
         with path.open("wb") as file:
@@ -617,7 +616,7 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
         killed = subprocess.run([sys.executable, "-c", code], check=False)
         assert killed.returncode == -signal.SIGKILL
     (left,) = tmp_path.glob("m1.npz.xprnn-*.part")
-    with replacing(path) as file:
+    with write_atomically(path) as file:
         file.write(b"not whole yet")
         model.save(path)
         assert len(list(tmp_path.glob("*.part"))) == 2
@@ -628,7 +627,7 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
 
 def test_without_locks_a_save_is_a_save(model, tmp_path, monkeypatch):
     """On Windows, and on file systems that have none."""
-    module = sys.modules["xprnn.serialization.replacing"]
+    module = sys.modules["xprnn.serialization.atomic"]
     left = "m.npz.xprnn-0123456789abcdef.part"
     (tmp_path / left).touch()
     for locks in (None, types.SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)):
@@ -643,7 +642,7 @@ def no_locks(file, how):
 
 
 def test_a_file_that_is_cleared_before_it_is_locked_is_begun_again(model, tmp_path, monkeypatch):
-    module, lost = sys.modules["xprnn.serialization.replacing"], []
+    module, lost = sys.modules["xprnn.serialization.atomic"], []
 
     def late(file, *, wait):
         if not lost:
@@ -651,7 +650,7 @@ def test_a_file_that_is_cleared_before_it_is_locked_is_begun_again(model, tmp_pa
             lost[0].unlink()
         return True
 
-    monkeypatch.setattr(module, "_locked", late)
+    monkeypatch.setattr(module, "_lock", late)
     model.save(tmp_path / "m.npz")
     assert lost
     assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
@@ -779,7 +778,7 @@ def test_a_file_in_the_making_is_open_to_nobody_else(model, tmp_path, monkeypatc
         monkeypatch.setattr(os, "fchown", chown)
         path.touch()
         path.chmod(0o640)
-        with replacing(path) as file:
+        with write_atomically(path) as file:
             seen.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
             file.write(b"numbers")
         owner = path.stat()

@@ -17,8 +17,8 @@ from xprnn.onnx.convert import convert
 from xprnn.onnx.extra import OPSET, library
 from xprnn.onnx.graph import Graph
 from xprnn.onnx.recurrent import Steps
-from xprnn.serialization.checks import check_is_model
-from xprnn.serialization.replacing import replacing
+from xprnn.serialization.atomic import write_atomically
+from xprnn.serialization.model import check_is_model
 
 __all__ = ["export", "make_proto", "to_proto"]
 
@@ -66,7 +66,7 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
     proto = to_proto(model, dtype=dtype)
-    with replacing(path) as file:
+    with write_atomically(path) as file:
         file.write(proto.SerializeToString())
 
 

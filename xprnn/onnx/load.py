@@ -19,8 +19,8 @@ from xprnn.onnx.reader import Reader
 from xprnn.onnx.recurrent_nodes import OtherAxesError
 from xprnn.onnx.signal import refused
 from xprnn.scaling import Scaler
-from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import describe
+from xprnn.serialization.model import check
 
 __all__ = ["read"]
 

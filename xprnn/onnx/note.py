@@ -13,9 +13,9 @@ from xprnn import tree
 from xprnn._record import Record
 from xprnn.backend import to_host
 from xprnn.scaling import Scaler
-from xprnn.serialization import header
-from xprnn.serialization.checks import shapes
-from xprnn.serialization.hyperparameters import build, describe, known
+from xprnn.serialization.hyperparameters import build, describe, is_known
+from xprnn.serialization.json_text import parse_json
+from xprnn.serialization.model import shapes
 
 __all__ = ["read", "written"]
 
@@ -41,7 +41,7 @@ def written(model: Record, dtype: str | None) -> dict[str, str]:
         "outputs": model.outputs,
         "x_scaler": _scaler(model.x_scaler),
         "y_scaler": _scaler(model.y_scaler),
-        "loss": describe(model.loss) if known(model.loss) else None,
+        "loss": describe(model.loss) if is_known(model.loss) else None,
         "mode": model.mode,
         "y_rank": model.y_rank,
         "feature_names": model.feature_names,
@@ -63,7 +63,7 @@ def read(proto: Any) -> tuple[Record, str | None] | None:
     notes = {entry.key: entry.value for entry in proto.metadata_props}
     if _KEY not in notes:
         return None
-    told = header.parse(notes[_KEY])
+    told = parse_json(notes[_KEY])
     dtype, precision = told.pop("dtype"), told.pop("precision")
     zeros, _ = shapes(told["network"], told["features"], proto.ByteSize() // 4)
     told |= {name: build(told[name], field=name) for name in ("network", "loss")}
