@@ -103,7 +103,7 @@ def test_losses_with_units_of_their_own(loss, tmp_path):
 
 def test_parameters_are_counted_beyond_what_float32_counts(monkeypatch):
     """With digits of base 7 a small network has as many as a large one."""
-    monkeypatch.setattr("xprnn.onnx.original._BASE", 7)
+    monkeypatch.setattr("xprnn.onnx.read.ours._BASE", 7)
     model = model_of(Stack((Recurrent(4, LSTM(peepholes=True)), Dense(2))), "float32", 0)
     assert_same(xprnn.from_onnx(xprnn.onnx.to_proto(model)), model, "float32")
 

@@ -86,7 +86,7 @@ def from_onnx(path: Any, *, output: str | None = None) -> Model:
     --------
     See `xprnn.onnx.export`.
     """
-    from xprnn.onnx.load import read
+    from xprnn.onnx.read.load import read
 
     return _model(read(path, output))
 

@@ -4,7 +4,7 @@
 computes a single node RNN, LSTM or GRU. All need the extra ``onnx``.
 """
 
-from xprnn.onnx.export import export, to_proto
-from xprnn.onnx.nodes import run
+from xprnn.onnx.operators import run
+from xprnn.onnx.write.export import export, to_proto
 
 __all__ = ["export", "run", "to_proto"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.onnx.graph import Graph
+from xprnn.onnx.write.graph import Graph
 
-__all__ = ["Symbol", "Tracer", "traced", "writing"]
+__all__ = ["Symbol", "Tracer", "refusing", "trace_activation"]
 
 
 class Symbol:
@@ -169,7 +169,7 @@ class Tracer:
 
 
 @contextmanager
-def writing(thing: Any) -> Iterator[None]:
+def refusing(thing: Any) -> Iterator[None]:
     """Turn what a forward that ONNX has no nodes for raises into an error that names it."""
     try:
         yield
@@ -177,8 +177,8 @@ def writing(thing: Any) -> Iterator[None]:
         raise ValueError(f"{thing!r} can't be written to an ONNX file: {error}") from error
 
 
-def traced(graph: Graph, activation: Any, z: str) -> str:
+def trace_activation(graph: Graph, activation: Any, z: str) -> str:
     """Add the nodes of an activation, and return its output."""
-    with writing(activation):
+    with refusing(activation):
         y: Symbol = activation.forward(Symbol(graph, z, 1), xp=Tracer(graph))
     return y.name

@@ -1,4 +1,4 @@
-"""Models out of ONNX files, whichever program wrote them."""
+"""Opens an ONNX file and builds the model that its graph computes."""
 
 import os
 from pathlib import Path
@@ -12,12 +12,11 @@ from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.layers.walk import recurrent_layers
-from xprnn.onnx.extra import library
-from xprnn.onnx.original import original
-from xprnn.onnx.probe import Probe
-from xprnn.onnx.reader import Reader
-from xprnn.onnx.recurrent_nodes import OtherAxesError
-from xprnn.onnx.signal import refused
+from xprnn.onnx.library import library, refusal
+from xprnn.onnx.read.graph import FileGraph
+from xprnn.onnx.read.nodes import Reader
+from xprnn.onnx.read.ours import read_ours
+from xprnn.onnx.read.recurrent_nodes import OtherAxesError
 from xprnn.scaling import Scaler
 from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.model import check
@@ -27,10 +26,10 @@ __all__ = ["read"]
 
 def read(path: Any, output: str | None) -> Record:
     """Read a model from an ONNX file; see `xprnn.from_onnx`."""
-    model, folder = _opened(path)
+    model, folder = _open(path)
     where = "the model" if folder is None else str(path)
     try:
-        return _loaded(model, folder, output)
+        return _read_model(model, folder, output)
     except ModelFileError as error:
         raise ModelFileError(f"{where}: {error}") from error
     except _UnknownOutputError as error:
@@ -40,31 +39,31 @@ def read(path: Any, output: str | None) -> Record:
 
 
 class _UnknownOutputError(Exception):
-    """There is no output of the name asked for; holds the names that there are."""
+    """The file has no value of the requested name; holds the names that it has."""
 
 
-def _loaded(model: Any, folder: Path | None, output: str | None) -> Record:
+def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
     """Return the model in a file."""
     if not model.graph.output:
         raise ModelFileError("it is damaged or no ONNX file: it has no outputs")
     first = model.graph.output[0].name
     name = first if output is None else output
-    ours = original(model) if name == first else None
+    ours = read_ours(model) if name == first else None
     if ours is not None:
         return ours
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
-            reader = Reader(Probe(model, axes, folder), axes)
-            if output is not None and output not in reader.probe.made:
-                raise _UnknownOutputError(reader.probe.made)
-            return _model(reader, name)
+            reader = Reader(FileGraph(model, axes, folder), axes)
+            if output is not None and output not in reader.graph.makers:
+                raise _UnknownOutputError(reader.graph.makers)
+            return _build_record(reader, name)
         except OtherAxesError:
             continue
     raise ModelFileError("x has its axes in an order other than (T, B, F) and (B, T, F)")
 
 
-def _opened(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
-    """Return the model in a file, without data in other files, and the file's folder."""
+def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
+    """Return the proto of a file, without the data in other files, and the file's folder."""
     onnx = library()
     if isinstance(path, onnx.ModelProto):
         return path, None
@@ -81,27 +80,27 @@ def _opened(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
         raise ModelFileError(f"{path} is damaged or no ONNX file: {error}") from error
 
 
-def _model(reader: Reader, name: str) -> Record:
-    """Put a model together."""
-    probe = reader.probe
-    if probe.rank != 3:
-        raise ModelFileError(f"the first input must have 3 axes, got {probe.rank}")
-    if name not in probe.made:
+def _build_record(reader: Reader, name: str) -> Record:
+    """Return the model whose output is the value of a name."""
+    graph = reader.graph
+    if graph.rank != 3:
+        raise ModelFileError(f"the first input must have 3 axes, got {graph.rank}")
+    if name not in graph.makers:
         raise ModelFileError(f"its output {name!r} is not made by any node")
-    node = probe.made[name]
-    y = reader.signal(name).whole(node)
+    node = graph.makers[name]
+    y = reader.value(name).complete(node)
     path, scaler = y.path, None
     if path and isinstance(path[0].layer, Scaler):
         scaler, path = path[0].layer, path[1:]
-    network = Stack(tuple(e.layer for e in path)) if path else None
+    network = Stack(tuple(stage.layer for stage in path)) if path else None
     if network is None or next(recurrent_layers(network), None) is None:
         raise ModelFileError(f"there is no RNN, LSTM or GRU node on the way to {name!r}")
     if "B" not in y.axes or not set(y.axes) <= set("TBFD1"):
-        raise refused(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
+        raise refusal(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
     steps = "T" in y.axes
     record = Record(
         network=network,
-        params=tree.map(np.ascontiguousarray, tuple(entry.params for entry in path)),
+        params=tree.map(np.ascontiguousarray, tuple(stage.params for stage in path)),
         features=reader.features,
         outputs=y.size * y.directions,
         x_scaler=scaler,

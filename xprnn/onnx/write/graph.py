@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.onnx.extra import library
+from xprnn.onnx.library import library
 
 __all__ = ["Graph"]
 

@@ -1,7 +1,7 @@
-"""What a file of ours says of the model it was written from, as a text beside the graph.
+"""A model's hyper-parameters and standardisation as a text beside the graph of its file.
 
-It has hyper-parameters and the standardisation, and no parameters: those are in the graph.
-`original` believes none of it before the graph has shown it.
+The parameters are in the graph alone. `read.ours` believes nothing of the text before the
+graph has confirmed it.
 """
 
 import json
@@ -17,13 +17,13 @@ from xprnn.serialization.hyperparameters import build, describe, is_known
 from xprnn.serialization.json_text import parse_json
 from xprnn.serialization.model import shapes
 
-__all__ = ["read", "written"]
+__all__ = ["describe_model", "read_metadata"]
 
 _KEY = "xprnn"
 
 
-def written(model: Record, dtype: str | None) -> dict[str, str]:
-    """Return the strings of a file; none if the network has a cell or layer of one's own.
+def describe_model(model: Record, dtype: str | None) -> dict[str, str]:
+    """Return the metadata of a file; none if the network has a cell or layer of one's own.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def written(model: Record, dtype: str | None) -> dict[str, str]:
         network = describe(model.network)
     except TypeError:
         return {}
-    told = {
+    fields = {
         "network": network,
         "features": model.features,
         "outputs": model.outputs,
@@ -49,30 +49,32 @@ def written(model: Record, dtype: str | None) -> dict[str, str]:
         "precision": dtype or model.dtype,
         "dtype": dtype,
     }
-    return {_KEY: json.dumps(told)}
+    return {_KEY: json.dumps(fields)}
 
 
-def read(proto: Any) -> tuple[Record, str | None] | None:
-    """Return the model that a file says it was written from, with zeros for parameters.
+def read_metadata(proto: Any) -> tuple[Record, str | None] | None:
+    """Return the model that the metadata of a file describe, with zeros for parameters.
 
     Returns
     -------
     (Record, str or None) or None
-        With the argument `dtype`; None if the file says nothing.
+        The model and the argument `dtype`; None if the file has no such metadata.
     """
     notes = {entry.key: entry.value for entry in proto.metadata_props}
     if _KEY not in notes:
         return None
-    told = parse_json(notes[_KEY])
-    dtype, precision = told.pop("dtype"), told.pop("precision")
-    zeros, _ = shapes(told["network"], told["features"], proto.ByteSize() // 4)
-    told |= {name: build(told[name], field=name) for name in ("network", "loss")}
+    fields = parse_json(notes[_KEY])
+    dtype, precision = fields.pop("dtype"), fields.pop("precision")
+    zeros, _ = shapes(fields["network"], fields["features"], proto.ByteSize() // 4)
+    fields |= {name: build(fields[name], field=name) for name in ("network", "loss")}
     for name in ("x_scaler", "y_scaler"):
-        if told[name] is not None:
-            told[name] = Scaler(*(np.asarray(a, told[name]["dtype"]) for a in told[name]["arrays"]))
+        if fields[name] is not None:
+            fields[name] = Scaler(
+                *(np.asarray(a, fields[name]["dtype"]) for a in fields[name]["arrays"])
+            )
     for name in ("feature_names", "output_names"):
-        told[name] = None if told.get(name) is None else tuple(map(str, told[name]))
-    return Record(params=tree.map(lambda a: a.astype(precision), zeros), **told), dtype
+        fields[name] = None if fields.get(name) is None else tuple(map(str, fields[name]))
+    return Record(params=tree.map(lambda a: a.astype(precision), zeros), **fields), dtype
 
 
 def _scaler(scaler: Scaler | None) -> Any:
