@@ -1,7 +1,7 @@
-"""What every cell did at every step: its gates and states by name.
+"""The gates and states of every cell at every step, by name.
 
-The network runs with layers that remember in the places of its recurrent ones. No
-twin knows their cell, so it is the reference loop that runs, step by step.
+The network runs with layers that record in the place of its recurrent ones. No faster loop
+supports their cell, so the reference loop runs, step by step.
 """
 
 import dataclasses
@@ -37,8 +37,8 @@ def trace_gates(
     Raises
     ------
     ValueError
-        If a layer of one's own has hidden states, and no `Recurrent` in its fields to
-        which they belong; or if a cell names its gates or states wrongly.
+        If a layer of one's own has hidden states that belong to no `Recurrent` in its
+        fields, or if a cell names its gates or states wrongly.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def trace_gates(
     {'reset': (5, 1, 2), 'update': (5, 1, 2), 'candidate': (5, 1, 2), 'h': (5, 1, 2)}
     """
     names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent_layers(network)]
-    remembering = _remembering(network)
-    _, _, cache = remembering.forward(params, x, state, mask, xp=xp)
-    arrays = iter(remembering.states(cache, xp=xp))
+    recording = _recording(network)
+    _, _, cache = recording.forward(params, x, state, mask, xp=xp)
+    arrays = iter(recording.states(cache, xp=xp))
     seen = tuple({name: next(arrays) for name in layer} for layer in names)
     if next(arrays, None) is not None:
         raise ValueError(
@@ -65,17 +65,17 @@ def trace_gates(
 
 
 def gate_names(cell: Cell) -> tuple[str, ...]:
-    """Return what a cell calls its gates; () if it says nothing of them, or shows none."""
+    """Return the names of a cell's gates; () if it has no names for them or no `trace`."""
     return tuple(getattr(cell, "gate_names", ())) if hasattr(cell, "trace") else ()
 
 
 def state_names(cell: Cell) -> tuple[str, ...]:
-    """Return what a cell calls its states; h, state 1, … if it does not say.
+    """Return the names of a cell's states; h, state 1, … if it has none for them.
 
     Raises
     ------
     ValueError
-        If they are not as many as the states, or a gate has the name of a state.
+        If there are more or fewer names than states, or a gate has the name of a state.
     """
     numbered = ("h", *(f"state {k}" for k in range(1, cell.states)))
     names: tuple[str, ...] = tuple(getattr(cell, "state_names", numbered))
@@ -87,20 +87,20 @@ def state_names(cell: Cell) -> tuple[str, ...]:
     return names
 
 
-def _remembering(layer: Any) -> Any:
-    """Return a layer with `_Remembering` in the place of every recurrent layer."""
+def _recording(layer: Any) -> Any:
+    """Return a layer with `_RecordingLayer` in the place of every recurrent layer."""
     if isinstance(layer, tuple):
-        return tuple(map(_remembering, layer))
+        return tuple(map(_recording, layer))
     if isinstance(layer, Recurrent):
         fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-        return _Remembering(**{**fields, "cell": _Shown(layer.cell)})
-    inside = {name: _remembering(value) for name, value in inner_layers(layer).items()}
+        return _RecordingLayer(**{**fields, "cell": _RecordingCell(layer.cell)})
+    inside = {name: _recording(value) for name, value in inner_layers(layer).items()}
     return dataclasses.replace(layer, **inside) if inside else layer
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A cell whose memo holds the state before the step too."""
+class _RecordingCell:
+    """A cell whose memo holds the state before each step too."""
 
     cell: Any
 
@@ -121,7 +121,7 @@ class _Shown:
         return getattr(self.cell, "inner", None)
 
     def forward(self, p, q, state, *, xp):
-        """Return the next state, the state before and what the cell remembers."""
+        """Return the next state, and the state before with the cell's own memo."""
         new, memo = self.cell.forward(p, q, state, xp=xp)
         return new, (state, memo)
 
@@ -134,17 +134,17 @@ class _Shown:
         names = gate_names(self.cell)
         show = getattr(self.inner, "trace", None)
         first = show(inner_memo) if show else ()
-        found = (*first, *self.cell.trace(memo)) if names else ()
-        if len(found) != len(names):
+        gates = (*first, *self.cell.trace(memo)) if names else ()
+        if len(gates) != len(names):
             raise ValueError(
                 f"{self.cell!r} must trace an array for each of its gate_names "
-                f"{names}, got {len(found)}"
+                f"{names}, got {len(gates)}"
             )
-        return found
+        return gates
 
 
 @dataclass(frozen=True)
-class _Remembering(Recurrent):
+class _RecordingLayer(Recurrent):
     """A recurrent layer whose `states` are its gates and all its states."""
 
     def forward(self, params, x, state, mask, *, noise=None, xp):

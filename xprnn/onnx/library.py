@@ -1,4 +1,4 @@
-"""The library onnx, imported when it is needed, and what the nodes of its files say."""
+"""The library onnx, imported when it is needed, and helpers for its nodes."""
 
 from typing import Any
 

@@ -136,12 +136,12 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Parameters
     ----------
     node : onnx.NodeProto
-        With any attributes that ONNX's operator has: direction, layout, clip,
-        activations with their alpha and beta, linear_before_reset, input_forget.
+        With any attributes of ONNX's operator: direction, layout, clip, activations with
+        their alpha and beta, linear_before_reset, input_forget.
     inputs : list of arrays
         In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for
-        LSTM, initial_c and P; those that may be left out may be None, or missing at
-        the end. All but sequence_lens in one dtype, float32 or float64.
+        LSTM, initial_c and P. Optional ones may be None, or missing at the end. All but
+        sequence_lens have one dtype, float32 or float64.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Raises
     ------
     ValueError
-        If the node is no such operator, or the inputs do not fit it.
+        If the node is another operator, or the inputs do not fit it.
     TypeError
         If the inputs have other dtypes.
     MissingExtraError

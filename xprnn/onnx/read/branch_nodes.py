@@ -29,7 +29,7 @@ def join(node: Any, values: list[Value]) -> Value:
     if merge == "concat":
         first.check_features_last(node)
         if axis != "F":
-            raise refusal(node, "it can join features, on the last axis, only")
+            raise refusal(node, "it may join features, on the last axis, only")
     elif len({v.size for v in values}) > 1:
         raise refusal(node, f"it joins features of the sizes {[v.size for v in values]}")
     if any("D" in v.axes and v.directions > 1 for v in values):

@@ -1,4 +1,4 @@
-"""Nodes of a graph that act on the features of each step, as layers."""
+"""Nodes that act on the features of each step, as layers."""
 
 from typing import Any
 
@@ -92,7 +92,7 @@ def read_matmul(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value
     W = rest[0]
     v.check_features_last(node)
     if W.ndim != 2 or W.shape[0] != v.size:
-        raise refusal(node, "it can multiply the features, on the last axis, by a matrix")
+        raise refusal(node, "it may multiply the features, on the last axis, by a matrix only")
     return v.append_layer(node, Dense(W.shape[1], bias=False), {"W": W}, size=W.shape[1])
 
 
@@ -115,7 +115,7 @@ def read_layer_norm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> V
     attributes = attributes_of(node)
     v.check_features_last(node)
     if v.axes[attributes.get("axis", -1)] != "F":
-        raise refusal(node, "it can go over the features, on the last axis, only")
+        raise refusal(node, "it may act along the features, on the last axis, only")
     g, b = [*rest, np.zeros_like(rest[0])][:2]
     graph.spend(node, v.size)
     params = {name: np.broadcast_to(a, (1, v.size)).copy() for name, a in (("g", g), ("b", b))}
@@ -127,12 +127,12 @@ def read_softmax(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Valu
     usual = -1 if graph.opset >= 13 else 1
     v.check_features_last(node)
     if v.axes[attributes_of(node).get("axis", usual)] != "F":
-        raise refusal(node, "it can go over the features, on the last axis, only")
+        raise refusal(node, "it may act along the features, on the last axis, only")
     return v.append_layer(node, Softmax(log=node.op_type == "LogSoftmax"))
 
 
 def read_activation(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
-    """Read an activation, an operator of its own."""
+    """Read an activation function."""
     attributes = attributes_of(node)
     alpha, beta = ([attributes[k]] if k in attributes else [] for k in ("alpha", "beta"))
     (f,) = activations.read_activations([node.op_type], alpha, beta, None)

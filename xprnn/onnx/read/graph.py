@@ -169,9 +169,9 @@ class FileGraph:
             elif n in self._tensors:
                 self._known[n] = tensors.read_tensor(self._tensors[n], self._folder)
             elif n in self.inputs:
-                raise ModelFileError(f"{name!r} is a function of the input {n!r}")
+                raise ModelFileError(f"{name!r} depends on the input {n!r}")
             elif n not in self.makers:
-                raise ModelFileError(f"{n!r} is no output of a node, and no constant")
+                raise ModelFileError(f"{n!r} is neither the output of a node nor a constant")
             else:
                 wanted.add(self._order[n])
                 waiting.extend(() if self._is_shape(self.makers[n]) else self.makers[n].input)

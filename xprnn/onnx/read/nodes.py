@@ -44,7 +44,9 @@ class Reader:
         if name not in self._values:
             node = self.graph.makers.get(name)
             if node is None:
-                raise ModelFileError(f"{name!r} is no output of a node, and not the first input")
+                raise ModelFileError(
+                    f"{name!r} is neither the output of a node nor the first input"
+                )
             try:
                 v = self._read_node(node, list(node.output).index(name))
             except (ModelFileError, recurrent_nodes.OtherAxesError):
@@ -67,18 +69,18 @@ class Reader:
         if node.domain not in ("", "ai.onnx"):
             raise refusal(node, f"the domain {node.domain!r} is not ONNX's own")
         if node.op_type in ("Scan", "Loop"):
-            raise refusal(node, "of loops only those that xprnn wrote are read, unchanged")
+            raise refusal(node, "only loops that xprnn wrote are read, in unchanged files")
         self.graph.check(node)
         if node.op_type in _RECURRENT:
             return self._read_recurrent(node).output(index)
         inputs = [name for name in node.input if name]
         from_x = [name for name in inputs if self.graph.depends_on_x(name)]
         if not from_x:
-            raise refusal(node, "its output is no function of x")
+            raise refusal(node, "its output does not depend on x")
         if len(from_x) == len(inputs) and node.op_type in ("Concat", "Add", "Mul"):
             return join(node, [self.value(name) for name in inputs])
         if len(from_x) > 1:
-            raise refusal(node, "two ways from x meet here, and no layer of xprnn joins them so")
+            raise refusal(node, "no layer of xprnn joins two values that depend on x like this")
         function = _TABLE.get(node.op_type)
         first = inputs.index(from_x[0])
         if function is None or first > 1 or (node.op_type == "Where" and first == 0):
@@ -88,7 +90,7 @@ class Reader:
         if first and node.op_type in ("Sub", "Div"):
             return feature_nodes.read_subtraction_from(self.graph, node, v, rest[0])
         if first and node.op_type not in ("Add", "Mul", "Where"):
-            raise refusal(node, "x can only stand first in it")
+            raise refusal(node, "x must be its first input")
         return function(self.graph, node, v, rest)
 
     def _read_recurrent(self, node: Any) -> recurrent_nodes.RecurrentNode:
@@ -102,7 +104,7 @@ class Reader:
 
 def _pass_on(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     if node.op_type == "Cast" and attributes_of(node)["to"] not in _FLOATS:
-        raise refusal(node, "it can make float32 or float64 of x only")
+        raise refusal(node, "it must cast x to float32 or float64")
     return v
 
 

@@ -16,11 +16,11 @@ __all__ = ["OtherAxesError", "RecurrentNode", "read_recurrent"]
 
 
 class OtherAxesError(Exception):
-    """x has its axes in another order."""
+    """x has its axes in another order than was assumed."""
 
 
 class RecurrentNode(NamedTuple):
-    """A recurrent node that was read."""
+    """A recurrent node as layers."""
 
     x: Value
     attributes: Attributes
@@ -28,7 +28,7 @@ class RecurrentNode(NamedTuple):
     stages: list[Stage]
     """One for each direction."""
     y: Stage
-    """All of them."""
+    """All directions as one layer."""
 
     def output(self, index: int) -> Value:
         """Return Y, Y_h or Y_c.
@@ -51,7 +51,7 @@ class RecurrentNode(NamedTuple):
 
 
 def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
-    """Return the layers of a node that reads x."""
+    """Read a recurrent node whose X is a value."""
     names = list(node.input)
     _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
     W, R, B, P = (_read_weight(graph, node, name) for name in (W, R, B, P))
@@ -78,7 +78,7 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
 
 
 def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
-    """Return a layer and its parameters with an initial state that is one of them."""
+    """Return a layer and its parameters with the initial state among these."""
     layer, params = part
     inner: Any = layer.layer if isinstance(layer, Reversed) else layer
     inner = Recurrent(inner.hidden_size, inner.cell, learn_initial_state=True)
@@ -87,11 +87,11 @@ def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
 
 
 def _read_weight(graph: FileGraph, node: Any, name: str) -> Any:
-    """Return a weight, None if there is none."""
+    """Return a weight, None if the node has no such input."""
     if not name:
         return None
     if graph.sources(name):
-        raise refusal(node, f"its weight {name!r} is no constant")
+        raise refusal(node, f"its weight {name!r} is not a constant")
     return graph.compute(name)
 
 
@@ -122,5 +122,5 @@ def _read_state(
     if batch_first:
         state = state.swapaxes(0, 1)
     if (state != state[:, :1]).any():
-        raise refusal(node, f"its initial state {name!r} is not one for the whole batch")
+        raise refusal(node, f"its initial state {name!r} is not the same for the whole batch")
     return np.broadcast_to(state[:, 0], shape)

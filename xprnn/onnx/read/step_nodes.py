@@ -1,4 +1,4 @@
-"""Nodes of a graph that act along the steps or pick directions, as layers."""
+"""Nodes that act along the steps or pick directions, as layers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from xprnn.onnx.read.values import Value, feature_stage
 
 __all__ = ["read_gather", "read_last_valid", "read_reduction", "read_slice", "read_where"]
 
-_ONE = "of the steps it can take the last or the first one, or a direction of several"
+_ONE = "it may pick the first step, the last step or one direction only"
 _END = 2**30
 """Exporters write the end of an axis as a larger number."""
 
@@ -73,7 +73,7 @@ def _pick_directions(node: Any, v: Value, start: int, end: int) -> Value:
         if 0 <= start < end <= item.directions:
             return item._replace(directions=1, branch=start)
         start, end = start - item.directions, end - item.directions
-    raise refusal(node, "it takes the last states of several layers, or parts of them")
+    raise refusal(node, "it picks some of the last states of several layers")
 
 
 def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
@@ -87,13 +87,13 @@ def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
             if (start, end) == (0, size):
                 return v._replace(size=size, branch=part)
             start, end = start - size, end - size
-    raise refusal(node, "of the features it can take those of one direction")
+    raise refusal(node, "it may pick the features of one direction only")
 
 
 def _pool(graph: FileGraph, node: Any, v: Value, how: Any, axes: tuple[str, ...]) -> Value:
     """Put a pool over all steps after the other layers."""
     if graph.lengths_name is not None:
-        raise refusal(node, "it takes padding for valid steps")
+        raise refusal(node, "it treats padding as valid steps")
     return v.append_layer(node, Pool(how), axes=axes)
 
 
@@ -105,7 +105,7 @@ def read_last_valid(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> V
     axes = shrink_axis(v.axes, axis)
     shape = [graph.sizes["B"] if a == "B" else 1 for a in axes]
     if (rest[0] != np.reshape(graph.lengths - 1, shape)).any():
-        raise refusal(node, "of the steps it can take the last valid one")
+        raise refusal(node, "it may gather the last valid step only")
     return v.append_layer(node, Pool("last"), axes=axes)
 
 
@@ -118,7 +118,7 @@ def read_where(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
         same = np.array_equal(np.broadcast_to(condition, wide), np.broadcast_to(mask, wide))
         if same and fill[0] in (0.0, -np.inf):
             return v._replace(prepared="lowered" if fill[0] else "zeroed")
-    raise refusal(node, "it can put 0 at padding, or before a maximum -infinity")
+    raise refusal(node, "it may fill padding with 0, or before a maximum with -infinity, only")
 
 
 def read_reduction(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
@@ -126,7 +126,7 @@ def read_reduction(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Va
     attributes = attributes_of(node)
     axes = list(attributes.get("axes") or (rest[0] if rest else []))
     if len(axes) != 1 or v.axes[axes[0]] != "T":
-        raise refusal(node, "it can go over the steps only")
+        raise refusal(node, "it may reduce over the steps only")
     gone = (shrink_axis if attributes.get("keepdims", 1) else drop_axis)(v.axes, axes[0])
     if node.op_type == "ReduceSum" and v.prepared == "zeroed":
         return v._replace(axes=gone, prepared="summed")

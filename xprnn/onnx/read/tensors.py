@@ -75,7 +75,7 @@ def _external_path(tensor: Any, folder: Path | None) -> Path:
         raise _error(tensor, f"lies in the file {location!r}: give the path of the model")
     place = (folder / location).resolve()
     if not (place.is_relative_to(folder.resolve()) and place.is_file()):
-        raise _error(tensor, f"lies in {location!r}, which is no file beside that of the model")
+        raise _error(tensor, f"lies in {location!r}, which is not a file beside that of the model")
     return place
 
 

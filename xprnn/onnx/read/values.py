@@ -45,9 +45,9 @@ class Value(NamedTuple):
     def complete(self, node: Any) -> "Value":
         """Return the value on a path of its own, ready for a layer; raise if it is only a part."""
         if self.stacked:
-            raise refusal(node, "it takes the last states of several layers for those of one")
+            raise refusal(node, "it uses the last states of several layers as those of one")
         if self.prepared not in ("", "zeroed"):
-            raise refusal(node, "it takes steps that were prepared for a pool")
+            raise refusal(node, "it uses steps that were prepared for a pool")
         if self.branch is None:
             return self._replace(prepared="")
         return self._replace(path=_follow_branch(self.path, self.branch), branch=None, prepared="")
@@ -60,7 +60,7 @@ class Value(NamedTuple):
     def check_features_last(self, node: Any) -> None:
         """Raise unless the last axis holds the features of a step."""
         if self.axes[-1] != "F" or ("D" in self.axes and self.directions > 1):
-            raise refusal(node, "it can act on the features of a step, on the last axis, only")
+            raise refusal(node, "it may act on the features of a step, on the last axis, only")
 
 
 def feature_stage(path: tuple[Stage, ...]) -> int:
@@ -70,7 +70,7 @@ def feature_stage(path: tuple[Stage, ...]) -> int:
 
 
 def _follow_branch(path: tuple[Stage, ...], branch: int) -> tuple[Stage, ...]:
-    """Return the path through one of the layers side by side, whose pools may come later."""
+    """Return the path through one of the layers side by side, with the pools after it."""
     at = feature_stage(path)
     layer, params = path[at].layer, path[at].params[branch]
     layers = layer.layers if isinstance(layer, Parallel) else (layer.layer, Reversed(layer.layer))

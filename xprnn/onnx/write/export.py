@@ -1,4 +1,4 @@
-"""A model as an ONNX file: batch-first, with standardisation, lengths and states."""
+"""Writes a whole model: batch-first, with standardisation, lengths and states."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
 
 def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
-    """Write a model to an ONNX file; `to_proto` says what is in it.
+    """Write a model to an ONNX file; `to_proto` describes its content.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     """Return a model as an ``onnx.ModelProto``, opset 17.
 
     ==================  ========================  ===========================================
-    input               shape                     what it is
+    input               shape                     meaning
     ==================  ========================  ===========================================
     ``x``               (batch, time, F)          as for `Model.predict`
     ``lengths``         (batch,), int32           the valid steps of each row; may be left out
@@ -82,17 +82,17 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     ==================  ========================  ===========================================
 
     The outputs are ``y``, with the axes that `Model.predict` gives it for several
-    sequences, and ``new_state_0``, …, after the last valid step. A pool's state, which
-    `Model.predict` gives too, is left out. One-to-many models have no ``lengths``.
+    sequences, and ``new_state_0``, …, after the last valid step, without the state of a pool,
+    which `Model.predict` returns too. One-to-many models have no ``lengths``.
 
     Parameters
     ----------
     model : Model
     dtype : {"float32", "float64"}, optional
-        In which the file computes, and takes x. Left out, the model's; then x has the
-        dtype of the training data if that was wider. In float32 the recurrent layers are
-        ONNX's nodes RNN, LSTM and GRU; in float64, which onnxruntime has no such nodes
-        for, and for cells of one's own they are loops (Scan).
+        The dtype of x and of the computation. Left out, the model's; then x has the dtype
+        of the training data if that was wider. In float32 the recurrent layers are ONNX's
+        nodes RNN, LSTM and GRU. In float64, for which onnxruntime lacks these nodes, and
+        for cells of one's own they are loops (Scan).
 
     Returns
     -------
@@ -175,7 +175,7 @@ def _shape(graph: Graph, axis: int) -> str:
 
 
 def _input_or_default(graph: Graph, name: str, row: str) -> str:
-    """Return an input or, if it is empty, the same row for the whole batch."""
+    """Return an input or, if it is empty, one row repeated for the whole batch."""
     batch, zero = _shape(graph, 0), graph.axes(0)
     empty = graph.add("Equal", graph.add("Size", name), graph.constant(0, "zero", "int64"))
     count = graph.add("Where", empty, batch, zero)
@@ -210,7 +210,7 @@ def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
 
 
 def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list[Any]:
-    """Add y in the units of the data and with the axes of `predict`; return its shape."""
+    """Add y in the units of the data with the axes of `predict`; return its shape."""
     if model.y_scaler is not None:
         scale, shift = _unscaling(model)
         wide = str(scale.dtype)
@@ -240,7 +240,7 @@ def _cast(graph: Graph, name: str, old: str, new: str) -> str:
 
 
 def _unscaling(model: Record) -> tuple[Any, Any]:
-    """Return what outputs for the standardised y are multiplied by, and what is added then."""
+    """Return the factor and the summand that bring outputs into the units of y."""
     loss, scaler = model.loss, model.y_scaler
     scale, mean = to_host(scaler.scale), to_host(scaler.mean)  # type: ignore[union-attr]
     if type(loss) is GaussianNLL:

@@ -1,4 +1,4 @@
-"""Each of xprnn's layers as nodes; inside, arrays are (T, B, F) as in xprnn."""
+"""Writes each layer of xprnn as nodes; their arrays are (T, B, F), as in xprnn."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -47,12 +47,12 @@ def write_layer(
     state : tree of str
         Of the structure of the layer's ``initial_state``.
     steps : Steps or None
-        The valid steps; None where all are.
+        The valid steps; None if all are.
 
     Raises
     ------
     ValueError
-        If the layer is none that is written to ONNX files.
+        If the layer can't be written to an ONNX file.
     """
     function = _TABLE.get(type(layer))
     if function is None:
@@ -86,7 +86,7 @@ def _softmax(graph, layer, params, x, state, steps):
 
 
 def _layer_norm(graph, layer, params, x, state, steps):
-    """Normalise; ONNX's node has its epsilon in float32, which float64 would notice."""
+    """Normalise; in float64 step by step, since the epsilon of ONNX's node is float32."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
     if graph.dtype == "float32":
         return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
@@ -97,7 +97,7 @@ def _layer_norm(graph, layer, params, x, state, steps):
 
 
 def _pool(graph, layer, params, x, state, steps):
-    """Pool the valid steps; the state that lets a pool go on in a next chunk is left out."""
+    """Pool the valid steps; a file needs no state of the pool, as it sees sequences whole."""
     if layer.how == "last":
         return _last(graph, x, steps), ()
     if steps is not None:
@@ -126,7 +126,7 @@ def _last(graph, x, steps):
 
 
 def _code(dtype):
-    """Return ONNX's number of a dtype."""
+    """Return the number that ONNX has for a dtype."""
     return {"float32": 1, "int32": 6, "int64": 7, "float64": 11}[dtype]
 
 

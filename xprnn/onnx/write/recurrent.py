@@ -21,7 +21,7 @@ __all__ = ["Direction", "Steps", "write_recurrent"]
 
 
 class Steps(NamedTuple):
-    """Which steps are valid."""
+    """The valid steps."""
 
     lengths: str
     """(B,), int32"""

@@ -1,4 +1,4 @@
-"""A namespace whose functions write down nodes of ONNX's in the place of computing.
+"""A namespace whose functions write nodes of ONNX instead of computing.
 
 A cell's ``forward``, called with arrays of this namespace, writes its own equations
 into a graph. So the mathematics of the cells stands written once, for files too.
@@ -90,7 +90,7 @@ class Symbol:
 
 
 class _Name(str):
-    """The name of a constant that is no number of the graph's dtype."""
+    """The name of a constant whose dtype is not the graph's."""
 
     __slots__ = ()
 
@@ -110,7 +110,7 @@ def _node(graph: Graph, op: str, *inputs: Any, size: int | None = None, **attrib
 
 
 class Tracer:
-    """The functions of the array API that ONNX has nodes for, pointwise ones and concat.
+    """The functions of the array API for which ONNX has nodes: pointwise ones and concat.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class Tracer:
             "where": "Where",
         }
         if name not in operators:
-            raise AttributeError(f"xp.{name} is no function that can be written to a file")
+            raise AttributeError(f"xp.{name} is not a function that can be written to a file")
         return lambda *arrays: _node(self._graph, operators[name], *arrays)
 
     def expm1(self, z):
@@ -170,7 +170,7 @@ class Tracer:
 
 @contextmanager
 def refusing(thing: Any) -> Iterator[None]:
-    """Turn what a forward that ONNX has no nodes for raises into an error that names it."""
+    """Turn the exception of a forward for which ONNX has no nodes into an error that names it."""
     try:
         yield
     except (AttributeError, TypeError) as error:
