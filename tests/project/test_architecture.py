@@ -90,23 +90,21 @@ def _for_types(node):
     return isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING"
 
 
-CIRCLES = [
-    {"activations/__init__.py", "activations/shaped.py"},
-    {"forecasting/calibration.py", "forecasting/fitted.py"},
-]
+CIRCLES = [{"activations/__init__.py", "activations/shaped.py"}]
 """Files that import one another, until they are taken apart."""
 
 
 def _imported_files(path):
     """Return the files of xprnn that a file imports, at once or later, but not for types alone."""
-    module = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {n for block in ast.walk(module) if _for_types(block) for n in ast.walk(block)}
-    names = []
-    for node in set(ast.walk(module)) - for_types:
+    names, waiting = [], [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
             names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif not isinstance(node, ast.expr) and not _for_types(node):
+            waiting.extend(ast.iter_child_nodes(node))
     files = (_file(name.split(".")[1:]) for name in names if name.split(".")[0] == "xprnn")
     return {file for file in files if file not in (None, path)}
 
