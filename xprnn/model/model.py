@@ -37,19 +37,19 @@ class Model(Record):
     x_scaler, y_scaler : Scaler or None
         The standardisation of x and y, measured on the training data.
     loss : Loss or None
-        What it was trained on; None if it comes from a file and was a loss of one's own.
+        The loss of the training; None for a loss of one's own that a file could not hold.
     mode : str
         ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` or
         ``"encoder_decoder"``.
     y_rank : int
-        The axes of its y for several sequences: 3, (B, T, O), or less if the y of the
-        training had no axis of steps or of features.
+        The axes of y for several sequences: 3 for (B, T, O), fewer if the y of the training
+        had no axis of steps or of features.
     history : History
         The curves of the training.
     feature_names, output_names : tuple of str, optional
         The names of the columns of x and of y, if the training data were DataFrames of
-        pandas or polars, or columns of a file. A DataFrame's columns are then found by
-        these names.
+        pandas or polars, or columns of a file. The columns of a DataFrame are then matched
+        by these names.
     """
 
     @hinting
@@ -68,31 +68,31 @@ class Model(Record):
         Parameters
         ----------
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
-            In the units of the training data; a NumPy array, or one that is where
-            the model is. For a one-to-many model (B, F) too. The columns of a DataFrame
-            of pandas or polars are found by their names, if the model has names, and
-            those of an array by their places.
+            In the units of the training data; a NumPy array or an array on the device of the
+            model. A one-to-many model also takes (B, F). The columns of a DataFrame of
+            pandas or polars are matched by name, if the model has names, and those of an
+            array by position.
         lengths : array of int, (B,), optional
             The valid steps at the front of each sequence of a padded x.
         mask : array of bool, (B, T), optional
-            True at valid steps; the state passes the others by unchanged.
+            True at valid steps; the state does not change at the others.
         state : tuple of arrays, (B, H), optional
-            The state to start from, as `return_state` gave it, (H,) for one sequence;
+            The state to start from, as returned with `return_state`, (H,) for one sequence;
             left out, the network's own.
         return_state : bool
-            Return the state after the last valid step too.
+            Also return the state after the last valid step.
         return_states : bool
-            Return the hidden states of all steps too.
+            Also return the hidden states of all steps.
 
         Returns
         -------
         y : array or list of arrays
-            Of the library of x, with the axes of the y of the training: (B, T, O) or
+            In the array library of x, with the axes of the y of the training: (B, T, O) or
             (B, T) for an output at every step, (B, O) or (B,) for many to one; without
             the axis B for one sequence, and a list for a list. Zero at padding. For a
-            classification these are scores, see `predict_proba`. Where there is an output
-            for every step of a DataFrame or a Series, it is one too, with the index of x
-            and the names of y.
+            classification these are scores, see `predict_proba`. For a DataFrame or a
+            Series and an output at every step, it is a DataFrame or a Series with the index
+            of x and the names of y.
         state : tuple of arrays
             Only with `return_state`: the arrays of each recurrent layer's state, h for
             Elman and GRU, h and c for LSTM, (B, H) or (H,); for many to one also the
@@ -104,14 +104,14 @@ class Model(Record):
         Raises
         ------
         ValueError
-            If the axes or features of x do not fit, if a DataFrame lacks a column or has
-            one more, if x holds NaN or infinity, or is on another device than the model.
+            If the axes or features of x do not fit, a DataFrame lacks a column or has an
+            extra one, or x holds NaN or infinity or is on another device than the model.
         TypeError
-            If x is no array of numbers.
+            If x is not an array of numbers.
 
         Notes
         -----
-        Computed in the wider of the dtypes of the model and of x.
+        The computation has the wider of the dtypes of the model and of x.
 
         Examples
         --------
@@ -174,11 +174,11 @@ class Model(Record):
         Raises
         ------
         ValueError, TypeError
-            As `predict`, and for a network whose hidden states are not in `Recurrent` layers.
+            As `predict`, and if hidden states of the network are not in `Recurrent` layers.
 
         Notes
         -----
-        The loop runs in Python, step by step: to look, and not to predict.
+        The loop runs in Python, step by step: use it to look inside, not to predict.
 
         Examples
         --------
@@ -253,21 +253,21 @@ class Model(Record):
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
             The past, to its last known step.
         steps : int
-            How many steps to go beyond it.
+            The number of steps to forecast.
         lengths : array of int, (B,), optional
             The valid steps at the front of each sequence of a padded x.
 
         Returns
         -------
         array
-            The steps after the last of x, (B, steps, F), (steps, F) or (steps,). An array
-            for a DataFrame too: `xprnn.forecasting` continues an index.
+            The steps after the last one of x, (B, steps, F), (steps, F) or (steps,). Also an
+            array if x is a DataFrame: `xprnn.forecasting` continues an index.
 
         Raises
         ------
         ValueError
-            If the network's outputs are not as many as its features, or have other names;
-            if it can't run step by step, and as `predict`.
+            If the outputs differ from the features in number or names, if the network can't
+            run step by step, and as `predict`.
 
         Examples
         --------
@@ -323,7 +323,7 @@ class Model(Record):
         lengths: object = None,
         mask: object = None,
     ) -> float:
-        """Return the loss of the predictions for x, computed on y as it was given.
+        """Return the loss of the predictions for x against y, in the units of y.
 
         Parameters
         ----------
@@ -332,8 +332,7 @@ class Model(Record):
         y : array or list of arrays
             As for `fit`.
         loss : str or Loss, optional
-            Left out, the loss of the training. For accuracy and the like see
-            `xprnn.metrics`.
+            Left out, the loss of the training. `xprnn.metrics` has accuracy and others.
 
         Raises
         ------
@@ -400,14 +399,14 @@ class Model(Record):
     def to_onnx(self, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
         """Write the model to an ONNX file, which onnxruntime and others run.
 
-        The same as `xprnn.onnx.export`, which has the details.
+        The same as `xprnn.onnx.export`; `xprnn.onnx.to_proto` describes the file.
 
         Parameters
         ----------
         path : str or path
             Ends in ``.onnx``.
         dtype : {"float32", "float64"}, optional
-            In which the file computes; left out, the model's.
+            The dtype of the computation; left out, the model's.
 
         Raises
         ------
