@@ -144,12 +144,12 @@ def exchange(options):
 
 def demo(options):
     """Run the demonstration on CuPy, in a dry run two epochs of it, and keep a picture."""
-    import xprnn.demo
     from xprnn.__main__ import main
+    from xprnn._cli import demo
 
     if options.dry_run:
-        fit = xprnn.demo.fit
-        xprnn.demo.fit = lambda *data, **more: fit(*data, **{**more, "epochs": 2})
+        fit = demo.fit
+        demo.fit = lambda *data, **more: fit(*data, **{**more, "epochs": 2})
     with tempfile.TemporaryDirectory() as folder:
         status = main(["demo", "--backend", "cupy", "--output", folder])
         kept = options.output / "gpu-demo.png"

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         testing,
         training,
     )
+    from xprnn._record import History
     from xprnn.backend import backends
     from xprnn.errors import (
         BackendUnavailableError,
@@ -48,11 +49,9 @@ if TYPE_CHECKING:
         ModelFileError,
         NonFiniteError,
     )
-    from xprnn.history import History
-    from xprnn.model import Model
+    from xprnn.model import Model, from_onnx, load
     from xprnn.objective import value_and_grad
-    from xprnn.onnx.load import load as from_onnx
-    from xprnn.serialization import load, save
+    from xprnn.serialization import save
     from xprnn.training.fit import fit
 
 __all__ = [
@@ -94,14 +93,15 @@ __all__ = [
 
 _HOME = {
     "BackendUnavailableError": "errors",
-    "History": "history",
+    "History": "_record",
     "MissingExtraError": "errors",
     "Model": "model",
     "ModelFileError": "errors",
     "NonFiniteError": "errors",
     "backends": "backend",
     "fit": "training",
-    "load": "serialization",
+    "from_onnx": "model",
+    "load": "model",
     "save": "serialization",
     "value_and_grad": "objective",
 }
@@ -110,9 +110,7 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is asked for the first time."""
-    if name == "from_onnx":
-        found = import_module("xprnn.onnx").load
-    elif name in _HOME:
+    if name in _HOME:
         found = getattr(import_module(f"xprnn.{_HOME[name]}"), name)
     elif name in __all__:
         found = import_module(f"xprnn.{name}")

@@ -34,8 +34,3 @@ class NonFiniteError(ArithmeticError):
         self.epoch = epoch
         self.name = name
         self.model = model
-
-    @property
-    def params(self):
-        """The last finite parameters, by name."""
-        return self.model.params

@@ -1,8 +1,7 @@
 """Weights in and out of torch's and Keras's layouts, as plain NumPy arrays.
 
-Neither library is imported: what is read are attributes, what is given are arrays.
-In and out, x stays what it is, W and U are transposed or reordered, and biases that
-are added to one another become one b:
+Neither library is imported: only attributes are read, and only arrays are returned. W and U
+are transposed or reordered, and biases that are added to one another become one b:
 
 =========  =================================  ==========================================
 xprnn      torch                              Keras
@@ -15,8 +14,8 @@ LSTM       i, f, g, o                         i, f, c, o: the same
 GRU        r, z, n                            z, r, h
 =========  =================================  ==========================================
 
-Dropout is no weight. It is looked at where it can be said in both, and left out
-otherwise, for it changes nothing in a network that is applied.
+Dropout is not a weight. It is carried over where both sides have it and left out otherwise,
+since it does not change a network that is applied.
 """
 
 import sys
@@ -43,8 +42,8 @@ _TORCH_CELLS = {
 _MERGES = {"concat": "concat", "sum": "sum", "ave": "mean", "mul": "product"}
 
 
-def _array(name: str, a: Any) -> Any:
-    """Return a tensor or an array as a NumPy array of its own, float32 or float64."""
+def _to_numpy(name: str, a: Any) -> Any:
+    """Return a copy of a tensor or an array as a NumPy array, float32 or float64."""
     dtype = str(getattr(a, "dtype", "unknown")).split(".")[-1]
     if dtype not in ("float32", "float64"):
         raise TypeError(f"{name} has dtype {dtype}: expected float32 or float64")
@@ -57,60 +56,55 @@ def _array(name: str, a: Any) -> Any:
         ) from error
 
 
-_FAR = 5e-3
-"""How far a module's output may be from the network's, as a share of the largest: GPUs may multiply
-with 11 bits."""
+_TOLERANCE = 5e-3
+"""The largest error of a module's output, relative to the largest output: GPUs may multiply with
+11 bits."""
 
 
-def _same(argument: str, found: Any, network: Stack, params: Tree, x: Any) -> None:
+def _compare(argument: str, output: Any, network: Stack, params: Tree, x: Any) -> None:
     """Raise ValueError unless a module's outputs are those of the network for x (T, B, F)."""
     with np.errstate(all="ignore"):
         y, _, _ = network.forward(params, x, None, None, xp=np)
     y = y if network.keeps_steps else y[0]
     finite = np.isfinite(y)  # with large weights both may overflow
-    largest, far = np.abs(y[finite]).max(initial=0), np.inf
-    if found.shape == y.shape:
-        far = np.abs(found[finite] - y[finite]).max(initial=0)
-    if not far <= _FAR * largest:
+    largest, error = np.abs(y[finite]).max(initial=0), np.inf
+    if output.shape == y.shape:
+        error = np.abs(output[finite] - y[finite]).max(initial=0)
+    if not error <= _TOLERANCE * largest:
         raise ValueError(
             f"{argument} computes something else than what its class and attributes say: for "
-            f"random x its outputs, {found.shape}, are off by {far:.2g} where the largest is "
+            f"random x its outputs, {output.shape}, are off by {error:.2g} where the largest is "
             f"{largest:.2g}. A forward or an activation of your own can't be read"
         )
 
 
-def _random(features: int, dtype: Any) -> Any:
+def _draw_x(features: int, dtype: Any) -> Any:
     """Return random x (T, B, F) to compare a module with its network."""
     return 2 * np.random.default_rng(0).standard_normal((4, 3, features)).astype(dtype)
 
 
-def _parts(a: Any, count: int) -> list[Any]:
-    """Cut the columns in as many equal parts."""
-    return np.split(a, count, axis=-1)
-
-
-def _swapped(a: Any) -> Any:
+def _swap_gates(a: Any) -> Any:
     """Swap the first two of three gates: r, z, n is z, r, h in Keras."""
-    one, other, candidate = _parts(a, 3)
+    one, other, candidate = np.split(a, 3, axis=-1)
     return np.concatenate([other, one, candidate], axis=-1)
 
 
-def _recurrent_weights(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
+def _layer_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
     """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
     if not biases:
         biases = [np.zeros_like(W[0])]
     b = [bias[None, :] for bias in biases]
     if not isinstance(cell, GRU):
         return {"W": W, "U": U, "b": sum(b[1:], b[0])}
-    own = b[1] if len(b) > 1 else np.zeros_like(b[0])
-    *gates, v = _parts(own, 3)
+    recurrent = b[1] if len(b) > 1 else np.zeros_like(b[0])
+    *gates, v = np.split(recurrent, 3, axis=-1)
     return {"W": W, "U": U, "b": b[0] + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
 
 
 def from_torch(module: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
-    ``batch_first`` says how x is handed to torch, and is not looked at. ``dropout``
+    ``batch_first`` only says how torch takes x, and is ignored. ``dropout``
     between the layers becomes `Dropout` layers. The module and the network are both applied
     to a few random numbers and must agree, so that a subclass with a ``forward`` of its own
     is refused.
@@ -118,7 +112,8 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     Parameters
     ----------
     module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
-        Anything with their attributes will do; it is compared only if it can be called.
+        Any object with their attributes will do; the outputs are compared only if it can be
+        called.
 
     Returns
     -------
@@ -131,8 +126,8 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     TypeError
         If it is none of the three, or its weights are not dense float32 or float64.
     ValueError
-        If it has ``proj_size``, which no network of xprnn has, or computes something else
-        than its class says.
+        If it has ``proj_size``, which no network of xprnn has, or does not compute what its
+        class says.
 
     Examples
     --------
@@ -159,13 +154,13 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     if module.bidirectional:
         layer = Bidirectional(layer)
 
-    def weights(end):
+    def layer_params(end):
         W, U = (array(f"weight_{name}_{end}").T for name in ("ih", "hh"))
         biases = ("bias_ih", "bias_hh") if module.bias else ()
-        return _recurrent_weights(cell, W, U, [array(f"{name}_{end}") for name in biases])
+        return _layer_params(cell, W, U, [array(f"{name}_{end}") for name in biases])
 
     def array(name):
-        return _array(name, getattr(module, name))
+        return _to_numpy(name, getattr(module, name))
 
     layers: list[Layer] = []
     params: list[Tree] = []
@@ -174,33 +169,33 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             layers.append(Dropout(rate))
             params.append(())
         layers.append(layer)
-        both = (f"l{k}", f"l{k}_reverse") if module.bidirectional else (f"l{k}",)
-        drawn = tuple(weights(end) for end in both)
-        params.append(drawn if module.bidirectional else drawn[0])
-    network, found = Stack(tuple(layers)), tuple(params)
+        ends = (f"l{k}", f"l{k}_reverse") if module.bidirectional else (f"l{k}",)
+        directions = tuple(layer_params(end) for end in ends)
+        params.append(directions if module.bidirectional else directions[0])
+    network = Stack(tuple(layers))
     if callable(module):
-        _probe_torch(module, network, found)
-    return network, found
+        _check_torch(module, network, tuple(params))
+    return network, tuple(params)
 
 
-def _probe_torch(module: Any, network: Stack, params: Tree) -> None:
+def _check_torch(module: Any, network: Stack, params: Tree) -> None:
     """Raise ValueError unless a module computes what the network does, without dropout."""
     weight = module.weight_ih_l0
-    x = _random(weight.shape[1], str(weight.dtype).split(".")[-1])
-    given = weight.detach().new_tensor(x)
+    x = _draw_x(weight.shape[1], str(weight.dtype).split(".")[-1])
+    tensor = weight.detach().new_tensor(x)
     training, module.training = module.training, False
     try:
-        y = module(given.swapaxes(0, 1) if module.batch_first else given)
-        y = _array("the output of module", y[0] if isinstance(y, tuple) else y)
+        y = module(tensor.swapaxes(0, 1) if module.batch_first else tensor)
+        y = _to_numpy("the output of module", y[0] if isinstance(y, tuple) else y)
     except Exception as error:
         raise ValueError(f"module can't be applied to x {x.shape}: {error!s:.200}") from error
     finally:
         module.training = training
-    _same("module", y.swapaxes(0, 1) if module.batch_first else y, network, params, x)
+    _compare("module", y.swapaxes(0, 1) if module.batch_first else y, network, params, x)
 
 
-def _flat(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
-    """Return the layers with weights, and those; raise for what the library can't express."""
+def _list_recurrent(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
+    """Return the recurrent layers with their parameters; raise for what the library lacks."""
     params = tree.map(to_host, params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError(
@@ -209,39 +204,38 @@ def _flat(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
         )
     layers = network.layers if isinstance(network, Stack) else (network,)
     pairs = zip(layers, params if isinstance(network, Stack) else (params,), strict=True)
-    found = [(layer, p) for layer, p in pairs if not isinstance(layer, Dropout | Pool)]
-    for layer, _ in found:
+    recurrent = [(layer, p) for layer, p in pairs if not isinstance(layer, Dropout | Pool)]
+    for layer, _ in recurrent:
         inner = layer.layer if isinstance(layer, Bidirectional) else layer
         if not isinstance(inner, Recurrent):
             raise ValueError(
-                f"{type(inner).__name__} is no recurrent layer; hand in the layers before or "
+                f"{type(inner).__name__} is not a recurrent layer; hand in the layers before or "
                 f"after it, with their parameters: Stack(network.layers[:n]), params[:n]"
             )
         if inner.learn_initial_state:
-            raise ValueError(f"learn_initial_state=True is nothing that {library} can express")
+            raise ValueError(f"{library} can't express learn_initial_state=True")
         if getattr(inner.cell, "peepholes", False):
-            raise ValueError(f"peepholes=True is nothing that {library} can express")
-    if not found:
+            raise ValueError(f"{library} can't express peepholes=True")
+    if not recurrent:
         raise ValueError("network has no recurrent layer")
-    return found
+    return recurrent
 
 
 def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     """Return a network's weights under torch's names.
 
-    They are to be loaded into a module of the same sizes, with biases::
+    Load them into a module of the same sizes with biases::
 
         state = {name: torch.tensor(a) for name, a in interop.to_torch(network, params).items()}
         module.load_state_dict(state)
 
-    b is given to ``bias_ih``, GRU's v to the candidate's part of ``bias_hh``, and
-    zeros to the rest of that.
+    ``bias_ih`` is b; ``bias_hh`` is zero but for the candidate's part of a GRU, which is v.
 
     Parameters
     ----------
     network : Layer
         Recurrent layers of one cell and size, or the `Bidirectional` of such with
-        ``merge="concat"``. `Dropout` and `Pool` have no weights and are not looked at.
+        ``merge="concat"``. `Dropout` and `Pool` have no weights and are skipped.
     params : tree of arrays
 
     Returns
@@ -253,7 +247,7 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If torch's modules can't express the network; says what it is.
+        If torch's modules can't express the network; says why.
 
     Examples
     --------
@@ -269,13 +263,13 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     """
     arrays: dict[str, Any] = {}
     kinds: dict[str, None] = {}
-    for k, (layer, p) in enumerate(_flat(network, params, "torch")):
+    for k, (layer, p) in enumerate(_list_recurrent(network, params, "torch")):
         both = isinstance(layer, Bidirectional)
         if both and layer.merge != "concat":
-            raise ValueError(f"merge={layer.merge!r} is nothing that torch can express")
+            raise ValueError(f"torch can't express merge={layer.merge!r}")
         inner = layer.layer if both else layer
         directions = "two directions" if both else "one direction"
-        kinds[f"{_mode(inner.cell)} of size {inner.hidden_size} in {directions}"] = None
+        kinds[f"{_torch_mode(inner.cell)} of size {inner.hidden_size} in {directions}"] = None
         for end, w in zip((f"l{k}", f"l{k}_reverse"), p if both else (p,), strict=False):
             arrays[f"weight_ih_{end}"] = w["W"].T.copy()
             arrays[f"weight_hh_{end}"] = w["U"].T.copy()
@@ -294,44 +288,44 @@ def _recurrent_bias(w: dict[str, Any]) -> Any:
     return bias
 
 
-def _mode(cell: Any) -> str:
-    """Return what torch calls a cell; raise if it has no such cell."""
+def _torch_mode(cell: Any) -> str:
+    """Return torch's name of a cell; raise if it has no such cell."""
     plain = LSTM(cell.activation, cell.gate_activation) if isinstance(cell, LSTM) else cell
     for mode, known in _TORCH_CELLS.items():
         if plain == known:
             return mode
     raise ValueError(
-        f"{cell!r} is nothing that torch can express: it has Elman with tanh or relu, and LSTM "
-        "and GRU with tanh and sigmoid"
+        f"torch can't express {cell!r}: it has Elman with tanh or relu, and LSTM and GRU with "
+        "tanh and sigmoid"
     )
 
 
-def _activation(name: str, given: Any) -> Activation:
-    """Return the activation of that name in Keras."""
-    found = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
-    if not isinstance(given, str):
-        module = getattr(given, "__module__", None) or ""
-        theirs = getattr(sys.modules.get(module), found, None)
-        if module.split(".")[0] not in ("keras", "tf_keras") or theirs is not given:
-            raise ValueError(f"{name} is a {found!r} that is not Keras's own: {shown(given)}")
-    found = "identity" if found == "linear" else found
-    if found not in activations.TABLE:
-        raise ValueError(f"{name}={found!r} is none of xprnn's: {', '.join(activations.TABLE)}")
-    return activations.TABLE[found]
+def _read_activation(argument: str, value: Any) -> Activation:
+    """Return the activation of a Keras layer."""
+    name = value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__)
+    if not isinstance(value, str):
+        module = getattr(value, "__module__", None) or ""
+        theirs = getattr(sys.modules.get(module), name, None)
+        if module.split(".")[0] not in ("keras", "tf_keras") or theirs is not value:
+            raise ValueError(f"{argument} is a {name!r} that is not Keras's own: {shown(value)}")
+    name = "identity" if name == "linear" else name
+    if name not in activations.TABLE:
+        raise ValueError(f"{argument}={name!r} is none of xprnn's: {', '.join(activations.TABLE)}")
+    return activations.TABLE[name]
 
 
-def _of_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
-    """Return one direction."""
+def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
+    """Return the layer and the parameters of one direction."""
     kind = type(layer).__name__
     if kind not in ("SimpleRNN", "LSTM", "GRU"):
         raise TypeError(
             "layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, "
             f"got {shown(layer)}"
         )
-    activation = _activation("activation", layer.activation)
+    activation = _read_activation("activation", layer.activation)
     cell: Any = Elman(activation)
     if kind != "SimpleRNN":
-        gates = _activation("recurrent_activation", layer.recurrent_activation)
+        gates = _read_activation("recurrent_activation", layer.recurrent_activation)
         after = kind == "GRU" and layer.reset_after
         cell = (LSTM if kind == "LSTM" else GRU if after else GRUResetBefore)(activation, gates)
     weights = layer.get_weights()
@@ -341,13 +335,13 @@ def _of_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
             "layer has its weights when it was built: layer.build((None, None, features))"
         )
     names = ("kernel", "recurrent_kernel", "bias")
-    W, U, *bias = (_array(*pair) for pair in zip(names, weights, strict=False))
+    W, U, *bias = (_to_numpy(*pair) for pair in zip(names, weights, strict=False))
     biases = [row for b in bias for row in np.atleast_2d(b)]
     if kind == "GRU":
-        W, U, biases = _swapped(W), _swapped(U), [_swapped(b) for b in biases]
+        W, U, biases = _swap_gates(W), _swap_gates(U), [_swap_gates(b) for b in biases]
     rate = float(getattr(layer, "recurrent_dropout", 0.0))
-    made = Recurrent(int(layer.units), cell, recurrent_dropout=rate)
-    return made, _recurrent_weights(cell, W, U, biases)
+    recurrent = Recurrent(int(layer.units), cell, recurrent_dropout=rate)
+    return recurrent, _layer_params(cell, W, U, biases)
 
 
 def from_keras(layer: Any) -> tuple[Stack, Tree]:
@@ -360,9 +354,9 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     Parameters
     ----------
     layer : keras.layers.SimpleRNN, LSTM, GRU or Bidirectional
-        One that has its weights. A class of one of these names with their attributes
-        and ``get_weights`` will do; it is compared only if it can be called and is not
-        stateful.
+        Built, so that it has its weights. Any class of one of these names with their
+        attributes and ``get_weights`` will do; the outputs are compared only if it can be
+        called and is not stateful.
 
     Returns
     -------
@@ -391,57 +385,58 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     >>> network.layers[0].cell, params[0]["b"].shape
     (Elman(activation=Identity()), (1, 2))
     """
-    several = getattr(layer, "return_sequences", False)
-    made: Layer
+    keeps_steps = getattr(layer, "return_sequences", False)
+    recurrent: Layer
     params: Tree
     if type(layer).__name__ == "Bidirectional":
         if layer.merge_mode not in _MERGES:
             raise ValueError(f"merge_mode must be one of {list(_MERGES)}, got {layer.merge_mode!r}")
-        if not several:
+        if not keeps_steps:
             raise ValueError(
                 "Bidirectional with return_sequences=False gives the last step of one direction "
                 "and the first of the other; use return_sequences=True"
             )
         if layer.forward_layer.go_backwards or not layer.backward_layer.go_backwards:
             raise ValueError("forward_layer must go forwards and backward_layer backwards")
-        (ahead, w), (back, u) = _of_keras(layer.forward_layer), _of_keras(layer.backward_layer)
+        (ahead, w), (back, u) = _read_keras(layer.forward_layer), _read_keras(layer.backward_layer)
         if ahead != back:
             raise ValueError(f"both directions must be of one kind, got {ahead!r} and {back!r}")
-        made, params = Bidirectional(ahead, _MERGES[layer.merge_mode]), (w, u)  # type: ignore[arg-type]
+        merge: Any = _MERGES[layer.merge_mode]
+        recurrent, params = Bidirectional(ahead, merge), (w, u)
     else:
-        made, params = _of_keras(layer)
+        recurrent, params = _read_keras(layer)
         if layer.go_backwards:
             raise ValueError("go_backwards=True: reverse x in time, or use Bidirectional")
-    network = Stack((made,)) if several else Stack((made, Pool("last")))
-    found = (params,) if several else (params, ())
+    network = Stack((recurrent,)) if keeps_steps else Stack((recurrent, Pool("last")))
+    params = (params,) if keeps_steps else (params, ())
     if callable(layer) and not getattr(layer, "stateful", False):
-        _probe_keras(layer, network, found)
-    return network, found
+        _check_keras(layer, network, params)
+    return network, params
 
 
-def _probe_keras(layer: Any, network: Stack, params: Tree) -> None:
+def _check_keras(layer: Any, network: Stack, params: Tree) -> None:
     """Raise ValueError unless a layer computes what the network does, without dropout."""
     W = tree.leaves(params)[0]
-    x = _random(W.shape[0], W.dtype)
+    x = _draw_x(W.shape[0], W.dtype)
     try:
         y = layer(x.swapaxes(0, 1), training=False)
         y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=W.dtype)
     except Exception as error:
         raise ValueError(f"layer can't be applied to x {x.shape}: {error!s:.200}") from error
-    _same("layer", y.swapaxes(0, 1) if y.ndim == 3 else y, network, params, x)
+    _compare("layer", y.swapaxes(0, 1) if y.ndim == 3 else y, network, params, x)
 
 
 def to_keras(network: Layer, params: Tree) -> list[Any]:
     """Return a network's weights in the order of Keras's ``set_weights``.
 
-    They are to be set in layers of the same sizes, with biases: those of one layer by
-    ``layer.set_weights``, those of several by ``model.set_weights``.
+    Set them in layers of the same sizes with biases: ``layer.set_weights`` for one layer,
+    ``model.set_weights`` for several.
 
     Parameters
     ----------
     network : Layer
         Recurrent layers with any cell but those with peepholes, or the `Bidirectional`
-        of such. `Dropout` and `Pool` have no weights and are not looked at.
+        of such. `Dropout` and `Pool` have no weights and are skipped.
     params : tree of arrays
 
     Returns
@@ -452,7 +447,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     Raises
     ------
     ValueError
-        If Keras can't express the network; says what it is.
+        If Keras can't express the network; says why.
 
     Examples
     --------
@@ -464,17 +459,17 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     [(3, 12), (4, 12), (2, 12)]
     """
     arrays = []
-    for layer, p in _flat(network, params, "Keras"):
+    for layer, p in _list_recurrent(network, params, "Keras"):
         both = isinstance(layer, Bidirectional)
         inner = layer.layer if both else layer
         if not isinstance(inner.cell, Elman | LSTM | GRU | GRUResetBefore):
-            raise ValueError(f"{inner.cell!r} is nothing that Keras has")
+            raise ValueError(f"Keras can't express {inner.cell!r}")
         for w in p if both else (p,):
             weights = [w["W"], w["U"], w["b"]]
             if isinstance(inner.cell, GRU):
                 weights[2] = np.concatenate([w["b"], _recurrent_bias(w)], axis=0)
             if isinstance(inner.cell, GRU | GRUResetBefore):
-                weights = [_swapped(a) for a in weights]
+                weights = [_swap_gates(a) for a in weights]
             bias = weights[2] if isinstance(inner.cell, GRU) else weights[2][0]
             arrays += [weights[0].copy(), weights[1].copy(), bias.copy()]
     return arrays

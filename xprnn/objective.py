@@ -117,7 +117,7 @@ def value_and_grad(
         Takes (y_hat, y, mask), gives the value and its gradient for y_hat; or its name.
     params : tree
         The network's parameters, with any leading model axes: what `init` of the network
-        returns, or `Model.weights`.
+        returns, or `Model.params`.
     x : array, (..., T, B, F)
     y : array, (..., T, B, O)
         With as many steps as the network puts out.
@@ -150,7 +150,7 @@ def value_and_grad(
     ValueError
         If checkpoints are asked for and the network can't be cut in time.
     TypeError
-        If params is a flat dict of arrays by name, as `Model.params` is.
+        If params is a flat dict of arrays by name, as `Model.named` returns.
 
     Examples
     --------
@@ -175,11 +175,11 @@ def value_and_grad(
 
 
 def check_params(params: Tree) -> None:
-    """Raise TypeError for a flat dict of parameters by name, as `Model.params` is."""
+    """Raise TypeError for a flat dict of parameters by name, as `Model.named` returns."""
     if isinstance(params, dict) and any("." in str(name) for name in params):
         raise TypeError(
             "params must be the tree that network.init returns, which a model has as "
-            f"Model.weights, got a flat dict of {', '.join(map(repr, params))}, as Model.params"
+            f"Model.params, got the flat dict of Model.named(): {', '.join(map(repr, params))}"
         )
 
 

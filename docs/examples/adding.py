@@ -98,7 +98,7 @@ def run(name, steps, count, epochs, seed):
         "test_mse": model.history.val_loss[-1],
         "test_mse_by_epoch": list(model.history.val_loss),
         "norms_at_the_start": norms(model, start, x, y),
-        "norms_after_training": norms(model, model.weights, x, y),
+        "norms_after_training": norms(model, model.params, x, y),
     }
     print(f"{name}, seed {seed}: test MSE {result['test_mse']:.5f}, {seconds:.0f} s", flush=True)
     return result

@@ -93,13 +93,13 @@ MODEL_DOORS = {
     "forecast": lambda model: model.forecast(X, steps=3),
     "warm start": lambda model: xprnn.fit(X, Y, warm_start=model, epochs=2),
     "the gradient": lambda model: xprnn.value_and_grad(
-        model.network, "mse", model.weights, X, Y, None, None, xp=np
+        model.network, "mse", model.params, X, Y, None, None, xp=np
     ),
     "check": lambda model: gradients.check(model.network, loss="mse"),
     "flow": lambda model: gradients.through_time(
-        model.network, losses.MSE(), model.weights, X, Y, xp=np
+        model.network, losses.MSE(), model.params, X, Y, xp=np
     ),
-    "jacobians": lambda model: gradients.state_jacobians(model.network, model.weights, X, xp=np),
+    "jacobians": lambda model: gradients.state_jacobians(model.network, model.params, X, xp=np),
 }
 
 

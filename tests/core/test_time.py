@@ -34,7 +34,7 @@ def fit(x=X, y=Y, **options):
 
 
 def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same(model, other, **tolerance):
@@ -404,7 +404,7 @@ def test_float32_stays_float32(place, options, ragged):
     x, y = ([a.astype("float32") for a in each] for each in (x, y))
     options = {"batch_size": 2, "validation_data": (x, y), **options}
     model = fit(x, y, cell="lstm", backend=str(place.backend), **options)
-    assert {xprnn.backend.dtype_name(a) for a in model.params.values()} == {"float32"}
+    assert {xprnn.backend.dtype_name(a) for a in model.named().values()} == {"float32"}
     for scaler in (model.x_scaler, model.y_scaler):
         assert {xprnn.backend.dtype_name(a) for a in scaler} == {"float32"}
     predicted, state = model.predict(x, return_state=True)

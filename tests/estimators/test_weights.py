@@ -106,9 +106,9 @@ def test_fit_with_weights_is_fit_of_repeated_sequences(place, case):
     own = xprnn.fit(*first, sample_weight=10 * weights, **settings)
     other = xprnn.fit(*second, **settings)
     np.testing.assert_allclose(own.history.loss, other.history.loss, rtol=1e-10)
-    for name, array in place.host(other.params).items():
+    for name, array in place.host(other.named()).items():
         np.testing.assert_allclose(
-            place.host(own.params)[name], array, rtol=1e-9, atol=1e-11, err_msg=name
+            place.host(own.named())[name], array, rtol=1e-9, atol=1e-11, err_msg=name
         )
 
 
@@ -121,8 +121,8 @@ def test_weights_of_steps_leave_steps_out(place):
     settings = {"epochs": 3, "hidden_size": 3, "standardize": False}
     own = xprnn.fit(place.array(x), place.array(y), sample_weight=weights, **settings)
     other = xprnn.fit(place.array(x[:, :4]), place.array(y[:, :4]), **settings)
-    for name, array in place.host(other.params).items():
-        np.testing.assert_allclose(place.host(own.params)[name], array, rtol=1e-9, err_msg=name)
+    for name, array in place.host(other.named()).items():
+        np.testing.assert_allclose(place.host(own.named())[name], array, rtol=1e-9, err_msg=name)
 
 
 @pytest.mark.parametrize("batch_size", [None, 2])
@@ -134,7 +134,7 @@ def test_equal_weights_are_none(batch_size):
     own = xprnn.fit(x, y, sample_weight=np.full(5, 0.3), **settings)
     other = xprnn.fit(x, y, **settings)
     np.testing.assert_allclose(own.history.loss, other.history.loss, rtol=1e-10)
-    np.testing.assert_allclose(own.params["0.U"], other.params["0.U"], rtol=1e-8)
+    np.testing.assert_allclose(own.named()["0.U"], other.named()["0.U"], rtol=1e-8)
 
 
 @pytest.mark.parametrize("cut", [{"batch_size": 2}, {"tbptt": 2}, {"batch_size": 2, "tbptt": 2}])
@@ -190,11 +190,11 @@ def test_a_start_goes_on_where_the_model_stands(place, standardize):
     settings = {"optimizer": optimizers.SGD(0.1), "standardize": standardize}
     whole = xprnn.fit(x, y, hidden_size=3, epochs=5, **settings)
     begun = xprnn.fit(x, y, hidden_size=3, epochs=2, **settings)
-    before = place.host(begun.params)
+    before = place.host(begun.named())
     ended = xprnn.fit(x, y, epochs=3, warm_start=begun, **settings)
-    for name, array in place.host(whole.params).items():
-        np.testing.assert_allclose(place.host(ended.params)[name], array, rtol=1e-12, err_msg=name)
-        np.testing.assert_array_equal(place.host(begun.params)[name], before[name])
+    for name, array in place.host(whole.named()).items():
+        np.testing.assert_allclose(place.host(ended.named())[name], array, rtol=1e-12, err_msg=name)
+        np.testing.assert_array_equal(place.host(begun.named())[name], before[name])
     assert ended.history.loss == pytest.approx(whole.history.loss[2:], rel=1e-12)
 
 

@@ -53,8 +53,8 @@ def test_a_file_that_is_written_again_is_the_same_model(path, tmp_path):
     copy = xprnn.load(again)
     assert copy.network == model.network
     assert (copy.mode, copy.loss, copy.history.loss) == (model.mode, model.loss, model.history.loss)
-    for name, array in model.params.items():
-        np.testing.assert_array_equal(copy.params[name], array)
+    for name, array in model.named().items():
+        np.testing.assert_array_equal(copy.named()[name], array)
 
 
 @pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
@@ -63,5 +63,5 @@ def test_a_checkpoint_goes_on(folder):
     model = golden.run(4, resume=folder / "checkpoint.npz")
     expected = xprnn.load(folder / "resumed.npz")
     np.testing.assert_allclose(model.history.loss, expected.history.loss, rtol=1e-9)
-    for name, array in expected.params.items():
-        np.testing.assert_allclose(model.params[name], array, rtol=1e-8, atol=1e-10)
+    for name, array in expected.named().items():
+        np.testing.assert_allclose(model.named()[name], array, rtol=1e-8, atol=1e-10)

@@ -224,8 +224,8 @@ SMALL = Recurrent(2)
         (Recurrent(2, GRUResetBefore()), "GRUResetBefore"),
         (Recurrent(2, learn_initial_state=True), "learn_initial_state=True"),
         (Bidirectional(SMALL, "sum"), "merge='sum'"),
-        (Stack((SMALL, Dense(1))), r"Dense is no recurrent layer.*network.layers\[:n\]"),
-        (Stack((SMALL, LayerNorm())), "LayerNorm is no recurrent layer"),
+        (Stack((SMALL, Dense(1))), r"Dense is not a recurrent layer.*network.layers\[:n\]"),
+        (Stack((SMALL, LayerNorm())), "LayerNorm is not a recurrent layer"),
         (
             Stack((SMALL, Recurrent(3))),
             "one kind, got RNN_TANH of size 2 in one direction, .* of size 3",
@@ -498,10 +498,10 @@ class OwnCell:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Recurrent(2, LSTM(peepholes=True)), "peepholes=True is nothing that Keras can express"),
-        (Recurrent(2, OwnCell()), "OwnCell.* is nothing that Keras has"),
+        (Recurrent(2, LSTM(peepholes=True)), "Keras can't express peepholes=True"),
+        (Recurrent(2, OwnCell()), "Keras can't express .*OwnCell"),
         (Bidirectional(Recurrent(2, learn_initial_state=True)), "learn_initial_state=True"),
-        (Stack((Dense(2), SMALL)), "Dense is no recurrent layer"),
+        (Stack((Dense(2), SMALL)), "Dense is not a recurrent layer"),
     ],
 )
 def test_what_keras_cannot_express(network, message, rng):

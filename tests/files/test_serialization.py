@@ -44,10 +44,9 @@ from xprnn.layers import (
     Stack,
 )
 from xprnn.model import Model
-from xprnn.serialization import files
-from xprnn.serialization import header as headers
+from xprnn.serialization import files, json_text
+from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.hyperparameters import build, describe
-from xprnn.serialization.replacing import replacing
 
 ENDINGS = [".npz", ".safetensors"]
 
@@ -75,8 +74,8 @@ def test_what_is_saved_comes_back(place, model, tmp_path, ending):
     assert again.network == model.network
     assert (again.features, again.outputs, again.y_rank) == (2, 1, 3)
     assert again.dtype == "float32"
-    for name, array in again.params.items():
-        np.testing.assert_array_equal(place.host(array), model.params[name])
+    for name, array in again.named().items():
+        np.testing.assert_array_equal(place.host(array), model.named()[name])
     assert again.history.loss == model.history.loss
     assert again.history.ended == "completed"
     x = np.random.default_rng(1).standard_normal((2, 4, 2)).astype("float32")
@@ -365,7 +364,7 @@ def test_nothing_is_made_before_it_is_known_to_fit(
     path = tmp_path / f"m{ending}"
     model.save(path)
     with monkeypatch.context() as patch:
-        patch.setattr(headers, "parse", json.loads)  # as if xprnn had written it
+        patch.setattr(files, "parse_json", json.loads)  # as if xprnn had written it
         written(path, changes)
     assert message in refused(path)
 
@@ -393,16 +392,20 @@ def test_arrays_have_the_kinds_of_a_model(tmp_path, model, ending, name, array):
 def test_what_would_be_refused_is_not_written(tmp_path, model, ending):
     """A model that cannot be read again is lost; the error comes while it is there."""
     path = tmp_path / f"m{ending}"
-    wide = tree.map(lambda a: a.astype("float16"), model.weights)
+    wide = tree.map(lambda a: a.astype("float16"), model.params)
     layer = Recurrent(3)
     for _ in range(60):
         layer = Stack((layer,))
     params, _ = layer.init(np.random.default_rng(0), 2)
     for wrong, error, message in (
-        (dataclasses.replace(model, weights=wide), TypeError, "0.W has dtype float16"),
+        (dataclasses.replace(model, params=wide), TypeError, "0.W has dtype float16"),
         (dataclasses.replace(model, outputs=2), ValueError, "outputs must be 1"),
         (dataclasses.replace(model, features=1), ValueError, "0.W has shape"),
-        (Model(layer, params, 2, 3), ValueError, "cannot be written.* nested more than 100"),
+        (
+            Model(network=layer, params=params, features=2, outputs=3),
+            ValueError,
+            "cannot be written.* nested more than 100",
+        ),
     ):
         with pytest.raises(error, match=message):
             wrong.save(path)
@@ -413,7 +416,7 @@ def test_what_would_be_refused_is_not_written(tmp_path, model, ending):
 def test_headers_of_many_parts_are_not_read(tmp_path, monkeypatch, ending):
     """They would take ten times the memory of the file, and more."""
     path = tmp_path / f"m{ending}"
-    monkeypatch.setattr(headers, "_PARTS", 30_000)
+    monkeypatch.setattr(json_text, "_PARTS", 30_000)
     monkeypatch.setattr(json, "loads", pytest.fail)
     for text in ("[" + "[]," * 30_000, "[" + "0," * 60_000, '["",' * 15_000, '{"a":' * 30_001):
         with path.open("wb") as file:
@@ -450,7 +453,7 @@ def test_a_training_run_of_a_stranger(tmp_path):
 def content(model):
     """Return all that a model has, comparable."""
     scalers = [s and (s.mean.tolist(), s.scale.tolist()) for s in (model.x_scaler, model.y_scaler)]
-    params = {n: (a.dtype, a.shape, a.tobytes()) for n, a in model.params.items()}
+    params = {n: (a.dtype, a.shape, a.tobytes()) for n, a in model.named().items()}
     history = repr((model.history.ended, model.history.as_dict()))
     rest = model.network, model.features, model.outputs, model.loss, model.mode, model.y_rank
     return params, scalers, history, rest
@@ -545,16 +548,16 @@ def test_a_script_damages_files():
 
 def test_every_array_is_made_contiguous(tmp_path, model):
     """A file format that takes memory as it lies would turn a transposed matrix around."""
-    turned = tree.map(lambda a: np.asfortranarray(a)[::1], model.weights)
-    strided = tree.map(lambda a: np.repeat(a, 2, axis=-1)[..., ::2], model.weights)
+    turned = tree.map(lambda a: np.asfortranarray(a)[::1], model.params)
+    strided = tree.map(lambda a: np.repeat(a, 2, axis=-1)[..., ::2], model.params)
     assert not strided[0]["U"].flags.c_contiguous
     assert not turned[0]["U"].flags.c_contiguous
     for ending in ENDINGS:
         for weights in (turned, strided):
-            xprnn.save(dataclasses.replace(model, weights=weights), tmp_path / f"m{ending}")
+            xprnn.save(dataclasses.replace(model, params=weights), tmp_path / f"m{ending}")
             again = xprnn.load(tmp_path / f"m{ending}")
-            for name, array in again.params.items():
-                np.testing.assert_array_equal(array, model.params[name])
+            for name, array in again.named().items():
+                np.testing.assert_array_equal(array, model.named()[name])
                 assert array.flags.writeable
 
 
@@ -613,7 +616,7 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
         killed = subprocess.run([sys.executable, "-c", code], check=False)
         assert killed.returncode == -signal.SIGKILL
     (left,) = tmp_path.glob("m1.npz.xprnn-*.part")
-    with replacing(path) as file:
+    with write_atomically(path) as file:
         file.write(b"not whole yet")
         model.save(path)
         assert len(list(tmp_path.glob("*.part"))) == 2
@@ -624,7 +627,7 @@ def test_what_a_killed_writer_left_is_cleared_away(model, tmp_path):
 
 def test_without_locks_a_save_is_a_save(model, tmp_path, monkeypatch):
     """On Windows, and on file systems that have none."""
-    module = sys.modules["xprnn.serialization.replacing"]
+    module = sys.modules["xprnn.serialization.atomic"]
     left = "m.npz.xprnn-0123456789abcdef.part"
     (tmp_path / left).touch()
     for locks in (None, types.SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)):
@@ -639,7 +642,7 @@ def no_locks(file, how):
 
 
 def test_a_file_that_is_cleared_before_it_is_locked_is_begun_again(model, tmp_path, monkeypatch):
-    module, lost = sys.modules["xprnn.serialization.replacing"], []
+    module, lost = sys.modules["xprnn.serialization.atomic"], []
 
     def late(file, *, wait):
         if not lost:
@@ -647,7 +650,7 @@ def test_a_file_that_is_cleared_before_it_is_locked_is_begun_again(model, tmp_pa
             lost[0].unlink()
         return True
 
-    monkeypatch.setattr(module, "_locked", late)
+    monkeypatch.setattr(module, "_lock", late)
     model.save(tmp_path / "m.npz")
     assert lost
     assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
@@ -775,7 +778,7 @@ def test_a_file_in_the_making_is_open_to_nobody_else(model, tmp_path, monkeypatc
         monkeypatch.setattr(os, "fchown", chown)
         path.touch()
         path.chmod(0o640)
-        with replacing(path) as file:
+        with write_atomically(path) as file:
             seen.append(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
             file.write(b"numbers")
         owner = path.stat()
@@ -913,7 +916,7 @@ def assert_same_model(model, again):
         if field.name == "history":
             np.testing.assert_equal(its.as_dict(), mine.as_dict())
             assert its.ended == mine.ended
-        elif field.name == "weights" or "scaler" in field.name:
+        elif field.name == "params" or "scaler" in field.name:
             np.testing.assert_equal(its, mine)
         else:
             assert its == mine, field.name
@@ -1058,8 +1061,8 @@ def test_histories_with_nan_and_infinity_come_back(tmp_path, ending):
 
 def test_models_side_by_side_are_refused(model, tmp_path):
     """They would be found out only when the file is read."""
-    weights = tree.map(lambda a: np.stack([a, a]), model.weights)
-    several = dataclasses.replace(model, weights=weights)
+    weights = tree.map(lambda a: np.stack([a, a]), model.params)
+    several = dataclasses.replace(model, params=weights)
     with pytest.raises(ValueError, match=r"one model, and these are several side by side: .*2,"):
         several.save(tmp_path / "several.npz")
     assert not list(tmp_path.iterdir())

@@ -164,9 +164,9 @@ def test_members_side_by_side_are_each_alone(place, lags):
     alone = [forecaster(**options, seed=7 + i).fit(walk()) for i in range(3)]
     for one, other in zip(together.models_, alone, strict=True):
         (single,) = other.models_
-        for name, array in single.params.items():
+        for name, array in single.named().items():
             np.testing.assert_allclose(
-                place.host(one.params[name]), place.host(array), rtol=1e-8, atol=1e-10
+                place.host(one.named()[name]), place.host(array), rtol=1e-8, atol=1e-10
             )
         np.testing.assert_allclose(one.history.loss, single.history.loss, rtol=1e-8)
     np.testing.assert_allclose(
@@ -208,8 +208,8 @@ def test_early_stopping_of_members_ends_all_with_the_best_epoch():
     assert stop.best_epoch == ran - 4 < 56
     until = forecaster(**options, epochs=stop.best_epoch).fit(walk())
     for one, other in zip(stopped.models_, until.models_, strict=True):
-        for name, array in other.params.items():
-            np.testing.assert_array_equal(one.params[name], array)
+        for name, array in other.named().items():
+            np.testing.assert_array_equal(one.named()[name], array)
 
 
 def test_members_are_neither_saved_nor_applied_by_a_callback(tmp_path):
@@ -716,7 +716,7 @@ def test_a_file_takes_a_model_and_says_where_it_is(door, tmp_path):
         with pytest.raises(TypeError, match=r"fitted estimator is .model_; pickle and joblib"):
             write(it, tmp_path)
     model = fitted.models_[0]
-    for it in (model.network, model.params, "it.npz", LONG, None):
+    for it in (model.network, model.named(), "it.npz", LONG, None):
         with pytest.raises(TypeError, match=r"model must be a Model, .* got .{,80}$"):
             write(it, tmp_path)
     assert not [*tmp_path.iterdir()]

@@ -57,7 +57,7 @@ def runs(folder):
 def content(model):
     """Return all that a model has, comparable."""
     scalers = [s and (s.mean.tolist(), s.scale.tolist()) for s in (model.x_scaler, model.y_scaler)]
-    params = {n: (a.dtype, a.shape, a.tobytes()) for n, a in model.params.items()}
+    params = {n: (a.dtype, a.shape, a.tobytes()) for n, a in model.named().items()}
     history = repr((model.history.ended, model.history.as_dict()))
     rest = model.network, model.features, model.outputs, model.loss, model.mode, model.y_rank
     return params, scalers, history, rest

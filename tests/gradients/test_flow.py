@@ -64,7 +64,7 @@ def test_a_loss_by_its_name_and_the_parameters_of_a_model():
     """What a model calls `params` is flat; its `weights` are the tree that these functions take."""
     x = np.random.default_rng(0).standard_normal((5, 1, 2))
     model = xprnn.fit(x[:, 0], x[:, 0], hidden_size=3, epochs=1)
-    network, weights, y = model.network, model.weights, x[:, :, :2]
+    network, weights, y = model.network, model.params, x[:, :, :2]
     for call in (
         lambda loss: xprnn.value_and_grad(network, loss, weights, x, y, None, None, xp=np)[0],
         lambda loss: gradients.through_time(network, loss, weights, x, y, xp=np)[0],
@@ -74,11 +74,11 @@ def test_a_loss_by_its_name_and_the_parameters_of_a_model():
             call("mes")
         with pytest.raises(TypeError, match=r"^loss must be one of .* or an object with __call__"):
             call(losses.MSE)
-    flat = r"^params must be the tree that network.init returns, which a model has as Model.weights"
+    flat = r"^params must be the tree that network.init returns, which a model has as Model.params"
     for call in (
-        lambda: xprnn.value_and_grad(network, model.loss, model.params, x, y, None, None, xp=np),
-        lambda: gradients.through_time(network, model.loss, model.params, x, y, xp=np),
-        lambda: gradients.state_jacobians(network, model.params, x, xp=np),
+        lambda: xprnn.value_and_grad(network, model.loss, model.named(), x, y, None, None, xp=np),
+        lambda: gradients.through_time(network, model.loss, model.named(), x, y, xp=np),
+        lambda: gradients.state_jacobians(network, model.named(), x, xp=np),
     ):
         with pytest.raises(TypeError, match=flat):
             call()

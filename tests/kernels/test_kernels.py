@@ -1361,5 +1361,5 @@ def test_training_with_the_loops_is_training_without(cell, options, loops, monke
     monkeypatch.setenv("XPRNN_KERNELS", "reference")
     without = fit()
     np.testing.assert_allclose(with_loops.history.loss, without.history.loss, rtol=1e-9)
-    for name, array in with_loops.params.items():
-        np.testing.assert_allclose(array, without.params[name], rtol=1e-7, atol=1e-9, err_msg=name)
+    for name, array in with_loops.named().items():
+        np.testing.assert_allclose(array, without.named()[name], rtol=1e-7, atol=1e-9, err_msg=name)

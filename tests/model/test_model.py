@@ -83,7 +83,7 @@ def test_any_length_and_batch(place, trained, steps, batch):
 
 def test_predict_is_the_network_in_the_units_of_y():
     model = fit()
-    z, (W, U, b, V, R, c, Q, d) = (X - X.mean((0, 1))) / X.std((0, 1)), model.params.values()
+    z, (W, U, b, V, R, c, Q, d) = (X - X.mean((0, 1))) / X.std((0, 1)), model.named().values()
     first, second = np.zeros((4, 3)), np.zeros((4, 3))
     for t in range(9):
         first = np.tanh(z[:, t] @ W + first @ U + b)
@@ -294,7 +294,7 @@ def test_a_wider_x_is_computed_with_in_full(place, trained):
     narrow = trained(place, "float32")
     wide = dataclasses.replace(
         narrow,
-        weights=place.tree(place.host(narrow.weights)),
+        params=place.tree(place.host(narrow.params)),
         x_scaler=Scaler(*place.tree(place.host(tuple(narrow.x_scaler)))),
         y_scaler=Scaler(*place.tree(place.host(tuple(narrow.y_scaler)))),
     )
@@ -307,7 +307,7 @@ def test_a_wider_x_is_computed_with_in_full(place, trained):
 
 
 def test_names_of_the_parameters(trained, place):
-    params = trained(place).params
+    params = trained(place).named()
     assert {name: tuple(a.shape) for name, a in params.items()} == {
         "0.W": (2, 3),
         "0.U": (3, 3),
@@ -319,13 +319,13 @@ def test_names_of_the_parameters(trained, place):
         "2.b": (1, 2),
     }
     network = Stack((Recurrent(2), Dense(2, bias=False)))
-    assert list(xprnn.fit(X, Y, network=network, epochs=1).params) == ["0.W", "0.U", "0.b", "1.W"]
+    assert list(xprnn.fit(X, Y, network=network, epochs=1).named()) == ["0.W", "0.U", "0.b", "1.W"]
 
 
 def test_summary(trained, place):
     header, *rows = trained(place).summary().split("\n")
     assert header.split() == ["name", "shape", "numbers"]
-    assert [row.split()[0] for row in rows] == [*trained(place).params, "total"]
+    assert [row.split()[0] for row in rows] == [*trained(place).named(), "total"]
     assert rows[0].split() == ["0.W", "(2,", "3)", "6"]
     numbers = [int(row.split()[-1]) for row in rows]
     assert numbers == [6, 9, 3, 9, 9, 3, 6, 2, 47]
@@ -339,6 +339,12 @@ def test_repr(place, trained):
         f"Model(2 feature(s) -> 2 output(s), 47 parameters, float32 on {place.backend}, "
         f"History(3 epochs, loss {model.history.loss[-1]:.4g}, completed))"
     )
+
+
+def test_a_model_is_built_by_keywords():
+    model = fit(X, Y)
+    with pytest.raises(TypeError, match="positional"):
+        xprnn.Model(model.network, model.params, 2, 2)
 
 
 @pytest.mark.parametrize("again", [lambda m: pickle.loads(pickle.dumps(m)), deepcopy])

@@ -11,7 +11,8 @@ import xprnn
 from xprnn import testing
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import Dense, Recurrent, Stack
-from xprnn.model.trace import recurrent, trace
+from xprnn.layers.walk import recurrent_layers
+from xprnn.model.gates import trace_gates
 
 CELLS = [Elman(), LSTM(), LSTM(peepholes=True), GRU(), GRUResetBefore()]
 STATES = {"h", "c"}
@@ -57,7 +58,7 @@ def test_it_is_the_equations(place, cell, x, seed):
     layer = Recurrent(3, cell)
     drawn, _ = layer.init(rng, x.shape[-1])
     params = {name: rng.standard_normal(a.shape) for name, a in drawn.items()}
-    (seen,) = trace(layer, place.tree(params), place.array(x), None, None, xp=place.xp)
+    (seen,) = trace_gates(layer, place.tree(params), place.array(x), None, None, xp=place.xp)
     wanted = expected(cell, params, x)
     assert list(seen) == list(wanted)
     for name, array in wanted.items():
@@ -73,8 +74,8 @@ def test_h_is_that_of_the_network_in_networks_of_every_kind(place, data, seed):
     mask = place.mask(data.draw(testing.masks(4, 2), "mask"))
     _, _, cache = network.forward(params, x, None, mask, xp=xp)
     states = network.states(cache, xp=xp)
-    seen = trace(network, params, x, None, mask, xp=xp)
-    assert len(seen) == len(states) == len(list(recurrent(network)))
+    seen = trace_gates(network, params, x, None, mask, xp=xp)
+    assert len(seen) == len(states) == len(list(recurrent_layers(network)))
     for layer, h in zip(seen, states, strict=True):
         np.testing.assert_allclose(place.host(layer["h"]), place.host(h), rtol=1e-11, atol=1e-13)
 
@@ -85,7 +86,7 @@ def test_at_padding_gates_are_zero_and_states_stay(place, cell, mask, seed):
     layer = Recurrent(2, cell)
     params = place.tree(layer.init(rng, 1)[0])
     x = place.array(np.where(mask, rng.standard_normal((5, 3, 1)), np.nan))
-    (seen,) = trace(layer, params, x, None, place.mask(mask), xp=place.xp)
+    (seen,) = trace_gates(layer, params, x, None, place.mask(mask), xp=place.xp)
     for name, array in place.host(seen).items():
         before = np.concatenate([np.zeros_like(array[:1]), array[:-1]])
         stays = before if name in STATES else np.zeros_like(array)
@@ -192,7 +193,7 @@ class Telling(Leaky):
 )
 def test_a_cell_of_ones_own_shows_what_it_names(rng, cell, names):
     layer, x = Recurrent(2, cell), rng.standard_normal((4, 3, 1))
-    (seen,) = trace(layer, layer.init(rng, 1)[0], x, None, None, xp=np)
+    (seen,) = trace_gates(layer, layer.init(rng, 1)[0], x, None, None, xp=np)
     assert list(seen) == names
     *_, h, total = seen.values()
     np.testing.assert_allclose(total, np.cumsum(h, axis=0), rtol=1e-12)
@@ -212,7 +213,7 @@ def test_a_cell_of_ones_own_shows_what_it_names(rng, cell, names):
 def test_a_cell_that_names_wrongly_is_refused(rng, members, message):
     layer = Recurrent(2, type("Wrong", (Telling,), members)())
     with pytest.raises(ValueError, match=message):
-        trace(layer, layer.init(rng, 1)[0], np.ones((4, 3, 1)), None, None, xp=np)
+        trace_gates(layer, layer.init(rng, 1)[0], np.ones((4, 3, 1)), None, None, xp=np)
 
 
 @dataclass(frozen=True)
@@ -244,8 +245,8 @@ def test_a_layer_of_ones_own_is_looked_into_if_it_is_a_dataclass(rng):
     inside = Recurrent(2, "gru")
     network, x = Stack((Residual(inside), Dense(1))), rng.standard_normal((4, 3, 2))
     params, _ = network.init(rng, 2)
-    (seen,) = trace(network, params, x, None, None, xp=np)
-    (alone,) = trace(inside, params[0], x, None, None, xp=np)
+    (seen,) = trace_gates(network, params, x, None, None, xp=np)
+    (alone,) = trace_gates(inside, params[0], x, None, None, xp=np)
     for name, array in alone.items():
         np.testing.assert_array_equal(seen[name], array)
 
@@ -266,7 +267,7 @@ def test_what_cannot_be_looked_into_is_refused(rng):
     network = Closed(Recurrent(2))
     params, _ = network.init(rng, 1)
     with pytest.raises(ValueError, match="hidden states of another kind"):
-        trace(network, params, np.ones((4, 3, 1)), None, None, xp=np)
+        trace_gates(network, params, np.ones((4, 3, 1)), None, None, xp=np)
 
 
 def test_bad_input_is_that_of_predict(wave):

@@ -1,7 +1,7 @@
 """Models in ONNX files: onnxruntime gives what the models give."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -74,7 +74,7 @@ def random_model(network, features, dtype, rng, **fields):
     """A model with random parameters, small enough that no state grows."""
     params, outputs = network.init(rng, features)
     params = tree.map(lambda a: (0.4 * rng.standard_normal(a.shape)).astype(dtype), params)
-    return Model(network, params, features, outputs, **fields)
+    return Model(network=network, params=params, features=features, outputs=outputs, **fields)
 
 
 def scaler(size, dtype, rng):
@@ -115,12 +115,12 @@ def test_onnxruntime_gives_what_predict_gives(cell, wraps, head, learnt, scaled,
     network = Stack((*layers, *head))
     one = not network.keeps_steps
     model = random_model(network, 2, dtype, rng, mode="many_to_one" if one else "many_to_many")
-    model = Model(
-        network, model.weights, 2, model.outputs,
-        scaler(2, dtype, rng) if scaled else None,
-        scaler(model.outputs, dtype, rng) if scaled else None,
-        mode=model.mode, y_rank=(1 if one else 2) if flat else 3,
-    )  # fmt: skip
+    model = replace(
+        model,
+        x_scaler=scaler(2, dtype, rng) if scaled else None,
+        y_scaler=scaler(model.outputs, dtype, rng) if scaled else None,
+        y_rank=(1 if one else 2) if flat else 3,
+    )
     made = session(model)
     x = rng.standard_normal((4, 6, 2)).astype(dtype)
     y, end = model.predict(x, return_state=True)
@@ -297,7 +297,7 @@ def test_what_can_not_be_written_is_named(rng, tmp_path):
     )
     refused("Bidirectional of a Stack", Bidirectional(Stack((Recurrent(3),))))
     model = random_model(Stack((Recurrent(3),)), 2, "float32", rng)
-    several = Model(model.network, tree.map(lambda a: np.stack([a, a]), model.weights), 2, 3)
+    several = replace(model, params=tree.map(lambda a: np.stack([a, a]), model.params))
     with pytest.raises(ValueError, match="several models side by side"):
         xprnn.onnx.to_proto(several)
     with pytest.raises(ValueError, match=r"dtype must be one of 'float32', 'float64', got 'int8'"):

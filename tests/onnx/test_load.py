@@ -76,7 +76,14 @@ def test_there_and_back(cell, wraps, head, learnt, scaled, seed):
     one = not network.keeps_steps
     mode = "many_to_one" if one else "many_to_many"
     model = Model(
-        network, params, 2, outputs, scaler(2), scaler(outputs), mode=mode, y_rank=2 if one else 3
+        network=network,
+        params=params,
+        features=2,
+        outputs=outputs,
+        x_scaler=scaler(2),
+        y_scaler=scaler(outputs),
+        mode=mode,
+        y_rank=2 if one else 3,
     )
     proto = xprnn.onnx.to_proto(model)
     del proto.metadata_props[:]  # what is left is the graph
@@ -96,13 +103,14 @@ def test_a_plain_network_comes_back_as_it_was(rng, note):
     network = Stack((Recurrent(3, LSTM()), Bidirectional(Recurrent(4, GRU())), Dense(2)))
     params, _ = network.init(rng, 5)
     params = tree.map(lambda a: rng.standard_normal(a.shape).astype("float32"), params)
-    proto = xprnn.onnx.to_proto(Model(network, params, 5, 2))
+    model = Model(network=network, params=params, features=5, outputs=2)
+    proto = xprnn.onnx.to_proto(model)
     if not note:
         del proto.metadata_props[:]
     again = xprnn.from_onnx(proto)
     assert again.network == network
     for name, a in tree.flatten(params).items():
-        np.testing.assert_array_equal(again.params[name], a)
+        np.testing.assert_array_equal(again.named()[name], a)
 
 
 @pytest.fixture(scope="module")
@@ -451,10 +459,12 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
             xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
 
     refused(r"node 'y' \(Erf\): no layer of xprnn does that", RNN, squeeze, node("Erf", "s"))
-    refused(r"\(Softmax\): it can go over the features", RNN, squeeze, node("Softmax", "s", axis=0))
+    refused(
+        r"\(Softmax\): it may act along the features", RNN, squeeze, node("Softmax", "s", axis=0)
+    )
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
-    refused("two ways from x meet here", RNN, squeeze, node("Where", "s s x"))
+    refused("joins two values that depend on x", RNN, squeeze, node("Where", "s s x"))
     refused(r"joins features of the sizes \[3, 2\]", RNN, squeeze, node("Add", "s x"))
     refused("joins values of other axes", RNN, squeeze, node("Concat", "s Y_h", axis=2))
     refused("join features, on the last axis", RNN, squeeze, node("Concat", "s s", axis=0))
@@ -468,7 +478,7 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
         RNN, squeeze, node("Transpose", "s", "t", perm=[1, 0, 2]), node("Reshape", "t flat"),
         flat=np.array([-1, 3]),
     )  # fmt: skip
-    refused("last or the first", RNN, squeeze, node("Gather", "s second", axis=0),
+    refused("first step, the last step", RNN, squeeze, node("Gather", "s second", axis=0),
             second=np.array(1))  # fmt: skip
     refused("sums over the steps", RNN, squeeze, node("ReduceSum", "s zero"), zero=np.array([0]))
     mask = [node("Less", "range n", "row"), node("Unsqueeze", "row axis", "mask")]
@@ -476,15 +486,15 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
             node("Where", "mask s low", "w"), node("Tanh", "w"), inputs=[LENGTHS],
             dims=(5, "B", 2), low=np.float32(-np.inf), axis=np.array([2]),
             range=np.arange(5, dtype="int32")[:, None])  # fmt: skip
-    refused("its weight 'W' is no constant", RNN, squeeze, node("Identity", "s"),
+    refused("its weight 'W' is not a constant", RNN, squeeze, node("Identity", "s"),
             inputs=[onnx.helper.make_tensor_value_info("W", 1, [1, 3, 2])])  # fmt: skip
     refused(
-        "can take the last valid one", RNN, squeeze, node("GatherElements", "s first"),
+        "may gather the last valid step", RNN, squeeze, node("GatherElements", "s first"),
         dims=("T", 3, 2), first=np.zeros((1, 3, 3), dtype="int64"),
     )  # fmt: skip
     refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[LENGTHS])
     refused(
-        "takes padding for valid steps", with_lengths("x"), squeeze,
+        "treats padding as valid steps", with_lengths("x"), squeeze,
         node("ReduceMean", "s", axes=[0]), inputs=[LENGTHS],
     )  # fmt: skip
     other = onnx.helper.make_tensor_value_info("h", 1, [1, "B", 3])
@@ -495,7 +505,7 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
             onnx.helper.make_node("RNN", ["x", "W", "R", "", "", "g"], ["Z"], hidden_size=3),
             node("Squeeze", "Z one"))  # fmt: skip
     rows = by_hand.array(1, 3, 3)
-    refused("its initial state 'g' is not one for the whole batch", computed,
+    refused("its initial state 'g' is not the same for the whole batch", computed,
             node("Squeeze", "Y one"), dims=("T", 3, 2), g=rows)  # fmt: skip
     with pytest.raises(ValueError, match=r"output must be one of 'Y', 'Y_h', 'y', got 'h'"):
         xprnn.from_onnx(by_hand.model([RNN, node("Identity", "Y")]), output="h")
@@ -719,8 +729,8 @@ def test_numbers_in_files_beside_a_model(plain, tmp_path):
         convert_attribute=False,
     )  # fmt: skip
     again = xprnn.from_onnx(path)
-    for name, array in expected.params.items():
-        np.testing.assert_array_equal(again.params[name], array)
+    for name, array in expected.named().items():
+        np.testing.assert_array_equal(again.named()[name], array)
     refuses(onnx.load(path, load_external_data=False), "give the path of the model")
     data = (path.parent / "m.data").read_bytes()
     (tmp_path / "m.data").write_bytes(data)

@@ -45,17 +45,25 @@ def model_of(network, dtype, seed, *, scaled=False, flat=False):
         mode = "one_to_many"
     x, y = (scaler(FEATURES), scaler(outputs)) if scaled else (None, None)
     return Model(
-        network, params, FEATURES, outputs, x, y, losses.MSE(), mode, y_rank=2 if flat else 3
+        network=network,
+        params=params,
+        features=FEATURES,
+        outputs=outputs,
+        x_scaler=x,
+        y_scaler=y,
+        loss=losses.MSE(),
+        mode=mode,
+        y_rank=2 if flat else 3,
     )
 
 
 def assert_same(again, model, dtype):
     assert again.network == model.network
-    assert again.params.keys() == model.params.keys()
-    for name, a in again.params.items():
+    assert again.named().keys() == model.named().keys()
+    for name, a in again.named().items():
         if "decoder" in name and ".state." in name:
             continue  # a decoder starts from the encoder's state, and no file holds its own
-        np.testing.assert_array_equal(a, model.params[name].astype(dtype), err_msg=name)
+        np.testing.assert_array_equal(a, model.named()[name].astype(dtype), err_msg=name)
         assert a.dtype == dtype
     for one, other in ((again.x_scaler, model.x_scaler), (again.y_scaler, model.y_scaler)):
         np.testing.assert_equal(one, other)
@@ -95,7 +103,7 @@ def test_losses_with_units_of_their_own(loss, tmp_path):
 
 def test_parameters_are_counted_beyond_what_float32_counts(monkeypatch):
     """With digits of base 7 a small network has as many as a large one."""
-    monkeypatch.setattr("xprnn.onnx.original._BASE", 7)
+    monkeypatch.setattr("xprnn.onnx.read.ours._BASE", 7)
     model = model_of(Stack((Recurrent(4, LSTM(peepholes=True)), Dense(2))), "float32", 0)
     assert_same(xprnn.from_onnx(xprnn.onnx.to_proto(model)), model, "float32")
 
@@ -128,8 +136,8 @@ def test_the_parameters_are_those_of_the_graph():
             array = onnx.numpy_helper.to_array(tensor)
             tensor.CopyFrom(onnx.numpy_helper.from_array(2 * array, tensor.name))
     one, other = xprnn.from_onnx(proto), model_of(ELMAN, "float32", 0)
-    np.testing.assert_array_equal(one.params["0.W"], 2 * other.params["0.W"])
-    np.testing.assert_array_equal(one.params["0.U"], other.params["0.U"])
+    np.testing.assert_array_equal(one.named()["0.W"], 2 * other.named()["0.W"])
+    np.testing.assert_array_equal(one.named()["0.U"], other.named()["0.U"])
 
 
 def test_a_note_of_another_network_is_not_believed():
@@ -228,10 +236,10 @@ def test_predictions_after_training_on(tmp_path):
     again = xprnn.from_onnx(xprnn.onnx.to_proto(model))
     x, y = (np.random.default_rng(1).standard_normal((2, 3, FEATURES)) for _ in range(2))
     _, grads, _ = xprnn.value_and_grad(
-        again.network, again.loss, again.weights, x.swapaxes(0, 1), y.swapaxes(0, 1), None, None,
+        again.network, again.loss, again.params, x.swapaxes(0, 1), y.swapaxes(0, 1), None, None,
         xp=np,
     )  # fmt: skip
-    weights = tree.map(lambda a, g: a - 0.1 * g, again.weights, grads)
-    trained = replace(again, weights=weights)
+    params = tree.map(lambda a, g: a - 0.1 * g, again.params, grads)
+    trained = replace(again, params=params)
     trained.to_onnx(tmp_path / "model.onnx")
     assert_same(xprnn.from_onnx(tmp_path / "model.onnx"), trained, "float64")

@@ -459,7 +459,7 @@ def test_gradients_are_those_of_the_standardised_loss(lstm, ax):
     plotting.gradients(lstm, np.stack([X, 2 * X]), np.stack([Y, -Y]), sequence=1, ax=ax)
     x, y = lstm.x_scaler.apply(2 * X), lstm.y_scaler.apply(-Y)
     wanted = xprnn.gradients.through_time(
-        lstm.network, lstm.loss, lstm.weights, x[:, None], y[:, None], xp=np
+        lstm.network, lstm.loss, lstm.params, x[:, None], y[:, None], xp=np
     )
     assert_lines(ax, *((np.arange(24), norm[:, 0]) for norm in wanted))
     assert texts(ax) == ["h of layer 0", "c of layer 0", "h of layer 1", "c of layer 1"]
@@ -477,7 +477,7 @@ def test_gradients_of_one_label_for_a_sequence(ax):
 def test_singular_values(wave, ax):
     plotting.singular_values(wave, TIME, ax=ax)
     scaled = wave.x_scaler.apply(TIME[:, None, None])
-    jacobians = xprnn.gradients.state_jacobians(wave.network, wave.weights, scaled, xp=np)
+    jacobians = xprnn.gradients.state_jacobians(wave.network, wave.params, scaled, xp=np)
     wanted = np.linalg.svd(jacobians[:, 0], compute_uv=False)
     *others, largest = (line.get_ydata() for line in ax.lines)
     np.testing.assert_allclose(largest, wanted[:, 0], rtol=1e-9)
@@ -493,7 +493,7 @@ def test_eigenvalues_of_every_gate(lstm, ax):
     plotting.eigenvalues(lstm, layer=1, ax=ax)
     circle, *blocks = lines(ax)
     np.testing.assert_allclose(np.hypot(*circle), 1, rtol=1e-12)
-    for (real, imaginary), U in zip(blocks, np.split(lstm.params["1.U"], 4, axis=1), strict=True):
+    for (real, imaginary), U in zip(blocks, np.split(lstm.named()["1.U"], 4, axis=1), strict=True):
         found = np.array(real) + 1j * np.array(imaginary)
         for value in found:  # each makes U - λ I singular
             assert abs(np.linalg.det(U - value * np.eye(3))) < 1e-12
@@ -508,7 +508,7 @@ def test_eigenvalues_of_each_direction(ax):
         ax.clear()
         plotting.eigenvalues(model, layer=layer, ax=ax)
         real = ax.lines[1].get_xdata()
-        assert sum(real) == pytest.approx(np.trace(model.params[name]))
+        assert sum(real) == pytest.approx(np.trace(model.named()[name]))
 
 
 def test_a_network_that_sees_sequences_whole_has_no_gradients_through_time():
@@ -545,10 +545,8 @@ def test_every_picture_of_models_on_every_backend(place, cell):
 
 
 def test_singular_values_below_rounding_are_not_drawn(wave, ax):
-    recurrent, dense = wave.weights
-    faded = dataclasses.replace(
-        wave, weights=({**recurrent, "U": np.diag([0.9, 0.1, 0.01])}, dense)
-    )
+    recurrent, dense = wave.params
+    faded = dataclasses.replace(wave, params=({**recurrent, "U": np.diag([0.9, 0.1, 0.01])}, dense))
     plotting.singular_values(faded, TIME, ax=ax)
     second, third, largest = (line.get_ydata() for line in ax.lines)
     assert np.isfinite(largest).all()

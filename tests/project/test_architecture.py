@@ -17,8 +17,8 @@ ORDER = [
     "activations", "initializers", "masking", "sums", "losses", "schedules", "optimizers",
     "penalties",
     "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
-    "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
-    "serialization", "interop", "onnx", "callbacks", "training",
+    "scaling", "_record", "sequences", "modes", "batches", "metrics",
+    "serialization", "interop", "onnx", "model", "callbacks", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "forecasting",
     "_cli", "__main__",
 ]  # fmt: skip
@@ -88,6 +88,58 @@ def _imports(path):
 def _for_types(node):
     """Whether a statement is ``if TYPE_CHECKING:``."""
     return isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING"
+
+
+CIRCLES = [{"activations/__init__.py", "activations/shaped.py"}]
+"""Files that import one another, until they are taken apart."""
+
+
+def _imported_files(path):
+    """Return the files of xprnn that a file imports, at once or later, but not for types alone."""
+    names, waiting = [], [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif not isinstance(node, ast.expr) and not _for_types(node):
+            waiting.extend(ast.iter_child_nodes(node))
+    files = (_file(name.split(".")[1:]) for name in names if name.split(".")[0] == "xprnn")
+    return {file for file in files if file not in (None, path)}
+
+
+def _file(parts):
+    """Return the file that has what is imported, by the parts of its name below xprnn."""
+    for count in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:count])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.exists():
+                return file
+    return None
+
+
+def _reachable(start, arrows):
+    """Return the files that are imported from a file, directly or by way of others."""
+    seen, waiting = set(), [start]
+    while waiting:
+        new = arrows[waiting.pop()] - seen
+        seen |= new
+        waiting.extend(new)
+    return seen
+
+
+def test_no_files_import_one_another():
+    """In a circle no file can be read, or tested, without all the others."""
+    arrows = {path: _imported_files(path) for path in ROOT.rglob("*.py")}
+    reachable = {path: _reachable(path, arrows) for path in arrows}
+    assert len(reachable[ROOT / "training" / "fit.py"]) > 50, "the imports were not found"
+    circles = [
+        {other.relative_to(ROOT).as_posix() for other in after if path in reachable[other]}
+        for path, after in reachable.items()
+        if path in after
+    ]
+    assert [circle for circle in circles if circle not in CIRCLES] == []
 
 
 def test_the_list_of_modules():

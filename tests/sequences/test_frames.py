@@ -44,9 +44,9 @@ def drawn(x):
 
 
 DOORS = {
-    "fit": lambda x: fit(x, Y, warm_start=MODEL).params["0.W"],
+    "fit": lambda x: fit(x, Y, warm_start=MODEL).named()["0.W"],
     "validation_data": lambda x: fit(validation_data=(x, Y)).history.val_loss,
-    "a list to fit": lambda x: fit([X, x], [Y, Y]).params["0.W"],
+    "a list to fit": lambda x: fit([X, x], [Y, Y]).named()["0.W"],
     "predict": lambda x: MODEL.predict(x).to_numpy(),
     "a list to predict": lambda x: MODEL.predict([X, x])[1].to_numpy(),
     "states": lambda x: MODEL.predict(x, return_states=True)[1][0],
@@ -85,7 +85,7 @@ def test_the_columns_of_y_are_found_by_their_names(order):
     assert MODEL.evaluate(X, y) == MODEL.evaluate(X, Y)
     again = fit(X, y, warm_start=MODEL, validation_data=(X, y))
     wanted = fit(X, Y, warm_start=MODEL, validation_data=(X, Y))
-    np.testing.assert_array_equal(again.params["1.W"], wanted.params["1.W"])
+    np.testing.assert_array_equal(again.named()["1.W"], wanted.named()["1.W"])
     assert again.history.val_loss == wanted.history.val_loss
     with pytest.raises(
         ValueError, match=r"^y must have .* 'power', 'flow': there is no 'flow'; un"
@@ -121,7 +121,7 @@ def test_rows_of_other_steps_are_refused(shift, row):
 def test_the_same_index_of_another_kind_passes():
     numbered = X.set_axis(pd.Index(STEPS, dtype="int32"))
     model = fit(numbered, Y.set_axis(pd.RangeIndex(T)))
-    np.testing.assert_array_equal(model.params["0.W"], MODEL.params["0.W"])
+    np.testing.assert_array_equal(model.named()["0.W"], MODEL.named()["0.W"])
     reordered = X.iloc[::-1]
     with pytest.raises(ValueError, match=r"^y must have the index of x, .* row 0 is 2024-01-12 00"):
         fit(reordered, Y)
@@ -274,7 +274,7 @@ def test_columns_of_any_numbers_are_what_they_say(kinds):
     assert MODEL.evaluate(x, Y) == MODEL.evaluate(plain, Y.to_numpy())
     wide = fit(x.assign(wind=X["wind"]), Y)
     plain[:, 0] = X["wind"]
-    np.testing.assert_array_equal(wide.params["0.W"], fit(plain, Y).params["0.W"])
+    np.testing.assert_array_equal(wide.named()["0.W"], fit(plain, Y).named()["0.W"])
 
 
 NO_NUMBERS = {
@@ -317,7 +317,7 @@ def test_bools_are_labels():
     codes = LABELS.astype(int)
     for loss in ("binary_cross_entropy", "cross_entropy"):
         found, wanted = fit(X, LABELS, loss=loss), fit(X, codes, loss=loss)
-        np.testing.assert_array_equal(found.params["1.W"], wanted.params["1.W"])
+        np.testing.assert_array_equal(found.named()["1.W"], wanted.named()["1.W"])
         assert found.evaluate(X, LABELS) == wanted.evaluate(X, codes)
     scores = SCORES.predict(X)
     assert xprnn.metrics.accuracy(LABELS, scores) == xprnn.metrics.accuracy(codes, scores)
@@ -389,7 +389,7 @@ def test_polars():
     x = pl.DataFrame({name: X[name].to_numpy() for name in X})
     y = pl.DataFrame({name: Y[name].to_numpy() for name in Y})
     model = fit(x, y)
-    np.testing.assert_array_equal(model.params["0.W"], MODEL.params["0.W"])
+    np.testing.assert_array_equal(model.named()["0.W"], MODEL.named()["0.W"])
     found = model.predict(x[["sun", "wind", "rain"]])
     assert found.columns == ["power", "flow"]
     np.testing.assert_array_equal(found.to_numpy(), MODEL.predict(X))

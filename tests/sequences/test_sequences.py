@@ -56,7 +56,7 @@ def valid(sizes, steps=None):
 
 
 def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same(model, other, **tolerance):
@@ -210,7 +210,7 @@ def test_float32_lists_are_float32_throughout(place, mode):
     y = y if mode == "many_to_many" else np.stack([a[-1] for a in y])
     model = fit(x, y, cell="lstm", batch_size=2, backend=str(place.backend))
     assert model.dtype == "float32"
-    assert {dtype_name(a) for a in model.params.values()} == {"float32"}
+    assert {dtype_name(a) for a in model.named().values()} == {"float32"}
     assert {a.dtype for a in model.predict(x)} == {np.dtype("float32")}
 
 
@@ -548,9 +548,14 @@ def test_many_to_one_is_the_output_at_the_last_step(place):
     x = draw((4, 1, 6))
     model = fit(x, np.stack([a[-1] for a in running(x)]), cell="gru", backend=str(place.backend))
     recurrent, _, dense = model.network.layers
-    (first, _, last) = model.weights
+    (first, _, last) = model.params
     every = xprnn.Model(
-        Stack((recurrent, dense)), (first, last), 2, 2, model.x_scaler, model.y_scaler
+        network=Stack((recurrent, dense)),
+        params=(first, last),
+        features=2,
+        outputs=2,
+        x_scaler=model.x_scaler,
+        y_scaler=model.y_scaler,
     )
     for got, outputs in zip(model.predict(x), every.predict(x), strict=True):
         np.testing.assert_allclose(got, outputs[-1], **CLOSE)

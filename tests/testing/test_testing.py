@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import cells, gradients, testing
 from xprnn.layers import Recurrent
-from xprnn.model.trace import recurrent
+from xprnn.layers.walk import recurrent_layers
 
 FIRST = [hypothesis.Phase.generate]
 """The first thing that is found, and no smaller one: that takes long."""
@@ -54,7 +54,7 @@ class Wrong(MinimalGatedUnit):
     seed=testing.seeds(),
 )
 def test_a_cell_of_ones_own_in_networks_of_every_kind(place, prove, network, masked, seed):
-    assert {type(layer.cell) for layer in recurrent(network)} == {MinimalGatedUnit}
+    assert {type(layer.cell) for layer in recurrent_layers(network)} == {MinimalGatedUnit}
     report = gradients.check(
         network, features=2, masked=masked, seed=seed, directions=1, backend=str(place.backend)
     )

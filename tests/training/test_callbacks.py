@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import losses, schedules
+from xprnn._record import Epoch, History
 from xprnn.callbacks import Checkpoint, EarlyStopping, Log, ReduceOnPlateau, Training
-from xprnn.history import Epoch, History
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop
@@ -33,7 +33,7 @@ def fit(x=X, y=Y, **options):
 
 
 def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same_params(model, other, **tolerance):

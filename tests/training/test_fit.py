@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import activations, losses, tree, value_and_grad
+from xprnn._record import Epoch, History
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.batches import Data, batches
 from xprnn.cells import Elman
-from xprnn.history import Epoch, History
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Dropout, Recurrent, Stack
 from xprnn.losses.units import Value
@@ -39,7 +39,7 @@ def fit(x=X, y=Y, **options):
 
 
 def params(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same_params(model, other, **tolerance):
@@ -82,7 +82,7 @@ def test_parameters_live_where_they_are_asked_to(place, dtype):
     assert model.backend == place.backend
     assert model.dtype == dtype
     for each in (model, *keep.models):
-        for name, array in each.params.items():
+        for name, array in each.named().items():
             assert of(array) == place.backend, name
             assert dtype_name(array) == dtype, name
         for array in (*each.x_scaler, *each.y_scaler):
@@ -288,7 +288,7 @@ def test_every_activation_trains(place, name):
 
 
 def test_layers():
-    assert list(fit(num_layers=2).params) == [
+    assert list(fit(num_layers=2).named()) == [
         "0.W",
         "0.U",
         "0.b",
@@ -298,7 +298,7 @@ def test_layers():
         "2.W",
         "2.b",
     ]
-    assert [a.shape for a in fit(num_layers=2).params.values()] == [
+    assert [a.shape for a in fit(num_layers=2).named().values()] == [
         (2, 3), (3, 3), (1, 3), (3, 3), (3, 3), (1, 3), (3, 1), (1, 1),
     ]  # fmt: skip
 
@@ -714,7 +714,7 @@ def test_what_is_not_finite_is_named(
     assert (error.epoch, error.name) == (epoch, name)
     assert f"the {name} was not finite any more in epoch {epoch}; try a smaller" in str(error)
     assert error.model.backend == place.backend
-    for key, array in error.params.items():
+    for key, array in error.model.named().items():
         found = place.host(array)
         assert np.isfinite(found).all()
         np.testing.assert_allclose(found, before[key], rtol=1e-5, err_msg=key)
@@ -780,7 +780,7 @@ def test_ctrl_c_while_the_history_is_read_leaves_it_whole(monkeypatch, nth):
             raise KeyboardInterrupt
         return array
 
-    monkeypatch.setattr("xprnn.history.to_host", interrupted)
+    monkeypatch.setattr("xprnn._record.history.to_host", interrupted)
     with contextlib.suppress(KeyboardInterrupt):
         _ = done.loss
     monkeypatch.undo()

@@ -378,14 +378,14 @@ def test_bools_are_one_and_zero(place):
     ones = place.array(flags.astype("uint8"), "uint8")
     for options in ({}, {"loss": "binary_cross_entropy"}, {"loss": "cross_entropy"}):
         found, wanted = fit(x, y, **options), fit(ones, ones, **options)
-        for name, array in found.params.items():
-            assert bool(place.xp.all(array == wanted.params[name])), name
+        for name, array in found.named().items():
+            assert bool(place.xp.all(array == wanted.named()[name])), name
         assert found.evaluate(x, y) == wanted.evaluate(ones, ones)
     if of(x).name == "numpy":
         listed = flags.tolist()
         assert fit(listed, listed).evaluate(listed, listed) == fit(ones, ones).evaluate(ones, ones)
-        weighted = fit(X, Y, sample_weight=[True, False, True]).params["0.W"]
-        np.testing.assert_array_equal(weighted, fit(X, Y, sample_weight=[1, 0, 1]).params["0.W"])
+        weighted = fit(X, Y, sample_weight=[True, False, True]).named()["0.W"]
+        np.testing.assert_array_equal(weighted, fit(X, Y, sample_weight=[1, 0, 1]).named()["0.W"])
 
 
 VALID = np.ones((3, 5), bool)
@@ -487,12 +487,12 @@ def test_a_list_that_can_be_two_things_is_refused(shape, kind):
 def test_lists_that_are_one_thing():
     """Numbers, lists of (T_i, F), and a list as y of several sequences."""
     nested, last = fit(X.tolist(), Y.tolist()), LAST[:, 0].tolist()
-    np.testing.assert_array_equal(nested.params["0.W"], fit(X, Y).params["0.W"])
-    np.testing.assert_array_equal(fit(X, last).params["0.W"], fit(X, LAST[:, 0]).params["0.W"])
+    np.testing.assert_array_equal(nested.named()["0.W"], fit(X, Y).named()["0.W"])
+    np.testing.assert_array_equal(fit(X, last).named()["0.W"], fit(X, LAST[:, 0]).named()["0.W"])
     pairs = X[:, -1].tolist()
-    np.testing.assert_array_equal(fit(X, pairs).params["0.W"], fit(X, X[:, -1]).params["0.W"])
+    np.testing.assert_array_equal(fit(X, pairs).named()["0.W"], fit(X, X[:, -1]).named()["0.W"])
     np.testing.assert_array_equal(
-        fit(WAVE.tolist(), NEXT.tolist()).params["0.W"], fit().params["0.W"]
+        fit(WAVE.tolist(), NEXT.tolist()).named()["0.W"], fit().named()["0.W"]
     )
 
 

@@ -28,7 +28,7 @@ def fit(x=X, y=Y, **options):
 
 
 def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.params.items()}
+    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same_run(model, other, **tolerance):
@@ -212,7 +212,7 @@ class Average:
         self.count, self.mean = 0, None
 
     def __call__(self, training):
-        weights, self.count = training.model.weights, self.count + 1
+        weights, self.count = training.model.params, self.count + 1
         mean = weights if self.mean is None else self.mean
         self.mean = tree.map(lambda m, w: m + (w - m) / self.count, mean, weights)
 
@@ -367,7 +367,7 @@ def test_a_run_that_diverges_does_not_overwrite_its_last_good_file(tmp_path):
         fit(epochs=20, clip_norm=None, callbacks=[Checkpoint(path)], **options)
     saved = xprnn.load(path)
     assert len(saved.history) == error.value.epoch - 1
-    assert all(np.isfinite(a).all() for a in saved.params.values())
+    assert all(np.isfinite(a).all() for a in saved.named().values())
 
 
 def test_ctrl_c_leaves_a_file_to_resume_from(tmp_path):

@@ -58,7 +58,7 @@ def test_a_training_can_be_entered_by_hand():
     )  # fmt: skip
     params = tree.map(lambda p, g: p - 0.1 * g, setup.params, grads)
     model = train(setup)
-    for one, other in zip(tree.leaves(params), tree.leaves(model.weights), strict=True):
+    for one, other in zip(tree.leaves(params), tree.leaves(model.params), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
     assert float(loss) == pytest.approx(model.history.value("loss").minimised)
     longer = train(dataclasses.replace(setup.at(params), method=Method(epochs=3)))
@@ -74,7 +74,7 @@ def test_epochs_by_hand_are_those_of_train():
         position, _ = run.epoch(position)
     model = train(setup)
     for one, other in zip(
-        tree.leaves(run.model(position).weights), tree.leaves(model.weights), strict=True
+        tree.leaves(run.model(position).params), tree.leaves(model.params), strict=True
     ):
         np.testing.assert_array_equal(one, other)
 

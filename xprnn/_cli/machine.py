@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import gradients, kernels, serialization, training
+from xprnn import gradients, kernels, training
 from xprnn._cli import output
 from xprnn._cli.options import CELLS
 from xprnn.backend import backends
 from xprnn.layers import Dense, Recurrent, Stack
+from xprnn.model import load
 
 __all__ = ["add_commands"]
 
@@ -79,7 +80,7 @@ def check_gradients(options: argparse.Namespace) -> int:
     network: Any = Stack((Recurrent(4, options.cell), Dense(1)))
     features = 3
     if options.model:
-        model = serialization.load(options.model)
+        model = load(options.model)
         network, features = model.network, model.features
     check = gradients.check(network, features=features, backend=options.backend, seed=options.seed)
     report = {"ok": check.ok, "rows": [row._asdict() for row in check.rows]}

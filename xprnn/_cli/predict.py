@@ -3,12 +3,11 @@
 import argparse
 from typing import Any
 
-from xprnn import serialization
 from xprnn._cli import features, output, tables, time_column
 from xprnn._cli.features import Features
 from xprnn._cli.options import add_file_options, read_table
 from xprnn._cli.tables import Table
-from xprnn.model import Model
+from xprnn.model import Model, load
 
 __all__ = ["add_commands"]
 
@@ -46,7 +45,7 @@ def add_commands(commands: Any) -> None:
 def predict(options: argparse.Namespace) -> int:
     """Load the model, apply it, and write a row for each row of the file."""
     output.check_paths(options)
-    model = serialization.load(options.model, backend=options.backend)
+    model = load(options.model, backend=options.backend)
     if model.mode != "many_to_many":
         raise ValueError(
             f"{options.model} must be a model that predicts numbers at every row, mode "

@@ -72,7 +72,7 @@ class EarlyStopping:
     def state(self) -> Tree:
         """Return the best loss so far, its epoch, and its parameters."""
         model = self._model if self.restore_best else None
-        weights = None if model is None else model.weights
+        weights = None if model is None else model.params
         return {"best": self._monitor.state(), "best_epoch": self.best_epoch, "weights": weights}
 
     def restore(self, state: Tree, model: Model) -> None:
@@ -82,4 +82,4 @@ class EarlyStopping:
         history, weights = model.history.until(self.best_epoch), state["weights"]
         self._model = None
         if weights is not None:
-            self._model = dataclasses.replace(model, weights=weights, history=history)
+            self._model = dataclasses.replace(model, params=weights, history=history)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xprnn import serialization
+from xprnn._record import History
 from xprnn._validate import number, warn
-from xprnn.history import History
 from xprnn.model import Model
 
 __all__ = ["Training", "Writer"]

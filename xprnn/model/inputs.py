@@ -1,96 +1,67 @@
-"""What a caller hands to a model: sequences, where and as the model computes."""
+"""Sequences that a caller hands to a model, where and as the model computes."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from xprnn import masking, tree
-from xprnn._typing import Array, Tree
+from xprnn import losses, masking, tree
+from xprnn._record import Record
+from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
 from xprnn.backend.frames import is_frame, like, order_columns
 from xprnn.batches import time_major
+from xprnn.objective import apply
 from xprnn.sequences import Sequences, check_finite, sequences
 
-if TYPE_CHECKING:
-    from xprnn.model.model import Model
-
-__all__ = ["Inputs", "brought", "read"]
+__all__ = ["Inputs", "place", "read"]
 
 
 class Inputs(NamedTuple):
-    """Sequences of a caller's, where and as the model computes."""
+    """Sequences and the parameters of a model, on one backend and in one dtype."""
 
+    record: Record
+    params: Tree
     x: Array
     """(T, B, F)"""
     mask: Array | None
-    given: Array
-    """(B, T, F), as the caller gave it."""
+    array: Array
+    """x as it came, (B, T, F)."""
     sizes: tuple[int, ...] | None
     single: bool
     """Whether it is one sequence, without the axis B."""
     on_host: bool
     backend: Backend
     dtype: str
-    weights: Tree
     frames: Any = None
-    """The frame, or the list of them, in whose form the outputs go back."""
+    """The DataFrame, or the list of them, in whose form outputs go back."""
 
-    def scaled(self, x: Array, model: "Model") -> Array:
+    def scale(self, x: Array) -> Array:
         """Return x in the units of the data as the network takes it."""
-        x = x if model.x_scaler is None else model.x_scaler.apply(x)
-        return self.backend.asarray(x, self.dtype)
+        scaler = self.record.x_scaler
+        return self.backend.asarray(x if scaler is None else scaler.apply(x), self.dtype)
 
-    def restore(self, y: Array, model: "Model") -> Any:
-        """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
-        if model.network.keeps_steps:
-            y = masking.valid(y, self.mask, xp=self.backend.xp)
-        plain = y.shape[-1] == 1
-        if model.mode == "many_to_one" and model.y_rank < 3:
-            y = y[0, ...]
-            return self._one_or_all(y[:, 0] if plain and model.y_rank == 1 else y)
-        flat = plain and model.y_rank == 2
-        found = self._steps(y, flat, listed=model.network.keeps_steps)
-        if self.frames is None:
-            return found
-        names = model.output_names
-        names = names if names is not None and len(names) == y.shape[-1] else None
-        if isinstance(found, list):
-            return [like(f, a, names) for f, a in zip(self.frames, found, strict=True)]
-        return like(self.frames, found, names)
+    def unscale(self, y: Array, xp: Namespace) -> Array:
+        """Return y as the network gives it in the units of the data."""
+        loss, scaler = self.record.loss, self.record.y_scaler
+        return y if scaler is None else losses.unscale(loss, y, scaler, xp=xp)
 
-    def restore_layers(self, layers: tuple[Tree, ...], model: "Model") -> tuple[Any, ...]:
-        """Return arrays (T, B, H) of every recurrent layer batch-first, in the trees they are in.
+    def forward(
+        self, x: Array, state: Tree | None, mask: Array | None, xp: Namespace
+    ) -> tuple[Array, Tree]:
+        """Run the network on x (T, B, F), from and to the units of the data."""
+        y, end = apply(self.record.network, self.params, self.scale(x), state, mask, xp=xp)
+        return self.unscale(y, xp), end
 
-        Those of a decoder have steps of their own.
+    def read_state(self, state: Any) -> Tree | None:
+        """Return a caller's state as the network takes it; None stands for the network's own.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it does not fit the network or x.
         """
-        reads = len(layers) // (2 if model.mode == "encoder_decoder" else 1)
-        return tuple(
-            tree.map(lambda h, own=i < reads: self._layer(h, own), layer)
-            for i, layer in enumerate(layers)
-        )
-
-    def _layer(self, h: Array, reads: bool) -> Any:
-        """Return h (T, B, H) of a layer that reads x, or of another, batch-first."""
-        return self._steps(h, False, listed=reads and h.shape[0] == self.x.shape[0])
-
-    def restore_state(self, s: Array) -> Any:
-        """Return a state (B, H), or (H,) for one sequence."""
-        return self._one_or_all(s)
-
-    def _steps(self, y: Array, flat: bool, listed: bool) -> Any:
-        y = self.backend.xp.permute_dims(y, (1, 0, 2))
-        y = y[:, :, 0] if flat else y
-        if self.sizes is not None and listed:
-            return [self._out(y[i, :size, ...]) for i, size in enumerate(self.sizes)]
-        return self._one_or_all(y)
-
-    def _one_or_all(self, y: Array) -> Any:
-        return self._out(y[0, ...] if self.single else y)
-
-    def _out(self, y: Array) -> Any:
-        y = self.backend.asarray(y, self.dtype)
-        return to_host(y) if self.on_host else y
-
-    def fill(self, like: Tree, state: Any, place: Backend) -> Tree:
-        """Return a caller's state as a tree of the structure of `like`."""
+        if state is None:
+            return None
+        mask = None if self.mask is None else self.mask[:1, ...]
+        _, like = self.forward(self.x[:1, ...], None, mask, self.backend.xp)
         slots = tree.flatten(like)
         if not isinstance(state, tuple | list) or len(state) != len(slots):
             raise ValueError(
@@ -98,57 +69,122 @@ class Inputs(NamedTuple):
                 f"got {type(state).__name__}"
                 + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
             )
-        filled = {}
-        for i, (name, given) in enumerate(zip(slots, state, strict=True)):
-            array = admit(f"state[{i}]", given, bools=False)
-            common({"x": self.given, f"state[{i}]": array}, place)
+        arrays = {}
+        for i, (name, value) in enumerate(zip(slots, state, strict=True)):
+            array = admit(f"state[{i}]", value, bools=False)
+            common({"x": self.array, f"state[{i}]": array}, self.record.backend)
             shape = tuple(slots[name].shape)
             if tuple(array.shape) not in (shape, shape[1:] if shape[0] == 1 else shape):
                 raise ValueError(f"state[{i}] must have shape {shape}, got {tuple(array.shape)}")
             check_finite(f"state[{i}]", array)
-            moved = self.backend.asarray(array, self.dtype)
-            filled[name] = self.backend.xp.reshape(moved, shape)
-        return tree.unflatten(filled, like=like)
+            array = self.backend.asarray(array, self.dtype)
+            arrays[name] = self.backend.xp.reshape(array, shape)
+        return tree.unflatten(arrays, like=like)
+
+    def restore(self, y: Array) -> Any:
+        """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
+        record = self.record
+        keeps_steps = record.network.keeps_steps
+        if keeps_steps:
+            y = masking.valid(y, self.mask, xp=self.backend.xp)
+        one_output = y.shape[-1] == 1
+        if record.mode == "many_to_one" and record.y_rank < 3:
+            y = y[0, ...]
+            return self._drop_batch(y[:, 0] if one_output and record.y_rank == 1 else y)
+        outputs = self._batch_first(y, one_output and record.y_rank == 2, split=keeps_steps)
+        if self.frames is None:
+            return outputs
+        names = record.output_names
+        names = names if names is not None and len(names) == y.shape[-1] else None
+        if isinstance(outputs, list):
+            return [like(f, a, names) for f, a in zip(self.frames, outputs, strict=True)]
+        return like(self.frames, outputs, names)
+
+    def restore_layers(self, layers: tuple[Tree, ...]) -> tuple[Any, ...]:
+        """Return arrays (T, B, H) of every recurrent layer batch-first, in the trees they are in.
+
+        Those of a decoder have steps of their own.
+        """
+        readers = len(layers) // (2 if self.record.mode == "encoder_decoder" else 1)
+
+        def restore(h: Array, reads: bool) -> Any:
+            return self._batch_first(h, False, split=reads and h.shape[0] == self.x.shape[0])
+
+        return tuple(
+            tree.map(lambda h, reads=i < readers: restore(h, reads), layer)
+            for i, layer in enumerate(layers)
+        )
+
+    def restore_state(self, state: Tree) -> tuple[Any, ...]:
+        """Return the arrays of a state, (B, H) or (H,) for one sequence each."""
+        return tuple(self._drop_batch(s) for s in tree.leaves(state))
+
+    def _batch_first(self, y: Array, flat: bool, split: bool) -> Any:
+        """Return y (T, B, O) batch-first, without O if `flat`, split if x was a list."""
+        y = self.backend.xp.permute_dims(y, (1, 0, 2))
+        y = y[:, :, 0] if flat else y
+        if self.sizes is not None and split:
+            return [self._hand_back(y[i, :size, ...]) for i, size in enumerate(self.sizes)]
+        return self._drop_batch(y)
+
+    def _drop_batch(self, y: Array) -> Any:
+        """Return y without the axis B if x was one sequence."""
+        return self._hand_back(y[0, ...] if self.single else y)
+
+    def _hand_back(self, y: Array) -> Any:
+        """Return y in the dtype of the computation, in the library of x."""
+        y = self.backend.asarray(y, self.dtype)
+        return to_host(y) if self.on_host else y
 
 
-def read(model: "Model", argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
-    """Return an argument of a caller's, checked and brought to where the model is."""
-    one_step = model.mode == "one_to_many"
-    value = order_columns(argument, value, model.feature_names)
-    found = sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
-    data = brought(model, argument, found)
+def read(record: Record, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
+    """Return an argument of a caller's, checked and placed where the model computes."""
+    one_step = record.mode == "one_to_many"
+    value = order_columns(argument, value, record.feature_names)
+    data = place(
+        record, argument, sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
+    )
     items = value if isinstance(value, list | tuple) else [value]
-    if model.network.keeps_steps and all(map(is_frame, items)):
+    if record.network.keeps_steps and all(map(is_frame, items)):
         return data._replace(frames=value)
     return data
 
 
-def brought(model: "Model", argument: str, given: Sequences) -> Inputs:
-    """Return sequences brought to where the model is."""
-    array = given.array
-    if array.shape[-1] != model.features:
+def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
+    """Return sequences and parameters where and in the dtype in which the model computes."""
+    array = sequences.array
+    if array.shape[-1] != record.features:
         raise ValueError(
-            f"{argument} must have {model.features} feature(s) on its last axis, as in "
+            f"{argument} must have {record.features} feature(s) on its last axis, as in "
             f"training, got {array.shape[-1]}: {tuple(array.shape)} as (B, T, F)"
         )
-    if model.mode == "one_to_many" and array.shape[1] != 1:
+    if record.mode == "one_to_many" and array.shape[1] != 1:
         raise ValueError(
             f"{argument} must be (B, F) or (B, 1, F) for a one-to-many model, "
             f"got {array.shape[1]} steps: {tuple(array.shape)} as (B, T, F)"
         )
-    backend = common({argument: array}, model.backend)
-    dtype = wider(model.dtype, float_name(argument, array) or model.dtype)
+    backend = common({argument: array}, record.backend)
+    dtype = wider(record.dtype, float_name(argument, array) or record.dtype)
     with backend.active():
-        x = time_major(backend.asarray(array, _data_dtype(model, dtype)), xp=backend.xp)
-        weights = tree.map(lambda a: backend.asarray(a, dtype), model.weights)
+        x = time_major(backend.asarray(array, _dtype_to_scale(record, dtype)), xp=backend.xp)
         mask = None
-        if given.valid is not None:
-            mask = backend.asarray(given.valid.T[:, :, None], "bool")
-    on_host = of(array).name == "numpy"
-    single = given.rank < 3
-    return Inputs(x, mask, array, given.sizes, single, on_host, backend, dtype, weights)
+        if sequences.valid is not None:
+            mask = backend.asarray(sequences.valid.T[:, :, None], "bool")
+        params = tree.map(lambda a: backend.asarray(a, dtype), record.params)
+    return Inputs(
+        record=record,
+        params=params,
+        x=x,
+        mask=mask,
+        array=array,
+        sizes=sequences.sizes,
+        single=sequences.rank < 3,
+        on_host=of(array).name == "numpy",
+        backend=backend,
+        dtype=dtype,
+    )
 
 
-def _data_dtype(model: "Model", dtype: str) -> str:
-    """Return what x is scaled in: x far from zero has its digits there, and not after it."""
-    return dtype if model.x_scaler is None else wider(dtype, dtype_name(model.x_scaler.mean))
+def _dtype_to_scale(record: Record, dtype: str) -> str:
+    """Return the dtype in which x is scaled: float32 would lose digits of x far from zero."""
+    return dtype if record.x_scaler is None else wider(dtype, dtype_name(record.x_scaler.mean))

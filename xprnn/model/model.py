@@ -1,79 +1,56 @@
 """The model that `fit` returns: a network with its parameters, ready to be applied."""
 
+import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from xprnn import tree
-from xprnn._typing import Array, Tree
-from xprnn.backend import Backend, dtype_name, of
-from xprnn.history import History
+from xprnn import kernels, losses, modes, serialization
+from xprnn._record import Record
+from xprnn._validate import flag, whole
+from xprnn.backend import common, float_name
+from xprnn.backend.frames import order_columns
+from xprnn.batches import time_major
 from xprnn.keywords import hinting
-from xprnn.layers import Layer
+from xprnn.layers import Pool
 from xprnn.losses import HalfMSE, Loss
-from xprnn.model import continuation, evaluation, inputs, prediction, summary
-from xprnn.scaling import Scaler
+from xprnn.losses.units import in_units
+from xprnn.model import inputs
+from xprnn.model.gates import trace_gates
+from xprnn.objective import apply
 
 __all__ = ["Model"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Model:
-    """A network with its parameters.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Model(Record):
+    """A network with its parameters; built by keywords.
 
     Attributes
     ----------
     network : Layer
         Hyper-parameters only.
-    weights : tree of arrays
-        The parameters, as the network's methods take them.
+    params : tree of arrays
+        As ``network.init`` returns them and the network's methods take them.
     features, outputs : int
         F and O, the features of x and of y.
     x_scaler, y_scaler : Scaler or None
         The standardisation of x and y, measured on the training data.
     loss : Loss or None
-        What it was trained on; None if it comes from a file and was a loss of one's own.
+        The loss of the training; None for a loss of one's own that a file could not hold.
     mode : str
         ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` or
         ``"encoder_decoder"``.
     y_rank : int
-        The axes of its y for several sequences: 3, (B, T, O), or less if the y of the
-        training had no axis of steps or of features.
+        The axes of y for several sequences: 3 for (B, T, O), fewer if the y of the training
+        had no axis of steps or of features.
     history : History
         The curves of the training.
     feature_names, output_names : tuple of str, optional
         The names of the columns of x and of y, if the training data were DataFrames of
-        pandas or polars, or columns of a file. A DataFrame's columns are then found by
-        these names.
+        pandas or polars, or columns of a file. The columns of a DataFrame are then matched
+        by these names.
     """
-
-    network: Layer
-    weights: Tree
-    features: int
-    outputs: int
-    x_scaler: Scaler | None = None
-    y_scaler: Scaler | None = None
-    loss: Loss | None = field(default_factory=HalfMSE)
-    mode: str = "many_to_many"
-    y_rank: int = 3
-    history: History = field(default_factory=History)
-    feature_names: tuple[str, ...] | None = None
-    output_names: tuple[str, ...] | None = None
-
-    @property
-    def params(self) -> dict[str, Array]:
-        """The parameters by name, such as ``"0.W"``, where they were trained."""
-        return tree.flatten(self.weights)
-
-    @property
-    def backend(self) -> Backend:
-        """Where the parameters are."""
-        return of(tree.leaves(self.weights)[0])
-
-    @property
-    def dtype(self) -> str:
-        """``"float32"`` or ``"float64"``."""
-        return dtype_name(tree.leaves(self.weights)[0])
 
     @hinting
     def predict(
@@ -91,31 +68,31 @@ class Model:
         Parameters
         ----------
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
-            In the units of the training data; a NumPy array, or one that is where
-            the model is. For a one-to-many model (B, F) too. The columns of a DataFrame
-            of pandas or polars are found by their names, if the model has names, and
-            those of an array by their places.
+            In the units of the training data; a NumPy array or an array on the device of the
+            model. A one-to-many model also takes (B, F). The columns of a DataFrame of
+            pandas or polars are matched by name, if the model has names, and those of an
+            array by position.
         lengths : array of int, (B,), optional
             The valid steps at the front of each sequence of a padded x.
         mask : array of bool, (B, T), optional
-            True at valid steps; the state passes the others by unchanged.
+            True at valid steps; the state does not change at the others.
         state : tuple of arrays, (B, H), optional
-            The state to start from, as `return_state` gave it, (H,) for one sequence;
+            The state to start from, as returned with `return_state`, (H,) for one sequence;
             left out, the network's own.
         return_state : bool
-            Return the state after the last valid step too.
+            Also return the state after the last valid step.
         return_states : bool
-            Return the hidden states of all steps too.
+            Also return the hidden states of all steps.
 
         Returns
         -------
         y : array or list of arrays
-            Of the library of x, with the axes of the y of the training: (B, T, O) or
+            In the array library of x, with the axes of the y of the training: (B, T, O) or
             (B, T) for an output at every step, (B, O) or (B,) for many to one; without
             the axis B for one sequence, and a list for a list. Zero at padding. For a
-            classification these are scores, see `predict_proba`. Where there is an output
-            for every step of a DataFrame or a Series, it is one too, with the index of x
-            and the names of y.
+            classification these are scores, see `predict_proba`. For a DataFrame or a
+            Series and an output at every step, it is a DataFrame or a Series with the index
+            of x and the names of y.
         state : tuple of arrays
             Only with `return_state`: the arrays of each recurrent layer's state, h for
             Elman and GRU, h and c for LSTM, (B, H) or (H,); for many to one also the
@@ -127,14 +104,14 @@ class Model:
         Raises
         ------
         ValueError
-            If the axes or features of x do not fit, if a DataFrame lacks a column or has
-            one more, if x holds NaN or infinity, or is on another device than the model.
+            If the axes or features of x do not fit, a DataFrame lacks a column or has an
+            extra one, or x holds NaN or infinity or is on another device than the model.
         TypeError
-            If x is no array of numbers.
+            If x is not an array of numbers.
 
         Notes
         -----
-        Computed in the wider of the dtypes of the model and of x.
+        The computation has the wider of the dtypes of the model and of x.
 
         Examples
         --------
@@ -150,8 +127,23 @@ class Model:
         >>> bool(np.allclose(rest, y[60:]))
         True
         """
+        return_state = flag("return_state", return_state)
+        return_states = flag("return_states", return_states)
         data = inputs.read(self, "x", x, lengths, mask)
-        return prediction.predict(self, data, state, return_state, return_states)
+        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
+            start = data.read_state(state)
+            if return_states:
+                scaled = data.scale(data.x)
+                y, end, cache = self.network.forward(data.params, scaled, start, data.mask, xp=xp)
+                y = data.unscale(y, xp)
+            else:
+                y, end = data.forward(data.x, start, data.mask, xp)
+            results = [data.restore(y)]
+            if return_state:
+                results.append(data.restore_state(end))
+            if return_states:
+                results.append(data.restore_layers(self.network.states(cache, xp=xp)))
+            return results[0] if len(results) == 1 else tuple(results)
 
     @hinting
     def trace(
@@ -182,11 +174,11 @@ class Model:
         Raises
         ------
         ValueError, TypeError
-            As `predict`, and for a network whose hidden states are not in `Recurrent` layers.
+            As `predict`, and if hidden states of the network are not in `Recurrent` layers.
 
         Notes
         -----
-        The loop runs in Python, step by step: to look, and not to predict.
+        The loop runs in Python, step by step: use it to look inside, not to predict.
 
         Examples
         --------
@@ -201,7 +193,12 @@ class Model:
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """
-        return prediction.trace(self, inputs.read(self, "x", x, lengths, mask), state)
+        data = inputs.read(self, "x", x, lengths, mask)
+        with data.backend.active():
+            xp, start = data.backend.xp, data.read_state(state)
+            scaled = data.scale(data.x)
+            layers = trace_gates(self.network, data.params, scaled, start, data.mask, xp=xp)
+            return data.restore_layers(layers)
 
     @hinting
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
@@ -233,8 +230,17 @@ class Model:
         >>> model.predict_proba(x).shape
         (20, 2)
         """
-        prediction.check_probabilities(self)
-        return prediction.probabilities(self, inputs.read(self, "x", x, lengths, mask))
+        loss: Any = self.loss
+        if not hasattr(loss, "probabilities"):
+            raise ValueError(
+                "predict_proba needs a model trained with loss='cross_entropy' or "
+                f"'binary_cross_entropy'; this one has {loss!r}"
+            )
+        data = inputs.read(self, "x", x, lengths, mask)
+        with data.backend.active():
+            xp = data.backend.xp
+            y, _ = data.forward(data.x, None, data.mask, xp)
+            return data.restore(loss.probabilities(y, xp=xp))
 
     @hinting
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
@@ -247,21 +253,21 @@ class Model:
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
             The past, to its last known step.
         steps : int
-            How many steps to go beyond it.
+            The number of steps to forecast.
         lengths : array of int, (B,), optional
             The valid steps at the front of each sequence of a padded x.
 
         Returns
         -------
         array
-            The steps after the last of x, (B, steps, F), (steps, F) or (steps,). An array
-            for a DataFrame too: `xprnn.forecasting` continues an index.
+            The steps after the last one of x, (B, steps, F), (steps, F) or (steps,). Also an
+            array if x is a DataFrame: `xprnn.forecasting` continues an index.
 
         Raises
         ------
         ValueError
-            If the network's outputs are not as many as its features, or have other names;
-            if it can't run step by step, and as `predict`.
+            If the outputs differ from the features in number or names, if the network can't
+            run step by step, and as `predict`.
 
         Examples
         --------
@@ -273,8 +279,39 @@ class Model:
         >>> bool(np.abs(model.forecast(wave, steps=10) - truth).max() < 0.1)
         True
         """
-        continuation.check(self, steps)
-        return continuation.forecast(self, inputs.read(self, "x", x, lengths, None), steps)
+        whole("steps", steps)
+        self._check_closes_loop()
+        data = inputs.read(self, "x", x, lengths, None)
+        with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
+            y, state = data.forward(data.x, None, data.mask, xp)
+            last, _, _ = Pool("last").forward((), y, (), data.mask, xp=xp)
+            future = [last]
+            while len(future) < steps:
+                y, state = data.forward(future[-1], state, None, xp)
+                future.append(y)
+            data = data._replace(mask=None, sizes=None, frames=None)
+            return data.restore(xp.concat(future, axis=0))
+
+    def _check_closes_loop(self) -> None:
+        """Raise unless the outputs can be the next inputs."""
+        if self.network.time == "whole" or not self.network.keeps_steps:
+            raise ValueError(
+                "forecast runs the network step by step, each output the next input; this one "
+                "sees sequences whole (bidirectional, one to many, encoder and decoder) or gives "
+                "one output for many steps"
+            )
+        if self.features != self.outputs:
+            raise ValueError(
+                "forecast feeds the outputs back as inputs, so there must be as many: the network "
+                f"has {self.features} feature(s) and {self.outputs} output(s)"
+            )
+        names, fed_back = self.feature_names, self.output_names
+        if names is not None and fed_back is not None and names != fed_back:
+            raise ValueError(
+                "forecast feeds the outputs back as inputs, so both must be the same columns in "
+                f"one order: the features are {', '.join(names)} and the outputs "
+                f"{', '.join(fed_back)}"
+            )
 
     @hinting
     def evaluate(
@@ -286,7 +323,7 @@ class Model:
         lengths: object = None,
         mask: object = None,
     ) -> float:
-        """Return the loss of the predictions for x, computed on y as it was given.
+        """Return the loss of the predictions for x against y, in the units of y.
 
         Parameters
         ----------
@@ -295,8 +332,7 @@ class Model:
         y : array or list of arrays
             As for `fit`.
         loss : str or Loss, optional
-            Left out, the loss of the training. For accuracy and the like see
-            `xprnn.metrics`.
+            Left out, the loss of the training. `xprnn.metrics` has accuracy and others.
 
         Raises
         ------
@@ -312,7 +348,38 @@ class Model:
         >>> model.evaluate(wave[:-1], wave[1:], loss="mae") < 0.1
         True
         """
-        return evaluation.evaluate(self, x, y, loss, lengths, mask)
+        loss = self.loss if loss is None else losses.get(loss)
+        if loss is None:
+            raise ValueError("loss must be given: the model was trained on one that no file holds")
+        x, y = order_columns("x", x, self.feature_names), order_columns("y", y, self.output_names)
+        pair = modes.pair(x, y, mode=self.mode, lengths=lengths, mask=mask)
+        data = inputs.place(self, "x", pair.x)
+        backend = common({"x": pair.x.array, "y": pair.y}, self.backend)
+        xp = backend.xp
+        with backend.active():
+            dtype = float_name("y", pair.y) or self.dtype
+            truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
+            y_mask = data.mask if self.network.keeps_steps else None
+            needed = losses.outputs(loss, truth, y_mask, xp=xp)
+            labels = truth.shape[-1] == 1 < needed and not losses.standardizes(loss)
+            if needed > self.outputs or (needed < self.outputs and not labels):
+                raise ValueError(
+                    f"the network gives {self.outputs} output(s), but this loss of y needs {needed}"
+                )
+            scaled = data.scale(data.x)
+            y_hat, _ = apply(self.network, data.params, scaled, None, data.mask, xp=xp)
+            if y_hat.shape[0] != truth.shape[0]:
+                raise ValueError(
+                    f"y must have {y_hat.shape[0]} step(s), as the network gives, "
+                    f"got {truth.shape[0]}"
+                )
+            scaler = self.y_scaler
+            if scaler is not None:
+                scaler = scaler.on(backend, "float64")
+                truth = scaler.apply(backend.asarray(truth, "float64"))
+            trained_on = self.loss or HalfMSE()
+            value = in_units(loss, y_hat, truth, y_mask, scaler, trained_on=trained_on, xp=xp)
+            return float(value)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file that `xprnn.load` reads.
@@ -327,21 +394,19 @@ class Model:
         ValueError, TypeError, FileNotFoundError, MissingExtraError
             As `xprnn.save`.
         """
-        from xprnn import serialization
-
         serialization.save(self, path)
 
     def to_onnx(self, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
         """Write the model to an ONNX file, which onnxruntime and others run.
 
-        The same as `xprnn.onnx.export`, which has the details.
+        The same as `xprnn.onnx.export`; `xprnn.onnx.to_proto` describes the file.
 
         Parameters
         ----------
         path : str or path
             Ends in ``.onnx``.
         dtype : {"float32", "float64"}, optional
-            In which the file computes; left out, the model's.
+            The dtype of the computation; left out, the model's.
 
         Raises
         ------
@@ -378,10 +443,15 @@ class Model:
         1.b   (1, 1)            1
         total                  29
         """
-        return summary.table(self.params)
+        sizes = {name: math.prod(a.shape) for name, a in self.named().items()}
+        rows = [(name, str(tuple(a.shape)), sizes[name]) for name, a in self.named().items()]
+        rows.append(("total", "", sum(sizes.values())))
+        width = max(len(name) for name, _, _ in rows)
+        lines = [f"{'name':<{width}} {'shape':<11} numbers"]
+        return "\n".join(lines + [f"{n:<{width}} {s:<11} {c:>7,}" for n, s, c in rows])
 
     def __repr__(self) -> str:
-        count = summary.numbers(self.params)
+        count = sum(math.prod(a.shape) for a in self.named().values())
         return (
             f"Model({self.features} feature(s) -> {self.outputs} output(s), {count:,} parameters, "
             f"{self.dtype} on {self.backend}, {self.history!r})"

@@ -10,7 +10,7 @@ from typing import Any
 from xprnn import activations
 from xprnn.activations import Activation, Affine, Clipped, Identity, ScaledTanh
 
-__all__ = ["described", "named"]
+__all__ = ["describe_activation", "read_activations"]
 
 TABLE: dict[str, type] = {
     "Affine": Affine,
@@ -27,37 +27,39 @@ TABLE: dict[str, type] = {
 }
 
 
-def named(
+def read_activations(
     names: list[str], alpha: list[float], beta: list[float], clip: float | None
 ) -> list[Activation]:
     """Return the activations of those names.
 
-    Those that have an α take the next one of `alpha`, and their default when none is
-    left; so with β.
+    Each activation with an α takes the next one of `alpha`, or its default when none is left;
+    the same holds for β.
 
     Raises
     ------
     ValueError
         If ONNX has no activation of that name, or ScaledTanh comes without α or β.
     """
-    known = {name.lower(): made for name, made in TABLE.items()}
+    kinds = {name.lower(): kind for name, kind in TABLE.items()}
     queues = {"alpha": iter(alpha), "beta": iter(beta)}
-    found = []
+    read: list[Activation] = []
     for name in names:
-        kind = known.get(name.lower())
+        kind = kinds.get(name.lower())
         if kind is None:
             raise ValueError(f"activations must be of ONNX's {', '.join(TABLE)}, got {name!r}")
-        taken = {f.name: next(queues[f.name], None) for f in fields(kind)}
-        given = {parameter: value for parameter, value in taken.items() if value is not None}
-        if kind is ScaledTanh and len(given) < 2:
+        values = {f.name: next(queues[f.name], None) for f in fields(kind)}
+        values = {parameter: value for parameter, value in values.items() if value is not None}
+        if kind is ScaledTanh and len(values) < 2:
             raise ValueError("ScaledTanh has no default: give activation_alpha and activation_beta")
-        made: Activation = kind(**given)
-        made = Identity() if made == Affine() else made
-        found.append(made if clip is None else Clipped(made, clip))
-    return found
+        activation: Activation = kind(**values)
+        activation = Identity() if activation == Affine() else activation
+        read.append(activation if clip is None else Clipped(activation, clip))
+    return read
 
 
-def described(activation: Any) -> tuple[str, list[float], list[float], float | None] | None:
+def describe_activation(
+    activation: Any,
+) -> tuple[str, list[float], list[float], float | None] | None:
     """Return name, α, β (a list of one or none) and clip; None if ONNX has no such activation."""
     clip = None
     if type(activation) is Clipped:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from xprnn.backend import to_host
+from xprnn.layers.walk import recurrent_layers
 from xprnn.model import Model
-from xprnn.model.trace import recurrent
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import index
 
@@ -45,8 +45,8 @@ def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
     >>> plotting.eigenvalues(model).get_xlabel()
     'real part'
     """
-    layers = list(recurrent(model.network))
-    matrices = [array for name, array in model.params.items() if name.split(".")[-1] == "U"]
+    layers = list(recurrent_layers(model.network))
+    matrices = [array for name, array in model.named().items() if name.split(".")[-1] == "U"]
     i = index("layer", layer, len(layers), "recurrent layers")
     cell, U = layers[i].cell, to_host(matrices[i])
     names = getattr(cell, "gate_names", ())

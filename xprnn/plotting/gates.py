@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from xprnn.backend import to_host
+from xprnn.layers.walk import recurrent_layers
 from xprnn.model import Model
-from xprnn.model.trace import gate_names, recurrent
+from xprnn.model.gates import gate_names
 from xprnn.plotting.canvas import legend_on_top, new_axes
 from xprnn.plotting.series import along, index, one
 
@@ -61,7 +62,7 @@ def gates(
     ['reset', 'update', 'candidate']
     """
     inputs = one("x", x, sequence, model)
-    layers = list(recurrent(model.network))
+    layers = list(recurrent_layers(model.network))
     cell = layers[index("layer", layer, len(layers), "recurrent layers")].cell
     names = gate_names(cell)
     if not names:

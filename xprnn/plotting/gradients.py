@@ -7,8 +7,9 @@ import numpy as np
 from xprnn import gradients as flow
 from xprnn import tree
 from xprnn.backend import to_host
+from xprnn.layers.walk import recurrent_layers
 from xprnn.model import Model
-from xprnn.model.trace import recurrent, state_names
+from xprnn.model.gates import state_names
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import one, one_pair
 
@@ -137,18 +138,18 @@ def _standardised(model: Model, scaler: Any, array: Any) -> Any:
 
 def _weights(model: Model) -> Any:
     """Return the weights in float64, in which a gradient may vanish further."""
-    return tree.map(lambda a: model.backend.asarray(a, "float64"), model.weights)
+    return tree.map(lambda a: model.backend.asarray(a, "float64"), model.params)
 
 
 def _state(model: Model) -> str:
     """Return what to call the state: h if it is nothing else."""
-    names = [state_names(layer.cell) for layer in recurrent(model.network)]
+    names = [state_names(layer.cell) for layer in recurrent_layers(model.network)]
     return "h" if names == [("h",)] else "state"
 
 
 def _names(model: Model, count: int) -> list[str]:
     """Return what to call each array of the network's state."""
-    layers = [state_names(layer.cell) for layer in recurrent(model.network)]
+    layers = [state_names(layer.cell) for layer in recurrent_layers(model.network)]
     where = "" if len(layers) == 1 else " of layer {}"
     names = [f"{name}{where.format(i)}" for i, own in enumerate(layers) for name in own]
     return names if len(names) == count else [f"state {k}" for k in range(count)]

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._record import History
 from xprnn._validate import shown
-from xprnn.history import History
 from xprnn.plotting.canvas import new_axes
 
 __all__ = ["loss"]

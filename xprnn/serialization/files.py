@@ -10,15 +10,15 @@ import numpy as np
 
 from xprnn._version import __version__
 from xprnn.errors import ModelFileError
-from xprnn.serialization import header as headers
 from xprnn.serialization import npz, safetensors
-from xprnn.serialization.replacing import replacing
+from xprnn.serialization.atomic import write_atomically
+from xprnn.serialization.json_text import parse_json
 
 __all__ = ["check_path", "read", "write"]
 
 FORMAT = 4
-"""Of the files written; a file of another format is refused. Every format from 3 on has
-the header and the checksum where this one has them."""
+"""The format of the files written; other formats are refused. From format 3 on, header and
+checksum stand where they do now, so that a file of another format can be named."""
 
 _FORMATS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
 
@@ -27,7 +27,7 @@ def check_path(path: str | os.PathLike[str]) -> str:
     """Return the ending of a path to which a model can be written; raise as `save` does."""
     path = Path(path)
     if path.suffix == ".safetensors":
-        safetensors.required()
+        safetensors.import_library()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
     if path.suffix not in _FORMATS:
@@ -53,11 +53,11 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
     text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})
     try:
-        headers.parse(text)
+        parse_json(text)
     except ModelFileError as error:
         raise ValueError(f"the model cannot be written, since its file {error}") from error
     ending = check_path(path)
-    with replacing(Path(path)) as file:
+    with write_atomically(Path(path)) as file:
         _FORMATS[ending].write(file, text, _checksum(text, arrays), arrays)
 
 
@@ -81,24 +81,24 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If it is cut short, damaged, of something else, or of another format: it says which.
+        If it is cut short, damaged, not a model, or of another format; says which.
     """
     ending, data = check_path(path), Path(path).read_bytes()
     try:
-        return _checked(*_FORMATS[ending].read(data))
+        return _check(*_FORMATS[ending].read(data))
     except ModelFileError as error:
         raise ModelFileError(f"{path} {error}") from error
     except MemoryError:
         raise
-    except Exception as error:  # of which a reader has many, none of which says more
+    except Exception as error:  # readers of damaged bytes raise anything
         raise ModelFileError(f"{path} is damaged: {error}") from error
 
 
-def _checked(
+def _check(
     text: str | None, checksum: str | None, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return header and arrays if they are what was written, in a format that is known."""
-    header = _parsed(text)
+    """Return header and arrays if they are what was written, in a known format."""
+    header = _parse_header(text)
     if checksum is None:
         if header is None:
             raise ModelFileError("holds no model of xprnn")
@@ -109,7 +109,7 @@ def _checked(
             )
         raise ModelFileError("is damaged: its checksum is missing")
     if text is None or _checksum(text, arrays) != checksum:
-        raise ModelFileError(f"is damaged: {_damage(header, arrays)}")
+        raise ModelFileError(f"is damaged: {_describe_damage(header, arrays)}")
     if header is None:
         raise ModelFileError("holds no model of xprnn")
     if header["format"] != FORMAT:
@@ -120,10 +120,10 @@ def _checked(
     return header, arrays
 
 
-def _parsed(text: str | None) -> dict[str, Any] | None:
-    """Return a header, None if the text is none."""
+def _parse_header(text: str | None) -> dict[str, Any] | None:
+    """Return the header in a text, or None if it holds none."""
     try:
-        header = headers.parse(text or "")
+        header = parse_json(text or "")
     except ModelFileError:
         raise
     except ValueError:
@@ -133,13 +133,13 @@ def _parsed(text: str | None) -> dict[str, Any] | None:
     return header if isinstance(header.get("xprnn"), str) else None
 
 
-def _damage(header: dict[str, Any] | None, arrays: dict[str, Any]) -> str:
-    """Say what is wrong with a file whose checksum does not fit."""
+def _describe_damage(header: dict[str, Any] | None, arrays: dict[str, Any]) -> str:
+    """Return what is wrong with a file whose checksum does not fit."""
     listed = (header or {}).get("arrays")
     if isinstance(listed, list):
-        lacks, more = sorted({*listed} - {*arrays}), sorted({*arrays} - {*listed})
-        if lacks:
-            return f"it lacks {', '.join(lacks)}"
-        if more:
-            return f"it holds {', '.join(more)}, which was not written"
+        missing, extra = sorted({*listed} - {*arrays}), sorted({*arrays} - {*listed})
+        if missing:
+            return f"it lacks {', '.join(missing)}"
+        if extra:
+            return f"it holds {', '.join(extra)}, which was not written"
     return "its content is not what was written (the checksum differs)"

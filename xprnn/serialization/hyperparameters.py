@@ -1,4 +1,4 @@
-"""Hyper-parameters as JSON: of a network, to build it again; of a run, to compare it."""
+"""Hyper-parameters as JSON, to build a network again or to compare two runs."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ from typing import Any
 
 from xprnn import activations, cells, initializers, layers, losses
 
-__all__ = ["build", "describe", "differences", "known", "label"]
+__all__ = ["build", "describe", "differences", "is_known", "label"]
 
 _PARTS = 20_000
 """How many layers, cells and other parts a network from a file may have."""
@@ -24,8 +24,8 @@ def _classes() -> dict[str, type]:
     }
 
 
-def known(value: Any) -> bool:
-    """Whether `value` is of a class of xprnn, and so can be built again from JSON."""
+def is_known(value: Any) -> bool:
+    """Whether a value is of a class of xprnn's, and so can be built again from JSON."""
     return _classes().get(type(value).__name__) is type(value)
 
 
@@ -35,7 +35,7 @@ def describe(value: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is, or holds, something that is not of xprnn.
+        If it is or holds an object of a class that is not xprnn's.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def describe(value: Any) -> Any:
     >>> build(describe(Dropout(0.5)))
     Dropout(rate=0.5)
     """
-    if known(value):
+    if is_known(value):
         fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"class": type(value).__name__, **fields}
     if isinstance(value, tuple):
@@ -74,28 +74,28 @@ def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
     ValueError
         If it has more parts than any network; the classes may raise other errors.
     """
-    if _parts(described) > _PARTS:
+    if _count_parts(described) > _PARTS:
         raise ValueError(f"a network has more than {_PARTS:,} parts")
-    return _built(described, initializer, field)
+    return _build(described, initializer, field)
 
 
-def _parts(described: Any) -> int:
-    """Return how many objects are described; those inside Bidirectional count twice."""
+def _count_parts(described: Any) -> int:
+    """Return the number of objects described; those inside Bidirectional count twice."""
     if isinstance(described, list):
-        return sum(map(_parts, described))
+        return sum(map(_count_parts, described))
     if not isinstance(described, dict):
         return 0
-    count = 1 + sum(map(_parts, described.values()))
+    count = 1 + sum(map(_count_parts, described.values()))
     return 2 * count if described.get("class") == "Bidirectional" else count
 
 
-def _built(described: Any, initializer: Any, field: str) -> Any:
+def _build(described: Any, initializer: Any, field: str) -> Any:
     """Build the value of a field, whatever its size."""
     if isinstance(described, list):
-        return tuple(_built(item, initializer, field) for item in described)
+        return tuple(_build(item, initializer, field) for item in described)
     if not isinstance(described, dict):
         return described
-    values = {name: _built(value, initializer, name) for name, value in described.items()}
+    values = {name: _build(value, initializer, name) for name, value in described.items()}
     kind = _classes()[values.pop("class")]
     if field and kind.__name__ not in _kinds(field).__all__:
         raise TypeError(f"{field} cannot be a {kind.__name__}")
@@ -114,7 +114,7 @@ def _kinds(field: str) -> Any:
 
 
 def label(value: Any) -> Any:
-    """Return a hyper-parameter as JSON to be compared; of what is not of xprnn, its name.
+    """Return a hyper-parameter as JSON for a comparison; an object of one's own by its class.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def label(value: Any) -> Any:
 
 
 def differences(mine: Any, other: Any, name: str = "") -> list[str]:
-    """Return, in words, where two labels differ.
+    """Return in words where two labels differ.
 
     Examples
     --------

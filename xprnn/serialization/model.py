@@ -1,25 +1,40 @@
 """A model in a file."""
 
+import math
 import os
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from xprnn import tree
-from xprnn._validate import shown
-from xprnn.backend import Backend, resolve
+from xprnn._record import History, Record
+from xprnn._typing import Tree
+from xprnn._validate import shown, whole
+from xprnn.backend import Backend, dtype_name, resolve, to_host
 from xprnn.errors import ModelFileError
-from xprnn.history import History
-from xprnn.model import Model
+from xprnn.initializers import Zeros
+from xprnn.modes import MODES
 from xprnn.scaling import Scaler
 from xprnn.serialization import files
-from xprnn.serialization.checks import check, check_is_model
-from xprnn.serialization.hyperparameters import build, describe, known
-from xprnn.serialization.trees import move, pack, unpack
+from xprnn.serialization.hyperparameters import build, describe, is_known
+from xprnn.serialization.json_text import pack, unpack
 
-__all__ = ["contents", "load", "on", "restored", "save", "unfit"]
+__all__ = [
+    "check",
+    "check_is_model",
+    "contents",
+    "load",
+    "misfit",
+    "move",
+    "restore",
+    "save",
+    "shapes",
+    "to_backend",
+]
 
 
-def save(model: Model, path: str | os.PathLike[str]) -> None:
+def save(model: Record, path: str | os.PathLike[str]) -> None:
     """Write a model to a file.
 
     Parameters
@@ -56,9 +71,9 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     files.write(path, *contents(model))
 
 
-def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+def contents(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
-    leads = {weight.shape[:-2] for weight in tree.leaves(model.weights)} - {()}
+    leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
         raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
     arrays: dict[str, Any] = {}
@@ -68,11 +83,11 @@ def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
         "network": network,
         "features": model.features,
         "outputs": model.outputs,
-        "loss": _loss(model.loss),
+        "loss": _describe_loss(model.loss),
         "mode": model.mode,
         "y_rank": model.y_rank,
         "history": {"ended": model.history.ended, **model.history.as_dict()},
-        "params": pack(model.weights, "params", arrays),
+        "params": pack(model.params, "params", arrays),
         "feature_names": model.feature_names,
         "output_names": model.output_names,
     }
@@ -81,96 +96,82 @@ def contents(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, arrays
 
 
-def _loss(loss: Any) -> Any:
-    """Return a loss as JSON; null for one of one's own, which predictions do not need."""
-    if loss is None or known(loss):
+def _describe_loss(loss: Any) -> Any:
+    """Return a loss as JSON; None for one of the user's own that predictions do not need."""
+    if loss is None or is_known(loss):
         return describe(loss)
     if hasattr(loss, "unscale") or hasattr(loss, "probabilities"):
-        return describe(loss)  # which refuses it by name
+        return describe(loss)  # raises and names it
     return None
 
 
-def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> Model:
-    """Read a model from a file that `save` or a `Checkpoint` wrote.
-
-    Parameters
-    ----------
-    path : str or path
-    backend : str
-        Where the model is to compute, whatever backend it was trained on.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ModelFileError
-        If it is cut short, damaged, holds no model of xprnn, or was written by
-        another version in another format.
-    BackendUnavailableError
-        If the backend can't be used.
-    """
+def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
+    """Read a model from a file, its arrays on a backend; raises as `xprnn.load`."""
     place = resolve(backend)
     header, arrays = files.read(path)
-    return on(place, restored(path, header, arrays))
+    return to_backend(restore(path, header, arrays), place)
 
 
-def restored(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Model:
+def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
     """Return the model whose `contents` these are, on the host."""
     try:
-        return check(_model(header, arrays), header["network"])
+        return check(_build_model(header, arrays), header["network"])
     except Exception as error:  # the parts can raise anything
-        raise unfit(path, error) from error
+        raise misfit(path, error) from error
 
 
-def on(place: Backend, model: Model) -> Model:
+def to_backend(model: Record, place: Backend) -> Record:
     """Return a model with its arrays on a backend."""
-    weights, x_scaler, y_scaler = (
-        move(t, place) for t in (model.weights, model.x_scaler, model.y_scaler)
+    params, x_scaler, y_scaler = (
+        move(t, place) for t in (model.params, model.x_scaler, model.y_scaler)
     )
     return replace(
         model,
-        weights=weights,
+        params=params,
         x_scaler=x_scaler and Scaler(*x_scaler),
         y_scaler=y_scaler and Scaler(*y_scaler),
     )
 
 
-def unfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
+def move(branch: Tree, place: Backend) -> Tree:
+    """Return a tree whose NumPy arrays are on a backend."""
+    return tree.map(
+        lambda a: place.asarray(a, a.dtype.name) if isinstance(a, np.ndarray) else a, branch
+    )
+
+
+def misfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
     """Return the error for a file whose parts do not fit one another."""
     return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
 
 
-def _model(header: dict[str, Any], arrays: dict[str, Any]) -> Model:
-    """Put a model together."""
+def _build_model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
+    """Return the model that a header describes."""
     network, features = build(header["network"], field="network"), header["features"]
     x_scaler, y_scaler = (
         None if header[name] is None else Scaler(**unpack(header[name], arrays))
         for name in ("x_scaler", "y_scaler")
     )
     loss = build(header["loss"], field="loss")
-    if loss is not None and not known(loss):
+    if loss is not None and not is_known(loss):
         raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
-    return Model(
-        network,
-        unpack(header["params"], arrays),
-        features,
-        header["outputs"],
-        x_scaler,
-        y_scaler,
-        loss,
-        header["mode"],
-        header["y_rank"],
-        _history(header["history"]),
-        _names("feature_names", header["feature_names"], features),
-        _names("output_names", header["output_names"], most=header["outputs"]),
+    return Record(
+        network=network,
+        params=unpack(header["params"], arrays),
+        features=features,
+        outputs=header["outputs"],
+        x_scaler=x_scaler,
+        y_scaler=y_scaler,
+        loss=loss,
+        mode=header["mode"],
+        y_rank=header["y_rank"],
+        history=_read_history(header["history"]),
+        feature_names=_read_names("feature_names", header["feature_names"], features),
+        output_names=_read_names("output_names", header["output_names"], most=header["outputs"]),
     )
 
 
-def _history(curves: dict[str, Any]) -> History:
+def _read_history(curves: dict[str, Any]) -> History:
     """Return the history that was written."""
     for name, curve in curves.items():
         kinds = (str,) if name == "ended" else (list,)
@@ -180,15 +181,116 @@ def _history(curves: dict[str, Any]) -> History:
     return History.of(curves)
 
 
-def _names(
+def _read_names(
     what: str, names: Any, count: int | None = None, most: int | None = None
 ) -> tuple[str, ...] | None:
-    """Return names as a tuple; raise ValueError unless they are None or so many strings."""
+    """Return names as a tuple; raise ValueError unless they are None or `count` strings."""
     if names is None:
         return None
     strings = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    few = most is None or (strings and len(names) <= most)
-    if not strings or not names or not few or count not in (None, len(names)):
+    too_many = strings and most is not None and len(names) > most
+    if not strings or not names or too_many or count not in (None, len(names)):
         wanted = f"{count} " if count else f"at most {most} " if most else ""
         raise ValueError(f"{what} must be {wanted}names or none, got {shown(names)}")
     return tuple(names)
+
+
+_SLACK = 2**20
+"""Parameters that may be missing in a file, so that an error can name their shape."""
+
+
+class _ZeroGenerator:
+    """Stands in for a generator of random numbers: returns zeros, up to a limit."""
+
+    def __init__(self, most: int):
+        self.left = most + _SLACK
+
+    def random(self, shape: tuple[int, ...]) -> Any:
+        self.left -= math.prod(shape)
+        if self.left < 0:
+            raise ValueError("the network has more parameters than there are numbers")
+        return np.zeros(shape, dtype="float16")  # only the shape matters
+
+
+def check_is_model(value: Any) -> None:
+    """Raise TypeError unless a value is a `Model`; say where other objects keep their models."""
+    if isinstance(value, Record):
+        return
+    what = type(value).__name__
+    if hasattr(type(value), "models_"):
+        what += ": its networks are .models_, each of them a Model; pickle keeps all of it"
+    elif hasattr(value, "get_params"):
+        what += ": the network of a fitted estimator is .model_; pickle and joblib keep all of it"
+    else:
+        what = shown(value)
+    raise TypeError(f"model must be a Model, as xprnn.fit returns it, got {what}")
+
+
+def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
+    """Return zeros shaped like the parameters of a network, and its number of outputs.
+
+    Parameters
+    ----------
+    network : JSON
+        As `describe` gives it.
+    features : int
+    most : int
+        The numbers in the file: the network can't have many more parameters.
+
+    Raises
+    ------
+    ValueError
+        If the network has many more parameters.
+    """
+    return build(network, Zeros(), field="network").init(_ZeroGenerator(most), features)
+
+
+def check(model: Record, network: Any) -> Record:
+    """Check that the parts of a model fit together; return it with its parameters in order.
+
+    Parameters
+    ----------
+    model : Record
+    network : JSON
+        Its network, as `describe` gives it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If two parts do not fit; names them.
+    """
+    if type(model.y_rank) is not int or model.y_rank not in (1, 2, 3):
+        raise ValueError(f"y_rank must be 1, 2 or 3, got {model.y_rank}")
+    if model.mode not in MODES:
+        raise ValueError(f"there is no mode {model.mode!r}")
+    features, outputs = whole("features", model.features), whole("outputs", model.outputs)
+    arrays = tree.flatten(model.params)
+    for name, array in arrays.items():
+        if dtype_name(array) not in ("float32", "float64"):
+            raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
+    like, produced = shapes(network, features, sum(math.prod(a.shape) for a in arrays.values()))
+    params = tree.unflatten(arrays, like)
+    for name, zeros in tree.flatten(like).items():
+        shape = tuple(arrays[name].shape)
+        if shape != zeros.shape:
+            raise ValueError(f"{name} has shape {shape}, expected {zeros.shape}")
+    if produced != outputs:
+        raise ValueError(f"outputs must be {produced}, as many as the network gives, got {outputs}")
+    _check_scaler("x_scaler", model.x_scaler, features)
+    quantities = outputs if model.y_scaler is None else math.prod(model.y_scaler.mean.shape)
+    if quantities == 0 or outputs % quantities:  # a loss may have several outputs for each
+        raise ValueError(f"y_scaler must be of {outputs} quantities, got {quantities}")
+    _check_scaler("y_scaler", model.y_scaler, quantities)
+    return replace(model, params=params)
+
+
+def _check_scaler(name: str, scaler: Scaler | None, size: int) -> None:
+    """Raise unless a standardisation is of `size` features."""
+    if scaler is None:
+        return
+    for field, value in scaler._asdict().items():
+        array = np.asarray(to_host(value))
+        if array.dtype.name not in ("float32", "float64") or array.shape != (size,):
+            raise TypeError(f"{name}.{field} must be floats, ({size},), got {shown(value)}")
+        if not np.isfinite(array).all() or (field == "scale" and (array <= 0).any()):
+            raise ValueError(f"{name}.{field} holds {array.min()}")

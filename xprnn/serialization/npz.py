@@ -37,8 +37,8 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     Raises
     ------
     ModelFileError
-        If the bytes are no such file, or not all of one. Whatever else the reader
-        raises says that they are damaged.
+        If the bytes are another kind of file, or only part of one. Any other exception
+        means that they are damaged.
     """
     import zipfile
 

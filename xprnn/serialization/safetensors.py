@@ -3,16 +3,16 @@
 from typing import Any, BinaryIO
 
 from xprnn.errors import MissingExtraError, ModelFileError
-from xprnn.serialization import header as headers
+from xprnn.serialization.json_text import parse_json
 
-__all__ = ["read", "required", "write"]
+__all__ = ["import_library", "read", "write"]
 
 _LARGEST = 100_000_000
 """Bytes of the JSON text, by the format's definition."""
 
 
-def required() -> Any:
-    """Return the library's functions for NumPy.
+def import_library() -> Any:
+    """Return the module safetensors.numpy.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def required() -> Any:
 
 def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) -> None:
     """Write two texts and arrays by name to an open file."""
-    file.write(required().save(arrays, metadata={"xprnn": header, "sha256": checksum}))
+    file.write(import_library().save(arrays, metadata={"xprnn": header, "sha256": checksum}))
 
 
 def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
@@ -39,17 +39,17 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     Raises
     ------
     ModelFileError
-        If the bytes are no such file, or not all of one. Whatever else the reader
-        raises says that they are damaged.
+        If the bytes are another kind of file, or only part of one. Any other exception
+        means that they are damaged.
     """
     begin = 8 + int.from_bytes(data[:8], "little")
     if begin - 8 > _LARGEST or data[8:9] not in (b"", b"{"):
         raise ModelFileError("is no .safetensors file")
     if len(data) < begin:
         raise ModelFileError(f"is cut short: it has {len(data)} of {begin} bytes or more")
-    tensors = headers.parse(data[8:begin].decode())
+    tensors = parse_json(data[8:begin].decode())
     texts = tensors.pop("__metadata__", None) or {}
     end = begin + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     if len(data) < end:
         raise ModelFileError(f"is cut short: it has {len(data)} of {end} bytes")
-    return texts.get("xprnn"), texts.get("sha256"), required().load(data)
+    return texts.get("xprnn"), texts.get("sha256"), import_library().load(data)

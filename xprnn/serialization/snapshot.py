@@ -4,16 +4,15 @@ import os
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from xprnn._record import Record
 from xprnn._typing import Tree
 from xprnn._validate import number, whole
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
-from xprnn.model import Model
 from xprnn.serialization import files
-from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import describe
-from xprnn.serialization.model import contents, on, restored, unfit
-from xprnn.serialization.trees import move, pack, unpack
+from xprnn.serialization.json_text import pack, unpack
+from xprnn.serialization.model import check, contents, misfit, move, restore, to_backend
 
 __all__ = ["Snapshot", "load_snapshot", "save_snapshot"]
 
@@ -21,11 +20,11 @@ __all__ = ["Snapshot", "load_snapshot", "save_snapshot"]
 class Snapshot(NamedTuple):
     """All that a training run needs to go on as if it had never ended.
 
-    No generator of random numbers is among it: what an epoch draws follows from the
-    seed, which the plan holds, and the number of the epoch.
+    It holds no generator of random numbers: what an epoch draws follows from the number of
+    the epoch and the seed, which is in the plan.
     """
 
-    model: Model
+    model: Record
     """With the history, and the parameters with which the run ends if it ends here."""
     params: Tree | None
     """The parameters to go on from, if a callback chose others to end with."""
@@ -35,9 +34,9 @@ class Snapshot(NamedTuple):
     memory: Tree
     """What the optimizer remembers."""
     callbacks: tuple[tuple[str, Tree], ...]
-    """The callbacks that remember something, by their class, and what."""
+    """The class and the state of each callback that has a state."""
     plan: Any
-    """What is trained on what and how, as JSON."""
+    """The network, data and options of the training, as JSON."""
 
 
 def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
@@ -76,39 +75,39 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     """
     place = resolve(backend)
     header, arrays = files.read(path)
-    model = restored(path, header, arrays)
+    model = restore(path, header, arrays)
     if "training" not in header:
         raise ModelFileError(
             f"{path} holds a model but no training run: callbacks.Checkpoint writes those that "
             "can be resumed"
         )
     try:
-        run = _run(model, header["training"], arrays)
+        run = _build_snapshot(model, header["training"], arrays)
     except Exception as error:  # the parts can raise anything
-        raise unfit(path, error) from error
+        raise misfit(path, error) from error
     return run._replace(
-        model=on(place, model),
+        model=to_backend(model, place),
         params=move(run.params, place),
         memory=move(run.memory, place),
         callbacks=tuple((name, move(state, place)) for name, state in run.callbacks),
     )
 
 
-def _run(model: Model, run: dict[str, Any], arrays: dict[str, Any]) -> Snapshot:
-    """Put a training run together, on the host."""
+def _build_snapshot(model: Record, run: dict[str, Any], arrays: dict[str, Any]) -> Snapshot:
+    """Return the training run that a header describes, on the host."""
     params = unpack(run["params"], arrays)
     if params is not None:
-        params = check(replace(model, weights=params), describe(model.network)).weights
+        params = check(replace(model, params=params), describe(model.network)).params
     callbacks = tuple((name, unpack(state, arrays)) for name, state in run["callbacks"])
     if not all(isinstance(name, str) for name, _ in callbacks):
         raise TypeError(f"callbacks have the names {[name for name, _ in callbacks]}")
     return Snapshot(
-        model,
-        params,
-        whole("epoch", run["epoch"], least=0),
-        whole("updates", run["updates"], least=0),
-        number("factor", run["factor"], least=0),
-        unpack(run["memory"], arrays),
-        callbacks,
-        run["plan"],
+        model=model,
+        params=params,
+        epoch=whole("epoch", run["epoch"], least=0),
+        updates=whole("updates", run["updates"], least=0),
+        factor=number("factor", run["factor"], least=0),
+        memory=unpack(run["memory"], arrays),
+        callbacks=callbacks,
+        plan=run["plan"],
     )

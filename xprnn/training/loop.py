@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from xprnn import kernels
+from xprnn._record import History
 from xprnn._typing import Tree
 from xprnn._validate import flag, shown, warn
 from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, Writer, progress_bar
-from xprnn.history import History
 from xprnn.keywords import hinting
 from xprnn.model import Model
 from xprnn.training.resume import Callbacks, restore, save
@@ -116,7 +116,7 @@ def _go(
                 if any(map(_ends, answers)) and position.epoch < epochs:
                     history.ended = "stopped"
                 models = [answer for answer in answers if isinstance(answer, Model)]
-                final = position._replace(params=models[0].weights) if models else position
+                final = position._replace(params=models[0].params) if models else position
                 unwritten = ()
                 for path in training.files:
                     watch.look(position)

@@ -3,7 +3,7 @@
 from typing import Any, NoReturn
 
 from xprnn import tree
-from xprnn.history import Epoch, History
+from xprnn._record import Epoch, History
 from xprnn.losses.units import Value
 from xprnn.model import Model
 
@@ -23,8 +23,8 @@ class Together(Model):
         return tuple(map(self._member, range(len(self.history.each))))
 
     def _member(self, i: int) -> Model:
-        params = tree.map(lambda a: a[i, ...], self.weights)
-        return Model(**{**vars(self), "weights": params, "history": self.history.each[i]})
+        params = tree.map(lambda a: a[i, ...], self.params)
+        return Model(**{**vars(self), "params": params, "history": self.history.each[i]})
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError(

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xprnn import serialization, tree
+from xprnn._record import History
 from xprnn._typing import Tree
 from xprnn.backend import to_host
 from xprnn.batches import Data
 from xprnn.callbacks import Training
 from xprnn.errors import ModelFileError
-from xprnn.history import History
-from xprnn.model import Model
+from xprnn.model import Model, load_snapshot
 from xprnn.scaling import Scaler
 from xprnn.serialization import Snapshot
 from xprnn.serialization.hyperparameters import differences, label
@@ -58,7 +58,7 @@ def save(
         )
     snapshot = Snapshot(
         model=model,
-        params=None if model.weights is position.params else position.params,
+        params=None if model.params is position.params else position.params,
         epoch=position.epoch,
         updates=position.updates,
         factor=position.factor,
@@ -89,7 +89,7 @@ def restore(
     FileNotFoundError, ModelFileError
         If the file can't be read, or a callback can't take what it holds for it.
     """
-    snapshot = serialization.load_snapshot(path, run.setup.place)
+    snapshot = load_snapshot(path, run.setup.place)
     _check(snapshot, run.setup, start)
     remembering = _remembering(callbacks)
     names = [type(callback).__name__ for callback, _ in remembering]
@@ -108,7 +108,7 @@ def restore(
             ) from error
     history = snapshot.model.history
     goes_on = history.ended == "running" and snapshot.epoch < run.setup.method.epochs
-    params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.weights
+    params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.params
     epoch, updates, memory = snapshot.epoch, snapshot.updates, snapshot.memory
     return Position(epoch, updates, params, memory, snapshot.factor), history
 

@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from xprnn import optimizers, tree
+from xprnn._record import Epoch, History
 from xprnn._typing import Array, Tree
 from xprnn._validate import settle
 from xprnn.backend import dtype_name, host
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
-from xprnn.history import Epoch, History
 from xprnn.losses import standardizes
 from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
@@ -106,7 +106,7 @@ class Run:
     def model(self, position: Position, history: History | None = None) -> Model:
         """Return the model at a position, with the history up to it."""
         curves = History() if history is None else history.until(position.epoch)
-        return replace(self.setup.model, weights=position.params, history=curves)
+        return replace(self.setup.model, params=position.params, history=curves)
 
     def epoch(self, position: Position) -> tuple[Position, Epoch]:
         """Go through the data once; also return what was measured."""

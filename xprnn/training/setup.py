@@ -78,11 +78,11 @@ class Setup:
     @property
     def params(self) -> Tree:
         """The first parameters."""
-        return self.model.weights
+        return self.model.params
 
     def at(self, params: Tree) -> "Setup":
         """Return the setup with other first parameters."""
-        return replace(self, model=replace(self.model, weights=params))
+        return replace(self, model=replace(self.model, params=params))
 
     def stacked(self, seeds: Iterable[int]) -> "Setup":
         """Return a setup of several models side by side, with first parameters from `seeds`.
@@ -106,7 +106,7 @@ class Setup:
         with place.active():
             placed = [tree.map(lambda a: place.asarray(a, model.dtype), each) for each in drawn]
             params = tree.map(lambda *leaves: place.xp.stack(list(leaves), axis=0), *placed)
-        members = {**vars(model), "weights": params, "history": Members(len(drawn))}
+        members = {**vars(model), "params": params, "history": Members(len(drawn))}
         return replace(self, model=Together(**members))
 
 
@@ -169,7 +169,7 @@ def prepare(
     inputs = ("x", "validation_data[0]")
     floats = {name: a for name, a in arrays.items() if quantities or name in inputs}
     if warm_start is not None:
-        floats["warm_start"] = tree.leaves(warm_start.weights)[0]
+        floats["warm_start"] = tree.leaves(warm_start.params)[0]
     dtype = reading.choose_dtype(dtype, floats, place)
     features, outputs = pair.x.array.shape[-1], reading.count_outputs(method.loss, pairs)
     layer = _build(network, warm_start, pair, outputs)
@@ -182,7 +182,7 @@ def prepare(
     _check_steps(layer, params, features, pairs)
     if warm_start is not None:
         _check_start(warm_start, features, outputs, method, place)
-        params = warm_start.weights
+        params = warm_start.params
     with place.active():
         data, (x_scaler, y_scaler) = reading.scale(
             pairs,
@@ -195,7 +195,7 @@ def prepare(
         params = tree.map(lambda a: place.asarray(a, dtype), params)
     model = Model(
         network=layer,
-        weights=params,
+        params=params,
         features=features,
         outputs=outputs,
         x_scaler=x_scaler,

@@ -1,12 +1,10 @@
-"""What every cell did at every step: its gates and states by name.
+"""The gates and states of every cell at every step, by name.
 
-The network runs with layers that remember in the places of its recurrent ones. They run
-the reference loop, step by step, wherever they compute: no other loop keeps what a cell
-remembered.
+The network runs with layers that record in the place of its recurrent ones. They run the
+reference loop, step by step, wherever they compute: no other loop keeps what a cell remembers.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +12,14 @@ from xprnn import masking
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
 from xprnn.cells import Cell, Inner
-from xprnn.layers import METHODS, Bidirectional, Layer, Recurrent
+from xprnn.layers import Layer, Recurrent
+from xprnn.layers.walk import inner_layers, recurrent_layers
 from xprnn.recurrence import REFERENCE
 
-__all__ = ["gate_names", "recurrent", "state_names", "trace"]
+__all__ = ["gate_names", "state_names", "trace_gates"]
 
 
-def trace(
+def trace_gates(
     network: Layer, params: Tree, x: Array, state: Tree | None, mask: Array | None, *, xp: Namespace
 ) -> tuple[dict[str, Array], ...]:
     """Return gates and states by name, (..., T, B, H), of every recurrent layer.
@@ -39,24 +38,24 @@ def trace(
     Raises
     ------
     ValueError
-        If a layer of one's own has hidden states, and no `Recurrent` in its fields to
-        which they belong; or if a cell names its gates or states wrongly.
+        If a layer of one's own has hidden states that belong to no `Recurrent` in its
+        fields, or if a cell names its gates or states wrongly.
 
     Examples
     --------
     >>> import numpy as np
     >>> from xprnn.layers import Recurrent
-    >>> from xprnn.model.trace import trace
+    >>> from xprnn.model.gates import trace_gates
     >>> layer = Recurrent(2, "gru")
     >>> params, _ = layer.init(np.random.default_rng(0), features=1)
-    >>> (seen,) = trace(layer, params, np.ones((5, 1, 1)), None, None, xp=np)
+    >>> (seen,) = trace_gates(layer, params, np.ones((5, 1, 1)), None, None, xp=np)
     >>> {name: array.shape for name, array in seen.items()}
     {'reset': (5, 1, 2), 'update': (5, 1, 2), 'candidate': (5, 1, 2), 'h': (5, 1, 2)}
     """
-    names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent(network)]
-    remembering = _remembering(network)
-    _, _, cache = remembering.forward(params, x, state, mask, xp=xp)
-    arrays = iter(remembering.states(cache, xp=xp))
+    names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent_layers(network)]
+    recording = _recording(network)
+    _, _, cache = recording.forward(params, x, state, mask, xp=xp)
+    arrays = iter(recording.states(cache, xp=xp))
     seen = tuple({name: next(arrays) for name in layer} for layer in names)
     if next(arrays, None) is not None:
         raise ValueError(
@@ -66,37 +65,18 @@ def trace(
     return seen
 
 
-def recurrent(network: Any) -> Iterator[Recurrent]:
-    """Yield the recurrent layers inside, in the order of the network's `states`.
-
-    Examples
-    --------
-    >>> from xprnn.layers import Bidirectional, Dense, Recurrent, Stack
-    >>> from xprnn.model.trace import recurrent
-    >>> network = Stack((Bidirectional(Recurrent(4)), Recurrent(3), Dense(1)))
-    >>> [layer.hidden_size for layer in recurrent(network)]
-    [4, 4, 3]
-    """
-    if isinstance(network, Recurrent):
-        yield network
-    copies = 2 if isinstance(network, Bidirectional) else 1
-    for inside in [*_inside(network).values()] * copies:
-        for layer in inside if isinstance(inside, tuple) else (inside,):
-            yield from recurrent(layer)
-
-
 def gate_names(cell: Cell) -> tuple[str, ...]:
-    """Return what a cell calls its gates; () if it says nothing of them, or shows none."""
+    """Return the names of a cell's gates; () if it has no names for them or no `trace`."""
     return tuple(getattr(cell, "gate_names", ())) if hasattr(cell, "trace") else ()
 
 
 def state_names(cell: Cell) -> tuple[str, ...]:
-    """Return what a cell calls its states; h, state 1, … if it does not say.
+    """Return the names of a cell's states; h, state 1, … if it has none for them.
 
     Raises
     ------
     ValueError
-        If they are not as many as the states, or a gate has the name of a state.
+        If there are more or fewer names than states, or a gate has the name of a state.
     """
     numbered = ("h", *(f"state {k}" for k in range(1, cell.states)))
     names: tuple[str, ...] = tuple(getattr(cell, "state_names", numbered))
@@ -108,35 +88,20 @@ def state_names(cell: Cell) -> tuple[str, ...]:
     return names
 
 
-def _inside(layer: Any) -> dict[str, Any]:
-    """Return the fields of a layer that hold a layer or a tuple of layers."""
-    if not dataclasses.is_dataclass(layer):
-        return {}
-    fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    return {name: value for name, value in fields.items() if _holds_layers(value)}
-
-
-def _holds_layers(value: Any) -> bool:
-    """Whether a value is a layer or a tuple of layers."""
-    if isinstance(value, tuple):
-        return bool(value) and all(map(_holds_layers, value))
-    return all(callable(getattr(value, method, None)) for method in METHODS)
-
-
-def _remembering(layer: Any) -> Any:
-    """Return a layer with `_Remembering` in the place of every recurrent layer."""
+def _recording(layer: Any) -> Any:
+    """Return a layer with `_RecordingLayer` in the place of every recurrent layer."""
     if isinstance(layer, tuple):
-        return tuple(map(_remembering, layer))
+        return tuple(map(_recording, layer))
     if isinstance(layer, Recurrent):
         fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-        return _Remembering(**{**fields, "cell": _Shown(layer.cell)})
-    inside = {name: _remembering(value) for name, value in _inside(layer).items()}
+        return _RecordingLayer(**{**fields, "cell": _RecordingCell(layer.cell)})
+    inside = {name: _recording(value) for name, value in inner_layers(layer).items()}
     return dataclasses.replace(layer, **inside) if inside else layer
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A cell whose memo holds the state before the step too."""
+class _RecordingCell:
+    """A cell whose memo holds the state before each step too."""
 
     cell: Any
 
@@ -157,7 +122,7 @@ class _Shown:
         return getattr(self.cell, "inner", None)
 
     def forward(self, p, q, state, *, xp):
-        """Return the next state, the state before and what the cell remembers."""
+        """Return the next state, and the state before with the cell's own memo."""
         new, memo = self.cell.forward(p, q, state, xp=xp)
         return new, (state, memo)
 
@@ -170,17 +135,17 @@ class _Shown:
         names = gate_names(self.cell)
         show = getattr(self.inner, "trace", None)
         first = show(inner_memo) if show else ()
-        found = (*first, *self.cell.trace(memo)) if names else ()
-        if len(found) != len(names):
+        gates = (*first, *self.cell.trace(memo)) if names else ()
+        if len(gates) != len(names):
             raise ValueError(
                 f"{self.cell!r} must trace an array for each of its gate_names "
-                f"{names}, got {len(found)}"
+                f"{names}, got {len(gates)}"
             )
-        return found
+        return gates
 
 
 @dataclass(frozen=True)
-class _Remembering(Recurrent):
+class _RecordingLayer(Recurrent):
     """A recurrent layer whose `states` are its gates and all its states."""
 
     def _unroll(self, shapes, dtype, *, xp):

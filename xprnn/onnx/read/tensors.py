@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from xprnn.errors import ModelFileError
-from xprnn.onnx.extra import library
+from xprnn.onnx.library import library
 
-__all__ = ["array", "beside"]
+__all__ = ["external_size", "read_tensor"]
 
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 """Bytes of one number, by ONNX's code of its type: floats, integers, booleans."""
@@ -17,7 +17,7 @@ _FIELDS = {1: "float_data", 7: "int64_data", 11: "double_data", 12: "uint64_data
 """The field that holds numbers that are not raw bytes; for other types it is int32_data."""
 
 
-def array(tensor: Any, folder: Path | None) -> Any:
+def read_tensor(tensor: Any, folder: Path | None) -> Any:
     """Return a tensor as an array.
 
     Parameters
@@ -33,51 +33,51 @@ def array(tensor: Any, folder: Path | None) -> Any:
     """
     size, kind = prod(tensor.dims), tensor.data_type
     if kind not in _BYTES:
-        raise _wrong(tensor, f"has the type {kind}, which is not read")
+        raise _error(tensor, f"has the type {kind}, which is not read")
     if min(tensor.dims, default=0) < 0:
-        raise _wrong(tensor, f"has the shape {tuple(tensor.dims)}")
+        raise _error(tensor, f"has the shape {tuple(tensor.dims)}")
     if tensor.data_location == tensor.EXTERNAL:
-        data = _external(tensor, folder, size * _BYTES[kind])
+        data = _read_external(tensor, folder, size * _BYTES[kind])
         tensor = library().TensorProto(dims=tensor.dims, data_type=kind, raw_data=data)
     elif tensor.HasField("raw_data"):
         if len(tensor.raw_data) != size * _BYTES[kind]:
-            raise _wrong(tensor, f"holds {len(tensor.raw_data)} bytes for {size} numbers")
+            raise _error(tensor, f"holds {len(tensor.raw_data)} bytes for {size} numbers")
     else:
         count = len(getattr(tensor, _FIELDS.get(kind, "int32_data")))
         if count != size:
-            raise _wrong(tensor, f"holds {count} numbers for the shape {tuple(tensor.dims)}")
+            raise _error(tensor, f"holds {count} numbers for the shape {tuple(tensor.dims)}")
     return library().numpy_helper.to_array(tensor)
 
 
-def beside(tensors: Any, folder: Path | None) -> int:
-    """Return the size of the other files that hold data of tensors, in bytes."""
+def external_size(tensors: Any, folder: Path | None) -> int:
+    """Return the bytes of the other files that hold data of tensors."""
     external = [t for t in tensors if t.data_location == t.EXTERNAL]
-    return sum(path.stat().st_size for path in {_place(t, folder) for t in external})
+    return sum(path.stat().st_size for path in {_external_path(t, folder) for t in external})
 
 
-def _external(tensor: Any, folder: Path | None, length: int) -> bytes:
+def _read_external(tensor: Any, folder: Path | None, length: int) -> bytes:
     """Return the bytes of a tensor from another file."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    start, place = int(entries.get("offset", 0)), _place(tensor, folder)
+    start, place = int(entries.get("offset", 0)), _external_path(tensor, folder)
     if int(entries.get("length", length)) != length or start < 0:
-        raise _wrong(tensor, f"needs {length} bytes, and its file has others for it")
+        raise _error(tensor, f"needs {length} bytes, and its file has others for it")
     if start + length > place.stat().st_size:
-        raise _wrong(tensor, f"needs {length} bytes of {place}, which is cut short")
+        raise _error(tensor, f"needs {length} bytes of {place}, which is cut short")
     with place.open("rb") as file:
         file.seek(start)
         return file.read(length)
 
 
-def _place(tensor: Any, folder: Path | None) -> Path:
+def _external_path(tensor: Any, folder: Path | None) -> Path:
     """Return the file that holds the data of a tensor; it must be in the folder."""
     location = next((e.value for e in tensor.external_data if e.key == "location"), "")
     if folder is None:
-        raise _wrong(tensor, f"lies in the file {location!r}: give the path of the model")
+        raise _error(tensor, f"lies in the file {location!r}: give the path of the model")
     place = (folder / location).resolve()
     if not (place.is_relative_to(folder.resolve()) and place.is_file()):
-        raise _wrong(tensor, f"lies in {location!r}, which is no file beside that of the model")
+        raise _error(tensor, f"lies in {location!r}, which is not a file beside that of the model")
     return place
 
 
-def _wrong(tensor: Any, what: str) -> ModelFileError:
+def _error(tensor: Any, what: str) -> ModelFileError:
     return ModelFileError(f"the tensor {tensor.name!r} {what}")

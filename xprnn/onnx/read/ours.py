@@ -1,11 +1,11 @@
-"""The model that a file of ours was written from.
+"""Reads the model from which xprnn wrote a file.
 
-The file says what it was, and the graph has to bear it out: the model is written once more,
-and if the result is the same graph, to the bit, it is the model. Else the graph is read
-like that of any other program.
+The metadata of the file describe the model, and the graph must confirm them: the model is
+written again, and only if that gives the same graph, to the bit, is it the model. Otherwise
+the graph is read like that of any other program.
 
-Which number of the graph is which parameter is found in the same way. The model is written
-with its parameters numbered, and where a number stands then, its parameter stands.
+The same trick finds the parameters in the graph. The model is written with numbered
+parameters, and where a number then stands in the graph, its parameter stands in the file.
 """
 
 from collections.abc import Iterator
@@ -15,54 +15,55 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn._typing import Tree
-from xprnn.model import Model
-from xprnn.onnx import note, tensors
-from xprnn.onnx.export import make_proto
+from xprnn.onnx import metadata
+from xprnn.onnx.read import tensors
+from xprnn.onnx.write.export import make_proto
 
-__all__ = ["original"]
+__all__ = ["read_ours"]
 
 _BASE = 2**20
-"""A parameter's number has two digits of this base, so that float32 holds them."""
+"""A parameter's number has two digits of this base, each exact in float32."""
 
 
-def original(proto: Any) -> Model | None:
-    """Return the model that a file was written from; None if it was not `to_proto` that did.
+def read_ours(proto: Any) -> Record | None:
+    """Return the model from which `to_proto` wrote a file; None if it did not write it.
 
     Parameters
     ----------
     proto : onnx.ModelProto
     """
     try:
-        told = note.read(proto)
-        if told is None:
+        description = metadata.read_metadata(proto)
+        if description is None:
             return None
-        like, dtype = told
-        model = replace(like, weights=_parameters(like, dtype, proto))
+        like, dtype = description
+        model = replace(like, params=_parameters(like, dtype, proto))
         again = make_proto(model, dtype, len(proto.graph.node))
-    except Exception:  # a note that does not fit the graph can raise anything
+    except Exception:  # metadata that do not fit the graph can raise anything
         return None
     same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
     return model if same and not proto.functions else None
 
 
-def _parameters(like: Model, dtype: str | None, proto: Any) -> Tree:
+def _parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
     nodes = len(proto.graph.node)
-    count = np.arange(sum(a.size for a in tree.leaves(like.weights)))
+    count = np.arange(sum(a.size for a in tree.leaves(like.params)))
     low, high = (
-        make_proto(replace(like, weights=_filled(like.weights, digits)), dtype, nodes)
+        make_proto(replace(like, params=_fill(like.params, digits)), dtype, nodes)
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
-    found = np.zeros(len(count))
+    numbers = np.zeros(len(count))
     for one, other, values in _constants(low.graph, high.graph, proto.graph):
         ours = (one > 0) & (other < 0)
         at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
-        found[at] = values[ours]
-    return _filled(like.weights, found)
+        numbers[at] = values[ours]
+    return _fill(like.params, numbers)
 
 
-def _filled(like: Tree, numbers: Any) -> Tree:
+def _fill(like: Tree, numbers: Any) -> Tree:
     """Return a tree like another, with these numbers."""
     arrays, start = {}, 0
     for name, a in tree.flatten(like).items():
@@ -79,7 +80,8 @@ def _constants(*graphs: Any) -> Iterator[list[Any]]:
         if names not in seen and names[0] in tables[0]:
             seen.add(names)
             yield [
-                tensors.array(table[name], None) for table, name in zip(tables, names, strict=True)
+                tensors.read_tensor(table[name], None)
+                for table, name in zip(tables, names, strict=True)
             ]
 
 

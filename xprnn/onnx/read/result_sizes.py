@@ -1,7 +1,7 @@
 """The size of a node's result, before it is computed.
 
-A short file may ask for gigabytes. So only operators are computed whose result has a size
-that follows from their inputs.
+A short file may ask for gigabytes, so only operators are computed whose inputs tell the size
+of their result.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["result"]
+__all__ = ["result_size"]
 
 _NO_LARGER = {
     "Abs", "ArgMax", "ArgMin", "Cast", "Ceil", "Clip", "Concat", "Constant", "CumSum", "Exp",
@@ -27,14 +27,14 @@ _BROADCAST = {
 }  # fmt: skip
 
 
-def result(op: str, arrays: list[Any], attributes: dict[str, Any]) -> int | None:
-    """Return the size of an operator's result, or an upper bound; None if it is not known.
+def result_size(op: str, arrays: list[Any], attributes: dict[str, Any]) -> int | None:
+    """Return the size of an operator's result, or an upper bound; None for other operators.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from xprnn.onnx.sizes import result
-    >>> result("Expand", [np.ones(3), np.array([2**40, 3])], {})
+    >>> from xprnn.onnx.read.result_sizes import result_size
+    >>> result_size("Expand", [np.ones(3), np.array([2**40, 3])], {})
     3298534883328
     """
     if op in _NO_LARGER:

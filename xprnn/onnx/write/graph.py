@@ -1,26 +1,26 @@
-"""A graph of ONNX's in the making: nodes, constants, and names for both."""
+"""An ONNX graph under construction: nodes, constants and their names."""
 
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from xprnn.onnx.extra import library
+from xprnn.onnx.library import library
 
 __all__ = ["Graph"]
 
 
 class Graph:
-    """Nodes and constants, added one by one.
+    """Collects nodes and constants.
 
     Parameters
     ----------
     dtype : str
         Of the numbers, ``"float32"`` or ``"float64"``.
     outer : Graph, optional
-        The graph in which a node has this one for its body; constants stand there.
+        The graph that holds the constants, if this one is the body of a node.
     most : int, optional
-        How many nodes it may have at most.
+        The largest number of nodes.
     """
 
     def __init__(self, dtype: str, outer: "Graph | None" = None, most: int | None = None):
@@ -35,11 +35,11 @@ class Graph:
         return Graph(self.dtype, self)
 
     def name(self, what: str) -> str:
-        """Return a name that nothing else has."""
+        """Return a new name."""
         return f"{what}_{next(self._numbers)}"
 
     def constant(self, value: Any, what: str = "constant", dtype: str | None = None) -> str:
-        """Return the name of a constant, the same one for the same numbers."""
+        """Return the name of a constant; equal arrays share one."""
         array = np.ascontiguousarray(np.asarray(value, dtype=dtype or self.dtype))
         array = array.reshape(np.shape(value))
         key = (str(array.dtype), array.shape, array.tobytes())
@@ -54,13 +54,13 @@ class Graph:
         return self.constant(values, "axes", "int64")
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one output, and return that."""
+        """Add a node with one output; return the name of the output."""
         return self.several(op, inputs, 1, **attributes)[0]
 
     def several(
         self, op: str, inputs: Any, outputs: int | list[str], **attributes: Any
     ) -> list[str]:
-        """Add a node with so many outputs, or outputs of those names, and return them."""
+        """Add a node with a number of outputs, or with named ones; return their names."""
         if len(self.nodes) == self.most:
             raise ValueError(f"the graph has more than {self.most} nodes")
         names = [self.name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
@@ -68,7 +68,7 @@ class Graph:
         return names
 
     def value(self, name: str, dtype: str | None, shape: Any) -> Any:
-        """Return what declares an input or an output."""
+        """Return the declaration of an input or an output."""
         helper = library().helper
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype or self.dtype))
         return helper.make_tensor_value_info(name, kind, shape)

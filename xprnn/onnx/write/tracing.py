@@ -1,4 +1,4 @@
-"""A namespace whose functions write down nodes of ONNX's in the place of computing.
+"""A namespace whose functions write nodes of ONNX instead of computing.
 
 A cell's ``forward``, called with arrays of this namespace, writes its own equations
 into a graph. So the mathematics of the cells stands written once, for files too.
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.onnx.graph import Graph
+from xprnn.onnx.write.graph import Graph
 
-__all__ = ["Symbol", "Tracer", "traced", "writing"]
+__all__ = ["Symbol", "Tracer", "refusing", "trace_activation"]
 
 
 class Symbol:
@@ -90,7 +90,7 @@ class Symbol:
 
 
 class _Name(str):
-    """The name of a constant that is no number of the graph's dtype."""
+    """The name of a constant whose dtype is not the graph's."""
 
     __slots__ = ()
 
@@ -110,7 +110,7 @@ def _node(graph: Graph, op: str, *inputs: Any, size: int | None = None, **attrib
 
 
 class Tracer:
-    """The functions of the array API that ONNX has nodes for, pointwise ones and concat.
+    """The functions of the array API for which ONNX has nodes: pointwise ones and concat.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class Tracer:
             "where": "Where",
         }
         if name not in operators:
-            raise AttributeError(f"xp.{name} is no function that can be written to a file")
+            raise AttributeError(f"xp.{name} is not a function that can be written to a file")
         return lambda *arrays: _node(self._graph, operators[name], *arrays)
 
     def expm1(self, z):
@@ -169,16 +169,16 @@ class Tracer:
 
 
 @contextmanager
-def writing(thing: Any) -> Iterator[None]:
-    """Turn what a forward that ONNX has no nodes for raises into an error that names it."""
+def refusing(thing: Any) -> Iterator[None]:
+    """Turn the exception of a forward for which ONNX has no nodes into an error that names it."""
     try:
         yield
     except (AttributeError, TypeError) as error:
         raise ValueError(f"{thing!r} can't be written to an ONNX file: {error}") from error
 
 
-def traced(graph: Graph, activation: Any, z: str) -> str:
+def trace_activation(graph: Graph, activation: Any, z: str) -> str:
     """Add the nodes of an activation, and return its output."""
-    with writing(activation):
+    with refusing(activation):
         y: Symbol = activation.forward(Symbol(graph, z, 1), xp=Tracer(graph))
     return y.name

@@ -1,4 +1,4 @@
-"""Each of xprnn's layers as nodes; inside, arrays are (T, B, F) as in xprnn."""
+"""Writes each layer of xprnn as nodes; their arrays are (T, B, F), as in xprnn."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -25,14 +25,14 @@ from xprnn.layers import (
     Stack,
 )
 from xprnn.onnx import activations
-from xprnn.onnx.graph import Graph
-from xprnn.onnx.recurrent import Steps, recurrent
-from xprnn.onnx.trace import traced
+from xprnn.onnx.write.graph import Graph
+from xprnn.onnx.write.recurrent import Direction, Steps, write_recurrent
+from xprnn.onnx.write.tracing import trace_activation
 
-__all__ = ["convert"]
+__all__ = ["write_layer"]
 
 
-def convert(
+def write_layer(
     graph: Graph, layer: Any, params: Tree, x: str, state: Tree, steps: Steps | None
 ) -> tuple[str, Tree]:
     """Add the nodes of a layer; return the names of y and of its states at the end.
@@ -47,12 +47,12 @@ def convert(
     state : tree of str
         Of the structure of the layer's ``initial_state``.
     steps : Steps or None
-        The valid steps; None where all are.
+        The valid steps; None if all are.
 
     Raises
     ------
     ValueError
-        If the layer is none that is written to ONNX files.
+        If the layer can't be written to an ONNX file.
     """
     function = _TABLE.get(type(layer))
     if function is None:
@@ -75,10 +75,10 @@ def _dropout(graph, layer, params, x, state, steps):
 
 
 def _activation(graph, layer, params, x, state, steps):
-    kind = activations.described(layer.activation)
+    kind = activations.describe_activation(layer.activation)
     if kind is not None and kind[0] in ("Relu", "Sigmoid", "Tanh") and kind[-1] is None:
         return graph.add(kind[0], x), ()
-    return traced(graph, layer.activation, x), ()
+    return trace_activation(graph, layer.activation, x), ()
 
 
 def _softmax(graph, layer, params, x, state, steps):
@@ -86,7 +86,7 @@ def _softmax(graph, layer, params, x, state, steps):
 
 
 def _layer_norm(graph, layer, params, x, state, steps):
-    """Normalise; ONNX's node has its epsilon in float32, which float64 would notice."""
+    """Normalise; in float64 step by step, since the epsilon of ONNX's node is float32."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
     if graph.dtype == "float32":
         return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
@@ -97,7 +97,7 @@ def _layer_norm(graph, layer, params, x, state, steps):
 
 
 def _pool(graph, layer, params, x, state, steps):
-    """Pool the valid steps; the state that lets a pool go on in a next chunk is left out."""
+    """Pool the valid steps; a file needs no state of the pool, as it sees sequences whole."""
     if layer.how == "last":
         return _last(graph, x, steps), ()
     if steps is not None:
@@ -126,7 +126,7 @@ def _last(graph, x, steps):
 
 
 def _code(dtype):
-    """Return ONNX's number of a dtype."""
+    """Return the number that ONNX has for a dtype."""
     return {"float32": 1, "int32": 6, "int64": 7, "float64": 11}[dtype]
 
 
@@ -137,25 +137,27 @@ def _extend(graph, layer, params, x, state, steps):
 
 
 def _recurrent(graph, layer, params, x, state, steps):
-    y, ends = recurrent(graph, [layer], [params], [False], x, [state], steps)
+    y, ends = write_recurrent(graph, [Direction(layer, params, False, state)], x, steps)
     return y[0], ends[0]
 
 
 def _reversed(graph, layer, params, x, state, steps):
-    inner = _direction(layer)
-    y, ends = recurrent(graph, [inner], [params], [True], x, [state], steps)
+    inner = _inner_recurrent(layer)
+    y, ends = write_recurrent(graph, [Direction(inner, params, True, state)], x, steps)
     return y[0], ends[0]
 
 
 def _bidirectional(graph, layer, params, x, state, steps):
-    inner = _direction(layer)
-    (u, w), ends = recurrent(
-        graph, [inner, inner], list(params), [False, True], x, list(state), steps
-    )
-    return _merged(graph, layer.merge, [u, w]), tuple(ends)
+    inner = _inner_recurrent(layer)
+    directions = [
+        Direction(inner, p, reverse, s)
+        for p, reverse, s in zip(params, (False, True), state, strict=True)
+    ]
+    outputs, ends = write_recurrent(graph, directions, x, steps)
+    return _merge(graph, layer.merge, outputs), tuple(ends)
 
 
-def _merged(graph, how, names):
+def _merge(graph, how, names):
     """Return the outputs of layers as one."""
     if how == "concat":
         return graph.add("Concat", *names, axis=-1)
@@ -166,18 +168,18 @@ def _merged(graph, how, names):
 
 def _parallel(graph, layer, params, x, state, steps):
     parts = [
-        convert(graph, inner, p, x, s, steps)
+        write_layer(graph, inner, p, x, s, steps)
         for inner, p, s in zip(layer.layers, params, state, strict=True)
     ]
-    return _merged(graph, layer.merge, [y for y, _ in parts]), tuple(end for _, end in parts)
+    return _merge(graph, layer.merge, [y for y, _ in parts]), tuple(end for _, end in parts)
 
 
 def _final(graph, layer, params, x, state, steps):
-    _, end = convert(graph, layer.layer, params, x, state, steps)
+    _, end = write_layer(graph, layer.layer, params, x, state, steps)
     return graph.add("Unsqueeze", end[layer.state], graph.axes(0)), end
 
 
-def _direction(layer):
+def _inner_recurrent(layer):
     """Return the recurrent layer inside of one that reads from the end."""
     if type(layer.layer) is not Recurrent:
         raise ValueError(
@@ -190,7 +192,7 @@ def _direction(layer):
 def _stack(graph, layer, params, x, state, steps):
     ends = []
     for inner, p, s in zip(layer.layers, params, state, strict=True):
-        x, end = convert(graph, inner, p, x, s, steps)
+        x, end = write_layer(graph, inner, p, x, s, steps)
         ends.append(end)
         if not inner.keeps_steps:
             steps = None
@@ -201,17 +203,17 @@ def _feedback(graph, layer, params, x, state, steps):
     y_t = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
     outputs = []
     for _ in range(layer.steps):
-        y_t, state = convert(graph, layer.network, params, y_t, state, None)
+        y_t, state = write_layer(graph, layer.network, params, y_t, state, None)
         outputs.append(y_t)
     return graph.add("Concat", *outputs, axis=0), state
 
 
 def _encoder_decoder(graph, layer, params, x, state, steps):
-    _, end = convert(graph, layer.encoder, params["encoder"], x, state, steps)
+    _, end = write_layer(graph, layer.encoder, params["encoder"], x, state, steps)
     like = layer.decoder.initial_state(params["decoder"], 1, xp=host)
     start = tree.unflatten(dict(zip(tree.flatten(like), tree.leaves(end), strict=True)), like)
     last = _last(graph, x, steps)
-    y, _ = convert(graph, layer.decoder, params["decoder"], last, start, None)
+    y, _ = write_layer(graph, layer.decoder, params["decoder"], last, start, None)
     return y, end
 
 

@@ -1,4 +1,4 @@
-"""A model as an ONNX file: batch-first, with standardisation, lengths and states."""
+"""Writes a whole model: batch-first, with standardisation, lengths and states."""
 
 import os
 from pathlib import Path
@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._record import Record
 from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
 from xprnn.losses import GaussianNLL, Pinball
-from xprnn.model import Model
-from xprnn.onnx import note
-from xprnn.onnx.convert import convert
-from xprnn.onnx.extra import OPSET, library
-from xprnn.onnx.graph import Graph
-from xprnn.onnx.recurrent import Steps
-from xprnn.serialization.checks import check_is_model
-from xprnn.serialization.replacing import replacing
+from xprnn.onnx import metadata
+from xprnn.onnx.library import OPSET, library
+from xprnn.onnx.write.graph import Graph
+from xprnn.onnx.write.layers import write_layer
+from xprnn.onnx.write.recurrent import Steps
+from xprnn.serialization.atomic import write_atomically
+from xprnn.serialization.model import check_is_model
 
 __all__ = ["export", "make_proto", "to_proto"]
 
 _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
 
-def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
-    """Write a model to an ONNX file; `to_proto` says what is in it.
+def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
+    """Write a model to an ONNX file; `to_proto` describes its content.
 
     Parameters
     ----------
@@ -66,15 +66,15 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
     proto = to_proto(model, dtype=dtype)
-    with replacing(path) as file:
+    with write_atomically(path) as file:
         file.write(proto.SerializeToString())
 
 
-def to_proto(model: Model, *, dtype: str | None = None) -> Any:
+def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     """Return a model as an ``onnx.ModelProto``, opset 17.
 
     ==================  ========================  ===========================================
-    input               shape                     what it is
+    input               shape                     meaning
     ==================  ========================  ===========================================
     ``x``               (batch, time, F)          as for `Model.predict`
     ``lengths``         (batch,), int32           the valid steps of each row; may be left out
@@ -82,17 +82,17 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     ==================  ========================  ===========================================
 
     The outputs are ``y``, with the axes that `Model.predict` gives it for several
-    sequences, and ``new_state_0``, …, after the last valid step. A pool's state, which
-    `Model.predict` gives too, is left out. One-to-many models have no ``lengths``.
+    sequences, and ``new_state_0``, …, after the last valid step, without the state of a pool,
+    which `Model.predict` returns too. One-to-many models have no ``lengths``.
 
     Parameters
     ----------
     model : Model
     dtype : {"float32", "float64"}, optional
-        In which the file computes, and takes x. Left out, the model's; then x has the
-        dtype of the training data if that was wider. In float32 the recurrent layers are
-        ONNX's nodes RNN, LSTM and GRU; in float64, which onnxruntime has no such nodes
-        for, and for cells of one's own they are loops (Scan).
+        The dtype of x and of the computation. Left out, the model's; then x has the dtype
+        of the training data if that was wider. In float32 the recurrent layers are ONNX's
+        nodes RNN, LSTM and GRU. In float64, for which onnxruntime lacks these nodes, and
+        for cells of one's own they are loops (Scan).
 
     Returns
     -------
@@ -114,32 +114,32 @@ def to_proto(model: Model, *, dtype: str | None = None) -> Any:
     return make_proto(model, dtype)
 
 
-def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
+def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any:
     """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
     helper = library().helper
-    params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.weights)
+    params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError("the model holds several models side by side; hand in one of them")
     graph = Graph(dtype or model.dtype, most=most)
-    taken = dtype or _taken(model)
+    x_dtype = dtype or _x_dtype(model)
     time = 1 if model.mode == "one_to_many" else "time"
-    inputs = [graph.value("x", taken, ["batch", time, model.features])]
-    x, steps = _x(graph, model, taken), None
+    inputs = [graph.value("x", x_dtype, ["batch", time, model.features])]
+    x, steps = _prepare_x(graph, model, x_dtype), None
     defaults = []
     if model.mode != "one_to_many":
         inputs.append(graph.value("lengths", "int32", ["lengths"]))
         defaults.append(np.zeros(0, dtype="int32"))
-        steps = _steps(graph)
+        steps = _valid_steps(graph)
         x = graph.add("Where", steps.mask, x, graph.constant(0.0))
     rows = model.network.initial_state(params, 1, xp=host)
     states = {}
     for k, (name, row) in enumerate(tree.flatten(rows).items()):
         inputs.append(graph.value(f"state_{k}", None, [f"rows_{k}", row.shape[-1]]))
         defaults.append(np.zeros((0, row.shape[-1]), dtype=graph.dtype))
-        states[name] = _or_else(graph, f"state_{k}", graph.constant(row, "row"))
+        states[name] = _input_or_default(graph, f"state_{k}", graph.constant(row, "row"))
     start = tree.unflatten(states, like=rows)
-    y, end = convert(graph, model.network, params, x, start, steps)
-    y_shape = _y(graph, model, y, steps)
+    y, end = write_layer(graph, model.network, params, x, start, steps)
+    y_shape = _restore_y(graph, model, y, steps)
     ends = [f"new_state_{k}" for k in range(len(states))]
     for name, new in zip(tree.leaves(end), ends, strict=True):
         graph.several("Identity", [name], [new])
@@ -147,8 +147,8 @@ def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
     for new, row in zip(ends, tree.leaves(rows), strict=True):
         outputs.append(graph.value(new, None, ["batch", row.shape[-1]]))
     proto = graph.proto("xprnn", inputs, outputs)
-    for given, array in zip(inputs[1:], defaults, strict=True):
-        proto.initializer.append(library().numpy_helper.from_array(array, given.name))
+    for value, array in zip(inputs[1:], defaults, strict=True):
+        proto.initializer.append(library().numpy_helper.from_array(array, value.name))
     proto.initializer.extend(graph.constants.values())
     file = helper.make_model(
         proto,
@@ -157,12 +157,12 @@ def make_proto(model: Model, dtype: str | None, most: int | None = None) -> Any:
         producer_name="xprnn",
         producer_version=__version__,
     )
-    helper.set_model_props(file, note.written(model, dtype))
+    helper.set_model_props(file, metadata.describe_model(model, dtype))
     return file
 
 
-def _taken(model: Model) -> str:
-    """Return the dtype of x: x far from zero has its digits there, and not after scaling."""
+def _x_dtype(model: Record) -> str:
+    """Return the dtype of x: the scaler's if wider, as float32 loses digits of x far from zero."""
     if model.x_scaler is None:
         return model.dtype
     return wider(model.dtype, dtype_name(model.x_scaler.mean))
@@ -174,21 +174,21 @@ def _shape(graph: Graph, axis: int) -> str:
     return graph.add("Slice", graph.add("Shape", "x"), *ends)
 
 
-def _or_else(graph: Graph, given: str, row: str) -> str:
-    """Return an input or, if it is empty, the same row for the whole batch."""
+def _input_or_default(graph: Graph, name: str, row: str) -> str:
+    """Return an input or, if it is empty, one row repeated for the whole batch."""
     batch, zero = _shape(graph, 0), graph.axes(0)
-    empty = graph.add("Equal", graph.add("Size", given), graph.constant(0, "zero", "int64"))
+    empty = graph.add("Equal", graph.add("Size", name), graph.constant(0, "zero", "int64"))
     count = graph.add("Where", empty, batch, zero)
     width = graph.add("Slice", graph.add("Shape", row), graph.axes(1), graph.axes(2**31 - 1))
     shape = graph.add("Concat", batch, width, axis=0)
     rows = graph.add("Slice", graph.add("Expand", row, shape), zero, count, zero)
-    return graph.add("Reshape", graph.add("Concat", given, rows, axis=0), shape)
+    return graph.add("Reshape", graph.add("Concat", name, rows, axis=0), shape)
 
 
-def _steps(graph: Graph) -> Steps:
+def _valid_steps(graph: Graph) -> Steps:
     """Return the valid steps, by default all."""
     time = graph.add("Cast", _shape(graph, 1), to=_CODES["int32"])
-    lengths = _or_else(graph, "lengths", time)
+    lengths = _input_or_default(graph, "lengths", time)
     zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
     end = graph.add("Squeeze", time, graph.axes(0))
     counted = graph.add("Unsqueeze", graph.add("Range", zero, end, one), graph.axes(1))
@@ -196,21 +196,21 @@ def _steps(graph: Graph) -> Steps:
     return Steps(lengths, graph.add("Unsqueeze", mask, graph.axes(2)))
 
 
-def _x(graph: Graph, model: Model, taken: str) -> str:
+def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
     """Return x, standardised and time-major."""
     x, scaler = "x", model.x_scaler
     if scaler is not None:
         mean, scale = to_host(scaler.mean), to_host(scaler.scale)
-        x = _cast(graph, x, taken, str(mean.dtype))
+        x = _cast(graph, x, x_dtype, str(mean.dtype))
         x = graph.add("Sub", x, graph.constant(mean, "mean", str(mean.dtype)))
         x = graph.add("Div", x, graph.constant(scale, "scale", str(mean.dtype)))
-        taken = str(mean.dtype)
-    x = _cast(graph, x, taken, graph.dtype)
+        x_dtype = str(mean.dtype)
+    x = _cast(graph, x, x_dtype, graph.dtype)
     return graph.add("Transpose", x, perm=[1, 0, 2])
 
 
-def _y(graph: Graph, model: Model, y: str, steps: Steps | None) -> list[Any]:
-    """Add y in the units of the data and with the axes of `predict`; return its shape."""
+def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list[Any]:
+    """Add y in the units of the data with the axes of `predict`; return its shape."""
     if model.y_scaler is not None:
         scale, shift = _unscaling(model)
         wide = str(scale.dtype)
@@ -224,23 +224,23 @@ def _y(graph: Graph, model: Model, y: str, steps: Steps | None) -> list[Any]:
     y = graph.add("Transpose", y, perm=[1, 0, 2])
     one = model.mode == "many_to_one"
     shape: list[Any] = ["batch", "time" if keeps else 1 if one else "steps", model.outputs]
-    gone = []
+    dropped = []
     if one and model.y_rank < 3:
-        gone.append(1)
+        dropped.append(1)
     if model.outputs == 1 and model.y_rank == (1 if one else 2):
-        gone.append(2)
-    if gone:
-        y = graph.add("Squeeze", y, graph.axes(*gone))
+        dropped.append(2)
+    if dropped:
+        y = graph.add("Squeeze", y, graph.axes(*dropped))
     graph.several("Identity", [y], ["y"])
-    return [size for axis, size in enumerate(shape) if axis not in gone]
+    return [size for axis, size in enumerate(shape) if axis not in dropped]
 
 
 def _cast(graph: Graph, name: str, old: str, new: str) -> str:
     return name if old == new else graph.add("Cast", name, to=_CODES[new])
 
 
-def _unscaling(model: Model) -> tuple[Any, Any]:
-    """Return what outputs for the standardised y are multiplied by, and what is added then."""
+def _unscaling(model: Record) -> tuple[Any, Any]:
+    """Return the factor and the summand that bring outputs into the units of y."""
     loss, scaler = model.loss, model.y_scaler
     scale, mean = to_host(scaler.scale), to_host(scaler.mean)  # type: ignore[union-attr]
     if type(loss) is GaussianNLL:

@@ -1,4 +1,4 @@
-"""ONNX's operators RNN, LSTM and GRU: their attributes as cells, and what they compute."""
+"""ONNX's operators RNN, LSTM and GRU: their attributes from and to cells, and their results."""
 
 from typing import Any, NamedTuple
 
@@ -8,9 +8,9 @@ from xprnn._validate import unknown
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
 from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
-from xprnn.onnx.extra import library
+from xprnn.onnx.library import attributes_of
 
-__all__ = ["Attributes", "attributes", "directions", "run"]
+__all__ = ["Attributes", "describe_cell", "read_attributes", "read_directions", "run"]
 
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 _INPUTS = {
@@ -22,7 +22,7 @@ _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False,
 
 
 class Attributes(NamedTuple):
-    """What the attributes of a node say."""
+    """The attributes of a node as cells."""
 
     cells: list[Cell]
     """One for each direction."""
@@ -32,8 +32,8 @@ class Attributes(NamedTuple):
     hidden_size: int | None
 
 
-def attributes(node: Any, *, peepholes: bool = False) -> Attributes:
-    """Return what the attributes of an RNN, LSTM or GRU node say.
+def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
+    """Return the attributes of an RNN, LSTM or GRU node as cells.
 
     Parameters
     ----------
@@ -43,39 +43,40 @@ def attributes(node: Any, *, peepholes: bool = False) -> Attributes:
     """
     if node.op_type not in _DEFAULTS:
         raise ValueError(f"node must be an RNN, LSTM or GRU, got {node.op_type!r}")
-    value = library().helper.get_attribute_value
-    given = {a.name: value(a) for a in node.attribute}
-    direction = given.get("direction", b"forward").decode()
+    values = attributes_of(node)
+    direction = values.get("direction", b"forward").decode()
     if direction not in _DIRECTIONS:
         raise unknown("direction", direction, _DIRECTIONS)
     reverse, usual = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
-    names = [name.decode() for name in given.get("activations", ())] or usual * len(reverse)
+    names = [name.decode() for name in values.get("activations", ())] or usual * len(reverse)
     if len(names) != len(usual) * len(reverse):
         raise ValueError(
             f"activations of a {node.op_type} must be {len(usual)} for each of "
             f"{len(reverse)} direction(s), got {names}"
         )
-    alpha, beta = (list(given.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
-    found = activations.named(names, alpha, beta, given.get("clip"))
-    parts = [found[d * len(usual) : (d + 1) * len(usual)] for d in range(len(reverse))]
-    cells = [_cell(node.op_type, part, given, peepholes) for part in parts]
-    return Attributes(cells, reverse, bool(given.get("layout", 0)), given.get("hidden_size"))
+    alpha, beta = (list(values.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
+    functions = activations.read_activations(names, alpha, beta, values.get("clip"))
+    parts = [functions[d * len(usual) : (d + 1) * len(usual)] for d in range(len(reverse))]
+    cells = [_build_cell(node.op_type, part, values, peepholes) for part in parts]
+    return Attributes(cells, reverse, bool(values.get("layout", 0)), values.get("hidden_size"))
 
 
-def _cell(op: str, functions: list[Any], given: dict[str, Any], peepholes: bool) -> Any:
+def _build_cell(op: str, functions: list[Any], attributes: dict[str, Any], peepholes: bool) -> Any:
     """Return the cell of one direction."""
     if op == "RNN":
         return Elman(*functions)
     if op == "GRU":
         gate, candidate = functions
-        kind = GRU if given.get("linear_before_reset", 0) else GRUResetBefore
+        kind = GRU if attributes.get("linear_before_reset", 0) else GRUResetBefore
         return kind(candidate, gate)
     gate, candidate, output = functions
-    coupled = bool(given.get("input_forget", 0))
+    coupled = bool(attributes.get("input_forget", 0))
     return LSTM(candidate, gate, peepholes, output_activation=output, coupled=coupled)
 
 
-def directions(read: Attributes, W: Any, R: Any, B: Any, P: Any) -> list[tuple[Layer, Any]]:
+def read_directions(
+    attributes: Attributes, W: Any, R: Any, B: Any, P: Any
+) -> list[tuple[Layer, Any]]:
     """Return the layer and the parameters of each direction of a node.
 
     Raises
@@ -83,22 +84,50 @@ def directions(read: Attributes, W: Any, R: Any, B: Any, P: Any) -> list[tuple[L
     ValueError
         If the shapes of the weights do not fit the node; names them.
     """
-    D, G = len(read.cells), read.cells[0].gates
+    D, G = len(attributes.cells), attributes.cells[0].gates
     if W.ndim != 3 or R.ndim != 3:
         raise ValueError(f"W and R must have 3 axes, got {W.shape} and {R.shape}")
     H, F = R.shape[-1], W.shape[-1]
-    if read.hidden_size not in (None, H):
-        raise ValueError(f"hidden_size is {read.hidden_size}, but R has shape {R.shape}")
+    if attributes.hidden_size not in (None, H):
+        raise ValueError(f"hidden_size is {attributes.hidden_size}, but R has shape {R.shape}")
     shapes = {"W": (D, G * H, F), "R": (D, G * H, H), "B": (D, 2 * G * H), "P": (D, 3 * H)}
     for (name, shape), array in zip(shapes.items(), (W, R, B, P), strict=True):
         if array is not None and array.shape != shape:
             raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    found = []
-    for d, (cell, reverse) in enumerate(zip(read.cells, read.reverse, strict=True)):
-        own = (None if a is None else a[d] for a in (W, R, B, P))
+    layers = []
+    for d, (cell, reverse) in enumerate(zip(attributes.cells, attributes.reverse, strict=True)):
+        arrays = (None if a is None else a[d] for a in (W, R, B, P))
         layer: Layer = Recurrent(H, cell)
-        found.append((Reversed(layer) if reverse else layer, weights.from_node(cell, *own)))
-    return found
+        layers.append((Reversed(layer) if reverse else layer, weights.from_node(cell, *arrays)))
+    return layers
+
+
+def describe_cell(cell: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the operator of a cell and its attributes in one direction; None if it has none."""
+    kinds: dict[type, tuple[str, tuple[str, ...], dict[str, Any]]] = {
+        Elman: ("RNN", ("activation",), {}),
+        GRU: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 1}),
+        GRUResetBefore: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 0}),
+        LSTM: ("LSTM", ("gate_activation", "activation", "output_activation"), {}),
+    }
+    if type(cell) not in kinds:
+        return None
+    op, names, flags = kinds[type(cell)]
+    descriptions = [activations.describe_activation(getattr(cell, name)) for name in names]
+    parts = [part for part in descriptions if part is not None]
+    if len(parts) < len(descriptions) or len({clip for *_, clip in parts}) > 1:
+        return None
+    attributes = {
+        "activations": [name for name, *_ in parts],
+        "activation_alpha": [a for _, alpha, _, _ in parts for a in alpha],
+        "activation_beta": [b for _, _, beta, _ in parts for b in beta],
+        **flags,
+    }
+    if parts[0][-1] is not None:
+        attributes["clip"] = parts[0][-1]
+    if getattr(cell, "coupled", False):
+        attributes["input_forget"] = 1
+    return op, attributes
 
 
 def run(node: Any, inputs: Any) -> tuple[Any, ...]:
@@ -107,12 +136,12 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Parameters
     ----------
     node : onnx.NodeProto
-        With any attributes that ONNX's operator has: direction, layout, clip,
-        activations with their alpha and beta, linear_before_reset, input_forget.
+        With any attributes of ONNX's operator: direction, layout, clip, activations with
+        their alpha and beta, linear_before_reset, input_forget.
     inputs : list of arrays
         In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for
-        LSTM, initial_c and P; those that may be left out may be None, or missing at
-        the end. All but sequence_lens in one dtype, float32 or float64.
+        LSTM, initial_c and P. Optional ones may be None, or missing at the end. All but
+        sequence_lens have one dtype, float32 or float64.
 
     Returns
     -------
@@ -126,7 +155,7 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Raises
     ------
     ValueError
-        If the node is no such operator, or the inputs do not fit it.
+        If the node is another operator, or the inputs do not fit it.
     TypeError
         If the inputs have other dtypes.
     MissingExtraError
@@ -143,9 +172,9 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     >>> Y.ravel().tolist()
     [3.0, 7.0]
     """
-    X, W, R, B, lengths, *states, P = _inputs(node, inputs)
-    read = attributes(node, peepholes=P is not None)
-    if read.batch_first:
+    X, W, R, B, lengths, *states, P = _read_inputs(node, inputs)
+    attributes = read_attributes(node, peepholes=P is not None)
+    if attributes.batch_first:
         X = X.swapaxes(0, 1)
         states = [None if s is None else s.swapaxes(0, 1) for s in states]
     T, N, F = X.shape
@@ -153,11 +182,11 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
         raise ValueError(f"W must have {F} columns, the features of X, got shape {W.shape}")
     mask = _mask(lengths, T, N)
     outputs, ends = [], []
-    for d, (layer, params) in enumerate(directions(read, W, R, B, P)):
+    for d, (layer, params) in enumerate(read_directions(attributes, W, R, B, P)):
         start = list(layer.initial_state(params, N, xp=np))
         for k, state in enumerate(states[: len(start)]):
             if state is not None:
-                shape = (len(read.cells), *start[k].shape)
+                shape = (len(attributes.cells), *start[k].shape)
                 if state.shape != shape:
                     name = ("initial_h", "initial_c")[k]
                     raise ValueError(f"{name} must have shape {shape}, got {state.shape}")
@@ -167,12 +196,12 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
         ends.append(end)
     Y = np.stack(outputs, axis=1)
     last = [np.stack(parts) for parts in zip(*ends, strict=True)]
-    if read.batch_first:
+    if attributes.batch_first:
         return (np.moveaxis(Y, 2, 0), *(s.swapaxes(0, 1) for s in last))
     return (Y, *last)
 
 
-def _inputs(node: Any, inputs: Any) -> list[Any]:
+def _read_inputs(node: Any, inputs: Any) -> list[Any]:
     """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked."""
     names = _INPUTS.get(node.op_type, _INPUTS["LSTM"])
     if not 3 <= len(inputs) <= len(names):
@@ -180,20 +209,20 @@ def _inputs(node: Any, inputs: Any) -> list[Any]:
             f"inputs of a {node.op_type} must be 3 to {len(names)}, {', '.join(names)}, "
             f"got {len(inputs)}"
         )
-    given: dict[str, Any] = {
+    arrays: dict[str, Any] = {
         name: None if a is None else np.asarray(a) for name, a in zip(names, inputs, strict=False)
     }
-    missing = [name for name in ("X", "W", "R") if given[name] is None]
+    missing = [name for name in ("X", "W", "R") if arrays[name] is None]
     if missing:
         raise ValueError(f"{missing[0]} must be given, got None")
-    lengths = given.pop("sequence_lens", None)
-    dtypes = {name: str(a.dtype) for name, a in given.items() if a is not None}
+    lengths = arrays.pop("sequence_lens", None)
+    dtypes = {name: str(a.dtype) for name, a in arrays.items() if a is not None}
     if len(set(dtypes.values())) > 1 or dtypes["X"] not in ("float32", "float64"):
         raise TypeError(f"inputs must all be float32 or all float64, got {dtypes}")
-    if given["X"].ndim != 3:
-        raise ValueError(f"X must have 3 axes, got shape {given['X'].shape}")
-    first = [given.get(name) for name in ("X", "W", "R", "B")]
-    return [*first, lengths, *(given.get(name) for name in ("initial_h", "initial_c", "P"))]
+    if arrays["X"].ndim != 3:
+        raise ValueError(f"X must have 3 axes, got shape {arrays['X'].shape}")
+    first = [arrays.get(name) for name in ("X", "W", "R", "B")]
+    return [*first, lengths, *(arrays.get(name) for name in ("initial_h", "initial_c", "P"))]
 
 
 def _mask(lengths: Any, T: int, N: int) -> Any:

@@ -1,4 +1,4 @@
-"""What happened in training, epoch by epoch."""
+"""The curves of a training, epoch by epoch."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _COLUMNS = (*_CURVES, "minimised loss", "minimised val_loss")
 
 
 class Epoch(NamedTuple):
-    """What was measured in an epoch; the numbers are still on the device."""
+    """The measurements of an epoch; the numbers are still on the device."""
 
     losses: list[Value]
     """Before each update, 0-d."""
@@ -31,32 +31,32 @@ class Epoch(NamedTuple):
     """Of the last update."""
 
 
-class _Waiting(NamedTuple):
-    """An epoch that nobody has looked at yet."""
+class _Pending(NamedTuple):
+    """An epoch whose numbers were not fetched yet."""
 
     epoch: Epoch
     seconds: float
 
 
 def _row(
-    waiting: _Waiting,
+    pending: _Pending,
     in_units: Iterator[float],
     minimised: Iterator[float],
     fetched_norms: Iterator[float],
 ) -> list[float]:
     """Return an epoch's numbers in the order of _COLUMNS."""
-    epoch = waiting.epoch
+    epoch = pending.epoch
     loss, least = (sum(next(a) * share for share in epoch.shares) for a in (in_units, minimised))
     val_loss, val_least = (next(a) if epoch.val_loss else math.nan for a in (in_units, minimised))
     norms = [next(fetched_norms) for _ in epoch.norms]
     limit = math.inf if epoch.clip_norm is None else epoch.clip_norm
     clipped = sum(norm > limit for norm in norms) / len(norms)
     norm = sum(norms) / len(norms)
-    rate, seconds = epoch.learning_rate, waiting.seconds
+    rate, seconds = epoch.learning_rate, pending.seconds
     return [loss, val_loss, norm, clipped, rate, seconds, least, val_least]
 
 
-def _fetched(*kinds: list[Array]) -> list[Iterator[float]]:
+def _fetch(*kinds: list[Array]) -> list[Iterator[float]]:
     """Fetch 0-d arrays of several kinds from the device, all in one transfer."""
     kinds = tuple(filter(None, kinds))
     if not kinds:
@@ -72,8 +72,8 @@ def _fetched(*kinds: list[Array]) -> list[Iterator[float]]:
 class History:
     """The curves of one training run, one number for each epoch.
 
-    The numbers stay on the device until somebody looks at them: a GPU then waits
-    for nobody in an epoch that nobody looks at.
+    The numbers stay on the device until they are read, so a GPU does not wait for the host
+    in an epoch that is not looked at.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class History:
 
     def __init__(self) -> None:
         self.ended = "running"
-        self._epochs: list[list[float] | _Waiting] = []
+        self._epochs: list[list[float] | _Pending] = []
 
     @classmethod
     def of(cls, curves: dict[str, Any]) -> "History":
@@ -98,7 +98,7 @@ class History:
 
     def append(self, epoch: Epoch, seconds: float) -> None:
         """Add an epoch, and how long it took."""
-        self._epochs.append(_Waiting(epoch, seconds))
+        self._epochs.append(_Pending(epoch, seconds))
 
     def until(self, epoch: int) -> "History":
         """Return the history of the first epochs."""
@@ -108,16 +108,16 @@ class History:
         return history
 
     def _read(self) -> list[list[float]]:
-        """Fetch, in one piece, what is still on the device; return all epochs."""
-        waiting = [row.epoch for row in self._epochs if isinstance(row, _Waiting)]
-        values = [value for epoch in waiting for value in (*epoch.losses, *epoch.val_loss)]
-        fetched = _fetched(
+        """Fetch all numbers that are still on the device at once; return all epochs."""
+        pending = [row.epoch for row in self._epochs if isinstance(row, _Pending)]
+        values = [value for epoch in pending for value in (*epoch.losses, *epoch.val_loss)]
+        fetched = _fetch(
             [value.in_units for value in values],
             [value.minimised for value in values],
-            [norm for epoch in waiting for norm in epoch.norms],
+            [norm for epoch in pending for norm in epoch.norms],
         )
-        rows = [_row(row, *fetched) if isinstance(row, _Waiting) else row for row in self._epochs]
-        self._epochs = [*rows]  # one assignment, so that Ctrl-C finds all or nothing done
+        rows = [_row(row, *fetched) if isinstance(row, _Pending) else row for row in self._epochs]
+        self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves all or nothing done
         return rows
 
     def _curve(self, name: str) -> list[float]:
@@ -128,8 +128,8 @@ class History:
     def loss(self) -> list[float]:
         """The training loss over the batches of the epoch.
 
-        It is computed on y as it was given, not standardised; a squared loss is so in squared
-        units of y. It is infinity or 0 if no float64 can hold it.
+        Computed on y in its own units, not standardised, so a squared loss is in squared units
+        of y. It is infinity or 0 where float64 can't hold it.
         """
         return self._curve("loss")
 

@@ -1,4 +1,4 @@
-"""A file that is written beside its place, and put there when it is whole."""
+"""Writes a file beside its place, and moves it there when it is complete."""
 
 import contextlib
 import errno
@@ -15,19 +15,19 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["replacing"]
+__all__ = ["write_atomically"]
 
 _OURS = re.compile(r"\.xprnn-[0-9a-f]{16}\.part")
 """The end of the name of an unfinished file; nobody else uses such names."""
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file beside `path`, and put it in its place if nothing goes wrong.
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file, which takes the place of `path` if nothing goes wrong.
 
     A symbolic link is followed: the file that it points to is replaced. The new file has
-    the permissions and, where the system allows it, the owner of the old one. Files that
-    killed writers left there are removed.
+    the permissions and, where the system allows it, the owner of the old one. Unfinished
+    files of killed writers are removed.
 
     Raises
     ------
@@ -37,24 +37,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         raise OSError(f"{path} is not a file, and saving would put one in its place")
-    _clear(path)
-    part, file = _begun(path)
+    _remove_leftovers(path)
+    part, file = _create(path)
     try:
         with file:
-            _take_over(path, file)
+            _copy_owner(path, file)
             yield file
             file.flush()
             os.fsync(file.fileno())
             if fcntl is not None:
-                part.replace(path)  # while the lock says that somebody needs it
+                part.replace(path)  # while the lock still keeps others from removing it
         if fcntl is None:
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _settle(path.parent)
+    _sync(path.parent)
 
 
-def _take_over(path: Path, file: BinaryIO) -> None:
+def _copy_owner(path: Path, file: BinaryIO) -> None:
     """Give a new file the owner and the permissions of the one at `path`, if there is one."""
     if not hasattr(os, "fchown"):  # Windows
         return
@@ -73,46 +73,46 @@ def _take_over(path: Path, file: BinaryIO) -> None:
     os.fchmod(file.fileno(), mode)
 
 
-def _begun(path: Path) -> tuple[Path, BinaryIO]:
+def _create(path: Path) -> tuple[Path, BinaryIO]:
     """Return a new file beside `path`, locked, and its name."""
     while True:
         part = path.with_name(f"{path.name}.xprnn-{os.urandom(8).hex()}.part")
         file = part.open("xb")
-        if not _locked(file, wait=True) or os.fstat(file.fileno()).st_nlink:
+        if not _lock(file, wait=True) or os.fstat(file.fileno()).st_nlink:
             return part, file
-        file.close()  # somebody cleared it away before it was locked
+        file.close()  # removed before it was locked
 
 
-def _clear(path: Path) -> None:
-    """Remove the files beside `path` whose writers are dead."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove unfinished files beside `path` whose writers are dead."""
     for part in path.parent.glob(f"{glob.escape(path.name)}.xprnn-*.part"):
         if not _OURS.fullmatch(part.name.removeprefix(path.name)) or part.is_symlink():
             continue
         with contextlib.suppress(OSError), part.open("rb") as file:
-            if _locked(file, wait=False):
+            if _lock(file, wait=False):
                 part.unlink()
 
 
-def _locked(file: BinaryIO, *, wait: bool) -> bool:
-    """Whether a file's lock could be had; the system takes it back from who dies."""
+def _lock(file: BinaryIO, *, wait: bool) -> bool:
+    """Lock a file until it is closed or the process ends; return whether that succeeded."""
     if fcntl is None:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another's, or a file system that has no locks
+    except OSError:  # somebody else has it, or the file system has no locks
         return False
     return True
 
 
-def _settle(folder: Path) -> None:
-    """Wait until the disk has the new name, where a folder can be waited for."""
+def _sync(folder: Path) -> None:
+    """Wait until the new name is on the disk, where the system can wait for a folder."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # what a file system says that cannot
+        if error.errno != errno.EINVAL:  # what file systems say that cannot
             raise
     finally:
         os.close(opened)

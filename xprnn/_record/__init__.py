@@ -1,0 +1,10 @@
+"""What a training leaves, as plain data: the fields of a model, and its history.
+
+`serialization` and `onnx` write and read records; `Model`, which stands above both, is a
+record with methods.
+"""
+
+from xprnn._record.history import Epoch, History
+from xprnn._record.record import Record
+
+__all__ = ["Epoch", "History", "Record"]

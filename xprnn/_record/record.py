@@ -1,0 +1,48 @@
+"""A model as plain data, without methods that compute."""
+
+from dataclasses import dataclass, field
+
+from xprnn import tree
+from xprnn._record.history import History
+from xprnn._typing import Array, Tree
+from xprnn.backend import Backend, dtype_name, of
+from xprnn.layers import Layer
+from xprnn.losses import HalfMSE, Loss
+from xprnn.scaling import Scaler
+
+__all__ = ["Record"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Record:
+    """The fields of a `Model`, which says what each of them is.
+
+    A file is written from a record and read as one.
+    """
+
+    network: Layer
+    params: Tree
+    features: int
+    outputs: int
+    x_scaler: Scaler | None = None
+    y_scaler: Scaler | None = None
+    loss: Loss | None = field(default_factory=HalfMSE)
+    mode: str = "many_to_many"
+    y_rank: int = 3
+    history: History = field(default_factory=History)
+    feature_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
+
+    def named(self) -> dict[str, Array]:
+        """Return the parameters by name, such as ``"0.W"``."""
+        return tree.flatten(self.params)
+
+    @property
+    def backend(self) -> Backend:
+        """Where the parameters are."""
+        return of(tree.leaves(self.params)[0])
+
+    @property
+    def dtype(self) -> str:
+        """``"float32"`` or ``"float64"``."""
+        return dtype_name(tree.leaves(self.params)[0])

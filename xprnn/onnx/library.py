@@ -1,0 +1,34 @@
+"""The library onnx, imported when it is needed, and helpers for its nodes."""
+
+from typing import Any
+
+from xprnn.errors import MissingExtraError, ModelFileError
+
+__all__ = ["OPSET", "attributes_of", "library", "refusal"]
+
+OPSET = 17
+"""The version of ONNX's operators in the files written."""
+
+
+def library() -> Any:
+    """Return the module onnx with its helpers."""
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.helper
+        import onnx.numpy_helper
+    except ImportError as error:
+        raise MissingExtraError("ONNX files need onnx: pip install 'xprnn[onnx]'") from error
+    return onnx
+
+
+def attributes_of(node: Any) -> dict[str, Any]:
+    """Return the attributes of a node by name."""
+    value = library().helper.get_attribute_value
+    return {a.name: value(a) for a in node.attribute}
+
+
+def refusal(node: Any, reason: str) -> ModelFileError:
+    """Return the error for a node that can't be read."""
+    name = node.name or next(filter(None, node.output), "")
+    return ModelFileError(f"node {name!r} ({node.op_type}): {reason}")

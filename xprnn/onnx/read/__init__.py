@@ -1,0 +1,1 @@
+"""Reads models from ONNX files, whichever program wrote them."""

@@ -1,0 +1,140 @@
+"""The way from x to y through a graph, node by node, as layers of xprnn."""
+
+from collections.abc import Callable
+from typing import Any
+
+from xprnn import tree
+from xprnn.errors import ModelFileError
+from xprnn.onnx.library import attributes_of, refusal
+from xprnn.onnx.read import feature_nodes, recurrent_nodes, step_nodes
+from xprnn.onnx.read.axes import move_axes
+from xprnn.onnx.read.branch_nodes import join
+from xprnn.onnx.read.graph import FileGraph
+from xprnn.onnx.read.values import Value
+
+__all__ = ["Reader"]
+
+_RECURRENT = ("RNN", "LSTM", "GRU")
+_FLOATS = (1, 11)
+"""ONNX's numbers of float32 and float64."""
+
+
+class Reader:
+    """Follows a graph from a value back to x, and reads the nodes on the way as layers.
+
+    Parameters
+    ----------
+    graph : FileGraph
+    axes : tuple of str
+        The axes of x.
+    """
+
+    def __init__(self, graph: FileGraph, axes: tuple[str, ...]):
+        self.graph = graph
+        self.axes = axes
+        self.features = graph.features
+        self._values: dict[str, Value] = {}
+        self._nodes: dict[tuple[str, ...], recurrent_nodes.RecurrentNode] = {}
+        graph.shape_of = self._shape
+
+    def value(self, name: str) -> Value:
+        """Return a value that is a function of x."""
+        if name == self.graph.x:
+            return Value(self.axes, self.features)
+        if name not in self._values:
+            node = self.graph.makers.get(name)
+            if node is None:
+                raise ModelFileError(
+                    f"{name!r} is neither the output of a node nor the first input"
+                )
+            try:
+                v = self._read_node(node, list(node.output).index(name))
+            except (ModelFileError, recurrent_nodes.OtherAxesError):
+                raise
+            except Exception as error:  # a damaged node can raise anything
+                raise refusal(node, f"it can't be read: {error!s:.400}") from error
+            params = tree.leaves(v.path[-1].params) if v.path else ()
+            self.graph.spend(node, sum(a.size for a in params))
+            self._values[name] = v
+        return self._values[name]
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a value that is a function of x, in the batch of the graph."""
+        v = self.value(name)
+        sizes = v.sizes(self.graph)
+        return tuple(sizes[axis] for axis in v.axes)
+
+    def _read_node(self, node: Any, index: int) -> Value:
+        """Return an output of a node."""
+        if node.domain not in ("", "ai.onnx"):
+            raise refusal(node, f"the domain {node.domain!r} is not ONNX's own")
+        if node.op_type in ("Scan", "Loop"):
+            raise refusal(node, "only loops that xprnn wrote are read, in unchanged files")
+        self.graph.check(node)
+        if node.op_type in _RECURRENT:
+            return self._read_recurrent(node).output(index)
+        inputs = [name for name in node.input if name]
+        from_x = [name for name in inputs if self.graph.depends_on_x(name)]
+        if not from_x:
+            raise refusal(node, "its output does not depend on x")
+        if len(from_x) == len(inputs) and node.op_type in ("Concat", "Add", "Mul"):
+            return join(node, [self.value(name) for name in inputs])
+        if len(from_x) > 1:
+            raise refusal(node, "no layer of xprnn joins two values that depend on x like this")
+        function = _TABLE.get(node.op_type)
+        first = inputs.index(from_x[0])
+        if function is None or first > 1 or (node.op_type == "Where" and first == 0):
+            raise refusal(node, "no layer of xprnn does that")
+        v = self.value(from_x[0])
+        rest = [self.graph.compute(name) for name in inputs if name != from_x[0]]
+        if first and node.op_type in ("Sub", "Div"):
+            return feature_nodes.read_subtraction_from(self.graph, node, v, rest[0])
+        if first and node.op_type not in ("Add", "Mul", "Where"):
+            raise refusal(node, "x must be its first input")
+        return function(self.graph, node, v, rest)
+
+    def _read_recurrent(self, node: Any) -> recurrent_nodes.RecurrentNode:
+        """Return a recurrent node, read once for all of its outputs."""
+        key = tuple(node.output)
+        if key not in self._nodes:
+            x = self.value(node.input[0])
+            self._nodes[key] = recurrent_nodes.read_recurrent(self.graph, node, x)
+        return self._nodes[key]
+
+
+def _pass_on(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
+    if node.op_type == "Cast" and attributes_of(node)["to"] not in _FLOATS:
+        raise refusal(node, "it must cast x to float32 or float64")
+    return v
+
+
+def _move(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
+    axes = move_axes(node.op_type, v.axes, v.sizes(graph), attributes_of(node), rest)
+    if axes is None or v.stacked:
+        raise refusal(node, f"it mixes the axes {', '.join(v.axes)}")
+    if "DF" in axes:
+        axes = tuple("F" if axis == "DF" else axis for axis in axes)
+        return v._replace(axes=axes, size=v.directions * v.size, directions=1)
+    return v._replace(axes=axes)
+
+
+_ACTIVATIONS = (
+    "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh",
+    "ThresholdedRelu",
+)  # fmt: skip
+
+_TABLE: dict[str, Callable[..., Value]] = {
+    **dict.fromkeys(("Identity", "Cast", "Dropout"), _pass_on),
+    **dict.fromkeys(("Transpose", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), _move),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), feature_nodes.read_affine),
+    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), step_nodes.read_reduction),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), feature_nodes.read_softmax),
+    **dict.fromkeys(_ACTIVATIONS, feature_nodes.read_activation),
+    "Gather": step_nodes.read_gather,
+    "GatherElements": step_nodes.read_last_valid,
+    "Gemm": feature_nodes.read_gemm,
+    "LayerNormalization": feature_nodes.read_layer_norm,
+    "MatMul": feature_nodes.read_matmul,
+    "Slice": step_nodes.read_slice,
+    "Where": step_nodes.read_where,
+}

@@ -1,0 +1,126 @@
+"""RNN, LSTM and GRU nodes of a graph, as layers."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn.layers import Extend, Final, Layer, Pool, Recurrent, Reversed
+from xprnn.layers.walk import recurrent_layers
+from xprnn.onnx.library import refusal
+from xprnn.onnx.operators import Attributes, read_attributes, read_directions
+from xprnn.onnx.read.branch_nodes import side_by_side
+from xprnn.onnx.read.graph import FileGraph
+from xprnn.onnx.read.values import Stage, Value
+
+__all__ = ["OtherAxesError", "RecurrentNode", "read_recurrent"]
+
+
+class OtherAxesError(Exception):
+    """x has its axes in another order than was assumed."""
+
+
+class RecurrentNode(NamedTuple):
+    """A recurrent node as layers."""
+
+    x: Value
+    attributes: Attributes
+    hidden_size: int
+    stages: list[Stage]
+    """One for each direction."""
+    y: Stage
+    """All directions as one layer."""
+
+    def output(self, index: int) -> Value:
+        """Return Y, Y_h or Y_c.
+
+        Y_h of a node that runs forward is the last step of Y; of one that reads from the
+        end, the first. Other outputs come from the same layer, applied once more.
+        """
+        D, H = len(self.stages), self.hidden_size
+        batch_first, reverse = self.attributes.batch_first, self.attributes.reverse
+        v = self.x._replace(size=H, directions=D)
+        if index == 0:
+            axes = ("B", "T", "D", "F") if batch_first else ("T", "D", "B", "F")
+            return v._replace(axes=axes, path=(*v.path, self.y))
+        v = v._replace(axes=("B", "D", "F") if batch_first else ("D", "B", "F"))
+        if index == 1 and D == 1:
+            last = Stage(Extend(1) if reverse[0] else Pool("last"))
+            return v._replace(path=(*v.path, self.y, last))
+        ends = [Stage(Final(stage.layer, index - 1), stage.params) for stage in self.stages]
+        return v._replace(path=(*v.path, ends[0] if D == 1 else side_by_side(ends)))
+
+
+def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
+    """Read a recurrent node whose X is a value."""
+    names = list(node.input)
+    _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
+    W, R, B, P = (_read_weight(graph, node, name) for name in (W, R, B, P))
+    attributes = read_attributes(node, peepholes=P is not None)
+    wanted = ("B", "T", "F") if attributes.batch_first else ("T", "B", "F")
+    if v.axes != wanted:
+        below = (next(recurrent_layers(stage.layer), None) for stage in v.path)
+        if set(v.axes) == set(wanted) and v.axes[-1] == "F" and not any(below):
+            raise OtherAxesError
+        raise refusal(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(wanted)}")
+    if W.shape[-1] != v.size:
+        raise refusal(node, f"W has {W.shape[-1]} columns, and X has {v.size} features")
+    _check_lengths(graph, node, lengths)
+    parts, cell = read_directions(attributes, W, R, B, P), attributes.cells[0]
+    rows = [
+        _read_state(graph, node, name, (len(parts), R.shape[-1]), attributes.batch_first)
+        for name in (h, c)[: cell.states]
+    ]
+    if any(np.any(row) for row in rows):
+        parts = [_learn_state(part, [row[d] for row in rows]) for d, part in enumerate(parts)]
+    stages = [Stage(*part) for part in parts]
+    y = stages[0] if len(stages) == 1 else side_by_side(stages)
+    return RecurrentNode(v.complete(node), attributes, R.shape[-1], stages, y)
+
+
+def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
+    """Return a layer and its parameters with the initial state among these."""
+    layer, params = part
+    inner: Any = layer.layer if isinstance(layer, Reversed) else layer
+    inner = Recurrent(inner.hidden_size, inner.cell, learn_initial_state=True)
+    state = tuple(row[None, :].astype(params["U"].dtype) for row in rows)
+    return Reversed(inner) if isinstance(layer, Reversed) else inner, {**params, "state": state}
+
+
+def _read_weight(graph: FileGraph, node: Any, name: str) -> Any:
+    """Return a weight, None if the node has no such input."""
+    if not name:
+        return None
+    if graph.sources(name):
+        raise refusal(node, f"its weight {name!r} is not a constant")
+    return graph.compute(name)
+
+
+def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
+    """Raise unless a node's sequence_lens are the model's lengths, or all steps."""
+    if name and graph.depends_on_x(name):
+        raise refusal(node, f"its sequence_lens {name!r} are computed from x")
+    lengths = graph.compute(name) if name else np.full(graph.sizes["B"], graph.sizes["T"])
+    if not np.array_equal(lengths, graph.lengths):
+        raise refusal(
+            node, "its sequence_lens are neither the lengths among the inputs nor the steps of x"
+        )
+
+
+def _read_state(
+    graph: FileGraph, node: Any, name: str, shape: tuple[int, int], batch_first: bool
+) -> Any:
+    """Return an initial state (D, H) that is the same for the whole batch; zero for an input."""
+    if not name:
+        return np.zeros(shape)
+    if graph.depends_on_x(name):
+        raise refusal(node, f"its initial state {name!r} is computed from x")
+    if graph.depends_on_inputs(name):
+        if not graph.passes_on(name):
+            raise refusal(node, f"its initial state {name!r} is computed from another input")
+        return np.zeros(shape)
+    state = graph.compute(name)
+    if batch_first:
+        state = state.swapaxes(0, 1)
+    if (state != state[:, :1]).any():
+        raise refusal(node, f"its initial state {name!r} is not the same for the whole batch")
+    return np.broadcast_to(state[:, 0], shape)

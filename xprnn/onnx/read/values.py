@@ -1,0 +1,77 @@
+"""A value in a graph: the layers on the way from x to it, and its axes."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+from xprnn.layers import Extend, Parallel, Pool, Reversed
+from xprnn.onnx.library import refusal
+
+__all__ = ["Stage", "Value", "feature_stage"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A layer on the way to a value; values that it leads to share the object."""
+
+    layer: Any
+    """Or, at the start of a way, the `Scaler` of x."""
+    params: Any = ()
+
+
+class Value(NamedTuple):
+    """A value that is a function of x."""
+
+    axes: tuple[str, ...]
+    """T, B, F, D for the directions, 1 for one step; several letters are axes merged into one."""
+    size: int
+    """The size of F."""
+    path: tuple[Stage, ...] = ()
+    directions: int = 1
+    """The size of D."""
+    branch: int | None = None
+    """Its index, if it is one of several layers or directions side by side."""
+    prepared: str = ""
+    """How its steps were prepared for a pool: ``"zeroed"`` or ``"lowered"`` (to -infinity) at
+    padding, or ``"summed"``."""
+    stacked: tuple["Value", ...] = ()
+    """The last states of several layers that stand side by side on D."""
+
+    def sizes(self, graph: Any) -> dict[str, int]:
+        """Return the size of each axis by name, in the batch of the graph."""
+        sizes = {**graph.sizes, "F": self.size, "D": self.directions, "1": 1}
+        return {axis: prod(sizes[letter] for letter in axis) for axis in {*self.axes, *sizes}}
+
+    def complete(self, node: Any) -> "Value":
+        """Return the value on a path of its own, ready for a layer; raise if it is only a part."""
+        if self.stacked:
+            raise refusal(node, "it uses the last states of several layers as those of one")
+        if self.prepared not in ("", "zeroed"):
+            raise refusal(node, "it uses steps that were prepared for a pool")
+        if self.branch is None:
+            return self._replace(prepared="")
+        return self._replace(path=_follow_branch(self.path, self.branch), branch=None, prepared="")
+
+    def append_layer(self, node: Any, layer: Any, params: Any = (), **changes: Any) -> "Value":
+        """Return the output of one more layer."""
+        v = self.complete(node)
+        return v._replace(path=(*v.path, Stage(layer, params)), **changes)
+
+    def check_features_last(self, node: Any) -> None:
+        """Raise unless the last axis holds the features of a step."""
+        if self.axes[-1] != "F" or ("D" in self.axes and self.directions > 1):
+            raise refusal(node, "it may act on the features of a step, on the last axis, only")
+
+
+def feature_stage(path: tuple[Stage, ...]) -> int:
+    """Return the index of the stage that made the features; pools after it only pick steps."""
+    makers = (k for k, stage in enumerate(path) if not isinstance(stage.layer, Pool | Extend))
+    return max(makers, default=0)
+
+
+def _follow_branch(path: tuple[Stage, ...], branch: int) -> tuple[Stage, ...]:
+    """Return the path through one of the layers side by side, with the pools after it."""
+    at = feature_stage(path)
+    layer, params = path[at].layer, path[at].params[branch]
+    layers = layer.layers if isinstance(layer, Parallel) else (layer.layer, Reversed(layer.layer))
+    return (*path[:at], Stage(layers[branch], params), *path[at + 1 :])

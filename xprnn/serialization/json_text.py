@@ -1,0 +1,116 @@
+"""JSON in a file: read within limits, as a file may come from a stranger; trees of arrays in it."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from xprnn._typing import Tree
+from xprnn._validate import shown
+from xprnn.backend import of, to_host
+from xprnn.errors import ModelFileError
+
+__all__ = ["pack", "parse_json", "unpack"]
+
+_DEPTH = 100
+_PARTS = 4_000_000
+"""Lists, objects and strings: up to here, a text of 100 MB does not take gigabytes of memory."""
+
+
+def parse_json(text: str) -> Any:
+    """Return the content of JSON.
+
+    Raises
+    ------
+    ModelFileError
+        If it is nested more than 100 deep, or has more parts than any model has.
+    ValueError
+        If it is not JSON.
+
+    Examples
+    --------
+    >>> from xprnn.serialization.json_text import parse_json
+    >>> parse_json('{"features": 2}')
+    {'features': 2}
+    >>> parse_json(101 * "[" + 101 * "]")
+    Traceback (most recent call last):
+    xprnn.errors.ModelFileError: holds a header that is nested more than 100 deep
+    """
+    parts = sum(map(text.count, '[{"'))
+    if parts > _PARTS or text.count(",") > _PARTS + len(text) // 5:
+        raise ModelFileError("holds a header of more parts than any model has")
+    try:
+        value = json.loads(text)
+        level = _containers([value])
+        for _ in range(_DEPTH):
+            level = [item for outer in level for item in _containers(outer)]
+    except RecursionError:
+        level = [None]
+    if level:
+        raise ModelFileError(f"holds a header that is nested more than {_DEPTH} deep")
+    return value
+
+
+def _containers(value: Any) -> list[Any]:
+    """Return the lists and objects in a list or an object."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [item for item in items if isinstance(item, dict | list)]
+
+
+def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
+    """Return a tree as JSON with names in the place of its arrays, which go into `arrays`.
+
+    Parameters
+    ----------
+    tree : tree
+        Of arrays, numbers and None, in dicts and tuples.
+    name : str
+        The tree's name, with which the names of its arrays begin.
+    arrays : dict
+        Receives the arrays by name, on the host and contiguous.
+
+    Raises
+    ------
+    TypeError
+        If the tree holds anything else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.serialization.json_text import pack
+    >>> arrays = {}
+    >>> pack({"i": 3, "m": ({"W": np.zeros((2, 2))},)}, "memory", arrays)
+    {'i': 3, 'm': [{'W': 'memory.m.0.W'}]}
+    >>> list(arrays)
+    ['memory.m.0.W']
+    """
+    if tree is None or isinstance(tree, bool | int | float):
+        return tree
+    if isinstance(tree, dict) and all(isinstance(key, str) for key in tree):
+        return {key: pack(branch, f"{name}.{key}", arrays) for key, branch in tree.items()}
+    if isinstance(tree, tuple):
+        return [pack(branch, f"{name}.{i}", arrays) for i, branch in enumerate(tree)]
+    if of(tree) is None or to_host(tree).dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} cannot be written to a file: expected arrays of numbers, numbers and None in "
+            f"dicts and tuples, got {shown(tree)}"
+        )
+    arrays[name] = np.asarray(to_host(tree), order="C")
+    return name
+
+
+def unpack(packed: Any, arrays: dict[str, Any]) -> Tree:
+    """Return the tree that `pack` packed; its arrays are taken out of `arrays`.
+
+    Raises
+    ------
+    KeyError
+        If an array is missing or named twice.
+    """
+    if isinstance(packed, dict):
+        return {key: unpack(branch, arrays) for key, branch in packed.items()}
+    if isinstance(packed, list):
+        return tuple(unpack(branch, arrays) for branch in packed)
+    if isinstance(packed, str):
+        return arrays.pop(packed)
+    return packed
