@@ -20,9 +20,9 @@ SHORT = {"epochs": 4, "batch_size": 2, "seed": 2}
 
 
 def assert_same(model, other):
-    assert list(model.params) == list(other.params)
-    for name, array in model.params.items():
-        np.testing.assert_array_equal(array, other.params[name], err_msg=name)
+    assert list(model.named()) == list(other.named())
+    for name, array in model.named().items():
+        np.testing.assert_array_equal(array, other.named()[name], err_msg=name)
     assert model.history.loss == other.history.loss
 
 
