@@ -73,6 +73,15 @@ def tests_cupy_standin(session):
         tests(session, "--backend", "cupy-standin", "tests", env={"XPRNN_KERNELS": loops})
 
 
+@nox.session(name="tests-cupy-standin-short", tags=["ci"])
+def tests_cupy_standin_short(session):
+    """Those of them that reach the kernels by the shortest way, through the kernels alone."""
+    session.install("-e", ".[test]")
+    names = ("backend", "flow", "gradients", "recurrence", "sums", "trace")
+    files = [f"tests/test_{name}.py" for name in names]
+    tests(session, "--backend", "cupy-standin", *files, env={"XPRNN_KERNELS": ""})
+
+
 @nox.session(name="bench-gpu")
 def bench_gpu(session):
     """Measure the recurrence on the GPU against torch; after -- come the script's options."""
