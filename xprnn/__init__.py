@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         optimizers,
         penalties,
         plotting,
+        recurrence,
         schedules,
         testing,
     )
@@ -84,6 +85,7 @@ __all__ = [
     "optimizers",
     "penalties",
     "plotting",
+    "recurrence",
     "save",
     "schedules",
     "testing",

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xprnn import kernels, losses, tree
+from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
 from xprnn.backend import quiet
 from xprnn.layers import Layer
 from xprnn.losses import Loss
-from xprnn.noise import Noise
 
 __all__ = [
     "Chunk",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from xprnn import optimizers, tree
+from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, dtype_name, host
 from xprnn.batches import Batch, Data, batches
@@ -21,7 +22,6 @@ from xprnn.layers import Layer
 from xprnn.losses import Loss, standardizes
 from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
-from xprnn.noise import Noise
 from xprnn.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty

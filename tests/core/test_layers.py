@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xprnn import losses, tree, value_and_grad
+from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Activation,
@@ -26,7 +27,6 @@ from xprnn.layers import (
     Softmax,
     Stack,
 )
-from xprnn.noise import Noise
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=settings.default.max_examples // 3)

@@ -16,16 +16,15 @@ import numpy as np
 import pytest
 
 from xprnn import (
+    _ops,
     activations,
-    affine,
     gradients,
     kernels,
     losses,
-    masking,
     objective,
-    product,
     recurrence,
 )
+from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, elman, gru, lstm
 from xprnn.layers import (
     Activation,
@@ -54,7 +53,6 @@ from xprnn.layers import (
 from xprnn.layers import recurrent as recurrent_layer
 from xprnn.layers import reversed as reversed_
 from xprnn.losses import regression
-from xprnn.noise import Noise
 
 LECTURE = {
     "1: the derivative of the last step at every step": (
@@ -68,14 +66,14 @@ LECTURE = {
         "dstate = (dstate[0] + (0 if dp else 1) * dy_t, *dstate[1:])",
     ),
     "3: U in place of its transpose": (
-        product,
+        recurrence,
         "return dp, dq, dq @ xp.matrix_transpose(U)",
         "return dp, dq, dq @ U",
     ),
     "4: the transpose of dU": (
-        product,
-        "return affine.weight_gradient(h, dq, U, xp=xp)",
-        "return xp.matrix_transpose(affine.weight_gradient(h, dq, U, xp=xp))",
+        recurrence,
+        "return _ops.weight_gradient(h, dq, U, xp=xp)",
+        "return xp.matrix_transpose(_ops.weight_gradient(h, dq, U, xp=xp))",
     ),
 }
 
@@ -87,13 +85,13 @@ PLANTED = {
     ),
     "no gradient from the state after the last step": (
         recurrence,
-        "dp, dq, dstate = unroll.backward(cell, params, dy, dstate,",
-        "dp, dq, dstate = unroll.backward(cell, params, dy, tuple(0 * d for d in dstate),",
+        "cell, params, dy, dstate, memo, mask=mask",
+        "cell, params, dy, tuple(0 * d for d in dstate), memo, mask=mask",
     ),
     "truncated after one step": (
         recurrence,
-        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
-        "before = (direct[0] + 0 * _kept(dh, keep), *direct[1:])",
+        "before = (direct[0] + _drop(dh, keep), *direct[1:])",
+        "before = (direct[0] + 0 * _drop(dh, keep), *direct[1:])",
     ),
     "the gradient of the initial state lacks its last product": (
         recurrence,
@@ -112,31 +110,31 @@ PLANTED = {
     ),
     "gradient passes through padding into the step": (
         recurrence,
-        "dp.append(masking.valid(dp_t, mask_t, xp=xp))",
+        "dp.append(_ops.apply_mask(dp_t, mask_t, xp=xp))",
         "dp.append(dp_t)",
     ),
     "padding swallows the gradient of the state": (
         recurrence,
-        "dstate = masking.select(mask_t, before, dstate, xp=xp)",
-        "dstate = tuple(masking.valid(d, mask_t, xp=xp) for d in before)",
+        "dstate = _ops.select(mask_t, before, dstate, xp=xp)",
+        "dstate = tuple(_ops.apply_mask(d, mask_t, xp=xp) for d in before)",
     ),
     "the bias gets the mean in place of the sum": (
-        affine,
-        "db = sums.total(dy_rows, -2, keepdims=True, xp=xp)",
+        _ops,
+        "db = total(dy_rows, -2, keepdims=True, xp=xp)",
         "db = xp.mean(dy_rows, axis=-2, keepdims=True)",
     ),
     "the bias gets the first row alone": (
-        affine,
-        "db = sums.total(dy_rows, -2, keepdims=True, xp=xp)",
+        _ops,
+        "db = total(dy_rows, -2, keepdims=True, xp=xp)",
         "db = dy_rows[..., :1, :]",
     ),
     "dx with W in place of its transpose": (
-        affine,
+        _ops,
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = xp.matmul(dy_rows, W)",
     ),
     "dx is zero": (
-        affine,
+        _ops,
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = 0 * xp.matmul(dy_rows, xp.matrix_transpose(W))",
     ),
@@ -163,7 +161,7 @@ PLANTED = {
         "g, _, d = self",
     ),
     "padding is not zeroed": (
-        masking,
+        _ops,
         "return a if mask is None else xp.where(mask, a, xp.zeros_like(a))",
         "return a",
     ),
@@ -243,24 +241,24 @@ IN_RESET = {
         "self.activation.backward(da, z_r, r, xp=xp)",
     ),
     "h(t-1) does not get its direct part": (gru, "(dh * z,)", "(0.0,)"),
-    "the candidate's dU with h in place of r h": (product, "zip((h, a), ", "zip((h, h), "),
-    "the gates' dU with r h in place of h": (product, "zip((h, a), ", "zip((a, a), "),
+    "the candidate's dU with h in place of r h": (recurrence, "zip((h, a), ", "zip((h, h), "),
+    "the gates' dU with r h in place of h": (recurrence, "zip((h, a), ", "zip((a, a), "),
     "W and b of the reset gate get nothing": (
-        product,
+        recurrence,
         "dp1, dq1 = dp1 + more_p, dq1 + more_q",
         "dp1, dq1 = dp1, dq1 + more_q",
     ),
     "U of the reset gate gets nothing": (
-        product,
+        recurrence,
         "dp1, dq1 = dp1 + more_p, dq1 + more_q",
         "dp1, dq1 = dp1 + more_p, dq1",
     ),
     "h(t-1) gets nothing through the gates": (
-        product,
+        recurrence,
         "dh = dh + dq1 @ xp.matrix_transpose(U1)",
         "dh = dh + 0 * dq1 @ xp.matrix_transpose(U1)",
     ),
-    "U2 in place of its transpose": (product, "dq2 @ xp.matrix_transpose(U2)", "dq2 @ U2"),
+    "U2 in place of its transpose": (recurrence, "dq2 @ xp.matrix_transpose(U2)", "dq2 @ U2"),
 }
 
 IN_RECURRENT = {
@@ -271,23 +269,23 @@ IN_RECURRENT = {
     ),
     "dropout is forgotten in dh": (
         recurrence,
-        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
+        "before = (direct[0] + _drop(dh, keep), *direct[1:])",
         "before = (direct[0] + dh, *direct[1:])",
     ),
     "dropout hides the state's direct part too": (
         recurrence,
-        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
-        "before = (_kept(direct[0] + dh, keep), *direct[1:])",
+        "before = (direct[0] + _drop(dh, keep), *direct[1:])",
+        "before = (_drop(direct[0] + dh, keep), *direct[1:])",
     ),
     "a learnt initial state gets nothing": (
         recurrent_layer,
-        "affine.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s)",
+        "_ops.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s)",
         "xp.zeros_like(s)",
     ),
     "a learnt initial state gets the mean over the batch": (
         recurrent_layer,
-        "affine.sum_to(d, s.shape, xp=xp) if begins",
-        "affine.sum_to(d, s.shape, xp=xp) / 2 if begins",
+        "_ops.sum_to(d, s.shape, xp=xp) if begins",
+        "_ops.sum_to(d, s.shape, xp=xp) / 2 if begins",
     ),
 }
 
@@ -321,8 +319,8 @@ IN_POOL = {
     },
     "last": {
         "the last step, valid or not": (
-            "dx = masking.valid(dxs[..., 1:, :, :]",
-            "dx = masking.valid(xp.roll(dxs, 1, axis=-3)[..., 1:, :, :]",
+            "dx = _ops.apply_mask(dxs[..., 1:, :, :]",
+            "dx = _ops.apply_mask(xp.roll(dxs, 1, axis=-3)[..., 1:, :, :]",
         ),
     },
 }

@@ -22,12 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import kernels, losses, masking, recurrence, tree, value_and_grad
+from xprnn import _ops, kernels, losses, recurrence, tree, value_and_grad
+from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels import compiled, compiler
 from xprnn.kernels.workers import LOOKS, Workers, _serve
 from xprnn.layers import Dense, Dropout, Pool, Recurrent, Stack
-from xprnn.noise import Noise
 from xprnn.objective import apply
 
 ground = importlib.import_module("xprnn.kernels.workspace")
@@ -260,8 +260,8 @@ def test_nan_infinity_and_the_sign_of_zero_are_where_the_reference_has_them(
     keep = drawn(batch, size, of=st.sampled_from([0.0, 2.0])) if data.draw(st.booleans()) else None
     # A sum of nothing but -0 may be a zero of any sign: only b has a say in that.
     params = {"W": drawn(1, columns), "U": drawn(size, columns), "b": 0.0 + drawn(1, columns)}
-    x = masking.valid(drawn(steps, batch, 1), mask, xp=np)
-    dy = masking.valid(drawn(steps, batch, size), mask, xp=np)
+    x = _ops.apply_mask(drawn(steps, batch, 1), mask, xp=np)
+    dy = _ops.apply_mask(drawn(steps, batch, size), mask, xp=np)
     rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
     state = tuple(drawn(n, size) for n in rows[: cell.states])
     state += tuple(0.0 + drawn(n, size) for n in rows[cell.states :])
@@ -269,8 +269,8 @@ def test_nan_infinity_and_the_sign_of_zero_are_where_the_reference_has_them(
     dstate += tuple(np.zeros((n, size), dtype) for n in rows[cell.states :])
 
     def results(loop):
-        h, _, end, memo = loop.forward(cell, params, x, state, mask, keep, xp=np)
-        dp, dq, start = loop.backward(cell, params, dy, dstate, memo, mask, keep, xp=np)
+        h, _, end, memo = loop.forward(cell, params, x, state, mask=mask, keep=keep, xp=np)
+        dp, dq, start = loop.backward(cell, params, dy, dstate, memo, mask=mask, keep=keep, xp=np)
         if mask is not None:
             for array in (dp, dq):
                 assert not np.where(mask, 0, array).any()

@@ -13,10 +13,9 @@ ROOT = Path(xprnn.__file__).parent
 
 ORDER = [
     "_version", "_typing", "tree", "errors", "_validate", "keywords",
-    "backend", "noise",
-    "activations", "initializers", "masking", "sums", "losses", "schedules", "optimizers",
-    "penalties",
-    "cells", "affine", "product", "recurrence", "kernels", "layers", "objective", "gradients",
+    "backend", "_noise", "_ops",
+    "activations", "initializers", "losses", "schedules", "optimizers", "penalties",
+    "cells", "recurrence", "kernels", "layers", "objective", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
     "serialization", "interop", "onnx", "callbacks", "run", "builder", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "tables", "forecasting",

@@ -79,8 +79,8 @@ def wrong(kind):
     """Return the reference with a mistake."""
     count = iter(range(10**6))
 
-    def forward(cell, params, x, state, mask, keep, *, xp):
-        h, *rest = REFERENCE.forward(cell, params, x, state, mask, keep, xp=xp)
+    def forward(cell, params, x, state, *, mask, keep, xp):
+        h, *rest = REFERENCE.forward(cell, params, x, state, mask=mask, keep=keep, xp=xp)
         if kind == "value":
             h = h * (1 + 1e-4)
         if kind == "unwritten":

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from xprnn import activations, masking
+from xprnn import _ops, activations
 from xprnn._validate import flag, settle
 from xprnn.layers.protocol import Time
 
@@ -36,15 +36,15 @@ class _Pointwise(ABC):
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Apply it to every valid step."""
-        x = masking.valid(x, mask, xp=xp)
-        y = masking.valid(self._forward(x, xp=xp), mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
+        y = _ops.apply_mask(self._forward(x, xp=xp), mask, xp=xp)
         return y, (), (x, y, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         x, y, mask = cache
-        dx = self._backward(masking.valid(dy, mask, xp=xp), x, y, xp=xp)
-        return (), masking.valid(dx, mask, xp=xp), ()
+        dx = self._backward(_ops.apply_mask(dy, mask, xp=xp), x, y, xp=xp)
+        return (), _ops.apply_mask(dx, mask, xp=xp), ()
 
     def states(self, cache, *, xp):
         """Return (), no hidden state."""

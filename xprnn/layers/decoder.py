@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from array_api_compat import device
 
-from xprnn import masking, tree
+from xprnn import _ops, tree
 from xprnn._validate import settle, shown, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
@@ -44,7 +44,7 @@ class Extend:
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return x(1), 0, …, 0."""
-        first = masking.valid(x, mask, xp=xp)[..., :1, :, :]
+        first = _ops.apply_mask(x, mask, xp=xp)[..., :1, :, :]
         zero = xp.zeros_like(first)
         return xp.concat([first] + [zero] * (self.steps - 1), axis=-3), (), (x.shape, mask)
 
@@ -53,7 +53,7 @@ class Extend:
         shape, mask = cache
         first = dy[..., :1, :, :]
         dx = xp.concat([first] + [xp.zeros_like(first)] * (shape[-3] - 1), axis=-3)
-        return (), masking.valid(dx, mask, xp=xp), ()
+        return (), _ops.apply_mask(dx, mask, xp=xp), ()
 
     def states(self, cache, *, xp):
         """Return (), no hidden state."""
@@ -104,7 +104,7 @@ class Feedback:
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run the network step by step."""
-        y, cache = [masking.valid(x, mask, xp=xp)[..., :1, :, :]], []
+        y, cache = [_ops.apply_mask(x, mask, xp=xp)[..., :1, :, :]], []
         for t in range(self.steps):
             own = None if noise is None else noise.after(t)
             y_t, state, c = self.network.forward(params, y[-1], state, None, noise=own, xp=xp)
@@ -122,7 +122,7 @@ class Feedback:
             g, dx, dstate = self.network.backward(params, dy_t, dstate, caches[t], xp=xp)
             grads = tree.map(lambda a, b: a + b, grads, g)
         dx = xp.concat([dx] + [xp.zeros_like(dx)] * (steps - 1), axis=-3)
-        return grads, masking.valid(dx, mask, xp=xp), dstate
+        return grads, _ops.apply_mask(dx, mask, xp=xp), dstate
 
     def states(self, cache, *, xp):
         """Return the hidden states of the network's layers, over the steps of the output."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from xprnn import affine, initializers, masking
+from xprnn import _ops, initializers
 from xprnn._validate import flag, settle, whole
 from xprnn.layers.protocol import Time
 
@@ -62,15 +62,15 @@ class Dense:
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Map x at every step."""
-        x = masking.valid(x, mask, xp=xp)
-        y = masking.valid(affine.forward(params, x, xp=xp), mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
+        y = _ops.apply_mask(_ops.affine(params, x, xp=xp), mask, xp=xp)
         return y, (), (x, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         x, mask = cache
-        dy = masking.valid(dy, mask, xp=xp)
-        grads, dx = affine.backward(params, dy, x, input_grad=input_grad, xp=xp)
+        dy = _ops.apply_mask(dy, mask, xp=xp)
+        grads, dx = _ops.affine_backward(params, dy, x, input_grad=input_grad, xp=xp)
         return grads, dx, ()
 
     def states(self, cache, *, xp):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn import masking
+from xprnn import _ops
 from xprnn._validate import number, settle
 from xprnn.layers.protocol import Time
 
@@ -26,7 +26,7 @@ class Dropout:
     --------
     >>> import numpy as np
     >>> from xprnn.layers import Dropout
-    >>> from xprnn.noise import Noise
+    >>> from xprnn._noise import Noise
     >>> x = np.ones((1, 1, 8))
     >>> y, _, _ = Dropout(0.5).forward((), x, (), None, noise=Noise((1,)), xp=np)
     >>> y.ravel().tolist()
@@ -51,7 +51,7 @@ class Dropout:
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Drop numbers of x."""
-        x = masking.valid(x, mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
         if noise is None or self.rate == 0:
             return x, (), (None, mask)
         keep = noise.every_step(x, self.rate)
@@ -60,7 +60,7 @@ class Dropout:
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         keep, mask = cache
-        dy = masking.valid(dy, mask, xp=xp)
+        dy = _ops.apply_mask(dy, mask, xp=xp)
         return (), (dy if keep is None else keep * dy), ()
 
     def states(self, cache, *, xp):

@@ -2,9 +2,9 @@
 
 from typing import Any, Literal, Protocol
 
+from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import chosen, shown
-from xprnn.noise import Noise
 
 __all__ = ["METHODS", "Layer", "Time", "checked", "several"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from array_api_compat import device
 
-from xprnn import masking, sums
+from xprnn import _ops
 from xprnn._validate import number, shown
 
 
@@ -18,13 +18,13 @@ def count(y_hat, mask, xp):
 
 def difference(y_hat, y, mask, xp):
     """Return ŷ - y, zero at padding, and the number of valid steps."""
-    error = masking.valid(y_hat - y, mask, xp=xp)
+    error = _ops.apply_mask(y_hat - y, mask, xp=xp)
     return error, count(error, mask, xp)
 
 
 def total(a, xp):
     """Return the sum over steps, batch and outputs."""
-    return sums.total(a, (-3, -2, -1), xp=xp)
+    return _ops.total(a, (-3, -2, -1), xp=xp)
 
 
 def row(values, like, xp):

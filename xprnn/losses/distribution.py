@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from xprnn import masking
+from xprnn import _ops
 from xprnn._validate import number, settle
 from xprnn.losses._common import check_outputs, count, difference, row, several, total
 
@@ -111,8 +111,8 @@ class GaussianNLL:
         free = xp.astype(log_variance > bound, s.dtype)
         slope = xp.concat([error * narrow, 0.5 * free * (1 - surprise)], axis=-1)
         numbers = count(s, mask, xp) * size
-        value = total(masking.valid(0.5 * (s + surprise), mask, xp=xp), xp)
-        return value / numbers, masking.valid(slope, mask, xp=xp) / numbers
+        value = total(_ops.apply_mask(0.5 * (s + surprise), mask, xp=xp), xp)
+        return value / numbers, _ops.apply_mask(slope, mask, xp=xp) / numbers
 
     @property
     def unbounded(self):

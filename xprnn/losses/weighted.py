@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from xprnn import masking, sums
+from xprnn import _ops
 from xprnn._typing import Array
 from xprnn.losses._common import count
 from xprnn.losses.protocol import Loss
@@ -43,12 +43,12 @@ class Weighted:
         """Return the value (...) and its gradient, shaped like `y_hat`."""
 
         def alone(a):
-            a = masking.valid(a, mask, xp=xp)
+            a = _ops.apply_mask(a, mask, xp=xp)
             return xp.reshape(a, (*a.shape[:-3], -1, 1, 1, a.shape[-1]))
 
         steps = count(y_hat, mask, xp)
         weights = xp.broadcast_to(self.weights, (*y_hat.shape[-3:-1], 1))
         share = alone(weights) / steps
         values, slopes = self.loss(alone(y_hat), alone(y), None, xp=xp)
-        value = sums.total(xp.reshape(share, (-1,)) * values, -1, xp=xp)
+        value = _ops.total(xp.reshape(share, (-1,)) * values, -1, xp=xp)
         return value, xp.reshape(share * slopes, y_hat.shape)

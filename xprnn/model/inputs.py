@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xprnn import masking, tree
+from xprnn import _ops, tree
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
 from xprnn.backend.frames import is_frame, like, order_columns
@@ -41,7 +41,7 @@ class Inputs(NamedTuple):
     def restore(self, y: Array, model: "Model") -> Any:
         """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
         if model.network.keeps_steps:
-            y = masking.valid(y, self.mask, xp=self.backend.xp)
+            y = _ops.apply_mask(y, self.mask, xp=self.backend.xp)
         plain = y.shape[-1] == 1
         if model.mode == "many_to_one" and model.y_rank < 3:
             y = y[0, ...]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xprnn import losses, masking, modes
+from xprnn import _ops, losses, modes
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.backend import Backend, dtype_name, float_name, host, of, wider
@@ -119,7 +119,7 @@ def prepared(
             array = time_major(place.asarray(array, came), xp=xp)
             if standardize[i]:
                 scalers[i] = scaler = scalers[i] or _scaler(array, kept, xp, weights)
-                array = masking.valid(scaler.apply(array), _mask(kept, place), xp=xp)
+                array = _ops.apply_mask(scaler.apply(array), _mask(kept, place), xp=xp)
             array = place.asarray(array, dtype)
             if dtype != came:
                 check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
