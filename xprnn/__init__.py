@@ -48,9 +48,9 @@ if TYPE_CHECKING:
         ModelFileError,
         NonFiniteError,
     )
+    from xprnn.gradients import value_and_grad
     from xprnn.history import History
     from xprnn.model import Model
-    from xprnn.objective import value_and_grad
     from xprnn.onnx.load import load as from_onnx
     from xprnn.serialization import load, save
     from xprnn.training.fit import fit
@@ -103,7 +103,7 @@ _HOME = {
     "fit": "training",
     "load": "serialization",
     "save": "serialization",
-    "value_and_grad": "objective",
+    "value_and_grad": "gradients",
 }
 """The module of each name that is no module itself."""
 

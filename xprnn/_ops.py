@@ -136,8 +136,10 @@ def sum_to(a: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
     return a
 
 
-def total(a: Array, axis: int | tuple[int, ...], *, keepdims: bool = False, xp: Namespace) -> Array:
-    """Return the sum over one axis, or over several neighbouring ones.
+def total(
+    a: Array, axis: int | tuple[int, ...] = (-3, -2, -1), *, keepdims: bool = False, xp: Namespace
+) -> Array:
+    """Return the sum over one axis, or over several neighbouring ones: steps, batch and features.
 
     In float32, its error is below 1e-6 of the sum of the magnitudes of ten million terms.
 

@@ -16,7 +16,7 @@ from xprnn.layers import (
     Pool,
     Recurrent,
     Stack,
-    checked,
+    check_layer,
 )
 
 __all__ = ["Recipe", "build"]
@@ -60,7 +60,7 @@ def build(network: Layer | None, mode: str, outputs: int, steps: int, recipe: Re
                 f"{', '.join(given)} describe(s) the network that fit builds; with network= give "
                 "them to its layers"
             )
-        found: Layer = checked("network", network)
+        found: Layer = check_layer("network", network)
         if found.keeps_steps != (mode == "many_to_many"):
             gives = "an output at every step" if found.keeps_steps else "other steps than x has"
             raise ValueError(f"the network gives {gives}, but x and y are {mode}")

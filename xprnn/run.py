@@ -17,12 +17,12 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, dtype_name, host
 from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
+from xprnn.gradients.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.history import Epoch, History
 from xprnn.layers import Layer
 from xprnn.losses import Loss, standardizes
 from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
-from xprnn.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
 from xprnn.scaling import Scaler
@@ -124,8 +124,8 @@ class Run:
             params,
             part.x,
             part.y,
-            state,
-            part.mask,
+            state=state,
+            mask=part.mask,
             noise=part.noise,
             checkpoint_every=self.checkpoint_every,
             xp=xp,
@@ -181,7 +181,7 @@ class Run:
     def measure(self, params: Tree, data: Data) -> Value:
         """Return the loss on data, without dropout."""
         xp, mask = self.xp, data.mask(self.backend)
-        y_hat, _ = apply(self.network, params, data.x, None, mask, xp=xp)
+        y_hat, _ = apply(self.network, params, data.x, mask=mask, xp=xp)
         kept = mask if self.network.keeps_steps else None
         value: Value = self.reported(data.weights)(y_hat, data.y, kept, xp=xp)[0]
         return value

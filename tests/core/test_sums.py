@@ -9,7 +9,7 @@ from xprnn import _ops, losses, optimizers, recurrence
 from xprnn._ops import total
 from xprnn.cells import Elman
 from xprnn.layers import LayerNorm, Pool
-from xprnn.losses.weighted import Weighted
+from xprnn.losses.units import Weighted
 from xprnn.penalties import Penalty, Weights
 from xprnn.scaling import Scaler
 

@@ -21,11 +21,11 @@ from xprnn import (
     gradients,
     kernels,
     losses,
-    objective,
     recurrence,
 )
 from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, elman, gru, lstm
+from xprnn.gradients import objective
 from xprnn.layers import (
     Activation,
     Bidirectional,
@@ -44,7 +44,6 @@ from xprnn.layers import (
     decoder,
     dropout,
     final,
-    merging,
     norm,
     parallel,
     pool,
@@ -152,8 +151,8 @@ PLANTED = {
     ),
     "a loss without its factor": (
         regression,
-        "return total(error * error, xp) / (2 * steps), error / steps",
-        "return total(error * error, xp) / (2 * steps), error",
+        "return _ops.total(error * error, xp=xp) / (2 * steps), error / steps",
+        "return _ops.total(error * error, xp=xp) / (2 * steps), error",
     ),
     "a stack that hands on the wrong gradient": (
         stack,
@@ -389,7 +388,10 @@ IN_EXTEND = {
 }
 
 IN_CHUNKS = {
-    "the state's gradient is not handed back": ("more, _, dstate = ", "more, _, _ = "),
+    "the state's gradient is not handed back": (
+        "grads, _, dstate = self.network.backward(",
+        "grads, _, _ = self.network.backward(",
+    ),
     "the first chunk's gradient alone": (
         "grads = more if grads is None else tree.map(xp.add, grads, more)",
         "grads = more",
@@ -397,28 +399,28 @@ IN_CHUNKS = {
     "the noise begins anew": ("noise.after(part.start)", "noise"),
     "the mask begins anew": ("mask[part, ...]", "mask[: x[..., part, :, :].shape[-3], ...]"),
     "every chunk gets the gradient of the first": (
-        "slopes = [part.y for part in chunks(cuts, x, dy, None, None)]",
-        "slopes = [next(chunks(cuts, x, dy, None, None)).y for _ in parts]",
+        "slopes.append(dy[..., start:end, :, :])",
+        "slopes.append(dy[..., : end - start, :, :])",
     ),
     "no chunk starts from the state before": (
-        "y_hat, state, cache = forward(part, state)",
-        "y_hat, state, cache = forward(part, starts[0])",
+        "            state = end\n        self.state = state",
+        "            self.state = end",
     ),
 }
 
 IN_CHUNKS_COMPUTED_AGAIN = {
     "every chunk starts from the last state": (
-        "network.forward(params, part.x, start, part.mask,",
-        "network.forward(params, part.x, state, part.mask,",
+        "_, _, cache = self._forward(part, start)",
+        "_, _, cache = self._forward(part, self.state)",
     ),
     "the first state is kept with the wrong chunk": (
-        "slope = parts.pop(), starts.pop(), slopes.pop()",
-        "slope = parts.pop(), starts.pop(0), slopes.pop()",
+        "(part, state, None) if self.recompute",
+        "(part, end, None) if self.recompute",
     ),
 }
 
 IN_CHUNKS_KEPT = {
-    "what is kept goes with the wrong chunk": ("cache = caches.pop()", "cache = caches.pop(0)"),
+    "what is kept goes with the wrong chunk": ("self._stack.pop()", "self._stack.pop(0)"),
 }
 
 IN_C = {
@@ -623,7 +625,7 @@ def cases():
         groups[f"pool, {how}"] = pool, Stack((Recurrent(3), Pool(how))), planted
     for merge, planted in IN_MERGING.items():
         network = Stack((Bidirectional(Recurrent(3), merge), Dense(3)))
-        groups[f"bidirectional, {merge}"] = merging, network, planted
+        groups[f"bidirectional, {merge}"] = parallel, network, planted
     for group, (module, network, planted) in groups.items():
         for name, change in planted.items():
             full = change if module is None else (module, *change)
@@ -675,10 +677,10 @@ def report_of_chunks(patch, again):
     kept = np.arange(6)[:, None, None] < np.array([6, 3])[:, None]
     x, y = (np.where(kept, rng.standard_normal((6, 2, n)), np.nan) for n in (3, 2))
 
-    def run(params, **more):
+    def run(params, *, xp=np, **more):
         noise = Noise((0,))
         return objective.value_and_grad(
-            network, loss, params, x, y, None, kept, noise=noise, xp=np, **more
+            network, loss, params, x, y, mask=kept, noise=noise, xp=xp, **more
         )
 
     if again:
@@ -688,9 +690,9 @@ def report_of_chunks(patch, again):
             small.setattr(
                 importlib.import_module("xprnn.kernels.workspace"), "PIECE", 2 * 2 * 12 * 8
             )
-            cuts = kernels.pieces(x, [params[3]["W"]], xp=kernels.Workspace(1))
-            assert cuts == objective.every(2, x)
-            _, grads, _ = run(params)
+            xp = kernels.Workspace(1)
+            assert kernels.pieces(x, [params[3]["W"]], xp=xp) == objective.every(2, x)
+            _, grads, _ = run(params, xp=xp)
     return gradients.compare(lambda p: run(p)[0], params, grads, directions=1, xp=np)
 
 

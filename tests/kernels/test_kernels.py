@@ -25,10 +25,10 @@ import xprnn
 from xprnn import _ops, kernels, losses, recurrence, tree, value_and_grad
 from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
+from xprnn.gradients.objective import apply
 from xprnn.kernels import compiled, compiler
 from xprnn.kernels.workers import LOOKS, Workers, _serve
 from xprnn.layers import Dense, Dropout, Pool, Recurrent, Stack
-from xprnn.objective import apply
 
 ground = importlib.import_module("xprnn.kernels.workspace")
 
@@ -362,7 +362,7 @@ def test_dtypes_may_be_mixed(cell, loops):
     for of_x, of_y, of_weights, of_u in MIXED:
         params = tree.map(lambda a, t=of_weights: a.astype(t), drawn)
         params[0]["U"] = params[0]["U"].astype(of_u)
-        args = network, losses.HalfMSE(), params, x.astype(of_x), y.astype(of_y), None, None
+        args = network, losses.HalfMSE(), params, x.astype(of_x), y.astype(of_y)
         value, grads, _ = value_and_grad(*args, xp=np)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XPRNN_KERNELS", "reference")
@@ -524,7 +524,7 @@ UNIT = T * B * 64 * 4
 
 def epoch(network, params, x, y, xp):
     """Do what an epoch does, and return new parameters."""
-    _, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, y, None, None, xp=xp)
+    _, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, y, xp=xp)
     return tree.map(lambda p, g: p - np.float32(0.01) * g, params, grads)
 
 
@@ -559,7 +559,7 @@ def test_a_model_that_is_applied_needs_memory_for_pieces_only(cell, loops):
     params = tree.map(lambda a: a.astype("float32"), network.init(rng, 1)[0])
     with kernels.workspace(np) as xp:
         tracemalloc.start()
-        apply(network, params, x, None, None, xp=xp)
+        apply(network, params, x, xp=xp)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 10 * UNIT  # of all steps, h alone
@@ -570,8 +570,8 @@ def test_no_steps_or_no_sequences_are_refused(sizes):
     network, x = network_of("lstm"), np.ones((*sizes, 1))
     params, _ = network.init(np.random.default_rng(0), 1)
     for call in (
-        lambda: apply(network, params, x, None, None, xp=np),
-        lambda: value_and_grad(network, losses.MSE(), params, x, x, None, None, xp=np),
+        lambda: apply(network, params, x, xp=np),
+        lambda: value_and_grad(network, losses.MSE(), params, x, x, xp=np),
     ):
         with pytest.raises(ValueError, match="x must have at least one step and one sequence"):
             call()
@@ -1044,7 +1044,7 @@ def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, lo
 
     x = np.ones((4, 2, 1))
     params, _ = network.init(np.random.default_rng(0), 1)
-    value_and_grad(network, Watched(), params, x, x, None, None, xp=np)
+    value_and_grad(network, Watched(), params, x, x, xp=np)
     assert seen == [(2, {1})]
 
 
@@ -1141,7 +1141,7 @@ def example():
     network, rng = Stack((Recurrent(4, "lstm"), Dense(1))), np.random.default_rng(0)
     x = rng.standard_normal((5, 2, 1))
     value, grads, _ = value_and_grad(
-        network, losses.HalfMSE(), network.init(rng, 1)[0], x, x, None, None, xp=np
+        network, losses.HalfMSE(), network.init(rng, 1)[0], x, x, xp=np
     )
     return tree.flatten({"value": np.asarray(value), "grads": grads})
 
@@ -1303,13 +1303,13 @@ def test_in_pieces_it_is_the_whole(name, steps, lead, masked, noisy, share, seed
         mask = rng.random((steps, 3, 1)) < 0.7
         mask[rng.integers(steps)] = True
     noise = Noise((seed,)) if noisy else None
-    args = network, loss, params, x, y, None, mask
+    args = network, loss, params, x, y
 
     def results(bytes_of_a_piece, **options):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ground, "PIECE", bytes_of_a_piece)
-            value, grads, state = value_and_grad(*args, noise=noise, xp=np, **options)
-            predicted = apply(network, params, x, None, mask, xp=np)
+            value, grads, state = value_and_grad(*args, mask=mask, noise=noise, xp=np, **options)
+            predicted = apply(network, params, x, mask=mask, xp=np)
         return tree.flatten(
             {"value": np.asarray(value), "grads": grads, "state": state, "predicted": predicted}
         )

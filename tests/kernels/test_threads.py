@@ -88,10 +88,10 @@ def script(text):
 @pytest.mark.parametrize("cell", [Elman("elu"), LSTM(peepholes=True), GRU("relu")], ids=repr)
 @pytest.mark.parametrize("switched_off", [False, True])
 def test_to_look_up_a_loop_changes_nothing(cell, switched_off, blas, monkeypatch):
-    if switched_off:
-        monkeypatch.setenv("XPRNN_KERNELS", "reference")
     shapes = {"x": (5, 2, 3), "U": (4, 4 * cell.gates)}
     with kernels.workspace(np) as xp:
+        if switched_off:
+            monkeypatch.setenv("XPRNN_KERNELS", "reference")
         assert kernels.lookup(cell, xp, shapes, np.float64) is recurrence.REFERENCE
         assert xp.threads == 2
         assert set(blas()) == {1}

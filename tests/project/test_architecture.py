@@ -15,7 +15,7 @@ ORDER = [
     "_version", "_typing", "tree", "errors", "_validate", "keywords",
     "backend", "_noise", "_ops",
     "activations", "initializers", "losses", "schedules", "optimizers", "penalties",
-    "cells", "recurrence", "kernels", "layers", "objective", "gradients",
+    "cells", "recurrence", "kernels", "layers", "gradients",
     "scaling", "history", "sequences", "modes", "batches", "metrics", "model",
     "serialization", "interop", "onnx", "callbacks", "run", "builder", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "tables", "forecasting",

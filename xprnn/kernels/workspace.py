@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array
 from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
-__all__ = ["Workspace", "can_hold_blas", "pieces", "thread_count", "unchanged", "workspace"]
+__all__ = ["Workspace", "can_hold_blas", "opened", "thread_count"]
 
 KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
@@ -173,7 +173,7 @@ class Workspace:
         self._most = threads
         self._workers: Workers | None = None
         self._forked = False
-        self._made: dict[Any, Any] | None = None
+        self._layouts: dict[Any, Any] | None = None
 
     def open(self) -> None:
         """Limit BLAS to one thread and allow several of ours, if work can be shared out."""
@@ -243,14 +243,36 @@ class Workspace:
         bisect.insort(self.blocks, block, key=len)
         return block
 
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Promise that no weight changes meanwhile, so that each is laid out once."""
+        self._layouts = {}
+        try:
+            yield
+        finally:
+            self._layouts = None
+
     def once(self, key: Any, arrays: list[Array], make: Callable[[], Any]) -> Any:
-        """Return what is made of some arrays, made once while they are `unchanged`."""
-        if self._made is None:
+        """Return `make()`, while the arrays are `unchanged` the result of the first call."""
+        if self._layouts is None:
             return make()
         name = (key, *map(id, arrays))
-        if name not in self._made:
-            self._made[name] = arrays, make()  # arrays that are kept keep their ids
-        return self._made[name][1]
+        if name not in self._layouts:
+            self._layouts[name] = arrays, make()  # holding the arrays keeps their ids
+        return self._layouts[name][1]
+
+    def pieces(self, x: Array, weights: list[Array]) -> list[slice]:
+        """Return which steps of x (..., T, B, F) to compute at a time.
+
+        They are few, so that the arrays of a forward pass stay small. But each piece also keeps
+        the state before it, so there are at most about three times as many pieces as steps in
+        one. Their lengths differ by at most one step, so that all fit the same memory.
+        """
+        *lead, steps, batch, _ = x.shape
+        models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
+        one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
+        size = max(PIECE // one, math.isqrt(steps // 3), 1)
+        return _even(steps, -(-steps // size))
 
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
@@ -320,60 +342,14 @@ class Workspace:
         self._workers.share(work, parts, stop)
 
 
-def pieces(x: Array, weights: list[Array], *, xp: Namespace) -> list[slice]:
-    """Return which steps of x (..., T, B, F) to compute at a time.
-
-    In a workspace they are so few that what is made on the way stays small; else all. Each
-    piece also keeps the state before it, so there are about three times as many pieces as
-    steps in one at most. As memory is used again, they differ by no more than one step.
-    """
-    *lead, steps, batch, _ = x.shape
-    if not isinstance(xp, Workspace):
-        return [slice(0, steps)]
-    models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
-    one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
-    size = max(PIECE // one, math.isqrt(steps // 3), 1)
-    return _even(steps, -(-steps // size))
-
-
 def _even(count: int, parts: int) -> list[slice]:
     """Cut a range into as many parts."""
     return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
 
 @contextmanager
-def unchanged(xp: Namespace) -> Iterator[None]:
-    """For as long as no weight changes: what is made of one is made once."""
-    if isinstance(xp, Workspace):
-        xp._made = {}
-    try:
-        yield
-    finally:
-        if isinstance(xp, Workspace):
-            xp._made = None
-
-
-@contextmanager
-def workspace(xp: Namespace) -> Iterator[Namespace]:
-    """Turn NumPy into a `Workspace` for a while; any other namespace stays as it is.
-
-    Parameters
-    ----------
-    xp : namespace
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from xprnn import kernels
-    >>> with kernels.workspace(np) as xp:
-    ...     product = xp.matmul(np.ones((2, 3)), np.ones((3, 1)))
-    >>> product
-    array([[3.],
-           [3.]])
-    """
-    if xp is not np:
-        yield xp
-        return
+def opened() -> Iterator[Workspace]:
+    """Give an open workspace, and close it at the end."""
     own = Workspace(thread_count())
     try:
         try:

@@ -30,7 +30,7 @@ from xprnn.layers.final import Final
 from xprnn.layers.norm import LayerNorm
 from xprnn.layers.parallel import Parallel
 from xprnn.layers.pool import Pool
-from xprnn.layers.protocol import METHODS, Layer, checked
+from xprnn.layers.protocol import METHODS, Layer, check_layer
 from xprnn.layers.recurrent import Recurrent
 from xprnn.layers.reversed import Reversed
 from xprnn.layers.stack import Stack
@@ -53,5 +53,5 @@ __all__ = [
     "Reversed",
     "Softmax",
     "Stack",
-    "checked",
+    "check_layer",
 ]

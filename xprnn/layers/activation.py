@@ -2,21 +2,18 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from xprnn import _ops, activations
 from xprnn._validate import flag, settle
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless
 
 __all__ = ["Activation", "Softmax"]
 
 
 @dataclass(frozen=True)
-class _Pointwise(ABC):
-    """A layer without parameters or state."""
-
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
+class _Pointwise(Stateless, ABC):
+    """A function of each step."""
 
     @abstractmethod
     def _forward(self, x, *, xp):
@@ -25,14 +22,6 @@ class _Pointwise(ABC):
     @abstractmethod
     def _backward(self, dy, x, y, *, xp):
         """Return dx."""
-
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Apply it to every valid step."""
@@ -45,10 +34,6 @@ class _Pointwise(ABC):
         x, y, mask = cache
         dx = self._backward(_ops.apply_mask(dy, mask, xp=xp), x, y, xp=xp)
         return (), _ops.apply_mask(dx, mask, xp=xp), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()
 
 
 @dataclass(frozen=True)

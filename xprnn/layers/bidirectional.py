@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xprnn._validate import shown, unknown
-from xprnn.layers.merging import MERGES, Merge
-from xprnn.layers.parallel import Parallel
-from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.parallel import MERGES, Merge, Parallel
+from xprnn.layers.protocol import Layer, Time, check_layer
 from xprnn.layers.reversed import Reversed
 
 __all__ = ["Bidirectional"]
@@ -46,7 +45,7 @@ class Bidirectional:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        checked("layer", self.layer)
+        check_layer("layer", self.layer)
         if not self.layer.keeps_steps:
             raise ValueError(f"layer must give an output at every step, got {shown(self.layer)}")
         if self.merge not in MERGES:

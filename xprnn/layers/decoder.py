@@ -9,13 +9,13 @@ from xprnn import _ops, tree
 from xprnn._validate import settle, shown, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
-from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
 
 __all__ = ["EncoderDecoder", "Extend", "Feedback"]
 
 
 @dataclass(frozen=True)
-class Extend:
+class Extend(Stateless):
     """The first step, and zeros after it: (..., T, B, F) to (..., steps, B, F).
 
     What follows in the stack then makes many steps out of one.
@@ -34,14 +34,6 @@ class Extend:
     def __post_init__(self):
         settle(self, steps=whole("steps", self.steps))
 
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return x(1), 0, …, 0."""
         first = _ops.apply_mask(x, mask, xp=xp)[..., :1, :, :]
@@ -54,10 +46,6 @@ class Extend:
         first = dy[..., :1, :, :]
         dx = xp.concat([first] + [xp.zeros_like(first)] * (shape[-3] - 1), axis=-3)
         return (), _ops.apply_mask(dx, mask, xp=xp), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,7 @@ class Feedback:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        checked("network", self.network)
+        check_layer("network", self.network)
         if self.network.time == "whole" or not self.network.keeps_steps:
             raise ValueError(f"network must run step by step, got {shown(self.network)}")
         settle(self, steps=whole("steps", self.steps))
@@ -166,8 +154,8 @@ class EncoderDecoder:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        checked("encoder", self.encoder)
-        checked("decoder", self.decoder)
+        check_layer("encoder", self.encoder)
+        check_layer("decoder", self.decoder)
         if not self.encoder.keeps_steps:
             raise ValueError(f"encoder must read every step, got {shown(self.encoder)}")
         if self.decoder.keeps_steps:

@@ -1,17 +1,17 @@
 """An affine map at every step."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from xprnn import _ops, initializers
 from xprnn._validate import flag, settle, whole
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless
 
 __all__ = ["Dense"]
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Stateless):
     """y(t) = x(t) W + b at every step.
 
     Parameters
@@ -37,9 +37,6 @@ class Dense:
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
 
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
-
     def __post_init__(self):
         settle(
             self,
@@ -56,10 +53,6 @@ class Dense:
             params["b"] = self.bias_initializer(rng, (1, self.output_size), features)
         return params, self.output_size
 
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Map x at every step."""
         x = _ops.apply_mask(x, mask, xp=xp)
@@ -72,7 +65,3 @@ class Dense:
         dy = _ops.apply_mask(dy, mask, xp=xp)
         grads, dx = _ops.affine_backward(params, dy, x, input_grad=input_grad, xp=xp)
         return grads, dx, ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()

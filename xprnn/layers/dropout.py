@@ -1,17 +1,16 @@
 """Dropout between layers."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from xprnn import _ops
 from xprnn._validate import number, settle
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless
 
 __all__ = ["Dropout"]
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(Stateless):
     """y = k x with k = 0 or 1 / (1 - rate), drawn for every number of x; y = x without noise.
 
     Srivastava et al., "Dropout: a simple way to prevent neural networks from
@@ -35,19 +34,8 @@ class Dropout:
 
     rate: float
 
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
-
     def __post_init__(self):
         settle(self, rate=number("rate", self.rate, least=0, below=1))
-
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Drop numbers of x."""
@@ -62,7 +50,3 @@ class Dropout:
         keep, mask = cache
         dy = _ops.apply_mask(dy, mask, xp=xp)
         return (), (dy if keep is None else keep * dy), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()

@@ -1,17 +1,16 @@
 """Normalisation over the features."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from xprnn import _ops, initializers
 from xprnn._validate import number, settle
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless
 
 __all__ = ["LayerNorm"]
 
 
 @dataclass(frozen=True)
-class LayerNorm:
+class LayerNorm(Stateless):
     """Every step normalised over its features, then scaled and shifted.
 
     With mean and variance over the F features::
@@ -39,9 +38,6 @@ class LayerNorm:
 
     eps: float = 1e-5
 
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
-
     def __post_init__(self):
         settle(self, eps=number("eps", self.eps, above=0))
 
@@ -49,10 +45,6 @@ class LayerNorm:
         """Return g of ones and b of zeros, (1, F)."""
         zeros = initializers.Zeros()(rng, (1, features), features)
         return {"g": 1 + zeros, "b": zeros}, features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Normalise x."""
@@ -77,7 +69,3 @@ class LayerNorm:
         along = xp.mean(dn * n, axis=-1, keepdims=True)
         dx = (dn - xp.mean(dn, axis=-1, keepdims=True) - n * along) / s
         return grads, _ops.sum_to(dx, shape, xp=xp), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from xprnn import _ops
 from xprnn._validate import unknown
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless, Time
 
 __all__ = ["Pool"]
 
@@ -37,7 +37,7 @@ _POOLS = {"last": _last, "mean": _mean, "max": _max}
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Stateless):
     """One step out of the valid steps of a sequence: (..., T, B, F) to (..., 1, B, F).
 
     Each is a sum over the steps, y = Σ w(t) x(t), with weights w of its own. What it
@@ -69,14 +69,6 @@ class Pool:
         if self.how not in _POOLS:
             raise unknown("how", self.how, _POOLS)
 
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return (): nothing was seen."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return the pooled step; the state is (value so far, number of steps)."""
         x = _ops.apply_mask(x, mask, xp=xp)
@@ -103,7 +95,3 @@ class Pool:
             dcount = dcount + xp.sum(dy * slope / divisor, axis=-1, keepdims=True)
         dx = _ops.apply_mask(dxs[..., 1:, :, :], mask, xp=xp)
         return (), dx, (dxs[..., 0, :, :], dcount)
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.protocol import Layer, Time, check_layer
 
 __all__ = ["Reversed"]
 
@@ -37,7 +37,7 @@ class Reversed:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        checked("layer", self.layer)
+        check_layer("layer", self.layer)
 
     def init(self, rng, features):
         """Draw the layer's parameters."""

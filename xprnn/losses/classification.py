@@ -8,7 +8,7 @@ from array_api_compat import device
 
 from xprnn import _ops
 from xprnn._validate import number, settle, whole
-from xprnn.losses._common import check_outputs, check_targets, count, row, several, total
+from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_targets
 
 __all__ = ["BinaryCrossEntropy", "CrossEntropy"]
 
@@ -70,7 +70,7 @@ class CrossEntropy:
         if self.num_classes is not None:
             settle(self, num_classes=whole("num_classes", self.num_classes, least=2))
         if self.class_weights is not None:
-            weights = several("class_weights", self.class_weights, least=2, above=0)
+            weights = check_numbers("class_weights", self.class_weights, least=2, above=0)
             settle(self, class_weights=weights)
             if self.num_classes not in (None, len(weights)):
                 raise ValueError(
@@ -92,13 +92,13 @@ class CrossEntropy:
             labels = xp.arange(classes, dtype=y_hat.dtype, device=device(y_hat))
             y = xp.astype(y == labels, y_hat.dtype)
         q = _ops.apply_mask(y, mask, xp=xp)
-        w = row(self.class_weights or [1.0] * classes, y_hat, xp)
-        weight = _ops.total(w * q, (-3, -2, -1), keepdims=True, xp=xp)
+        w = as_row(self.class_weights or [1.0] * classes, y_hat, xp)
+        weight = _ops.total(w * q, keepdims=True, xp=xp)
         spread = self.label_smoothing / classes * xp.sum(q, axis=-1, keepdims=True)
         goal = w * ((1 - self.label_smoothing) * q + spread) / weight
         log_p = _log_softmax(y_hat, xp)
         dy_hat = xp.exp(log_p) * xp.sum(goal, axis=-1, keepdims=True) - goal
-        return -total(goal * log_p, xp), dy_hat
+        return -_ops.total(goal * log_p, xp=xp), dy_hat
 
     def outputs(self, y, mask, *, xp):
         """Return C; raise if y holds neither labels below C nor probabilities of C classes."""
@@ -152,8 +152,8 @@ class BinaryCrossEntropy:
         yes, no = xp.logaddexp(-y_hat, zero), xp.logaddexp(y_hat, zero)  # -log p, -log(1 - p)
         value = _ops.apply_mask(y * yes + (1 - y) * no, mask, xp=xp)
         slope = _ops.apply_mask((1 - y) * xp.exp(-yes) - y * xp.exp(-no), mask, xp=xp)
-        answers = count(y_hat, mask, xp) * y_hat.shape[-1]
-        return total(value, xp) / answers, slope / answers
+        answers = _ops.count_steps(y_hat, mask, xp=xp) * y_hat.shape[-1]
+        return _ops.total(value, xp=xp) / answers, slope / answers
 
     def outputs(self, y, mask, *, xp):
         """Return O; raise if y is not from 0 to 1."""

@@ -6,10 +6,10 @@ from xprnn import losses, modes
 from xprnn.backend import common, float_name
 from xprnn.backend.frames import order_columns
 from xprnn.batches import time_major
+from xprnn.gradients.objective import apply
 from xprnn.losses import HalfMSE, Loss
 from xprnn.losses.units import in_units
 from xprnn.model import inputs
-from xprnn.objective import apply
 
 if TYPE_CHECKING:
     from xprnn.model.model import Model
@@ -40,7 +40,7 @@ def evaluate(
                 f"the network gives {model.outputs} output(s), but this loss of y needs {wanted}"
             )
         x = data.scaled(data.x, model)
-        y_hat, _ = apply(model.network, data.weights, x, None, data.mask, xp=xp)
+        y_hat, _ = apply(model.network, data.weights, x, mask=data.mask, xp=xp)
         if y_hat.shape[0] != truth.shape[0]:
             raise ValueError(
                 f"y must have {y_hat.shape[0]} step(s), as the network gives, got {truth.shape[0]}"

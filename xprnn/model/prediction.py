@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from xprnn import kernels, losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import flag
+from xprnn.gradients.objective import apply
 from xprnn.model.inputs import Inputs
-from xprnn.objective import apply
 
 if TYPE_CHECKING:
     from xprnn.model.model import Model
@@ -73,7 +73,9 @@ def forward(
     xp: Namespace,
 ) -> tuple[Array, Tree]:
     """Run the network on x (T, B, F), from and to the units of the data."""
-    y, state = apply(model.network, data.weights, data.scaled(x, model), state, mask, xp=xp)
+    y, state = apply(
+        model.network, data.weights, data.scaled(x, model), state=state, mask=mask, xp=xp
+    )
     return _unscaled(model, y, xp), state
 
 

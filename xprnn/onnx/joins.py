@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Any
 
 from xprnn.layers import Bidirectional, Parallel
-from xprnn.layers.merging import Merge
+from xprnn.layers.parallel import Merge
 from xprnn.onnx.signal import Entry, Signal, beside, given, in_one, made_by, refused
 
 __all__ = ["joined"]

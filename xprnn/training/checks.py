@@ -7,10 +7,10 @@ from typing import Any
 from xprnn._typing import Tree
 from xprnn._validate import chosen, whole
 from xprnn.backend import host
+from xprnn.gradients.objective import check_cuttable
 from xprnn.layers import Layer
 from xprnn.model import Model
 from xprnn.modes import Pair
-from xprnn.objective import check_cuttable
 
 __all__ = ["check", "check_cuts", "check_effects", "check_steps", "listed"]
 
