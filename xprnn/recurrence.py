@@ -318,7 +318,8 @@ def forward(
     h, a, end, memo = unroll.forward(cell, params, x, start, mask=mask, keep=keep, xp=xp)
     y = _ops.apply_mask(h[..., 1:, :, :], mask, xp=xp)
     a = None if a is None else _ops.apply_mask(a, mask, xp=xp)
-    return y, end, Cache(x, h, a, memo, mask, keep, tuple(s.shape for s in state), unroll)
+    shapes = tuple(s.shape for s in state)
+    return y, end, Cache(x, h, a, memo, mask=mask, keep=keep, state_shapes=shapes, unroll=unroll)
 
 
 def backward(

@@ -116,6 +116,35 @@ def test_only_known_libraries_are_imported(name):
     assert {library for library, _, _ in imports(name)} <= known
 
 
+MANY = {
+    "estimators/classifier.py", "forecasting/backtest.py", "forecasting/fitting.py",
+    "forecasting/forecaster.py", "forecasting/members.py", "forecasting/sktime.py",
+    "kernels/cuda/device.py", "kernels/cuda/plan.py", "model/inputs.py", "onnx/convert.py",
+    "onnx/load.py", "onnx/recurrent.py", "serialization/model.py", "serialization/snapshot.py",
+    "training/fit.py", "training/loop.py", "training/resume.py",
+}  # fmt: skip
+"""Files that still have functions or calls with more than six arguments by position."""
+
+
+def by_position(path):
+    """Yield the functions and calls of a file that take more than six arguments by position."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            taken = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+            if len([name for name in taken if name not in ("self", "cls")]) > 6:
+                yield node.name
+        elif isinstance(node, ast.Call) and len(node.args) > 6:
+            yield ast.unparse(node.func)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_nobody_counts_beyond_six(name):
+    """What has more arguments takes them by name."""
+    for path in modules()[name]:
+        if path.relative_to(ROOT).as_posix() not in MANY:
+            assert not list(by_position(path)), path
+
+
 def test_import_brings_no_optional_library():
     """And all that is public can be reached from it, such as ``xprnn.plotting.fit``."""
     code = (
