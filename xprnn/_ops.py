@@ -16,18 +16,6 @@ import math
 
 from xprnn._typing import Array, Namespace
 
-__all__ = [
-    "affine",
-    "affine_backward",
-    "apply_mask",
-    "count_steps",
-    "flatten_steps",
-    "select",
-    "sum_to",
-    "total",
-    "weight_gradient",
-]
-
 FIRST, LATER = 32, 8
 """How many rows become one in the first round and in the later ones."""
 

@@ -40,17 +40,16 @@ from xprnn.layers import (
     Recurrent,
     Softmax,
     Stack,
-    activation,
+    bidirectional,
     decoder,
-    dropout,
     final,
     norm,
     parallel,
+    pointwise,
     pool,
     stack,
 )
 from xprnn.layers import recurrent as recurrent_layer
-from xprnn.layers import reversed as reversed_
 from xprnn.losses import regression
 
 LECTURE = {
@@ -608,14 +607,14 @@ def cases():
         "GRU": (gru, Stack((Recurrent(3, GRU()), Dense(3))), IN_GRU),
         "GRU, reset before": (None, Stack((Recurrent(3, GRUResetBefore()), Dense(3))), IN_RESET),
         "recurrent": (None, Stack((*DROPPED, Dense(3))), IN_RECURRENT),
-        "dropout": (dropout, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
+        "dropout": (pointwise, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
         "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
         "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
         "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
-        "reversed": (reversed_, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),
+        "reversed": (bidirectional, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),
         "parallel": (parallel, Stack((Dense(3), Bidirectional(Recurrent(3)))), IN_PARALLEL),
         "activation": (
-            activation,
+            pointwise,
             Stack((Recurrent(3), Activation("tanh"), Softmax(), Dense(3), Softmax(log=True))),
             IN_ACTIVATION,
         ),

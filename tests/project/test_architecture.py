@@ -197,7 +197,7 @@ def test_no_array_hangs_on_a_layer_or_an_optimizer():
 
 @pytest.mark.parametrize("name", ORDER)
 def test_everything_public_exists_and_says_what_it_is(name):
-    if name in ("_version", "_typing", "_validate", "__main__"):
+    if name.startswith("_"):
         return
     module = __import__(f"xprnn.{name}", fromlist=["*"])
     assert module.__doc__

@@ -47,6 +47,9 @@ ALIGNED = 64
 PIECE = 2 << 20
 """Bytes of the largest array of a piece, unless that makes more pieces than steps in one."""
 
+SPARED = 64 << 20
+"""Bytes of memory that a thread keeps from one workspace to its next."""
+
 SHARED = 4_000_000
 """Multiplications from which on a product is shared out: about 0.05 ms on one thread."""
 
@@ -119,9 +122,21 @@ class Blas:
 
 BLAS = Blas()
 
+PAUSED: weakref.WeakSet[Workers] = weakref.WeakSet()
+"""The threads of workspaces that are closed, for a moment."""
+
+
+def _before_fork() -> None:
+    """End the threads that pause, as a child would take them for its own; then wait for BLAS."""
+    for workers in list(PAUSED):
+        if workers.resume():
+            workers.close()
+    BLAS.lock.acquire()
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=lambda: BLAS.lock.acquire(),
+        before=_before_fork,
         after_in_parent=lambda: BLAS.lock.release(),
         after_in_child=lambda: BLAS.in_child(),
     )
@@ -170,28 +185,45 @@ class Workspace:
 
     def __init__(self, threads: int):
         self.blocks: list[Any] = []
-        self._most = threads
+        self.most = threads
         self._workers: Workers | None = None
+        self._paused: Workers | None = None
         self._forked = False
         self._layouts: dict[Any, Any] | None = None
 
     def open(self) -> None:
         """Limit BLAS to one thread and allow several of ours, if work can be shared out."""
-        if self._most > 1 and _can_share() and BLAS.hold(self):
-            self._workers = Workers(self._most - 1)
+        if self.most > 1 and _can_share() and BLAS.hold(self):
+            paused, self._paused = self._paused, None
+            if paused is not None and paused.resume():
+                self._workers = paused
+            else:
+                self._workers = Workers(self.most - 1)
+
+    def pause(self) -> None:
+        """Leave BLAS its own threads; keep ours for a moment, and some memory, for `open`."""
+        BLAS.release(self)
+        workers = self._workers
+        if workers is not None:
+            self._paused, self._workers = workers, None
+            PAUSED.add(workers)
+            workers.pause()
+        self._forked = False
+        while sum(map(len, self.blocks)) > SPARED:
+            self.blocks.pop()  # the largest
 
     def close(self) -> None:
         """End the threads, and leave BLAS its own; the memory stays.
 
         A second call does what an interrupt prevented.
         """
-        workers = self._workers
-        if workers is not None:
+        crews = [workers for workers in (self._workers, self._paused) if workers is not None]
+        for workers in crews:
             workers.end()
         BLAS.release(self)
-        if workers is not None:
+        for workers in crews:
             workers.join()
-        self._workers, self._forked = None, False
+        self._workers, self._paused, self._forked = None, None, False
 
     @property
     def threads(self) -> int:
@@ -349,13 +381,28 @@ def _even(count: int, parts: int) -> list[slice]:
 
 @contextmanager
 def opened() -> Iterator[Workspace]:
-    """Give an open workspace, and close it at the end."""
-    own = Workspace(thread_count())
+    """Give an open workspace: the one that this thread had last, if it is closed again.
+
+    So calls in a loop use the same memory and threads, and nobody needs to open a workspace
+    around the loop.
+    """
+    count = thread_count()
+    own = LAST.__dict__.pop("workspace", None)
+    if own is None or own.most != count:
+        own = Workspace(count)
     try:
         try:
             own.open()
             yield own
-        finally:
+            own.pause()
+        except BaseException:
             own.close()
-    finally:  # Ctrl-C may have cut that short
+            raise
+    except BaseException:  # Ctrl-C may have cut that short
         own.close()
+        raise
+    LAST.workspace = own
+
+
+LAST = threading.local()
+"""The workspace that each thread has paused."""
