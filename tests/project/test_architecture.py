@@ -1,8 +1,10 @@
 """The shape of the house: the list of modules, the order of imports, where libraries are named."""
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,35 @@ def test_nobody_counts_beyond_six(name):
     for path in modules()[name]:
         if path.relative_to(ROOT).as_posix() not in MANY:
             assert not list(by_position(path)), path
+
+
+CORE = ("_ops", "cells", "recurrence", "layers", "losses", "optimizers")
+CEILING = 1820
+"""A little more lines of code than the core has."""
+
+
+def lines_of_code(path):
+    """Return how many lines of a file are neither blank nor of a comment or a docstring."""
+    source = path.read_text(encoding="utf-8")
+    texts = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+    layout = {
+        getattr(tokenize, kind)
+        for kind in ("COMMENT", "NL", "NEWLINE", "INDENT", "DEDENT", "ENDMARKER")
+    }
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    used = (range(t.start[0], t.end[0] + 1) for t in tokens if t.type not in layout)
+    return len({line for lines in used for line in lines} - texts)
+
+
+def test_the_core_stays_small():
+    """So that it can be read in an evening."""
+    counts = {name: sum(map(lines_of_code, modules()[name])) for name in CORE}
+    assert sum(counts.values()) <= CEILING, counts
 
 
 def test_import_brings_no_optional_library():

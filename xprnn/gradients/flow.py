@@ -3,8 +3,8 @@
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import quiet
-from xprnn.gradients.objective import Pass, check_cuttable, check_params, chunks, every
-from xprnn.layers import Layer
+from xprnn.gradients.objective import Pass, check_params, chunks, every
+from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
 __all__ = ["through_time"]

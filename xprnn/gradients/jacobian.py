@@ -8,8 +8,8 @@ from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
 from xprnn.backend import quiet
-from xprnn.gradients.objective import Pass, check_cuttable, check_params, chunks, every
-from xprnn.layers import Layer
+from xprnn.gradients.objective import Pass, check_params, chunks, every
+from xprnn.layers import Layer, check_cuttable
 
 __all__ = ["state_jacobians"]
 

@@ -13,19 +13,10 @@ from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
 from xprnn.backend import quiet
-from xprnn.layers import Layer
+from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
-__all__ = [
-    "Chunk",
-    "Pass",
-    "apply",
-    "check_cuttable",
-    "check_params",
-    "chunks",
-    "every",
-    "value_and_grad",
-]
+__all__ = ["Chunk", "Pass", "apply", "check_params", "chunks", "every", "value_and_grad"]
 
 
 class Chunk(NamedTuple):
@@ -278,13 +269,4 @@ def check_params(params: Tree) -> None:
         raise TypeError(
             "params must be the tree that network.init returns, which a model has as "
             f"Model.weights, got a flat dict of {', '.join(map(repr, params))}, as Model.params"
-        )
-
-
-def check_cuttable(network: Layer, argument: str) -> None:
-    """Raise unless the network can run over a sequence in chunks."""
-    if network.time == "whole":
-        raise ValueError(
-            f"{argument} cuts sequences in time, and this network must see them whole "
-            "(Bidirectional, Extend, Feedback and EncoderDecoder do)"
         )

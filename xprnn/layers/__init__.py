@@ -29,7 +29,7 @@ from xprnn.layers.norm import LayerNorm
 from xprnn.layers.parallel import Parallel
 from xprnn.layers.pointwise import Activation, Dropout, Softmax
 from xprnn.layers.pool import Pool
-from xprnn.layers.protocol import METHODS, Layer, check_layer
+from xprnn.layers.protocol import METHODS, Layer, check_cuttable, check_layer
 from xprnn.layers.recurrent import Recurrent
 from xprnn.layers.stack import Stack
 
@@ -51,5 +51,6 @@ __all__ = [
     "Reversed",
     "Softmax",
     "Stack",
+    "check_cuttable",
     "check_layer",
 ]

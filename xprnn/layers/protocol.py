@@ -6,7 +6,7 @@ from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import chosen, shown
 
-__all__ = ["METHODS", "Layer", "Stateless", "Time", "check_layer", "check_layers"]
+__all__ = ["METHODS", "Layer", "Stateless", "Time", "check_cuttable", "check_layer", "check_layers"]
 
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 
@@ -100,3 +100,12 @@ def check_layers(layers: Any) -> tuple[Layer, ...]:
     if not layers:
         raise ValueError("layers must hold at least one layer, got none")
     return tuple(check_layer("layer", layer) for layer in layers)
+
+
+def check_cuttable(network: Layer, argument: str) -> None:
+    """Raise unless the network can run over a sequence in chunks."""
+    if network.time == "whole":
+        raise ValueError(
+            f"{argument} cuts sequences in time, and this network must see them whole "
+            "(Bidirectional, Extend, Feedback and EncoderDecoder do)"
+        )

@@ -7,8 +7,7 @@ from typing import Any
 from xprnn._typing import Tree
 from xprnn._validate import chosen, whole
 from xprnn.backend import host
-from xprnn.gradients.objective import check_cuttable
-from xprnn.layers import Layer
+from xprnn.layers import Layer, check_cuttable
 from xprnn.model import Model
 from xprnn.modes import Pair
 
