@@ -354,6 +354,7 @@ def test_where_no_thread_can_start_one_computes(blas):
     said = run(
         script("""
 import _thread
+assert not stress.ours_after_a_while()
 _thread.stack_size(1 << 46)
 try:
     _thread.start_new_thread(print, ())
@@ -428,7 +429,7 @@ def test_a_worker_that_nobody_wakes_ends_by_itself(lost, loops, monkeypatch):
     if lost == "the owner":
         del some
     else:
-        monkeypatch.setattr(some, "_wake", lambda *_: None)
+        monkeypatch.setattr(workers, "_wake", lambda *_: None)
         some.close()
     assert not stress.ours_after_a_while()
 
