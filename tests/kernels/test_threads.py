@@ -429,7 +429,7 @@ def test_a_worker_that_nobody_wakes_ends_by_itself(lost, loops, monkeypatch):
     if lost == "the owner":
         del some
     else:
-        monkeypatch.setattr(workers, "_wake", lambda *_: None)
+        monkeypatch.setattr(some, "_wake", lambda *_: None)
         some.close()
     assert not stress.ours_after_a_while()
 

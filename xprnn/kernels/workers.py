@@ -131,7 +131,12 @@ class Workers:
 
     def _post(self, crew: Crew, number: int) -> None:
         if self._library.post(crew.addresses[number]):
-            _wake(crew, number)
+            self._wake(crew, number)
+
+    def _wake(self, crew: Crew, number: int) -> None:
+        """Wake a worker that sleeps; a lock, and no Event, as Ctrl-C can't break it."""
+        if crew.sleep[number].locked():
+            crew.sleep[number].release()
 
     def _give_up(self) -> None:
         """Stop parts from waiting for one another."""
@@ -146,7 +151,7 @@ class Workers:
                 if self._crew is not crew:
                     raise RuntimeError("this process was forked from one that was computing")
                 if state < 0:
-                    _wake(crew, number)
+                    self._wake(crew, number)
 
     def pause(self) -> None:
         """Let the threads end when they have slept for a while, unless `resume` comes first."""
@@ -164,7 +169,7 @@ class Workers:
             self._library.end(crew.addresses[0], len(crew.boards))
             self._give_up()
             for number in range(len(crew.started)):
-                _wake(crew, number)
+                self._wake(crew, number)
 
     def join(self) -> None:
         """Wait until the threads have ended."""
@@ -183,12 +188,6 @@ class Workers:
         """Forget the threads in a process that was just forked, as they are its parent's."""
         self._give_up()
         self._crew = None
-
-
-def _wake(crew: Crew, number: int) -> None:
-    """Wake a worker that sleeps; a lock, and no Event, as Ctrl-C can't break it."""
-    if crew.sleep[number].locked():
-        crew.sleep[number].release()
 
 
 def _claim(crew: Crew) -> bool:
