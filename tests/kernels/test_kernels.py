@@ -1032,8 +1032,25 @@ def test_a_workspace_that_has_ended_leaves_blas_to_others(limits, loops):
     assert threads_of_a_workspace() == 2
 
 
-def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, loops):
+def test_a_call_opens_a_workspace_unless_it_is_small(loops):
+    """By the size of a matrix, and by the size of all products with it."""
+    seen = []
+
+    class Watched(losses.HalfMSE):
+        def __call__(self, *args, **options):
+            seen.append(isinstance(options["xp"], kernels.Workspace))
+            return super().__call__(*args, **options)
+
+    for size, steps, opened in ((50, 50, False), (100, 1, True), (50, 200, True)):
+        x = np.ones((steps, 1, 1))
+        params, _ = (network := Recurrent(size)).init(np.random.default_rng(0), 1)
+        value_and_grad(network, Watched(), params, x, np.ones((steps, 1, size)), xp=np)
+        assert seen.pop() == opened
+
+
+def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, loops, monkeypatch):
     """Its products are shared out as all others are."""
+    monkeypatch.setattr(kernels, "SMALL", 0)
     network = Stack((Recurrent(3, Elman("elu")), Dense(1)))
     seen = []
 
@@ -1278,6 +1295,7 @@ def counted(monkeypatch):
         return cuts
 
     monkeypatch.setattr(kernels, "pieces", watched)
+    monkeypatch.setattr(kernels, "SMALL", 0)
     return counts
 
 

@@ -147,15 +147,16 @@ def apply(
     network, params, x, state, mask, xp
         As for `value_and_grad`.
     """
-    with quiet(), kernels.workspace(xp) as xp, kernels.unchanged(xp):
+    weights = tree.leaves(params)
+    with quiet(), kernels.workspace(xp, x, weights) as xp, kernels.unchanged(xp):
         outputs = []
-        for part in chunks(_cuts(network, params, x, xp), x, x, mask):
+        for part in chunks(_cuts(network, weights, x, xp), x, x, mask):
             y_hat, state, _ = network.forward(params, part.x, state, part.mask, xp=xp)
             outputs.append(y_hat)
         return _join(network, outputs, xp), state
 
 
-def _cuts(network: Layer, params: Tree, x: Array, xp: Namespace) -> list[slice]:
+def _cuts(network: Layer, weights: list[Array], x: Array, xp: Namespace) -> list[slice]:
     """Return which steps to compute at a time."""
     if not all(x.shape[-3:-1]):
         raise ValueError(
@@ -164,7 +165,7 @@ def _cuts(network: Layer, params: Tree, x: Array, xp: Namespace) -> list[slice]:
         )
     if network.time == "whole":
         return every(x.shape[-3], x)
-    return kernels.pieces(x, tree.leaves(params), xp=xp)
+    return kernels.pieces(x, weights, xp=xp)
 
 
 def _join(network: Layer, outputs: list[Array], xp: Namespace) -> Array:
@@ -244,9 +245,10 @@ def value_and_grad(
     check_params(params)
     if not callable(loss) or isinstance(loss, type):  # a name, or no loss at all
         loss = losses.get(loss)
-    with quiet(), kernels.workspace(xp) as xp:
+    weights = tree.leaves(params)
+    with quiet(), kernels.workspace(xp, x, weights) as xp:
         if checkpoint_every is None:
-            cuts = _cuts(network, params, x, xp)
+            cuts = _cuts(network, weights, x, xp)
         else:
             check_cuttable(network, "checkpoint_every")
             cuts = every(whole("checkpoint_every", checkpoint_every), x)

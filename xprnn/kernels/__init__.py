@@ -10,8 +10,9 @@ With ``XPRNN_KERNELS=reference`` in the environment nothing of this takes part: 
 reference loop runs, on plain NumPy.
 """
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -58,6 +59,12 @@ TWINS = {
 }
 """By name, in order of preference."""
 
+SMALL = 9_000
+"""Numbers in a matrix from which on OpenBLAS may give the product with a vector to its threads.
+
+It does so with other products from 29 times as many multiplications on.
+"""
+
 
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
     """Return the first loop that supports the case; the reference supports every one.
@@ -100,12 +107,18 @@ def switched_off() -> bool:
     return asked == "reference"
 
 
-def workspace(xp: Namespace) -> AbstractContextManager[Namespace]:
+def workspace(
+    xp: Namespace, x: Array | None = None, weights: Sequence[Array] = ()
+) -> AbstractContextManager[Namespace]:
     """Turn NumPy into a `Workspace` for a while; any other namespace stays as it is.
 
     Parameters
     ----------
     xp : namespace
+    x : array, (..., T, B, F), optional
+    weights : sequence of arrays
+        Without x, any number of calls is expected. With it, one call that takes x and these
+        weights; NumPy stays as it is if that is so small that a workspace only costs time.
 
     Examples
     --------
@@ -117,7 +130,15 @@ def workspace(xp: Namespace) -> AbstractContextManager[Namespace]:
     array([[3.],
            [3.]])
     """
-    return opened() if xp is np and not switched_off() else nullcontext(xp)
+    if xp is not np or switched_off() or (x is not None and _is_small(x, weights)):
+        return nullcontext(xp)
+    return opened()
+
+
+def _is_small(x: Array, weights: Sequence[Array]) -> bool:
+    """Return whether no product is large enough for threads, of BLAS or ours."""
+    largest = max((math.prod(w.shape) for w in weights), default=0)
+    return largest < SMALL and largest * math.prod(x.shape[:-1]) < 25 * SMALL
 
 
 def unchanged(xp: Namespace) -> AbstractContextManager[None]:
