@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 import xprnn
-from xprnn import interop, kernels, losses, objective, optimizers, tree
+from xprnn import interop, kernels, losses, optimizers, tree
+from xprnn.gradients import objective
 from xprnn.layers import Dense, Recurrent, Stack
 
 CASES = (
@@ -136,8 +137,8 @@ class Xprnn(Library):
         (x, y), params, network = problem.data(), problem.weights(), problem.network
         xp = self.open.enter_context(kernels.workspace(np))
         loss = losses.MSE()
-        self.forward = lambda: objective.apply(network, params, x, None, None, xp=xp)[0]
-        self.step = lambda: xprnn.value_and_grad(network, loss, params, x, y, None, None, xp=xp)
+        self.forward = lambda: objective.apply(network, params, x, xp=xp)[0]
+        self.step = lambda: xprnn.value_and_grad(network, loss, params, x, y, xp=xp)
 
     def close(self):
         super().close()
@@ -164,9 +165,7 @@ class Xprnn(Library):
         with kernels.workspace(np) as xp:
             state = sgd.init(params, xp=xp)
             for _ in range(epochs + 1):
-                value, grads, _ = xprnn.value_and_grad(
-                    network, loss, params, x, y, None, None, xp=xp
-                )
+                value, grads, _ = xprnn.value_and_grad(network, loss, params, x, y, xp=xp)
                 numbers += [value, optimizers.global_norm(grads, xp=xp)]
                 params, state = sgd.update(grads, state, params, xp=xp)
                 ends.append(time.perf_counter())

@@ -63,7 +63,7 @@ def step(cell, sizes, xp):
     made, (x, y) = network(cell, sizes["H"]), data(**sizes)
     drawn, _ = made.init(np.random.default_rng(1), 1)
     params = xprnn.tree.map(lambda a: a.astype(DTYPE), drawn)
-    return lambda: xprnn.value_and_grad(made, losses.MSE(), params, x, y, None, None, xp=xp)
+    return lambda: xprnn.value_and_grad(made, losses.MSE(), params, x, y, xp=xp)
 
 
 def step_seconds(cell, sizes, least, seconds):

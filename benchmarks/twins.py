@@ -29,7 +29,7 @@ def step(case, cell, dtype):
     """Return a function that takes a gradient in a workspace."""
     problem, loss = Problem(*case, cell, dtype), losses.MSE()
     (x, y), params, network = problem.data(), problem.weights(), problem.network
-    return lambda xp: value_and_grad(network, loss, params, x, y, None, None, xp=xp)
+    return lambda xp: value_and_grad(network, loss, params, x, y, xp=xp)
 
 
 def turn(gradient, loop):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         optimizers,
         penalties,
         plotting,
+        recurrence,
         schedules,
         testing,
         training,
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
         ModelFileError,
         NonFiniteError,
     )
+    from xprnn.gradients import value_and_grad
     from xprnn.model import Model, from_onnx, load
-    from xprnn.objective import value_and_grad
     from xprnn.serialization import save
     from xprnn.training.fit import fit
 
@@ -84,6 +85,7 @@ __all__ = [
     "optimizers",
     "penalties",
     "plotting",
+    "recurrence",
     "save",
     "schedules",
     "testing",
@@ -103,7 +105,7 @@ _HOME = {
     "from_onnx": "model",
     "load": "model",
     "save": "serialization",
-    "value_and_grad": "objective",
+    "value_and_grad": "gradients",
 }
 """The module of each name that is no module itself."""
 

@@ -12,7 +12,7 @@ What a weight is for stands in the last part of its name: ``W`` is an input weig
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from xprnn import sums, tree
+from xprnn import _ops, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import number, settle, shown
 
@@ -65,7 +65,7 @@ class Weights:
 
     def value(self, a: Array, *, xp: Namespace) -> Array:
         """Return the penalty (...) of a (..., rows, columns)."""
-        return sums.total(self.l1 * xp.abs(a) + self.l2 * (a * a), (-2, -1), xp=xp)
+        return _ops.total(self.l1 * xp.abs(a) + self.l2 * (a * a), (-2, -1), xp=xp)
 
     def gradient(self, a: Array, *, xp: Namespace) -> Array:
         """Return the gradient of `value`, shaped like a."""
@@ -75,7 +75,7 @@ class Weights:
         """Return a with every column within `max_norm`, unchanged if it was."""
         if self.max_norm is None:
             return a
-        norm = xp.sqrt(sums.total(a * a, -2, keepdims=True, xp=xp))
+        norm = xp.sqrt(_ops.total(a * a, -2, keepdims=True, xp=xp))
         bound = xp.full_like(norm, self.max_norm)
         return a * (bound / xp.maximum(norm, bound))  # times exactly 1 within the bound
 

@@ -13,30 +13,111 @@ For any cell, with weights W (..., F, G·H), U (..., H, G·H), b (..., 1, G·H):
 Rumelhart, Hinton and Williams, "Learning internal representations by error
 propagation", 1986; Werbos, "Backpropagation through time", 1990.
 
-At a step where the mask is False, the state stays as it is and y(t) = 0; x(t)
-is never looked at, and no gradient comes in or goes through but that of the
-state itself. What padding holds, NaN too, makes no difference.
+Where the mask is False, the state stays as it is and y(t) = 0. Nothing reads
+x(t) or dy(t) there, so padding may hold anything, NaN too; only the gradient of
+the state passes such a step.
 
 With dropout on the recurrent state, q(t) = (k h(t-1)) U, where k (..., B, H) is
 0 or 1 / (1 - rate) and the same at every step (Gal and Ghahramani, "A
 theoretically grounded application of dropout in recurrent neural networks", 2016).
 
+A cell with an `inner` part, such as `GRUResetBefore`, makes its product in two:
+the inner gates, the first columns of U, act on h before the other columns
+multiply it::
+
+    q₁ = h U₁       a = inner.forward(p₁, q₁, h)       q₂ = a U₂
+
 Leading axes of x, the weights and the state are models side by side; the
-gradient of what several models share is the sum over them.
+gradient of an array that several models share is the sum over them.
 """
 
 from typing import Any, NamedTuple
 
-from xprnn import affine, masking, product, sums
+from xprnn import _ops
 from xprnn._typing import Array, Namespace
 from xprnn.backend import host
 from xprnn.cells import Cell
 
-__all__ = ["REFERENCE", "Cache", "Unroll", "backward", "forward", "unroll", "unroll_backward"]
-
+__all__ = [
+    "REFERENCE",
+    "Cache",
+    "Unroll",
+    "backward",
+    "forward",
+    "multiply",
+    "unroll",
+    "unroll_backward",
+]
 
 CARRIED = 32
 """Steps over which the gradient of a cell's own weights is carried on: a long sum loses digits."""
+
+
+def multiply(
+    cell: Any, U: Array, p: Array, h: Array, *, xp: Namespace
+) -> tuple[Array, Array | None, Any]:
+    """Return the product q(t) = h(t-1) U of one step.
+
+    Parameters
+    ----------
+    cell : Cell
+    U : array, (..., H, G·H)
+    p : array, (..., B, G·H)
+    h : array, (..., B, H)
+
+    Returns
+    -------
+    q : array, (..., B, G·H)
+    a : array, (..., B, H), or None
+        The array that the cell's inner part puts in place of h.
+    memo
+        What the transpose needs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn import cells, recurrence
+    >>> U, h = np.array([[0.5]]), np.array([[3.0]])
+    >>> recurrence.multiply(cells.Elman(), U, np.zeros((1, 1)), h, xp=np)
+    (array([[1.5]]), None, None)
+    """
+    inner = getattr(cell, "inner", None)
+    if inner is None:
+        return h @ U, None, None
+    (U1, U2), (p1, _) = _split_gates(cell, U), _split_gates(cell, p)
+    q1 = h @ U1
+    a, memo = inner.forward(p1, q1, h, xp=xp)
+    return xp.concat([q1, a @ U2], axis=-1), a, memo
+
+
+def _multiply_backward(
+    cell: Any, U: Array, dp: Array, dq: Array, memo: Any, *, xp: Namespace
+) -> tuple[Array, Array, Array]:
+    """Return dp and dq with what the inner gates add to them, and dh."""
+    inner = getattr(cell, "inner", None)
+    if inner is None:
+        return dp, dq, dq @ xp.matrix_transpose(U)
+    (U1, U2), (dp1, dp2), (dq1, dq2) = (_split_gates(cell, array) for array in (U, dp, dq))
+    more_p, more_q, dh = inner.backward(dq2 @ xp.matrix_transpose(U2), memo, xp=xp)
+    dp1, dq1 = dp1 + more_p, dq1 + more_q
+    dh = dh + dq1 @ xp.matrix_transpose(U1)
+    return xp.concat([dp1, dp2], axis=-1), xp.concat([dq1, dq2], axis=-1), dh
+
+
+def _weight_gradient(
+    cell: Any, U: Array, h: Array, a: Array | None, dq: Array, *, xp: Namespace
+) -> Array:
+    """Return dU = Σ hᵀ dq, with a in place of h for the columns that multiplied it."""
+    if a is None:
+        return _ops.weight_gradient(h, dq, U, xp=xp)
+    parts = zip((h, a), _split_gates(cell, dq), _split_gates(cell, U), strict=True)
+    return xp.concat([_ops.weight_gradient(x, d, u, xp=xp) for x, d, u in parts], axis=-1)
+
+
+def _split_gates(cell: Any, a: Array) -> tuple[Array, Array]:
+    """Split the columns of the inner gates from the others."""
+    size = a.shape[-1] // cell.gates * cell.inner.gates
+    return a[..., :size], a[..., size:]
 
 
 def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
@@ -44,15 +125,15 @@ def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
     return (None,) * count if a is None else xp.unstack(a, axis=-3)
 
 
-def _kept(h: Array, keep: Array | None) -> Array:
+def _drop(h: Array, keep: Array | None) -> Array:
     """Return k h."""
     return h if keep is None else keep * h
 
 
-def _sum_pieces(parts: tuple[Array, ...], xp: Namespace) -> Array:
-    """Return the sum of what a weight of the cell's own got in the pieces of the steps."""
+def _sum_stretches(parts: tuple[Array, ...], xp: Namespace) -> Array:
+    """Return the sum of the gradients of a cell's own weight over all stretches of steps."""
     first, *others = parts
-    return first + sums.total(xp.stack(others, axis=-3), -3, xp=xp)
+    return first + _ops.total(xp.stack(others, axis=-3), -3, xp=xp)
 
 
 def unroll(
@@ -60,9 +141,9 @@ def unroll(
     params: dict[str, Array],
     x: Array,
     state: tuple[Array, ...],
-    mask: Array | None,
-    keep: Array | None,
     *,
+    mask: Array | None = None,
+    keep: Array | None = None,
     xp: Namespace,
 ) -> tuple[Array, Array | None, tuple[Array, ...], Any]:
     """Run the sequential part forward, on all of x W + b.
@@ -84,19 +165,19 @@ def unroll(
     h : array, (..., T + 1, B, H)
         h(0), …, h(T).
     a : array, (..., T, B, H), or None
-        What an inner part of the cell put in the place of h.
+        The arrays that an inner part of the cell put in place of h.
     state : tuple of arrays, (..., B, H)
         state(T).
     memo
         What `unroll_backward` needs.
     """
-    p, U = affine.forward(params, x, xp=xp), params["U"]
+    p, U = _ops.affine(params, x, xp=xp), params["U"]
     h, a, memo = [state[0]], [], []
     masks = _steps(mask, p.shape[-3], xp)
     for p_t, mask_t in zip(xp.unstack(p, axis=-3), masks, strict=True):
-        q_t, a_t, inner_t = product.forward(cell, U, p_t, _kept(state[0], keep), xp=xp)
+        q_t, a_t, inner_t = multiply(cell, U, p_t, _drop(state[0], keep), xp=xp)
         new, memo_t = cell.forward(p_t, q_t, state, xp=xp)
-        state = masking.select(mask_t, new, state, xp=xp)
+        state = _ops.select(mask_t, new, state, xp=xp)
         h.append(state[0])
         a.append(a_t)
         memo.append((memo_t, inner_t))
@@ -110,9 +191,9 @@ def unroll_backward(
     dy: Array,
     dstate: tuple[Array, ...],
     memo: Any,
-    mask: Array | None,
-    keep: Array | None,
     *,
+    mask: Array | None = None,
+    keep: Array | None = None,
     xp: Namespace,
 ) -> tuple[Array, Array, tuple[Array, ...]]:
     """Run the sequential part backward.
@@ -142,13 +223,16 @@ def unroll_backward(
             dstate = (*dstate[: cell.states], *zero)
         dstate = (dstate[0] + dy_t, *dstate[1:])
         dp_t, dq_t, direct = cell.backward(dstate, memo_t, xp=xp)
-        dp_t, dq_t, dh = product.backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
-        before = (direct[0] + _kept(dh, keep), *direct[1:])
-        dstate = masking.select(mask_t, before, dstate, xp=xp)
-        dp.append(masking.valid(dp_t, mask_t, xp=xp))
-        dq.append(masking.valid(dq_t, mask_t, xp=xp))
+        dp_t, dq_t, dh = _multiply_backward(cell, U, dp_t, dq_t, inner_t, xp=xp)
+        before = (direct[0] + _drop(dh, keep), *direct[1:])
+        dstate = _ops.select(mask_t, before, dstate, xp=xp)
+        dp.append(_ops.apply_mask(dp_t, mask_t, xp=xp))
+        dq.append(_ops.apply_mask(dq_t, mask_t, xp=xp))
     own.append(dstate[cell.states :])
-    dstate = (*dstate[: cell.states], *(_sum_pieces(parts, xp) for parts in zip(*own, strict=True)))
+    dstate = (
+        *dstate[: cell.states],
+        *(_sum_stretches(parts, xp) for parts in zip(*own, strict=True)),
+    )
     return xp.stack(dp[::-1], axis=-3), xp.stack(dq[::-1], axis=-3), dstate
 
 
@@ -226,15 +310,16 @@ def forward(
     >>> y.ravel().tolist()
     [3.0, 7.0]
     """
-    x = masking.valid(x, mask, xp=xp)
+    x = _ops.apply_mask(x, mask, xp=xp)
     weights = [params[name] for name in ("W", "U", "b")]
     leads = [x.shape[:-3], *(a.shape[:-2] for a in (*state, *weights))]
     lead = host.broadcast_shapes(*leads)
     start = tuple(xp.broadcast_to(s, (*lead, *s.shape[-2:])) for s in state)
-    h, a, end, memo = unroll.forward(cell, params, x, start, mask, keep, xp=xp)
-    y = masking.valid(h[..., 1:, :, :], mask, xp=xp)
-    a = None if a is None else masking.valid(a, mask, xp=xp)
-    return y, end, Cache(x, h, a, memo, mask, keep, tuple(s.shape for s in state), unroll)
+    h, a, end, memo = unroll.forward(cell, params, x, start, mask=mask, keep=keep, xp=xp)
+    y = _ops.apply_mask(h[..., 1:, :, :], mask, xp=xp)
+    a = None if a is None else _ops.apply_mask(a, mask, xp=xp)
+    shapes = tuple(s.shape for s in state)
+    return y, end, Cache(x, h, a, memo, mask=mask, keep=keep, state_shapes=shapes, unroll=unroll)
 
 
 def backward(
@@ -272,16 +357,16 @@ def backward(
         ∂L/∂state(0); after it the gradients of the cell's own weights.
     """
     x, h, a, memo, mask, keep, shapes, unroll = cache
-    dy = masking.valid(dy, mask, xp=xp)
+    dy = _ops.apply_mask(dy, mask, xp=xp)
     own = dstate[cell.states :]
     dstate = (*dstate[: cell.states], *(xp.zeros_like(d) for d in own))
-    dp, dq, dstate = unroll.backward(cell, params, dy, dstate, memo, mask, keep, xp=xp)
-    grads, dx = affine.backward(params, dp, x, input_grad=input_grad, xp=xp)
+    dp, dq, dstate = unroll.backward(cell, params, dy, dstate, memo, mask=mask, keep=keep, xp=xp)
+    grads, dx = _ops.affine_backward(params, dp, x, input_grad=input_grad, xp=xp)
     seen = h[..., :-1, :, :]
     if keep is not None:
         seen = keep[..., None, :, :] * seen
-    grads["U"] = product.weight_gradient(cell, params["U"], seen, a, dq, xp=xp)
-    first = [affine.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
+    grads["U"] = _weight_gradient(cell, params["U"], seen, a, dq, xp=xp)
+    first = [_ops.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
     for k, d in enumerate(own, start=cell.states):
-        first[k] = first[k] + affine.sum_to(d, shapes[k], xp=xp)
+        first[k] = first[k] + _ops.sum_to(d, shapes[k], xp=xp)
     return grads, dx, tuple(first)

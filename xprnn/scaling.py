@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from xprnn import sums
+from xprnn import _ops
 from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, dtype_name, quiet
 
@@ -37,9 +37,9 @@ class Scaler(NamedTuple):
 
             def mean_of(a: Array) -> Array:
                 if weights is None:
-                    return sums.total(a, 0, xp=xp) / a.shape[0]
+                    return _ops.total(a, 0, xp=xp) / a.shape[0]
                 weighed = xp.reshape(weights, (-1, 1)) * a
-                return sums.total(weighed, 0, xp=xp) / sums.total(weights, 0, xp=xp)
+                return _ops.total(weighed, 0, xp=xp) / _ops.total(weights, 0, xp=xp)
 
             mean = size * mean_of(x / size)  # no sum overflows
             mean = mean + size * mean_of((x - mean) / size)  # what rounding left, far from zero

@@ -21,7 +21,6 @@ __all__ = [
     "OneCycle",
     "Schedule",
     "Step",
-    "at",
     "get",
 ]
 
@@ -63,18 +62,6 @@ def get(learning_rate: Any) -> float | Schedule:
             "learning_rate must be a number or a schedule, a callable of the update i, "
             f"got {shown(learning_rate)}"
         ) from None
-
-
-def at(learning_rate: float | Schedule, i: int) -> float:
-    """Return the learning rate of update i.
-
-    Examples
-    --------
-    >>> from xprnn import schedules
-    >>> schedules.at(0.1, 7), schedules.at(lambda i: 1 / (i + 1), 7)
-    (0.1, 0.125)
-    """
-    return float(learning_rate(i) if callable(learning_rate) else learning_rate)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def gradient(steps, every):
 
     def run():
         _, grads, _ = value_and_grad(
-            network, losses.MSE(), params, x, y, None, None, checkpoint_every=every, xp=np
+            network, losses.MSE(), params, x, y, checkpoint_every=every, xp=np
         )
         return grads
 

@@ -496,9 +496,9 @@ def test_no_array_is_asked_for_its_device(network, loss, rng):
     x = rng.standard_normal((4, 3, 2))
     steps = 1 if isinstance(network, Stack) and not network.keeps_steps else 4
     y = rng.integers(0, 2, (steps, 3, 1)).astype(float)
-    expected, grads, _ = xprnn.value_and_grad(network, loss, params, x, y, None, None, xp=np)
+    expected, grads, _ = xprnn.value_and_grad(network, loss, params, x, y, xp=np)
     x, y, params = tree.map(lambda a: a.view(Traced), (x, y, params))
-    value, found, _ = xprnn.value_and_grad(network, loss, params, x, y, None, None, xp=xp)
+    value, found, _ = xprnn.value_and_grad(network, loss, params, x, y, xp=xp)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     for name, grad in tree.flatten(grads).items():
         np.testing.assert_allclose(tree.flatten(found)[name], grad, rtol=1e-7, atol=1e-12)

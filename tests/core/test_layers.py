@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xprnn import losses, tree, value_and_grad
+from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Activation,
@@ -26,7 +27,6 @@ from xprnn.layers import (
     Softmax,
     Stack,
 )
-from xprnn.noise import Noise
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=settings.default.max_examples // 3)
@@ -137,7 +137,7 @@ def test_in_chunks_it_is_the_whole(place, name, lengths, size, noisy, padding, s
 
     def grad(**more):
         return value_and_grad(
-            network, losses.MSE(), params, x, target, None, mask, noise=noise, xp=xp, **more
+            network, losses.MSE(), params, x, target, mask=mask, noise=noise, xp=xp, **more
         )
 
     same(place, grad(checkpoint_every=size), grad())
@@ -151,9 +151,7 @@ def test_checkpoints_need_less_memory(rng):
     for every in (None, 100):
         tracemalloc.start()
         results.append(
-            value_and_grad(
-                network, losses.MSE(), params, x, y, None, None, checkpoint_every=every, xp=np
-            )
+            value_and_grad(network, losses.MSE(), params, x, y, checkpoint_every=every, xp=np)
         )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -170,7 +168,7 @@ def test_what_cannot_be_cut(name, rng):
     with pytest.raises(
         ValueError, match=r"checkpoint_every cuts sequences in time.* see them whole"
     ):
-        value_and_grad(network, losses.MSE(), params, x, y, None, None, checkpoint_every=2, xp=np)
+        value_and_grad(network, losses.MSE(), params, x, y, checkpoint_every=2, xp=np)
 
 
 @pytest.mark.parametrize(("every", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError)])
@@ -178,7 +176,7 @@ def test_checkpoints_are_counted(every, error, rng):
     network, x = Recurrent(2), np.ones((4, 1, FEATURES))
     with pytest.raises(error, match="checkpoint_every must be"):
         value_and_grad(
-            network, losses.MSE(), draw(network, rng), x, np.ones((4, 1, 2)), None, None,
+            network, losses.MSE(), draw(network, rng), x, np.ones((4, 1, 2)),
             checkpoint_every=every, xp=np,
         )  # fmt: skip
 
@@ -255,8 +253,7 @@ def test_what_padding_holds_makes_no_difference(place, name, holes, seed):
             params,
             place.array(np.where(kept, x, filling)),
             place.array(np.where(kept, y, filling) if network.keeps_steps else y),
-            None,
-            place.mask(kept),
+            mask=place.mask(kept),
             noise=Noise((seed,)),
             xp=xp,
         )
@@ -286,7 +283,7 @@ def test_models_side_by_side_are_each_model_alone(place, name, lead, masked, see
     def run(params, y):
         return place.host(
             value_and_grad(
-                network, losses.MSE(), place.tree(params), x, place.array(y), None, mask, xp=xp
+                network, losses.MSE(), place.tree(params), x, place.array(y), mask=mask, xp=xp
             )
         )
 

@@ -11,8 +11,7 @@ import xprnn
 from xprnn import losses
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses import BinaryCrossEntropy, CrossEntropy, GaussianNLL, Pinball
-from xprnn.losses.units import InUnits
-from xprnn.losses.weighted import Weighted
+from xprnn.losses.units import InUnits, Weighted
 from xprnn.scaling import Scaler
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xprnn import activations, interop, losses, optimizers, schedules, tree
+from xprnn._noise import Noise
 from xprnn.cells import LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Bidirectional,
@@ -22,7 +23,6 @@ from xprnn.layers import (
     Recurrent,
     Stack,
 )
-from xprnn.noise import Noise
 
 torch = pytest.importorskip("torch", reason="the oracle is torch, which is not installed")
 

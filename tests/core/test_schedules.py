@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xprnn import schedules
+from xprnn.optimizers import SGD
 from xprnn.schedules import Constant, Cosine, Exponential, InverseTime, OneCycle, Step
 
 RATES = st.floats(1e-6, 10)
@@ -117,8 +118,8 @@ def test_a_schedule_is_a_pure_function_and_a_value(schedule):
 def test_a_number_or_a_callable():
     assert schedules.get(1) == 1.0
     assert schedules.get(len) is len
-    assert schedules.at(0.5, 3) == 0.5
-    assert schedules.at(lambda i: 2 * i, 3) == 6.0
+    assert SGD(0.5).rate(3) == 0.5
+    assert SGD(lambda i: 2 * i).rate(3) == 6.0
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xprnn import affine, losses, optimizers, recurrence
+from xprnn import _ops, losses, optimizers, recurrence
+from xprnn._ops import total
 from xprnn.cells import Elman
 from xprnn.layers import LayerNorm, Pool
-from xprnn.losses.weighted import Weighted
+from xprnn.losses.units import Weighted
 from xprnn.penalties import Penalty, Weights
 from xprnn.scaling import Scaler
-from xprnn.sums import total
 
 LONG = 10_000_000
 MANY = 200_000
@@ -132,7 +132,7 @@ def test_bias_gradients(place):
     moved, xp = place.array(dy, "float32"), place.xp
     x = place.array(np.zeros((MANY // 4, 4, 1)), "float32")
     params = place.tree({"W": np.zeros((1, 3)), "b": np.zeros((1, 3))}, "float32")
-    grads, _ = affine.backward(params, moved, x, xp=xp)
+    grads, _ = _ops.affine_backward(params, moved, x, xp=xp)
     close(place.host(grads["b"])[0], dy, (0, 1))
     norm = place.tree({"g": np.ones((1, 3)), "b": np.zeros((1, 3))}, "float32")
     _, _, cache = LayerNorm().forward(norm, moved, (), None, xp=xp)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import cells, losses, optimizers, tree, value_and_grad
+from xprnn._noise import Noise
 from xprnn.batches import Data, batches
 from xprnn.layers import Bidirectional, Dense, Dropout, Pool, Recurrent, Stack
-from xprnn.noise import Noise
 from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
 
@@ -208,8 +208,8 @@ def in_chunks(place, network, k, *, sizes, epochs, batch_size, clip_norm=None, r
                     continue
                 mask = None if kept is None else place.mask(kept[..., None])
                 value, grads, state = value_and_grad(
-                    network, loss, params, own.x[part, ...], own.y[part, ...], state, mask,
-                    noise=noise.after(start), xp=xp,
+                    network, loss, params, own.x[part, ...], own.y[part, ...],
+                    state=state, mask=mask, noise=noise.after(start), xp=xp,
                 )  # fmt: skip
                 if clip_norm is not None:
                     grads, _ = optimizers.clip_by_global_norm(grads, clip_norm, xp=xp)

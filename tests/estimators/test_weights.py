@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import losses, optimizers
 from xprnn.layers import Dense, Pool, Recurrent, Stack
-from xprnn.losses.weighted import Weighted
+from xprnn.losses.units import Weighted
 from xprnn.scaling import Scaler
 
 LOSSES = {

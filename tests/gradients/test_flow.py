@@ -30,7 +30,7 @@ def test_it_is_the_gradient_of_what_follows(place, cell, pooled, masked, cut, se
     kept[-1] = True
     mask = place.mask(kept) if masked else None
 
-    norms = gradients.through_time(network, loss, params, x, y, mask, xp=xp)
+    norms = gradients.through_time(network, loss, params, x, y, mask=mask, xp=xp)
 
     def half(a, part):
         return None if a is None else a[part, ...]
@@ -66,7 +66,7 @@ def test_a_loss_by_its_name_and_the_parameters_of_a_model():
     model = xprnn.fit(x[:, 0], x[:, 0], hidden_size=3, epochs=1)
     network, weights, y = model.network, model.params, x[:, :, :2]
     for call in (
-        lambda loss: xprnn.value_and_grad(network, loss, weights, x, y, None, None, xp=np)[0],
+        lambda loss: xprnn.value_and_grad(network, loss, weights, x, y, xp=np)[0],
         lambda loss: gradients.through_time(network, loss, weights, x, y, xp=np)[0],
     ):
         np.testing.assert_array_equal(call("mse"), call(losses.MSE()))
@@ -76,7 +76,7 @@ def test_a_loss_by_its_name_and_the_parameters_of_a_model():
             call(losses.MSE)
     flat = r"^params must be the tree that network.init returns, which a model has as Model.params"
     for call in (
-        lambda: xprnn.value_and_grad(network, model.loss, model.named(), x, y, None, None, xp=np),
+        lambda: xprnn.value_and_grad(network, model.loss, model.named(), x, y, xp=np),
         lambda: gradients.through_time(network, model.loss, model.named(), x, y, xp=np),
         lambda: gradients.state_jacobians(network, model.named(), x, xp=np),
     ):

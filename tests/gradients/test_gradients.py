@@ -162,7 +162,7 @@ def test_value_and_grad_is_the_gradient_of_the_loss(place, prove, rng):
     state = network.initial_state(params, 3, xp=xp)
 
     def objective(p):
-        return value_and_grad(network, loss, p, x, y, state, mask, xp=xp)
+        return value_and_grad(network, loss, p, x, y, state=state, mask=mask, xp=xp)
 
     value, grads, end = objective(params)
     assert value.shape == ()

@@ -30,7 +30,7 @@ def test_they_are_what_differences_say(place, cell, pooled, mask, seed):
     x = rng.standard_normal((4, 2, 2))
     moved = None if mask is None else place.mask(mask)
     found = place.host(
-        gradients.state_jacobians(network, place.tree(drawn), place.array(x), moved, xp=xp)
+        gradients.state_jacobians(network, place.tree(drawn), place.array(x), mask=moved, xp=xp)
     )
 
     recurrent = Stack(below)

@@ -16,17 +16,16 @@ import numpy as np
 import pytest
 
 from xprnn import (
+    _ops,
     activations,
-    affine,
     gradients,
     kernels,
     losses,
-    masking,
-    objective,
-    product,
     recurrence,
 )
+from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, elman, gru, lstm
+from xprnn.gradients import objective
 from xprnn.layers import (
     Activation,
     Bidirectional,
@@ -41,20 +40,17 @@ from xprnn.layers import (
     Recurrent,
     Softmax,
     Stack,
-    activation,
+    bidirectional,
     decoder,
-    dropout,
     final,
-    merging,
     norm,
     parallel,
+    pointwise,
     pool,
     stack,
 )
 from xprnn.layers import recurrent as recurrent_layer
-from xprnn.layers import reversed as reversed_
 from xprnn.losses import regression
-from xprnn.noise import Noise
 
 LECTURE = {
     "1: the derivative of the last step at every step": (
@@ -68,14 +64,14 @@ LECTURE = {
         "dstate = (dstate[0] + (0 if dp else 1) * dy_t, *dstate[1:])",
     ),
     "3: U in place of its transpose": (
-        product,
+        recurrence,
         "return dp, dq, dq @ xp.matrix_transpose(U)",
         "return dp, dq, dq @ U",
     ),
     "4: the transpose of dU": (
-        product,
-        "return affine.weight_gradient(h, dq, U, xp=xp)",
-        "return xp.matrix_transpose(affine.weight_gradient(h, dq, U, xp=xp))",
+        recurrence,
+        "return _ops.weight_gradient(h, dq, U, xp=xp)",
+        "return xp.matrix_transpose(_ops.weight_gradient(h, dq, U, xp=xp))",
     ),
 }
 
@@ -87,13 +83,13 @@ PLANTED = {
     ),
     "no gradient from the state after the last step": (
         recurrence,
-        "dp, dq, dstate = unroll.backward(cell, params, dy, dstate,",
-        "dp, dq, dstate = unroll.backward(cell, params, dy, tuple(0 * d for d in dstate),",
+        "cell, params, dy, dstate, memo, mask=mask",
+        "cell, params, dy, tuple(0 * d for d in dstate), memo, mask=mask",
     ),
     "truncated after one step": (
         recurrence,
-        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
-        "before = (direct[0] + 0 * _kept(dh, keep), *direct[1:])",
+        "before = (direct[0] + _drop(dh, keep), *direct[1:])",
+        "before = (direct[0] + 0 * _drop(dh, keep), *direct[1:])",
     ),
     "the gradient of the initial state lacks its last product": (
         recurrence,
@@ -112,31 +108,31 @@ PLANTED = {
     ),
     "gradient passes through padding into the step": (
         recurrence,
-        "dp.append(masking.valid(dp_t, mask_t, xp=xp))",
+        "dp.append(_ops.apply_mask(dp_t, mask_t, xp=xp))",
         "dp.append(dp_t)",
     ),
     "padding swallows the gradient of the state": (
         recurrence,
-        "dstate = masking.select(mask_t, before, dstate, xp=xp)",
-        "dstate = tuple(masking.valid(d, mask_t, xp=xp) for d in before)",
+        "dstate = _ops.select(mask_t, before, dstate, xp=xp)",
+        "dstate = tuple(_ops.apply_mask(d, mask_t, xp=xp) for d in before)",
     ),
     "the bias gets the mean in place of the sum": (
-        affine,
-        "db = sums.total(dy_rows, -2, keepdims=True, xp=xp)",
+        _ops,
+        "db = total(dy_rows, -2, keepdims=True, xp=xp)",
         "db = xp.mean(dy_rows, axis=-2, keepdims=True)",
     ),
     "the bias gets the first row alone": (
-        affine,
-        "db = sums.total(dy_rows, -2, keepdims=True, xp=xp)",
+        _ops,
+        "db = total(dy_rows, -2, keepdims=True, xp=xp)",
         "db = dy_rows[..., :1, :]",
     ),
     "dx with W in place of its transpose": (
-        affine,
+        _ops,
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = xp.matmul(dy_rows, W)",
     ),
     "dx is zero": (
-        affine,
+        _ops,
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = 0 * xp.matmul(dy_rows, xp.matrix_transpose(W))",
     ),
@@ -154,8 +150,8 @@ PLANTED = {
     ),
     "a loss without its factor": (
         regression,
-        "return total(error * error, xp) / (2 * steps), error / steps",
-        "return total(error * error, xp) / (2 * steps), error",
+        "return _ops.total(error * error, xp=xp) / (2 * steps), error / steps",
+        "return _ops.total(error * error, xp=xp) / (2 * steps), error",
     ),
     "a stack that hands on the wrong gradient": (
         stack,
@@ -163,7 +159,7 @@ PLANTED = {
         "g, _, d = self",
     ),
     "padding is not zeroed": (
-        masking,
+        _ops,
         "return a if mask is None else xp.where(mask, a, xp.zeros_like(a))",
         "return a",
     ),
@@ -243,24 +239,24 @@ IN_RESET = {
         "self.activation.backward(da, z_r, r, xp=xp)",
     ),
     "h(t-1) does not get its direct part": (gru, "(dh * z,)", "(0.0,)"),
-    "the candidate's dU with h in place of r h": (product, "zip((h, a), ", "zip((h, h), "),
-    "the gates' dU with r h in place of h": (product, "zip((h, a), ", "zip((a, a), "),
+    "the candidate's dU with h in place of r h": (recurrence, "zip((h, a), ", "zip((h, h), "),
+    "the gates' dU with r h in place of h": (recurrence, "zip((h, a), ", "zip((a, a), "),
     "W and b of the reset gate get nothing": (
-        product,
+        recurrence,
         "dp1, dq1 = dp1 + more_p, dq1 + more_q",
         "dp1, dq1 = dp1, dq1 + more_q",
     ),
     "U of the reset gate gets nothing": (
-        product,
+        recurrence,
         "dp1, dq1 = dp1 + more_p, dq1 + more_q",
         "dp1, dq1 = dp1 + more_p, dq1",
     ),
     "h(t-1) gets nothing through the gates": (
-        product,
+        recurrence,
         "dh = dh + dq1 @ xp.matrix_transpose(U1)",
         "dh = dh + 0 * dq1 @ xp.matrix_transpose(U1)",
     ),
-    "U2 in place of its transpose": (product, "dq2 @ xp.matrix_transpose(U2)", "dq2 @ U2"),
+    "U2 in place of its transpose": (recurrence, "dq2 @ xp.matrix_transpose(U2)", "dq2 @ U2"),
 }
 
 IN_RECURRENT = {
@@ -271,23 +267,23 @@ IN_RECURRENT = {
     ),
     "dropout is forgotten in dh": (
         recurrence,
-        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
+        "before = (direct[0] + _drop(dh, keep), *direct[1:])",
         "before = (direct[0] + dh, *direct[1:])",
     ),
     "dropout hides the state's direct part too": (
         recurrence,
-        "before = (direct[0] + _kept(dh, keep), *direct[1:])",
-        "before = (_kept(direct[0] + dh, keep), *direct[1:])",
+        "before = (direct[0] + _drop(dh, keep), *direct[1:])",
+        "before = (_drop(direct[0] + dh, keep), *direct[1:])",
     ),
     "a learnt initial state gets nothing": (
         recurrent_layer,
-        "affine.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s)",
+        "_ops.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s)",
         "xp.zeros_like(s)",
     ),
     "a learnt initial state gets the mean over the batch": (
         recurrent_layer,
-        "affine.sum_to(d, s.shape, xp=xp) if begins",
-        "affine.sum_to(d, s.shape, xp=xp) / 2 if begins",
+        "_ops.sum_to(d, s.shape, xp=xp) if begins",
+        "_ops.sum_to(d, s.shape, xp=xp) / 2 if begins",
     ),
 }
 
@@ -321,8 +317,8 @@ IN_POOL = {
     },
     "last": {
         "the last step, valid or not": (
-            "dx = masking.valid(dxs[..., 1:, :, :]",
-            "dx = masking.valid(xp.roll(dxs, 1, axis=-3)[..., 1:, :, :]",
+            "dx = _ops.apply_mask(dxs[..., 1:, :, :]",
+            "dx = _ops.apply_mask(xp.roll(dxs, 1, axis=-3)[..., 1:, :, :]",
         ),
     },
 }
@@ -391,7 +387,10 @@ IN_EXTEND = {
 }
 
 IN_CHUNKS = {
-    "the state's gradient is not handed back": ("more, _, dstate = ", "more, _, _ = "),
+    "the state's gradient is not handed back": (
+        "grads, _, dstate = self.network.backward(",
+        "grads, _, _ = self.network.backward(",
+    ),
     "the first chunk's gradient alone": (
         "grads = more if grads is None else tree.map(xp.add, grads, more)",
         "grads = more",
@@ -399,28 +398,28 @@ IN_CHUNKS = {
     "the noise begins anew": ("noise.after(part.start)", "noise"),
     "the mask begins anew": ("mask[part, ...]", "mask[: x[..., part, :, :].shape[-3], ...]"),
     "every chunk gets the gradient of the first": (
-        "slopes = [part.y for part in chunks(cuts, x, dy, None, None)]",
-        "slopes = [next(chunks(cuts, x, dy, None, None)).y for _ in parts]",
+        "slopes.append(dy[..., start:end, :, :])",
+        "slopes.append(dy[..., : end - start, :, :])",
     ),
     "no chunk starts from the state before": (
-        "y_hat, state, cache = forward(part, state)",
-        "y_hat, state, cache = forward(part, starts[0])",
+        "            state = end\n        self.state = state",
+        "            self.state = end",
     ),
 }
 
 IN_CHUNKS_COMPUTED_AGAIN = {
     "every chunk starts from the last state": (
-        "network.forward(params, part.x, start, part.mask,",
-        "network.forward(params, part.x, state, part.mask,",
+        "_, _, cache = self._forward(part, start)",
+        "_, _, cache = self._forward(part, self.state)",
     ),
     "the first state is kept with the wrong chunk": (
-        "slope = parts.pop(), starts.pop(), slopes.pop()",
-        "slope = parts.pop(), starts.pop(0), slopes.pop()",
+        "(part, state, None) if self.recompute",
+        "(part, end, None) if self.recompute",
     ),
 }
 
 IN_CHUNKS_KEPT = {
-    "what is kept goes with the wrong chunk": ("cache = caches.pop()", "cache = caches.pop(0)"),
+    "what is kept goes with the wrong chunk": ("self._stack.pop()", "self._stack.pop(0)"),
 }
 
 IN_C = {
@@ -608,14 +607,14 @@ def cases():
         "GRU": (gru, Stack((Recurrent(3, GRU()), Dense(3))), IN_GRU),
         "GRU, reset before": (None, Stack((Recurrent(3, GRUResetBefore()), Dense(3))), IN_RESET),
         "recurrent": (None, Stack((*DROPPED, Dense(3))), IN_RECURRENT),
-        "dropout": (dropout, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
+        "dropout": (pointwise, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
         "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
         "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
         "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
-        "reversed": (reversed_, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),
+        "reversed": (bidirectional, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),
         "parallel": (parallel, Stack((Dense(3), Bidirectional(Recurrent(3)))), IN_PARALLEL),
         "activation": (
-            activation,
+            pointwise,
             Stack((Recurrent(3), Activation("tanh"), Softmax(), Dense(3), Softmax(log=True))),
             IN_ACTIVATION,
         ),
@@ -625,7 +624,7 @@ def cases():
         groups[f"pool, {how}"] = pool, Stack((Recurrent(3), Pool(how))), planted
     for merge, planted in IN_MERGING.items():
         network = Stack((Bidirectional(Recurrent(3), merge), Dense(3)))
-        groups[f"bidirectional, {merge}"] = merging, network, planted
+        groups[f"bidirectional, {merge}"] = parallel, network, planted
     for group, (module, network, planted) in groups.items():
         for name, change in planted.items():
             full = change if module is None else (module, *change)
@@ -677,10 +676,10 @@ def report_of_chunks(patch, again):
     kept = np.arange(6)[:, None, None] < np.array([6, 3])[:, None]
     x, y = (np.where(kept, rng.standard_normal((6, 2, n)), np.nan) for n in (3, 2))
 
-    def run(params, **more):
+    def run(params, *, xp=np, **more):
         noise = Noise((0,))
         return objective.value_and_grad(
-            network, loss, params, x, y, None, kept, noise=noise, xp=np, **more
+            network, loss, params, x, y, mask=kept, noise=noise, xp=xp, **more
         )
 
     if again:
@@ -690,9 +689,9 @@ def report_of_chunks(patch, again):
             small.setattr(
                 importlib.import_module("xprnn.kernels.workspace"), "PIECE", 2 * 2 * 12 * 8
             )
-            cuts = kernels.pieces(x, [params[3]["W"]], xp=kernels.Workspace(1))
-            assert cuts == objective.every(2, x)
-            _, grads, _ = run(params)
+            xp = kernels.Workspace(1)
+            assert kernels.pieces(x, [params[3]["W"]], xp=xp) == objective.every(2, x)
+            _, grads, _ = run(params, xp=xp)
     return gradients.compare(lambda p: run(p)[0], params, grads, directions=1, xp=np)
 
 

@@ -40,7 +40,7 @@ def example(cell="lstm", dtype="float64"):
     network, rng = Stack((Recurrent(4, cell), Dense(1))), np.random.default_rng(0)
     params = tree.map(lambda a: a.astype(dtype), network.init(rng, 1)[0])
     x = rng.standard_normal((5, 2, 1)).astype(dtype)
-    value, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, x, None, None, xp=np)
+    value, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, x, xp=np)
     return tree.flatten({"value": np.asarray(value), "grads": grads})
 
 
@@ -686,7 +686,7 @@ def test_slopes_wider_than_any_loop_are_those_of_the_reference(
     x = rng.standard_normal((5, 2, 1)).astype("float32")
 
     def gradients(dtype):
-        args = network, losses.HalfMSE(), params, x, x.astype(dtype), None, None
+        args = network, losses.HalfMSE(), params, x, x.astype(dtype)
         return tree.flatten(value_and_grad(*args, xp=np)[1])
 
     with pytest.warns(RuntimeWarning, match="could not be built"):

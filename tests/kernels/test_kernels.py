@@ -22,13 +22,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import kernels, losses, masking, recurrence, tree, value_and_grad
+from xprnn import _ops, kernels, losses, recurrence, tree, value_and_grad
+from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
+from xprnn.gradients.objective import apply
 from xprnn.kernels import compiled, compiler
 from xprnn.kernels.workers import LOOKS, Workers, _serve
 from xprnn.layers import Dense, Dropout, Pool, Recurrent, Stack
-from xprnn.noise import Noise
-from xprnn.objective import apply
 
 ground = importlib.import_module("xprnn.kernels.workspace")
 
@@ -260,8 +260,8 @@ def test_nan_infinity_and_the_sign_of_zero_are_where_the_reference_has_them(
     keep = drawn(batch, size, of=st.sampled_from([0.0, 2.0])) if data.draw(st.booleans()) else None
     # A sum of nothing but -0 may be a zero of any sign: only b has a say in that.
     params = {"W": drawn(1, columns), "U": drawn(size, columns), "b": 0.0 + drawn(1, columns)}
-    x = masking.valid(drawn(steps, batch, 1), mask, xp=np)
-    dy = masking.valid(drawn(steps, batch, size), mask, xp=np)
+    x = _ops.apply_mask(drawn(steps, batch, 1), mask, xp=np)
+    dy = _ops.apply_mask(drawn(steps, batch, size), mask, xp=np)
     rows = [batch] * cell.states + [1] * getattr(cell, "weights", 0)
     state = tuple(drawn(n, size) for n in rows[: cell.states])
     state += tuple(0.0 + drawn(n, size) for n in rows[cell.states :])
@@ -269,8 +269,8 @@ def test_nan_infinity_and_the_sign_of_zero_are_where_the_reference_has_them(
     dstate += tuple(np.zeros((n, size), dtype) for n in rows[cell.states :])
 
     def results(loop):
-        h, _, end, memo = loop.forward(cell, params, x, state, mask, keep, xp=np)
-        dp, dq, start = loop.backward(cell, params, dy, dstate, memo, mask, keep, xp=np)
+        h, _, end, memo = loop.forward(cell, params, x, state, mask=mask, keep=keep, xp=np)
+        dp, dq, start = loop.backward(cell, params, dy, dstate, memo, mask=mask, keep=keep, xp=np)
         if mask is not None:
             for array in (dp, dq):
                 assert not np.where(mask, 0, array).any()
@@ -362,7 +362,7 @@ def test_dtypes_may_be_mixed(cell, loops):
     for of_x, of_y, of_weights, of_u in MIXED:
         params = tree.map(lambda a, t=of_weights: a.astype(t), drawn)
         params[0]["U"] = params[0]["U"].astype(of_u)
-        args = network, losses.HalfMSE(), params, x.astype(of_x), y.astype(of_y), None, None
+        args = network, losses.HalfMSE(), params, x.astype(of_x), y.astype(of_y)
         value, grads, _ = value_and_grad(*args, xp=np)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XPRNN_KERNELS", "reference")
@@ -524,7 +524,7 @@ UNIT = T * B * 64 * 4
 
 def epoch(network, params, x, y, xp):
     """Do what an epoch does, and return new parameters."""
-    _, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, y, None, None, xp=xp)
+    _, grads, _ = value_and_grad(network, losses.HalfMSE(), params, x, y, xp=xp)
     return tree.map(lambda p, g: p - np.float32(0.01) * g, params, grads)
 
 
@@ -559,7 +559,7 @@ def test_a_model_that_is_applied_needs_memory_for_pieces_only(cell, loops):
     params = tree.map(lambda a: a.astype("float32"), network.init(rng, 1)[0])
     with kernels.workspace(np) as xp:
         tracemalloc.start()
-        apply(network, params, x, None, None, xp=xp)
+        apply(network, params, x, xp=xp)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 10 * UNIT  # of all steps, h alone
@@ -570,8 +570,8 @@ def test_no_steps_or_no_sequences_are_refused(sizes):
     network, x = network_of("lstm"), np.ones((*sizes, 1))
     params, _ = network.init(np.random.default_rng(0), 1)
     for call in (
-        lambda: apply(network, params, x, None, None, xp=np),
-        lambda: value_and_grad(network, losses.MSE(), params, x, x, None, None, xp=np),
+        lambda: apply(network, params, x, xp=np),
+        lambda: value_and_grad(network, losses.MSE(), params, x, x, xp=np),
     ):
         with pytest.raises(ValueError, match="x must have at least one step and one sequence"):
             call()
@@ -1032,8 +1032,25 @@ def test_a_workspace_that_has_ended_leaves_blas_to_others(limits, loops):
     assert threads_of_a_workspace() == 2
 
 
-def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, loops):
+def test_a_call_opens_a_workspace_unless_it_is_small(loops):
+    """By the size of a matrix, and by the size of all products with it."""
+    seen = []
+
+    class Watched(losses.HalfMSE):
+        def __call__(self, *args, **options):
+            seen.append(isinstance(options["xp"], kernels.Workspace))
+            return super().__call__(*args, **options)
+
+    for size, steps, opened in ((50, 50, False), (100, 1, True), (50, 200, True)):
+        x = np.ones((steps, 1, 1))
+        params, _ = (network := Recurrent(size)).init(np.random.default_rng(0), 1)
+        value_and_grad(network, Watched(), params, x, np.ones((steps, 1, size)), xp=np)
+        assert seen.pop() == opened
+
+
+def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, loops, monkeypatch):
     """Its products are shared out as all others are."""
+    monkeypatch.setattr(kernels, "SMALL", 0)
     network = Stack((Recurrent(3, Elman("elu")), Dense(1)))
     seen = []
 
@@ -1044,7 +1061,7 @@ def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, lo
 
     x = np.ones((4, 2, 1))
     params, _ = network.init(np.random.default_rng(0), 1)
-    value_and_grad(network, Watched(), params, x, x, None, None, xp=np)
+    value_and_grad(network, Watched(), params, x, x, xp=np)
     assert seen == [(2, {1})]
 
 
@@ -1141,7 +1158,7 @@ def example():
     network, rng = Stack((Recurrent(4, "lstm"), Dense(1))), np.random.default_rng(0)
     x = rng.standard_normal((5, 2, 1))
     value, grads, _ = value_and_grad(
-        network, losses.HalfMSE(), network.init(rng, 1)[0], x, x, None, None, xp=np
+        network, losses.HalfMSE(), network.init(rng, 1)[0], x, x, xp=np
     )
     return tree.flatten({"value": np.asarray(value), "grads": grads})
 
@@ -1278,6 +1295,7 @@ def counted(monkeypatch):
         return cuts
 
     monkeypatch.setattr(kernels, "pieces", watched)
+    monkeypatch.setattr(kernels, "SMALL", 0)
     return counts
 
 
@@ -1303,13 +1321,13 @@ def test_in_pieces_it_is_the_whole(name, steps, lead, masked, noisy, share, seed
         mask = rng.random((steps, 3, 1)) < 0.7
         mask[rng.integers(steps)] = True
     noise = Noise((seed,)) if noisy else None
-    args = network, loss, params, x, y, None, mask
+    args = network, loss, params, x, y
 
     def results(bytes_of_a_piece, **options):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ground, "PIECE", bytes_of_a_piece)
-            value, grads, state = value_and_grad(*args, noise=noise, xp=np, **options)
-            predicted = apply(network, params, x, None, mask, xp=np)
+            value, grads, state = value_and_grad(*args, mask=mask, noise=noise, xp=np, **options)
+            predicted = apply(network, params, x, mask=mask, xp=np)
         return tree.flatten(
             {"value": np.asarray(value), "grads": grads, "state": state, "predicted": predicted}
         )

@@ -1,6 +1,7 @@
 """Threads of ours where processes fork, threads can't start, and Ctrl-C comes at any time."""
 
 import _thread
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -88,13 +89,82 @@ def script(text):
 @pytest.mark.parametrize("cell", [Elman("elu"), LSTM(peepholes=True), GRU("relu")], ids=repr)
 @pytest.mark.parametrize("switched_off", [False, True])
 def test_to_look_up_a_loop_changes_nothing(cell, switched_off, blas, monkeypatch):
-    if switched_off:
-        monkeypatch.setenv("XPRNN_KERNELS", "reference")
     shapes = {"x": (5, 2, 3), "U": (4, 4 * cell.gates)}
     with kernels.workspace(np) as xp:
+        if switched_off:
+            monkeypatch.setenv("XPRNN_KERNELS", "reference")
         assert kernels.lookup(cell, xp, shapes, np.float64) is recurrence.REFERENCE
         assert xp.threads == 2
         assert set(blas()) == {1}
+
+
+# Workspaces that are closed, and threads that pause
+
+
+def test_the_next_workspace_is_the_last_one(blas):
+    """With its memory and its threads, unless it is open."""
+    own = blas()
+    with kernels.workspace(np) as first:
+        assert first.threads == 2
+        first.share(lambda part: None, 2)  # when that is done, the thread runs
+        running = set(stress.ours())
+        memory = first.empty((1 << 20,)).base
+    assert blas() == own
+    with kernels.workspace(np) as second:
+        assert second is first
+        assert second.threads == 2
+        assert set(stress.ours()) == running
+        assert any(block is memory for block in second.blocks)
+        with kernels.workspace(np) as third:
+            assert third is not second
+    with contextlib.suppress(ZeroDivisionError), kernels.workspace(np) as failed:
+        raise ZeroDivisionError
+    with kernels.workspace(np) as fourth:
+        assert fourth is not failed
+
+
+def test_a_closed_workspace_keeps_little_memory(blas):
+    with kernels.workspace(np) as xp:
+        for size in (1, 2, 4):
+            xp.empty((size << 22,))  # of 8 bytes
+    assert 0 < sum(map(len, xp.blocks)) <= ground.SPARED
+
+
+def test_either_the_owner_or_a_thread_decides_what_becomes_of_a_pause(loops, monkeypatch):
+    monkeypatch.setattr(workers, "NAP", 0.02)
+    some, done = Workers(2), []
+    assert some.start() == 2
+    some.pause()
+    assert some.resume()
+    assert not some.resume()
+    time.sleep(0.2)
+    some.share(done.append, 3)
+    assert sorted(done) == [0, 1, 2]
+    some.pause()
+    assert not stress.ours_after_a_while()
+    assert not some.resume()
+    some.close()
+
+
+def test_threads_that_ended_in_a_pause_start_anew(blas):
+    loss, _ = stress.gradients()
+    assert not stress.ours_after_a_while()
+    assert stress.gradients()[0] == loss
+    with kernels.workspace(np) as xp:
+        assert xp.threads == 2
+
+
+@FORKS
+def test_a_child_of_a_process_whose_threads_pause(blas):
+    run(
+        script("""
+for _ in range(5):
+    check()
+    assert stress.in_child(fresh) == 0
+    check()
+fresh()
+""")
+    )
 
 
 # Several threads of the user's
@@ -354,6 +424,7 @@ def test_where_no_thread_can_start_one_computes(blas):
     said = run(
         script("""
 import _thread
+assert not stress.ours_after_a_while()
 _thread.stack_size(1 << 46)
 try:
     _thread.start_new_thread(print, ())

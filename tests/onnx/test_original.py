@@ -236,7 +236,7 @@ def test_predictions_after_training_on(tmp_path):
     again = xprnn.from_onnx(xprnn.onnx.to_proto(model))
     x, y = (np.random.default_rng(1).standard_normal((2, 3, FEATURES)) for _ in range(2))
     _, grads, _ = xprnn.value_and_grad(
-        again.network, again.loss, again.params, x.swapaxes(0, 1), y.swapaxes(0, 1), None, None,
+        again.network, again.loss, again.params, x.swapaxes(0, 1), y.swapaxes(0, 1),
         xp=np,
     )  # fmt: skip
     params = tree.map(lambda a, g: a - 0.1 * g, again.params, grads)

@@ -174,8 +174,8 @@ def wrong(kind, cells=("Elman", "LSTM", "GRU")):
     """Return the reference with a mistake in some cells."""
     count = iter(range(10**6))
 
-    def forward(cell, params, x, state, mask, keep, *, xp):
-        h, *rest = REFERENCE.forward(cell, params, x, state, mask, keep, xp=xp)
+    def forward(cell, params, x, state, *, mask, keep, xp):
+        h, *rest = REFERENCE.forward(cell, params, x, state, mask=mask, keep=keep, xp=xp)
         if type(cell).__name__ not in cells:
             return h, *rest
         if kind == "value":

@@ -213,7 +213,7 @@ def by_hand(
             own = batch.data
             state = network.initial_state(weights, own.x.shape[1], xp=xp)
             value, grads, _ = value_and_grad(
-                network, losses.HalfMSE(), weights, own.x, own.y, state, None, xp=xp
+                network, losses.HalfMSE(), weights, own.x, own.y, state=state, xp=xp
             )
             norm = float(global_norm(grads, xp=xp))
             if clip_norm is not None and norm > clip_norm:

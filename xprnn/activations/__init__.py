@@ -10,9 +10,11 @@ more cheaply. A user's own object with these two methods can stand wherever a
 name can.
 """
 
+from typing import Protocol
+
+from xprnn._typing import Array, Namespace
 from xprnn._validate import chosen
 from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
-from xprnn.activations.protocol import Activation
 from xprnn.activations.shaped import (
     Affine,
     Clipped,
@@ -39,6 +41,17 @@ __all__ = [
     "ThresholdedReLU",
     "get",
 ]
+
+
+class Activation(Protocol):
+    """What an activation must have."""
+
+    def forward(self, z: Array, *, xp: Namespace) -> Array:
+        """Return f(z)."""
+
+    def backward(self, dy: Array, z: Array, y: Array, *, xp: Namespace) -> Array:
+        """Return dy f'(z), where y = f(z)."""
+
 
 TABLE: dict[str, Activation] = {
     "elu": ELU(),

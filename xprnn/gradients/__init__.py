@@ -33,6 +33,15 @@ from xprnn.gradients.check import check
 from xprnn.gradients.differences import compare
 from xprnn.gradients.flow import through_time
 from xprnn.gradients.jacobian import state_jacobians
+from xprnn.gradients.objective import value_and_grad
 from xprnn.gradients.report import Report, Row
 
-__all__ = ["Report", "Row", "check", "compare", "state_jacobians", "through_time"]
+__all__ = [
+    "Report",
+    "Row",
+    "check",
+    "compare",
+    "state_jacobians",
+    "through_time",
+    "value_and_grad",
+]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from xprnn import losses, tree
+from xprnn._noise import Noise
 from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend import admit, generator, host, resolve, to_host
@@ -10,7 +11,6 @@ from xprnn.gradients.differences import compare
 from xprnn.gradients.report import Report
 from xprnn.layers import METHODS, Recurrent
 from xprnn.losses import Loss
-from xprnn.noise import Noise
 
 __all__ = ["check"]
 

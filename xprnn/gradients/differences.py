@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
@@ -15,25 +16,27 @@ __all__ = ["compare"]
 
 
 class _Quotient(NamedTuple):
-    """A directional derivative by finite differences, where there is one."""
+    """A directional derivative by finite differences."""
 
     value: float
     rounding: float
     step: float
 
 
-def _numeric(along: Callable[[float], tuple[float, float]], eps: float) -> _Quotient | None:
+def _differentiate(along: Callable[[float], tuple[float, float]], eps: float) -> _Quotient | None:
     """Differentiate `along`, which gives L and Σ|L_i|, at 0; None if a kink is always in reach."""
     centre, size = along(0.0)
-    found = _first(along, eps, centre, eps * size)
-    if found is None:
-        shaken = (abs(along(k * eps)[0] - centre) for k in (-4, -3, -2, -1, 1, 2, 3, 4))
-        found = _first(along, eps, centre, max(shaken))
-    return found
+    quotient = _shrink_step(along, eps, centre, eps * size)
+    if quotient is None:
+        changes = (abs(along(k * eps)[0] - centre) for k in (-4, -3, -2, -1, 1, 2, 3, 4))
+        quotient = _shrink_step(along, eps, centre, max(changes))
+    return quotient
 
 
-def _first(along, eps, centre, noise) -> _Quotient | None:
-    """Return D at the first step that counts, where L is rounded by `noise` at least."""
+def _shrink_step(
+    along: Callable[[float], tuple[float, float]], eps: float, centre: float, noise: float
+) -> _Quotient | None:
+    """Return D at the first step that counts, where rounding changes L by `noise` at least."""
     step = eps**0.2
     for _ in range(6):
         probes = [(k, along(step / k), along(-step / k)) for k in (1, 2, 4, 8)]
@@ -58,17 +61,16 @@ def compare(
     seed: int = 0,
     xp: Namespace,
 ) -> Report:
-    """Hold a gradient against finite differences of its function.
+    """Compare a gradient with finite differences of its function.
 
     Parameters
     ----------
     function : callable
-        Takes a tree like `point`, returns an array; the sum of its terms is what is
-        differentiated.
+        Takes a tree like `point` and returns an array, whose sum is differentiated.
     point : tree of arrays
         Where to differentiate; float64 unless the tolerance of float32 is enough.
     gradient : tree of arrays
-        What is to be proven, shaped like `point`.
+        The gradient to check, shaped like `point`.
     directions : int
         How many random directions for each array.
     seed : int
@@ -94,43 +96,60 @@ def compare(
     """
     whole("directions", directions)
     flat, slopes = tree.flatten(point), tree.flatten(gradient)
+    rng, rows = generator(seed), []
+
+    def evaluate(name: str, change: Array) -> tuple[float, float]:
+        """Return L and Σ|L_i| at the point, after a change of one array."""
+        terms = function(tree.unflatten({**flat, name: flat[name] + change}, like=point))
+        return float(xp.sum(terms)), float(xp.sum(xp.abs(terms)))
+
     with quiet():
-        rng = generator(seed)
-        rows = []
         for name, array in flat.items():
-            if array.shape != slopes[name].shape:
+            slope = slopes[name]
+            if array.shape != slope.shape:
                 raise ValueError(
-                    f"the gradient of {name} has shape {slopes[name].shape}, expected {array.shape}"
+                    f"the gradient of {name} has shape {slope.shape}, expected {array.shape}"
                 )
-            rows += [
-                _row(function, point, name, array, slopes[name], rng, xp) for _ in range(directions)
-            ]
+            moved = partial(evaluate, name)
+            for _ in range(directions):
+                rows.append(_compare_one(name, array, slope, moved, rng, xp=xp))
         return Report(tuple(rows))
 
 
-def _row(function, point, name, array, slope, rng, xp) -> Row:
-    """Compare along one direction, another one where the first meets a kink."""
-    flat = tree.flatten(point)
+def _compare_one(
+    name: str,
+    array: Array,
+    slope: Array,
+    evaluate: Callable[[Array], tuple[float, float]],
+    rng: Any,
+    *,
+    xp: Namespace,
+) -> Row:
+    """Compare along one direction, or along another if the first meets a kink."""
     eps = float(xp.finfo(array.dtype).eps)
     for _ in range(4):
         draw = rng.standard_normal(array.shape)
         draw = draw / ((draw * draw).sum() ** 0.5 or 1.0)
         direction = of(array).asarray(draw, dtype_name(array))
 
-        def along(s, direction=direction):
-            moved = tree.unflatten({**flat, name: array + s * direction}, like=point)
-            terms = function(moved)
-            return float(xp.sum(terms)), float(xp.sum(xp.abs(terms)))
+        def along(s: float, direction: Array = direction) -> tuple[float, float]:
+            return evaluate(s * direction)
 
         analytic = float(xp.sum(slope * direction))
         if not (math.isfinite(analytic) and math.isfinite(along(0.0)[0])):
-            return Row(name, analytic, math.nan, math.nan, math.nan, math.nan, "nan")
-        found = _numeric(along, eps)
-        if found:
-            larger = max(abs(analytic), abs(found.value))
-            distance = abs(analytic - found.value)
-            tolerance = eps ** (2 / 3) * larger + found.rounding
-            error = distance / larger if larger else 0.0
-            verdict = "ok" if distance <= tolerance else "wrong"
-            return Row(name, analytic, found.value, error, tolerance, found.step, verdict)
-    return Row(name, analytic, math.nan, math.nan, math.nan, math.nan, "kink")
+            return Row(name, analytic, verdict="nan")
+        quotient = _differentiate(along, eps)
+        if quotient:
+            numeric = quotient.value
+            larger, distance = max(abs(analytic), abs(numeric)), abs(analytic - numeric)
+            tolerance = eps ** (2 / 3) * larger + quotient.rounding
+            return Row(
+                name,
+                analytic,
+                numeric,
+                error=distance / larger if larger else 0.0,
+                tolerance=tolerance,
+                step=quotient.step,
+                verdict="ok" if distance <= tolerance else "wrong",
+            )
+    return Row(name, analytic, verdict="kink")

@@ -3,9 +3,9 @@
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import quiet, translated
-from xprnn.layers import Layer
+from xprnn.gradients.objective import Pass, check_params, chunks, every
+from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
-from xprnn.objective import check_cuttable, check_params, chunks, every
 
 __all__ = ["through_time"]
 
@@ -16,14 +16,14 @@ def through_time(
     params: Tree,
     x: Array,
     y: Array,
-    mask: Array | None = None,
     *,
+    mask: Array | None = None,
     xp: Namespace,
 ) -> tuple[Array, ...]:
-    """Return ‖∂L/∂state(t)‖ for t = 0 … T - 1: what the later steps make of a state.
+    """Return ‖∂L/∂state(t)‖ for t = 0 … T - 1: how much the loss depends on each state.
 
-    Where it falls towards the first steps the gradient vanishes: what happened then
-    can hardly be learnt. Hochreiter, "Untersuchungen zu dynamischen neuronalen
+    If it falls towards the first steps, the gradient vanishes, and the network can hardly
+    learn from what happened then. Hochreiter, "Untersuchungen zu dynamischen neuronalen
     Netzen", 1991; Bengio, Simard and Frasconi, "Learning long-term dependencies with
     gradient descent is difficult", 1994.
 
@@ -35,7 +35,7 @@ def through_time(
     params : tree
     x : array, (..., T, B, F)
     y : array, (..., T, B, O), or (..., 1, B, O) for one output
-    mask : array of bool, (T, B, 1), or None
+    mask : array of bool, (T, B, 1), optional
     xp : namespace
 
     Returns
@@ -46,7 +46,8 @@ def through_time(
 
     Examples
     --------
-    The sum of all inputs feels every state alike, half of it each time half as much:
+    A sum of all inputs depends on every state alike; with u = 0.5, on each half as much as on
+    the next:
 
     >>> import numpy as np
     >>> from xprnn import gradients, losses
@@ -65,22 +66,15 @@ def through_time(
     check_params(params)
     loss = losses.get(loss)
     with translated(), quiet():
-        state, outputs, caches = None, [], []
-        for step in chunks(every(1, x), x, x, mask, None):
-            y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
-            outputs.append(y_hat)
-            caches.append(cache)
+        run = Pass(network, params, xp=xp)
+        outputs = run.forward(chunks(every(1, x), x, x, mask), None)
         if network.keeps_steps:
             _, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
-            slopes = [step.y for step in chunks(every(1, x), x, dy, None, None)]
         else:
             _, dy = loss(outputs[-1], y, None, xp=xp)
-            slopes = [xp.zeros_like(dy)] * (len(caches) - 1) + [dy]
-        dstate = tree.map(xp.zeros_like, state)
         first = network.initial_state(params, x.shape[-2], xp=xp)
         names, norms = tree.flatten(first).keys(), []
-        for slope, cache in reversed(list(zip(slopes, caches, strict=True))):
-            _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
+        for _, dstate in run.backward(run.slopes(dy), tree.map(xp.zeros_like, run.state)):
             flat = tree.flatten(dstate)
             norms.append([xp.sqrt(xp.sum(flat[name] * flat[name], axis=-1)) for name in names])
         return tuple(xp.stack(list(n), axis=0) for n in zip(*reversed(norms), strict=True))

@@ -1,4 +1,4 @@
-"""What a change of the state at one step does to the state at the end."""
+"""How a change of the state at one step changes the state at the end."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
 from xprnn.backend import quiet, translated
-from xprnn.layers import Layer
-from xprnn.objective import check_cuttable, check_params, chunks, every
+from xprnn.gradients.objective import Pass, check_params, chunks, every
+from xprnn.layers import Layer, check_cuttable
 
 __all__ = ["state_jacobians"]
 
 
 def state_jacobians(
-    network: Layer, params: Tree, x: Array, mask: Array | None = None, *, xp: Namespace
+    network: Layer, params: Tree, x: Array, *, mask: Array | None = None, xp: Namespace
 ) -> Array:
     """Return ∂state(T)/∂state(t) for t = 0 … T - 1.
 
-    The state is all of the network's: of a layer of LSTM h and c. Where the largest
-    singular value falls towards the first steps the gradient vanishes, whatever the
-    loss; where it rises, the gradient explodes. Pascanu, Mikolov and Bengio, "On the
+    The state is that of the whole network; an LSTM layer has h and c. If the largest
+    singular value falls towards the first steps, the gradient vanishes, whatever the
+    loss; if it rises, the gradient explodes. Pascanu, Mikolov and Bengio, "On the
     difficulty of training recurrent neural networks", 2013.
 
     Parameters
@@ -31,14 +31,14 @@ def state_jacobians(
     params : tree
         Of one model.
     x : array, (T, B, F)
-    mask : array of bool, (T, B, 1), or None
+    mask : array of bool, (T, B, 1), optional
     xp : namespace
 
     Returns
     -------
     array, (T, B, N, N)
-        N numbers are in the state of a sequence, in the order of ``initial_state``. A
-        row is a number of the last state, a column one of state(t).
+        N is how many numbers the state of a sequence has, in the order of ``initial_state``.
+        Rows belong to the last state, columns to state(t).
 
     Raises
     ------
@@ -72,24 +72,21 @@ def state_jacobians(
     with translated(), quiet():
         last = _unit_gradients(first, xp)
         state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
-        slopes, caches = [], []
-        for step in chunks(every(1, x), x, x, mask, None):  # so many models side by side as numbers
-            y_hat, state, cache = network.forward(params, step.x, state, step.mask, xp=xp)
-            slopes.append(xp.zeros_like(y_hat))
-            caches.append(cache)
-        flat = tree.flatten(state)
-        dstate = tree.unflatten({n: last.get(n, xp.zeros_like(s)) for n, s in flat.items()}, state)
-        found = []
-        for slope, cache in zip(reversed(slopes), reversed(caches), strict=True):
-            _, _, dstate = network.backward(params, slope, dstate, cache, input_grad=False, xp=xp)
+        run = Pass(network, params, xp=xp)  # of N models side by side
+        outputs = run.forward(chunks(every(1, x), x, x, mask), state)
+        slopes = [xp.zeros_like(y_hat) for y_hat in outputs]
+        flat = tree.flatten(run.state)
+        dend = {name: last.get(name, xp.zeros_like(s)) for name, s in flat.items()}
+        jacobians = []
+        for _, dstate in run.backward(slopes, tree.unflatten(dend, like=run.state)):
             flat = tree.flatten(dstate)
             rows = xp.concat([flat[name] for name in first], axis=-1)
-            found.append(xp.permute_dims(rows, (1, 0, 2)))
-        return xp.stack(found[::-1], axis=0)
+            jacobians.append(xp.permute_dims(rows, (1, 0, 2)))
+        return xp.stack(jacobians[::-1], axis=0)
 
 
 def _count(states: dict[str, Array]) -> int:
-    """Return N, how many numbers there are in the state of a sequence."""
+    """Return N, how many numbers the state of a sequence has."""
     return sum(s.shape[-1] for s in states.values())
 
 

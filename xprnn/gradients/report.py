@@ -1,5 +1,6 @@
-"""What a gradient check found, as a table."""
+"""The report of a gradient check, a table."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,25 +12,25 @@ class Row(NamedTuple):
 
     name: str
     analytic: float
-    numeric: float
-    error: float
+    numeric: float = math.nan
+    error: float = math.nan
     """|analytic - numeric| over the larger of the two, 0 if both are 0."""
-    tolerance: float
+    tolerance: float = math.nan
     """The largest |analytic - numeric| that passes."""
-    step: float
-    verdict: str
+    step: float = math.nan
+    verdict: str = "nan"
     """``"ok"``, ``"wrong"``, ``"nan"`` (a number is not finite) or ``"kink"``."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a gradient check found; prints as a table."""
+    """The report of a gradient check; printed, it is a table."""
 
     rows: tuple[Row, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether every row is ``"ok"``, and there is one."""
+        """Whether there are rows and all are ``"ok"``."""
         return bool(self.rows) and all(row.verdict == "ok" for row in self.rows)
 
     @property

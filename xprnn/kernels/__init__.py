@@ -1,34 +1,29 @@
-"""The seam for faster loops, and the ground on which they run.
+"""The seam for faster loops, and the workspace in which they run.
 
 A kernel is a twin of `recurrence.unroll` and `recurrence.unroll_backward`, and
 of nothing else: the loop over time with its input product, and its transpose. All
 that can be one large product afterwards, the gradients of the weights and of x, stays
-with `recurrence.backward`. Every entry of `TWINS` is held to the reference's values
-and gradients by one parametrised test.
+with `recurrence.backward`. One parametrised test compares the values and gradients of
+every entry of `TWINS` with the reference's.
+
+With ``XPRNN_KERNELS=reference`` in the environment nothing of this takes part: the
+reference loop runs, on plain NumPy.
 """
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
-from xprnn import cells
-from xprnn._typing import Namespace
-from xprnn._validate import unknown, whole
-from xprnn.backend import Backend, resolve
+from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
 from xprnn.kernels import compiled, cuda
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.cuda.device import Device, named
-from xprnn.kernels.workspace import (
-    Workspace,
-    can_hold_blas,
-    pieces,
-    thread_count,
-    unchanged,
-    workspace,
-)
+from xprnn.kernels.explain import explain, status
+from xprnn.kernels.workspace import Workspace, opened, thread_count
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = [
@@ -39,22 +34,22 @@ __all__ = [
     "lookup",
     "pieces",
     "status",
+    "switched_off",
     "thread_count",
+    "unavailable",
     "unchanged",
     "workspace",
 ]
 
-MISSING = "; for more, pip install threadpoolctl"
-
 
 class Twin(NamedTuple):
-    """A loop, and what is to be said of it. Both get a case as `lookup` does."""
+    """A loop, and two functions that take a case as `lookup` does."""
 
     obstacle: Callable[..., str | None]
-    """Why it does not support the case; None if it does."""
+    """Says why the loop does not support the case; None if it does."""
     unroll: Unroll
     about: Callable[..., str]
-    """How it runs."""
+    """Says how the loop runs."""
 
 
 TWINS = {
@@ -64,12 +59,17 @@ TWINS = {
 }
 """By name, in order of preference."""
 
+SMALL = 9_000
+"""Numbers in a matrix from which on OpenBLAS may give the product with a vector to its threads.
+
+It does so with other products from 29 times as many multiplications on.
+"""
+
 
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
     """Return the first loop that supports the case; the reference supports every one.
 
-    With ``XPRNN_KERNELS=reference`` in the environment it is always the reference. Looking up
-    a loop changes nothing, so no layer affects another.
+    Looking up a loop changes nothing, so no layer affects another.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     Raises
     ------
     ValueError
-        If ``XPRNN_KERNELS`` is anything else.
+        If ``XPRNN_KERNELS`` is set to anything but ``reference``.
 
     Examples
     --------
@@ -93,103 +93,59 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     >>> kernels.lookup(cells.Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE
     True
     """
+    if switched_off():
+        return REFERENCE
     case = cell, xp, shapes, dtype
-    fits = (twin.unroll for twin in TWINS.values() if twin.obstacle(*case) is None)
-    return REFERENCE if _switched_off() else next(fits)
+    return next(twin.unroll for twin in TWINS.values() if twin.obstacle(*case) is None)
 
 
-def explain(
-    cell: str | Cell,
-    *,
-    steps: int,
-    batch: int,
-    hidden_size: int,
-    features: int = 1,
-    models: int = 1,
-    dtype: str = "float32",
-    backend: str | Backend = "numpy",
-    device: str | Device | None = None,
-) -> str:
-    """Return which loop runs in a case and how, and of each that is preferred to it why not.
-
-    Parameters
-    ----------
-    cell : str or Cell
-    steps, batch, hidden_size, features, models : int
-        T, B, H, F, and how many models there are side by side.
-    dtype : {"float32", "float64"}
-    backend : str or Backend
-    device : str or Device, optional
-        A GPU to plan for instead, though it is not there: a name in
-        ``xprnn.kernels.cuda.device.KNOWN``, such as ``"H100"``.
-
-    Raises
-    ------
-    ValueError
-        If there is no cell, backend, dtype or device of that name, or a size is below 1.
-    BackendUnavailableError
-        If the backend can't be used here.
-
-    Examples
-    --------
-    >>> from xprnn import kernels
-    >>> print(kernels.explain("elman", steps=200, batch=1, hidden_size=64, device="H100"))
-    Elman(activation=Tanh()), 64 units, 200 steps, 1 sequence(s), 1 model(s), float32, on H100
-    cuda: one launch on H100
-      forward: 1 group(s) of 1 block(s) of 256 threads, ...
-      backward: ...
-    """
-    cell = cells.get(cell)
-    sizes = {"steps": steps, "batch": batch, "hidden_size": hidden_size, "features": features}
-    for name, value in {**sizes, "models": models}.items():
-        whole(name, value)
-    if dtype not in ("float32", "float64"):
-        raise unknown("dtype", dtype, ("float32", "float64"))
-    gpu = None if device is None else named(device)
-    place = resolve(backend)
-    shapes = {"x": (models, steps, batch, features), "U": (hidden_size, cell.gates * hidden_size)}
-    case = cell, place.xp, shapes, getattr(place.xp, dtype)
-    lines = [
-        f"{cell}, {hidden_size} units, {steps} steps, {batch} sequence(s), {models} model(s), "
-        f"{dtype}, on {gpu.name if gpu else place}"
-    ]
-    with place.active():
-        for name, twin in TWINS.items():
-            if gpu is not None and name == "compiled":
-                continue
-            more = {"device": gpu} if name == "cuda" else {}
-            reason = twin.obstacle(*case, **more)
-            if reason is None and _switched_off() and twin.unroll is not REFERENCE:
-                reason = "switched off by XPRNN_KERNELS=reference"
-            lines.append(f"{name}: " + (f"no, {reason}" if reason else twin.about(*case, **more)))
-            if reason is None:
-                break
-    return "\n".join(lines)
-
-
-def _switched_off() -> bool:
-    """Whether the environment asks for the reference."""
+def switched_off() -> bool:
+    """Return whether the environment asks for the reference."""
     asked = os.environ.get("XPRNN_KERNELS", "")
     if asked not in ("", "reference"):
         raise ValueError(f"XPRNN_KERNELS must be 'reference' or not set, got {asked!r}")
     return asked == "reference"
 
 
-def status() -> str:
-    """Return a line on the compiled loops: how many threads they have, or why there are none.
+def workspace(
+    xp: Namespace, x: Array | None = None, weights: Sequence[Array] = ()
+) -> AbstractContextManager[Namespace]:
+    """Turn NumPy into a `Workspace` for a while; any other namespace stays as it is.
+
+    Parameters
+    ----------
+    xp : namespace
+    x : array, (..., T, B, F), optional
+    weights : sequence of arrays
+        Without x, any number of calls is expected. With it, one call that takes x and these
+        weights; NumPy stays as it is if that is so small that a workspace only costs time.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from xprnn import kernels
-    >>> "loops" in kernels.status()
-    True
+    >>> with kernels.workspace(np) as xp:
+    ...     product = xp.matmul(np.ones((2, 3)), np.ones((3, 1)))
+    >>> product
+    array([[3.],
+           [3.]])
     """
-    if _switched_off():
-        return "compiled loops: switched off by XPRNN_KERNELS=reference"
-    reason = unavailable()
-    if reason is not None:
-        return f"compiled loops: none, {reason}"
-    with workspace(np) as own:
-        threads = own.threads
-    missing = "" if threads == thread_count() or can_hold_blas() else MISSING
-    return f"compiled loops: for NumPy, {threads} thread(s){missing}"
+    if xp is not np or switched_off() or (x is not None and _is_small(x, weights)):
+        return nullcontext(xp)
+    return opened()
+
+
+def _is_small(x: Array, weights: Sequence[Array]) -> bool:
+    """Return whether no product is large enough for threads, of BLAS or ours."""
+    largest = max((math.prod(w.shape) for w in weights), default=0)
+    return largest < SMALL and largest * math.prod(x.shape[:-1]) < 25 * SMALL
+
+
+def unchanged(xp: Namespace) -> AbstractContextManager[None]:
+    """Let a workspace lay out weights once, as none changes for a while."""
+    return xp.unchanged() if isinstance(xp, Workspace) else nullcontext()
+
+
+def pieces(x: Array, weights: list[Array], *, xp: Namespace) -> list[slice]:
+    """Return which steps of x (..., T, B, F) to compute at a time: all, but for a workspace."""
+    return xp.pieces(x, weights) if isinstance(xp, Workspace) else [slice(0, x.shape[-3])]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn import activations, sums
+from xprnn import _ops, activations
 from xprnn._typing import Array, Namespace
 from xprnn.cells import GRU, LSTM, Cell, Elman
 from xprnn.kernels.compiler import UnbuildableError, WrongError, build
@@ -152,7 +152,7 @@ def _prove(library: Any, CELL: int, REAL: int) -> None:
         with np.errstate(all="ignore"):
             found = difference(loop, cell, size, 7, dtype, xp=np)
             state = (np.zeros((1, size), dtype),) * 2
-            h, *_ = loop.forward(cell, weights, nan, state, None, None, xp=np)
+            h, *_ = loop.forward(cell, weights, nan, state, xp=np)
         if not found <= TOLERANCES[dtype.name]:
             raise WrongError(
                 f"the results of {cell} in {dtype} differ from the reference's by {found:.1e} of "
@@ -251,7 +251,7 @@ def _run(
     xp.share(work, problem.parts, stop=lambda: arrived.__setitem__(1, 1))
 
 
-def unroll(cell, params, x, state, mask, keep, *, xp, library=None):
+def unroll(cell, params, x, state, *, mask=None, keep=None, xp, library=None):
     """As `recurrence.unroll`."""
     xp = _ground(xp)
     *lead, batch, size = state[0].shape
@@ -297,7 +297,7 @@ def _options(mask, keep, hidden, dtype):
     }
 
 
-def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp, library=None):
+def unroll_backward(cell, params, dy, dstate, memo, *, mask=None, keep=None, xp, library=None):
     """As `recurrence.unroll_backward`."""
     xp = _ground(xp)
     *lead, _, batch, size = hidden = dy.shape
@@ -329,7 +329,7 @@ def unroll_backward(cell, params, dy, dstate, memo, mask, keep, *, xp, library=N
     }
     _run(library.backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:
-        dv = sums.total(dq[..., 2 * size :], (-3, -2), xp=xp)
+        dv = _ops.total(dq[..., 2 * size :], (-3, -2), xp=xp)
         before.append(dstate[1] + dv[..., None, :])
     dp, dq, *before = (a.astype(wide, copy=False) for a in (dp, dq, *before))
     return dp, dq, tuple(before)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import affine, masking
+from xprnn import _ops
 from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
 from xprnn.recurrence import REFERENCE, Unroll
@@ -64,7 +64,7 @@ def difference(
     dstate = (*(drawn(batch, size) for _ in range(cell.states)), *[np.zeros((1, size))] * own)
     mask = (np.arange(STEPS)[:, None, None] + np.arange(batch)[:, None]) % STEPS != 1
     keep = (0.5 + rng.random((batch, size))).astype(dtype)
-    x, dy = masking.valid(x, mask, xp=np), masking.valid(dy, mask, xp=np)
+    x, dy = _ops.apply_mask(x, mask, xp=np), _ops.apply_mask(dy, mask, xp=np)
 
     def results(loop: Unroll, dtype: Any) -> list[Array]:
         def taken(array: Array) -> Array:
@@ -72,10 +72,10 @@ def difference(
 
         weights = {name: taken(array) for name, array in params.items()}
         start, slopes = (tuple(map(taken, arrays)) for arrays in (state, dstate))
-        options = xp.asarray(mask), taken(keep)
-        h, _, end, memo = loop.forward(cell, weights, taken(x), start, *options, xp=xp)
-        dp, dq, before = loop.backward(cell, weights, taken(dy), slopes, memo, *options, xp=xp)
-        before = [affine.sum_to(d, s.shape, xp=xp) for d, s in zip(before, start, strict=True)]
+        options = {"mask": xp.asarray(mask), "keep": taken(keep), "xp": xp}
+        h, _, end, memo = loop.forward(cell, weights, taken(x), start, **options)
+        dp, dq, before = loop.backward(cell, weights, taken(dy), slopes, memo, **options)
+        before = [_ops.sum_to(d, s.shape, xp=xp) for d, s in zip(before, start, strict=True)]
         return [xp.astype(a, xp.float64) for a in (h, *end, dp, dq, *before)]
 
     def size_of(a: Array) -> float:

@@ -25,8 +25,8 @@ SOURCE = Path(__file__).parent / "cpu" / "workers.c"
 LOOKS = 0.0003
 """Seconds for which a worker looks for more work before it sleeps."""
 
-NAP = 1.0
-"""Seconds for which a worker sleeps at most until it looks again."""
+NAP = 0.1
+"""Seconds for which a worker sleeps at most until it looks again, or ends if nobody needs it."""
 
 PATIENCE = 0.1
 """Seconds to wait for a worker until Python may attend to something else."""
@@ -46,6 +46,8 @@ class Crew(NamedTuple):
     """The identity of each thread that was started, in order."""
     ended: list[int]
     """The number of each thread that has ended."""
+    idle: list[bool]
+    """Holds True while the owner pauses; whoever takes it out decides whether the threads end."""
 
 
 class Workers:
@@ -81,7 +83,7 @@ class Workers:
             sleep, alive = ([allocate_lock() for _ in boards] for _ in range(2))
             for lock in (*sleep, *alive):
                 lock.acquire()
-            self._crew = Crew(boards, addresses, sleep, alive, [], [])
+            self._crew = Crew(boards, addresses, sleep, alive, started=[], ended=[], idle=[])
         crew = self._crew
         if not crew.started:
             owner = weakref.ref(self)
@@ -151,6 +153,15 @@ class Workers:
                 if state < 0:
                     self._wake(crew, number)
 
+    def pause(self) -> None:
+        """Let the threads end when they have slept for a while, unless `resume` comes first."""
+        if self._crew is not None:
+            self._crew.idle[:] = [True]
+
+    def resume(self) -> bool:
+        """Return whether the threads go on, after `pause`; else they end, or have ended."""
+        return self._crew is None or _claim(self._crew)
+
     def end(self) -> None:
         """Tell the threads to end, without waiting for them."""
         self._ended, crew = True, self._crew
@@ -179,6 +190,14 @@ class Workers:
         self._crew = None
 
 
+def _claim(crew: Crew) -> bool:
+    """Return whether the caller, and nobody else, decides about a crew whose owner pauses."""
+    try:
+        return crew.idle.pop()
+    except IndexError:
+        return False
+
+
 def _serve(owner: Any, library: Any, crew: Crew, number: int) -> None:
     """Run a thread until it is told to end or its owner is gone."""
     board, looks = crew.addresses[number], ctypes.c_double(LOOKS)
@@ -191,8 +210,8 @@ def _serve(owner: Any, library: Any, crew: Crew, number: int) -> None:
                     workers._failures.append(error)
                 library.finish(board)
             del workers
-            if not state:
-                crew.sleep[number].acquire(timeout=NAP)
+            if not state and not crew.sleep[number].acquire(timeout=NAP) and _claim(crew):
+                library.end(crew.addresses[0], len(crew.boards))  # the others too, when they look
     finally:
         crew.ended.append(number)
         crew.alive[number].release()

@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array
 from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
-__all__ = ["Workspace", "can_hold_blas", "pieces", "thread_count", "unchanged", "workspace"]
+__all__ = ["Workspace", "can_hold_blas", "opened", "thread_count"]
 
 KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
@@ -46,6 +46,9 @@ ALIGNED = 64
 
 PIECE = 2 << 20
 """Bytes of the largest array of a piece, unless that makes more pieces than steps in one."""
+
+SPARED = 64 << 20
+"""Bytes of memory that a thread keeps from one workspace to its next."""
 
 SHARED = 4_000_000
 """Multiplications from which on a product is shared out: about 0.05 ms on one thread."""
@@ -119,9 +122,21 @@ class Blas:
 
 BLAS = Blas()
 
+PAUSED: weakref.WeakSet[Workers] = weakref.WeakSet()
+"""The threads of workspaces that are closed, for a moment."""
+
+
+def _before_fork() -> None:
+    """End the threads that pause, as a child would take them for its own; then wait for BLAS."""
+    for workers in list(PAUSED):
+        if workers.resume():
+            workers.close()
+    BLAS.lock.acquire()
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=lambda: BLAS.lock.acquire(),
+        before=_before_fork,
         after_in_parent=lambda: BLAS.lock.release(),
         after_in_child=lambda: BLAS.in_child(),
     )
@@ -170,28 +185,45 @@ class Workspace:
 
     def __init__(self, threads: int):
         self.blocks: list[Any] = []
-        self._most = threads
+        self.most = threads
         self._workers: Workers | None = None
+        self._paused: Workers | None = None
         self._forked = False
-        self._made: dict[Any, Any] | None = None
+        self._layouts: dict[Any, Any] | None = None
 
     def open(self) -> None:
         """Limit BLAS to one thread and allow several of ours, if work can be shared out."""
-        if self._most > 1 and _can_share() and BLAS.hold(self):
-            self._workers = Workers(self._most - 1)
+        if self.most > 1 and _can_share() and BLAS.hold(self):
+            paused, self._paused = self._paused, None
+            if paused is not None and paused.resume():
+                self._workers = paused
+            else:
+                self._workers = Workers(self.most - 1)
+
+    def pause(self) -> None:
+        """Leave BLAS its own threads; keep ours for a moment, and some memory, for `open`."""
+        BLAS.release(self)
+        workers = self._workers
+        if workers is not None:
+            self._paused, self._workers = workers, None
+            PAUSED.add(workers)
+            workers.pause()
+        self._forked = False
+        while sum(map(len, self.blocks)) > SPARED:
+            self.blocks.pop()  # the largest
 
     def close(self) -> None:
         """End the threads, and leave BLAS its own; the memory stays.
 
         A second call does what an interrupt prevented.
         """
-        workers = self._workers
-        if workers is not None:
+        crews = [workers for workers in (self._workers, self._paused) if workers is not None]
+        for workers in crews:
             workers.end()
         BLAS.release(self)
-        if workers is not None:
+        for workers in crews:
             workers.join()
-        self._workers, self._forked = None, False
+        self._workers, self._paused, self._forked = None, None, False
 
     @property
     def threads(self) -> int:
@@ -243,14 +275,36 @@ class Workspace:
         bisect.insort(self.blocks, block, key=len)
         return block
 
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Promise that no weight changes meanwhile, so that each is laid out once."""
+        self._layouts = {}
+        try:
+            yield
+        finally:
+            self._layouts = None
+
     def once(self, key: Any, arrays: list[Array], make: Callable[[], Any]) -> Any:
-        """Return what is made of some arrays, made once while they are `unchanged`."""
-        if self._made is None:
+        """Return `make()`, while the arrays are `unchanged` the result of the first call."""
+        if self._layouts is None:
             return make()
         name = (key, *map(id, arrays))
-        if name not in self._made:
-            self._made[name] = arrays, make()  # arrays that are kept keep their ids
-        return self._made[name][1]
+        if name not in self._layouts:
+            self._layouts[name] = arrays, make()  # holding the arrays keeps their ids
+        return self._layouts[name][1]
+
+    def pieces(self, x: Array, weights: list[Array]) -> list[slice]:
+        """Return which steps of x (..., T, B, F) to compute at a time.
+
+        They are few, so that the arrays of a forward pass stay small. But each piece also keeps
+        the state before it, so there are at most about three times as many pieces as steps in
+        one. Their lengths differ by at most one step, so that all fit the same memory.
+        """
+        *lead, steps, batch, _ = x.shape
+        models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
+        one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
+        size = max(PIECE // one, math.isqrt(steps // 3), 1)
+        return _even(steps, -(-steps // size))
 
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
@@ -320,66 +374,35 @@ class Workspace:
         self._workers.share(work, parts, stop)
 
 
-def pieces(x: Array, weights: list[Array], *, xp: Namespace) -> list[slice]:
-    """Return which steps of x (..., T, B, F) to compute at a time.
-
-    In a workspace they are so few that what is made on the way stays small; else all. Each
-    piece also keeps the state before it, so there are about three times as many pieces as
-    steps in one at most. As memory is used again, they differ by no more than one step.
-    """
-    *lead, steps, batch, _ = x.shape
-    if not isinstance(xp, Workspace):
-        return [slice(0, steps)]
-    models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
-    one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
-    size = max(PIECE // one, math.isqrt(steps // 3), 1)
-    return _even(steps, -(-steps // size))
-
-
 def _even(count: int, parts: int) -> list[slice]:
     """Cut a range into as many parts."""
     return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
 
 @contextmanager
-def unchanged(xp: Namespace) -> Iterator[None]:
-    """For as long as no weight changes: what is made of one is made once."""
-    if isinstance(xp, Workspace):
-        xp._made = {}
-    try:
-        yield
-    finally:
-        if isinstance(xp, Workspace):
-            xp._made = None
+def opened() -> Iterator[Workspace]:
+    """Give an open workspace: the one that this thread had last, if it is closed again.
 
-
-@contextmanager
-def workspace(xp: Namespace) -> Iterator[Namespace]:
-    """Turn NumPy into a `Workspace` for a while; any other namespace stays as it is.
-
-    Parameters
-    ----------
-    xp : namespace
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from xprnn import kernels
-    >>> with kernels.workspace(np) as xp:
-    ...     product = xp.matmul(np.ones((2, 3)), np.ones((3, 1)))
-    >>> product
-    array([[3.],
-           [3.]])
+    So calls in a loop use the same memory and threads, and nobody needs to open a workspace
+    around the loop.
     """
-    if xp is not np:
-        yield xp
-        return
-    own = Workspace(thread_count())
+    count = thread_count()
+    own = LAST.__dict__.pop("workspace", None)
+    if own is None or own.most != count:
+        own = Workspace(count)
     try:
         try:
             own.open()
             yield own
-        finally:
+            own.pause()
+        except BaseException:
             own.close()
-    finally:  # Ctrl-C may have cut that short
+            raise
+    except BaseException:  # Ctrl-C may have cut that short
         own.close()
+        raise
+    LAST.workspace = own
+
+
+LAST = threading.local()
+"""The workspace that each thread has paused."""

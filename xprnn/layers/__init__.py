@@ -21,18 +21,16 @@ Two properties say what can be done with a layer along time: `time` is
 output has the steps of the input.
 """
 
-from xprnn.layers.activation import Activation, Softmax
-from xprnn.layers.bidirectional import Bidirectional
+from xprnn.layers.bidirectional import Bidirectional, Reversed
 from xprnn.layers.decoder import EncoderDecoder, Extend, Feedback
 from xprnn.layers.dense import Dense
-from xprnn.layers.dropout import Dropout
 from xprnn.layers.final import Final
 from xprnn.layers.norm import LayerNorm
 from xprnn.layers.parallel import Parallel
+from xprnn.layers.pointwise import Activation, Dropout, Softmax
 from xprnn.layers.pool import Pool
-from xprnn.layers.protocol import METHODS, Layer, checked
+from xprnn.layers.protocol import METHODS, Layer, check_cuttable, check_layer
 from xprnn.layers.recurrent import Recurrent
-from xprnn.layers.reversed import Reversed
 from xprnn.layers.stack import Stack
 
 __all__ = [
@@ -53,5 +51,6 @@ __all__ = [
     "Reversed",
     "Softmax",
     "Stack",
-    "checked",
+    "check_cuttable",
+    "check_layer",
 ]

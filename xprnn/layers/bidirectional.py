@@ -1,15 +1,72 @@
-"""A recurrent layer run forward and another run backward in time."""
+"""A recurrent layer that reads from the end, and one beside one that reads from the start."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from xprnn._validate import shown, unknown
-from xprnn.layers.merging import MERGES, Merge
-from xprnn.layers.parallel import Parallel
-from xprnn.layers.protocol import Layer, Time, checked
-from xprnn.layers.reversed import Reversed
+from xprnn.layers.parallel import MERGES, Merge, Parallel
+from xprnn.layers.protocol import Layer, Time, check_layer
 
-__all__ = ["Bidirectional"]
+__all__ = ["Bidirectional", "Reversed"]
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """A layer that reads every sequence from its end.
+
+    As ``direction="reverse"`` of ONNX, and Keras's ``go_backwards``, whose output is in
+    the other order. Padding at the end is skipped, as by `Bidirectional`. Step t of the
+    output belongs to step t of x.
+
+    Parameters
+    ----------
+    layer : Layer
+        A `Recurrent` layer, whose parameters and states are its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Recurrent, Reversed
+    >>> network = Reversed(Recurrent(8))
+    >>> params, features = network.init(np.random.default_rng(0), features=3)
+    >>> network.forward(params, np.ones((5, 1, 3)), None, None, xp=np)[0].shape
+    (5, 1, 8)
+    """
+
+    layer: Layer
+
+    time: ClassVar[Time] = "whole"
+    keeps_steps: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_layer("layer", self.layer)
+
+    def init(self, rng, features):
+        """Draw the layer's parameters."""
+        return self.layer.init(rng, features)
+
+    def initial_state(self, params, batch, *, xp):
+        """Return the layer's initial state."""
+        return self.layer.initial_state(params, batch, xp=xp)
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run the layer from the end."""
+        mask = None if mask is None else xp.flip(mask, axis=-3)
+        x = xp.flip(x, axis=-3)
+        y, state, cache = self.layer.forward(params, x, state, mask, noise=noise, xp=xp)
+        return xp.flip(y, axis=-3), state, cache
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`."""
+        dy = xp.flip(dy, axis=-3)
+        grads, dx, dstate = self.layer.backward(
+            params, dy, dstate, cache, input_grad=input_grad, xp=xp
+        )
+        return grads, (xp.flip(dx, axis=-3) if input_grad else None), dstate
+
+    def states(self, cache, *, xp):
+        """Return h in the order of time."""
+        return tuple(xp.flip(h, axis=-3) for h in self.layer.states(cache, xp=xp))
 
 
 @dataclass(frozen=True)
@@ -46,7 +103,7 @@ class Bidirectional:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        checked("layer", self.layer)
+        check_layer("layer", self.layer)
         if not self.layer.keeps_steps:
             raise ValueError(f"layer must give an output at every step, got {shown(self.layer)}")
         if self.merge not in MERGES:

@@ -5,17 +5,17 @@ from typing import ClassVar
 
 from array_api_compat import device
 
-from xprnn import masking, tree
+from xprnn import _ops, tree
 from xprnn._validate import settle, shown, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
-from xprnn.layers.protocol import Layer, Time, checked
+from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
 
 __all__ = ["EncoderDecoder", "Extend", "Feedback"]
 
 
 @dataclass(frozen=True)
-class Extend:
+class Extend(Stateless):
     """The first step, and zeros after it: (..., T, B, F) to (..., steps, B, F).
 
     What follows in the stack then makes many steps out of one.
@@ -34,17 +34,9 @@ class Extend:
     def __post_init__(self):
         settle(self, steps=whole("steps", self.steps))
 
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return x(1), 0, …, 0."""
-        first = masking.valid(x, mask, xp=xp)[..., :1, :, :]
+        first = _ops.apply_mask(x, mask, xp=xp)[..., :1, :, :]
         zero = xp.zeros_like(first)
         return xp.concat([first] + [zero] * (self.steps - 1), axis=-3), (), (x.shape, mask)
 
@@ -53,11 +45,7 @@ class Extend:
         shape, mask = cache
         first = dy[..., :1, :, :]
         dx = xp.concat([first] + [xp.zeros_like(first)] * (shape[-3] - 1), axis=-3)
-        return (), masking.valid(dx, mask, xp=xp), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()
+        return (), _ops.apply_mask(dx, mask, xp=xp), ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,7 @@ class Feedback:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        checked("network", self.network)
+        check_layer("network", self.network)
         if self.network.time == "whole" or not self.network.keeps_steps:
             raise ValueError(f"network must run step by step, got {shown(self.network)}")
         settle(self, steps=whole("steps", self.steps))
@@ -104,7 +92,7 @@ class Feedback:
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run the network step by step."""
-        y, cache = [masking.valid(x, mask, xp=xp)[..., :1, :, :]], []
+        y, cache = [_ops.apply_mask(x, mask, xp=xp)[..., :1, :, :]], []
         for t in range(self.steps):
             own = None if noise is None else noise.after(t)
             y_t, state, c = self.network.forward(params, y[-1], state, None, noise=own, xp=xp)
@@ -122,7 +110,7 @@ class Feedback:
             g, dx, dstate = self.network.backward(params, dy_t, dstate, caches[t], xp=xp)
             grads = tree.map(lambda a, b: a + b, grads, g)
         dx = xp.concat([dx] + [xp.zeros_like(dx)] * (steps - 1), axis=-3)
-        return grads, masking.valid(dx, mask, xp=xp), dstate
+        return grads, _ops.apply_mask(dx, mask, xp=xp), dstate
 
     def states(self, cache, *, xp):
         """Return the hidden states of the network's layers, over the steps of the output."""
@@ -166,8 +154,8 @@ class EncoderDecoder:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        checked("encoder", self.encoder)
-        checked("decoder", self.decoder)
+        check_layer("encoder", self.encoder)
+        check_layer("decoder", self.decoder)
         if not self.encoder.keeps_steps:
             raise ValueError(f"encoder must read every step, got {shown(self.encoder)}")
         if self.decoder.keeps_steps:

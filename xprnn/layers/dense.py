@@ -1,17 +1,17 @@
 """An affine map at every step."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from xprnn import affine, initializers, masking
+from xprnn import _ops, initializers
 from xprnn._validate import flag, settle, whole
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless
 
 __all__ = ["Dense"]
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Stateless):
     """y(t) = x(t) W + b at every step.
 
     Parameters
@@ -37,9 +37,6 @@ class Dense:
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
 
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
-
     def __post_init__(self):
         settle(
             self,
@@ -56,23 +53,15 @@ class Dense:
             params["b"] = self.bias_initializer(rng, (1, self.output_size), features)
         return params, self.output_size
 
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Map x at every step."""
-        x = masking.valid(x, mask, xp=xp)
-        y = masking.valid(affine.forward(params, x, xp=xp), mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
+        y = _ops.apply_mask(_ops.affine(params, x, xp=xp), mask, xp=xp)
         return y, (), (x, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         x, mask = cache
-        dy = masking.valid(dy, mask, xp=xp)
-        grads, dx = affine.backward(params, dy, x, input_grad=input_grad, xp=xp)
+        dy = _ops.apply_mask(dy, mask, xp=xp)
+        grads, dx = _ops.affine_backward(params, dy, x, input_grad=input_grad, xp=xp)
         return grads, dx, ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()

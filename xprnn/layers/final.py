@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from array_api_compat import device
 
 from xprnn._validate import settle, shown, whole
+from xprnn.layers.bidirectional import Reversed
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
-from xprnn.layers.reversed import Reversed
 
 __all__ = ["Final"]
 

@@ -1,17 +1,16 @@
 """Normalisation over the features."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from xprnn import affine, initializers, masking, sums
+from xprnn import _ops, initializers
 from xprnn._validate import number, settle
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless
 
 __all__ = ["LayerNorm"]
 
 
 @dataclass(frozen=True)
-class LayerNorm:
+class LayerNorm(Stateless):
     """Every step normalised over its features, then scaled and shifted.
 
     With mean and variance over the F features::
@@ -39,9 +38,6 @@ class LayerNorm:
 
     eps: float = 1e-5
 
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
-
     def __post_init__(self):
         settle(self, eps=number("eps", self.eps, above=0))
 
@@ -50,34 +46,26 @@ class LayerNorm:
         zeros = initializers.Zeros()(rng, (1, features), features)
         return {"g": 1 + zeros, "b": zeros}, features
 
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Normalise x."""
-        x = masking.valid(x, mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
         e = x - xp.mean(x, axis=-1, keepdims=True)
         s = xp.sqrt(xp.mean(e * e, axis=-1, keepdims=True) + self.eps)
         n = e / s
         y = params["g"][..., None, :, :] * n + params["b"][..., None, :, :]
-        return masking.valid(y, mask, xp=xp), (), (x.shape, n, s, mask)
+        return _ops.apply_mask(y, mask, xp=xp), (), (x.shape, n, s, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         shape, n, s, mask = cache
-        dy = masking.valid(dy, mask, xp=xp)
+        dy = _ops.apply_mask(dy, mask, xp=xp)
 
         def total(a, param):
-            over = sums.total(affine.rows(a, xp=xp), -2, keepdims=True, xp=xp)
-            return affine.sum_to(over, param.shape, xp=xp)
+            over = _ops.total(_ops.flatten_steps(a, xp=xp), -2, keepdims=True, xp=xp)
+            return _ops.sum_to(over, param.shape, xp=xp)
 
         grads = {"g": total(dy * n, params["g"]), "b": total(dy, params["b"])}
         dn = dy * params["g"][..., None, :, :]
         along = xp.mean(dn * n, axis=-1, keepdims=True)
         dx = (dn - xp.mean(dn, axis=-1, keepdims=True) - n * along) / s
-        return grads, affine.sum_to(dx, shape, xp=xp), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()
+        return grads, _ops.sum_to(dx, shape, xp=xp), ()

@@ -1,13 +1,40 @@
 """Layers side by side."""
 
+import operator
 from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
+from typing import Literal
 
+from xprnn._typing import Array, Namespace
 from xprnn._validate import settle, shown, unknown
-from xprnn.layers import merging
-from xprnn.layers.merging import MERGES, Merge
-from xprnn.layers.protocol import Layer, Time, several
+from xprnn.layers.protocol import Layer, Time, check_layers
 
-__all__ = ["Parallel"]
+__all__ = ["MERGES", "Merge", "Parallel"]
+
+MERGES = ("concat", "sum", "mean", "product")
+
+Merge = Literal["concat", "sum", "mean", "product"]
+
+
+def merge(how: Merge, parts: list[Array], *, xp: Namespace) -> Array:
+    """Return the parts, one beside the other on the last axis, or their sum, mean or product."""
+    if how == "concat":
+        return xp.concat(parts, axis=-1)
+    if how == "product":
+        return reduce(operator.mul, parts)
+    total = reduce(operator.add, parts)
+    return total if how == "sum" else total / len(parts)
+
+
+def split(how: Merge, dy: Array, parts: list[Array]) -> list[Array]:
+    """Return the gradient of each part."""
+    if how == "concat":
+        ends = accumulate(part.shape[-1] for part in parts)
+        return [dy[..., end - p.shape[-1] : end] for p, end in zip(parts, ends, strict=True)]
+    if how == "product":
+        return [reduce(operator.mul, parts[:i] + parts[i + 1 :], dy) for i in range(len(parts))]
+    return [dy if how == "sum" else dy / len(parts)] * len(parts)
 
 
 @dataclass(frozen=True)
@@ -42,7 +69,7 @@ class Parallel:
     merge: Merge = "concat"
 
     def __post_init__(self):
-        settle(self, layers=several(self.layers))
+        settle(self, layers=check_layers(self.layers))
         if len({layer.keeps_steps for layer in self.layers}) > 1:
             raise ValueError(
                 f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
@@ -91,12 +118,12 @@ class Parallel:
         steps = [y.shape[-3] for y in outputs]
         if len(set(steps)) > 1:
             raise ValueError(f"layers must give the same number of steps, got {steps}")
-        return merging.merged(self.merge, outputs, xp=xp), tuple(ends), (outputs, caches)
+        return merge(self.merge, outputs, xp=xp), tuple(ends), (outputs, caches)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`; the gradient of x is the sum of all."""
         outputs, caches = cache
-        parts = merging.parted(self.merge, dy, outputs)
+        parts = split(self.merge, dy, outputs)
         grads, dx, start = [], None, []
         for layer, p, du, d, c in zip(self.layers, params, parts, dstate, caches, strict=True):
             g, more, s = layer.backward(p, du, d, c, input_grad=input_grad, xp=xp)

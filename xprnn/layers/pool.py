@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from xprnn import masking, sums
+from xprnn import _ops
 from xprnn._validate import unknown
-from xprnn.layers.protocol import Time
+from xprnn.layers.protocol import Stateless, Time
 
 __all__ = ["Pool"]
 
@@ -19,7 +19,7 @@ def _last(xs, counts, xp):
 
 def _mean(xs, counts, xp):
     """Return the share of each step in all that count."""
-    total = sums.total(counts, -3, keepdims=True, xp=xp)
+    total = _ops.total(counts, -3, keepdims=True, xp=xp)
     return counts / xp.maximum(total, xp.ones_like(total))
 
 
@@ -29,7 +29,7 @@ def _max(xs, counts, xp):
     candidates = xp.where(counts > 0, xs, low)
     hit = (counts > 0) & (xs == xp.max(candidates, axis=-3, keepdims=True))
     hit = xp.astype(hit, xs.dtype)
-    hits = sums.total(hit, -3, keepdims=True, xp=xp)
+    hits = _ops.total(hit, -3, keepdims=True, xp=xp)
     return hit / xp.maximum(hits, xp.ones_like(hits))
 
 
@@ -37,7 +37,7 @@ _POOLS = {"last": _last, "mean": _mean, "max": _max}
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Stateless):
     """One step out of the valid steps of a sequence: (..., T, B, F) to (..., 1, B, F).
 
     Each is a sum over the steps, y = Σ w(t) x(t), with weights w of its own. What it
@@ -69,25 +69,17 @@ class Pool:
         if self.how not in _POOLS:
             raise unknown("how", self.how, _POOLS)
 
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return (): nothing was seen."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return the pooled step; the state is (value so far, number of steps)."""
-        x = masking.valid(x, mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
         one = xp.ones_like(x[..., :1])
         steps = one if mask is None else xp.where(mask, one, xp.zeros_like(one))
         value, count = state or (xp.zeros_like(x[..., 0, :, :]), xp.zeros_like(one[..., 0, :, :]))
         xs = xp.concat([value[..., None, :, :], x], axis=-3)
         counts = xp.concat([count[..., None, :, :], steps], axis=-3)
         w = _POOLS[self.how](xs, counts, xp)
-        y = sums.total(w * xs, -3, keepdims=True, xp=xp)
-        total = sums.total(counts, -3, xp=xp)
+        y = _ops.total(w * xs, -3, keepdims=True, xp=xp)
+        total = _ops.total(counts, -3, xp=xp)
         return y, (y[..., 0, :, :], total), (w, value, y, total, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
@@ -101,9 +93,5 @@ class Pool:
             divisor = xp.maximum(total, one)
             slope = value - xp.where(total > one, y, xp.zeros_like(y))
             dcount = dcount + xp.sum(dy * slope / divisor, axis=-1, keepdims=True)
-        dx = masking.valid(dxs[..., 1:, :, :], mask, xp=xp)
+        dx = _ops.apply_mask(dxs[..., 1:, :, :], mask, xp=xp)
         return (), dx, (dxs[..., 0, :, :], dcount)
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()

@@ -1,20 +1,20 @@
-"""What a layer must have."""
+"""What a layer must have, and what layers without a state share."""
 
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
+from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import chosen, shown
-from xprnn.noise import Noise
 
-__all__ = ["METHODS", "Layer", "Time", "checked", "several"]
+__all__ = ["METHODS", "Layer", "Stateless", "Time", "check_cuttable", "check_layer", "check_layers"]
 
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 
 Time = Literal["pointwise", "causal", "whole"]
 """How a layer works along time, which says whether it can be cut in time.
 
-``"pointwise"``: each step by itself. ``"causal"``: a step knows the earlier ones by
-the state. ``"whole"``: a step knows later ones, or there are no steps to cut.
+``"pointwise"``: a step depends on itself alone. ``"causal"``: it also depends on earlier steps,
+through the state. ``"whole"``: it depends on later steps too, or the steps can't be cut.
 """
 
 
@@ -66,15 +66,46 @@ class Layer(Protocol):
         """Return h(1) … h(T), (..., T, B, H), of each recurrent layer inside."""
 
 
-def checked(argument: str, layer: Any) -> Any:
+class Stateless:
+    """A layer that sees each step by itself, and has neither parameters nor a state.
+
+    Its subclasses have `forward` and `backward`, and those with parameters an `init`.
+    """
+
+    time: ClassVar[Time] = "pointwise"
+    keeps_steps: ClassVar[bool] = True
+
+    def init(self, rng: Any, features: int) -> tuple[Tree, int]:
+        """Return no parameters."""
+        return (), features
+
+    def initial_state(self, params: Tree, batch: int, *, xp: Namespace) -> Tree:
+        """Return the empty state."""
+        return ()
+
+    def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
+        """Return (), no hidden state."""
+        return ()
+
+
+def check_layer(argument: str, layer: Any) -> Any:
     """Return a layer, or raise TypeError if it lacks a method."""
     return chosen(argument, layer, {}, METHODS)
 
 
-def several(layers: Any) -> tuple[Layer, ...]:
-    """Return layers as a tuple, or raise if there is none, or something that is no layer."""
+def check_layers(layers: Any) -> tuple[Layer, ...]:
+    """Return layers as a tuple; raise if there is none, or if one is not a layer."""
     if not isinstance(layers, tuple | list):
         raise TypeError(f"layers must be a tuple of layers, got {shown(layers)}")
     if not layers:
         raise ValueError("layers must hold at least one layer, got none")
-    return tuple(checked("layer", layer) for layer in layers)
+    return tuple(check_layer("layer", layer) for layer in layers)
+
+
+def check_cuttable(network: Layer, argument: str) -> None:
+    """Raise unless the network can run over a sequence in chunks."""
+    if network.time == "whole":
+        raise ValueError(
+            f"{argument} cuts sequences in time, and this network must see them whole "
+            "(Bidirectional, Extend, Feedback and EncoderDecoder do)"
+        )

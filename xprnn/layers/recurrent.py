@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from xprnn import affine, cells, initializers, kernels, recurrence, tree
+from xprnn import _ops, cells, initializers, kernels, recurrence, tree
 from xprnn._validate import flag, number, settle, whole
 from xprnn.cells import Cell
 from xprnn.layers.protocol import Time
@@ -136,7 +136,7 @@ class Recurrent:
             grads["v"] = xp.concat(list(dv), axis=-1)
         if self.learn_initial_state:
             grads["state"] = tree.map(
-                lambda d, s: affine.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s),
+                lambda d, s: _ops.sum_to(d, s.shape, xp=xp) if begins else xp.zeros_like(s),
                 dstate,
                 params["state"],
             )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn._validate import settle
-from xprnn.layers.protocol import Layer, Time, several
+from xprnn.layers.protocol import Layer, Time, check_layers
 
 __all__ = ["Stack"]
 
@@ -31,7 +31,7 @@ class Stack:
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
-        settle(self, layers=several(self.layers))
+        settle(self, layers=check_layers(self.layers))
 
     @property
     def time(self) -> Time:

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from array_api_compat import device
 
-from xprnn import masking, sums
+from xprnn import _ops
 from xprnn._validate import number, settle, whole
-from xprnn.losses._common import check_outputs, check_targets, count, row, several, total
+from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_targets
 
 __all__ = ["BinaryCrossEntropy", "CrossEntropy"]
 
@@ -70,7 +70,7 @@ class CrossEntropy:
         if self.num_classes is not None:
             settle(self, num_classes=whole("num_classes", self.num_classes, least=2))
         if self.class_weights is not None:
-            weights = several("class_weights", self.class_weights, least=2, above=0)
+            weights = check_numbers("class_weights", self.class_weights, least=2, above=0)
             settle(self, class_weights=weights)
             if self.num_classes not in (None, len(weights)):
                 raise ValueError(
@@ -87,23 +87,23 @@ class CrossEntropy:
         classes, columns = y_hat.shape[-1], y.shape[-1]
         needed = self._known or (max(2, classes) if columns == 1 else columns)
         check_outputs(y_hat, needed, "one for each class")
-        y, y_hat = xp.astype(y, y_hat.dtype, copy=False), masking.valid(y_hat, mask, xp=xp)
+        y, y_hat = xp.astype(y, y_hat.dtype, copy=False), _ops.apply_mask(y_hat, mask, xp=xp)
         if columns == 1:
             labels = xp.arange(classes, dtype=y_hat.dtype, device=device(y_hat))
             y = xp.astype(y == labels, y_hat.dtype)
-        q = masking.valid(y, mask, xp=xp)
-        w = row(self.class_weights or [1.0] * classes, y_hat, xp)
-        weight = sums.total(w * q, (-3, -2, -1), keepdims=True, xp=xp)
+        q = _ops.apply_mask(y, mask, xp=xp)
+        w = as_row(self.class_weights or [1.0] * classes, y_hat, xp)
+        weight = _ops.total(w * q, keepdims=True, xp=xp)
         spread = self.label_smoothing / classes * xp.sum(q, axis=-1, keepdims=True)
         goal = w * ((1 - self.label_smoothing) * q + spread) / weight
         log_p = _log_softmax(y_hat, xp)
         dy_hat = xp.exp(log_p) * xp.sum(goal, axis=-1, keepdims=True) - goal
-        return -total(goal * log_p, xp), dy_hat
+        return -_ops.total(goal * log_p, xp=xp), dy_hat
 
     def outputs(self, y, mask, *, xp):
         """Return C; raise if y holds neither labels below C nor probabilities of C classes."""
         columns, known = y.shape[-1], self._known
-        y = xp.astype(masking.valid(y, mask, xp=xp), xp.float64)
+        y = xp.astype(_ops.apply_mask(y, mask, xp=xp), xp.float64)
         if columns == 1:
             limit = math.inf if known is None else known
             wrong = (y < 0) | (y >= limit) | (y != xp.floor(y))
@@ -147,17 +147,17 @@ class BinaryCrossEntropy:
     standardize: ClassVar[bool] = False
 
     def __call__(self, y_hat, y, mask, *, xp):
-        y, y_hat = xp.astype(y, y_hat.dtype, copy=False), masking.valid(y_hat, mask, xp=xp)
+        y, y_hat = xp.astype(y, y_hat.dtype, copy=False), _ops.apply_mask(y_hat, mask, xp=xp)
         zero = xp.zeros_like(y_hat)
         yes, no = xp.logaddexp(-y_hat, zero), xp.logaddexp(y_hat, zero)  # -log p, -log(1 - p)
-        value = masking.valid(y * yes + (1 - y) * no, mask, xp=xp)
-        slope = masking.valid((1 - y) * xp.exp(-yes) - y * xp.exp(-no), mask, xp=xp)
-        answers = count(y_hat, mask, xp) * y_hat.shape[-1]
-        return total(value, xp) / answers, slope / answers
+        value = _ops.apply_mask(y * yes + (1 - y) * no, mask, xp=xp)
+        slope = _ops.apply_mask((1 - y) * xp.exp(-yes) - y * xp.exp(-no), mask, xp=xp)
+        answers = _ops.count_steps(y_hat, mask, xp=xp) * y_hat.shape[-1]
+        return _ops.total(value, xp=xp) / answers, slope / answers
 
     def outputs(self, y, mask, *, xp):
         """Return O; raise if y is not from 0 to 1."""
-        valid = masking.valid(y, mask, xp=xp)
+        valid = _ops.apply_mask(y, mask, xp=xp)
         check_targets(~((valid >= 0) & (valid <= 1)), y, "numbers from 0 to 1", xp)
         return y.shape[-1]
 

@@ -5,9 +5,10 @@ import sys
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from xprnn import masking
+from xprnn import _ops
 from xprnn._validate import number, settle
-from xprnn.losses._common import check_outputs, count, difference, row, several, total
+from xprnn.losses.protocol import as_row, check_numbers, check_outputs
+from xprnn.losses.regression import difference
 
 __all__ = ["GaussianNLL", "Pinball"]
 
@@ -43,16 +44,18 @@ class Pinball:
     degree: ClassVar[int] = 1
 
     def __post_init__(self):
-        settle(self, quantiles=several("quantiles", self.quantiles, least=1, above=0, below=1))
+        settle(
+            self, quantiles=check_numbers("quantiles", self.quantiles, least=1, above=0, below=1)
+        )
 
     def __call__(self, y_hat, y, mask, *, xp):
         blocks, size = len(self.quantiles), y.shape[-1]
         check_outputs(y_hat, blocks * size, f"{blocks} quantile(s) of {size}")
-        q = row([q for q in self.quantiles for _ in range(size)], y_hat, xp)
+        q = as_row([q for q in self.quantiles for _ in range(size)], y_hat, xp)
         error, steps = difference(y_hat, xp.tile(y, (blocks,)), mask, xp)
         slope = xp.where(error > 0, 1 - q, q) * xp.sign(error)
         numbers = steps * error.shape[-1]
-        return total(slope * error, xp) / numbers, slope / numbers
+        return _ops.total(slope * error, xp=xp) / numbers, slope / numbers
 
     def outputs(self, y, mask, *, xp):
         """Return Q·O."""
@@ -110,9 +113,9 @@ class GaussianNLL:
         surprise = error * error
         free = xp.astype(log_variance > bound, s.dtype)
         slope = xp.concat([error * narrow, 0.5 * free * (1 - surprise)], axis=-1)
-        numbers = count(s, mask, xp) * size
-        value = total(masking.valid(0.5 * (s + surprise), mask, xp=xp), xp)
-        return value / numbers, masking.valid(slope, mask, xp=xp) / numbers
+        numbers = _ops.count_steps(s, mask, xp=xp) * size
+        value = _ops.total(_ops.apply_mask(0.5 * (s + surprise), mask, xp=xp), xp=xp)
+        return value / numbers, _ops.apply_mask(slope, mask, xp=xp) / numbers
 
     @property
     def unbounded(self):

@@ -1,8 +1,12 @@
-"""What a loss must be, and what holds where it does not say more."""
+"""What a loss must be, the defaults for what it leaves out, and the checks that losses share."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
+from array_api_compat import device
+
 from xprnn._typing import Array, Namespace
+from xprnn._validate import number, shown
 
 __all__ = ["Loss", "outputs", "standardizes", "unscale"]
 
@@ -82,3 +86,35 @@ def unscale(loss: Loss | None, y_hat: Array, scaler: Any, *, xp: Namespace) -> A
     """
     own: Any = getattr(loss, "unscale", None)
     return own(y_hat, scaler, xp=xp) if own else scaler.invert(y_hat)
+
+
+def as_row(values, like, xp):
+    """Return numbers as an array (O,) with the dtype and the device of another."""
+    return xp.asarray(values, dtype=like.dtype, device=device(like))
+
+
+def check_outputs(y_hat, expected, why):
+    """Raise unless y_hat has as many outputs as expected."""
+    if y_hat.shape[-1] != expected:
+        raise ValueError(f"y_hat must have {expected} outputs, {why}, got {y_hat.shape[-1]}")
+
+
+def check_targets(wrong, y, expected, xp):
+    """Raise if `wrong`, (T, B, O) or (T, B, 1), is True anywhere; the error says where."""
+    if bool(xp.any(wrong)):
+        t, b, _ = (int(axis[0]) for axis in xp.nonzero(wrong))
+        got = [float(y[t, b, o]) for o in range(y.shape[-1])]
+        raise ValueError(
+            f"y must hold {expected}, got {', '.join(f'{n:g}' for n in got)} "
+            f"at step {t} of sequence {b}"
+        )
+
+
+def check_numbers(argument, values, *, least, **bounds):
+    """Return `values` as a tuple of at least `least` floats within the bounds of `number`."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{argument} must be a tuple of numbers, got {shown(values)}")
+    values = tuple(number(f"{argument}[{i}]", v, **bounds) for i, v in enumerate(values))
+    if len(values) < least:
+        raise ValueError(f"{argument} must hold at least {least} number(s), got {shown(values)}")
+    return values

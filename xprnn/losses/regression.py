@@ -3,10 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from xprnn import _ops
 from xprnn._validate import number, settle
-from xprnn.losses._common import difference, total
 
-__all__ = ["MAE", "MSE", "HalfMSE", "Huber"]
+__all__ = ["MAE", "MSE", "HalfMSE", "Huber", "difference"]
+
+
+def difference(y_hat, y, mask, xp):
+    """Return ŷ - y, zero at padding, and the number of valid steps."""
+    error = _ops.apply_mask(y_hat - y, mask, xp=xp)
+    return error, _ops.count_steps(error, mask, xp=xp)
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class HalfMSE:
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
-        return total(error * error, xp) / (2 * steps), error / steps
+        return _ops.total(error * error, xp=xp) / (2 * steps), error / steps
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class MSE:
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
         count = steps * error.shape[-1]
-        return total(error * error, xp) / count, error * (2 / count)
+        return _ops.total(error * error, xp=xp) / count, error * (2 / count)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class MAE:
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
         count = steps * error.shape[-1]
-        return total(xp.abs(error), xp) / count, xp.sign(error) / count
+        return _ops.total(xp.abs(error), xp=xp) / count, xp.sign(error) / count
 
 
 @dataclass(frozen=True)
@@ -77,4 +83,4 @@ class Huber:
         count = steps * error.shape[-1]
         delta = xp.full_like(error, self.delta)
         slope = xp.maximum(xp.minimum(error, delta), -delta)
-        return total(slope * (error - 0.5 * slope), xp) / count, slope / count
+        return _ops.total(slope * (error - 0.5 * slope), xp=xp) / count, slope / count

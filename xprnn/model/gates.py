@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from xprnn import masking
+from xprnn import _ops
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
 from xprnn.cells import Cell, Inner
@@ -163,7 +163,7 @@ class _RecordingLayer(Recurrent):
         before = [state[: self.cell.states] for (state, _), _ in run.memo]
         gates = [self.cell.values(memo, inner) for (_, memo), inner in run.memo]
         seen = [_over_time(gate, xp) for gate in zip(*gates, strict=True)]
-        seen = [masking.valid(gate, run.mask, xp=xp) for gate in seen]
+        seen = [_ops.apply_mask(gate, run.mask, xp=xp) for gate in seen]
         return (*seen, *(_over_time(s, xp) for s in zip(*before[1:], end, strict=True)))
 
 

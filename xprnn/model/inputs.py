@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from xprnn import losses, masking, tree
+from xprnn import _ops, losses, tree
 from xprnn._record import Record
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
 from xprnn.backend.frames import is_frame, like, order_columns
 from xprnn.batches import time_major
-from xprnn.objective import apply
+from xprnn.gradients.objective import apply
 from xprnn.sequences import Sequences, check_finite, sequences
 
 __all__ = ["Inputs", "place", "read"]
@@ -47,7 +47,9 @@ class Inputs(NamedTuple):
         self, x: Array, state: Tree | None, mask: Array | None, xp: Namespace
     ) -> tuple[Array, Tree]:
         """Run the network on x (T, B, F), from and to the units of the data."""
-        y, end = apply(self.record.network, self.params, self.scale(x), state, mask, xp=xp)
+        y, end = apply(
+            self.record.network, self.params, self.scale(x), state=state, mask=mask, xp=xp
+        )
         return self.unscale(y, xp), end
 
     def read_state(self, state: Any) -> Tree | None:
@@ -86,7 +88,7 @@ class Inputs(NamedTuple):
         record = self.record
         keeps_steps = record.network.keeps_steps
         if keeps_steps:
-            y = masking.valid(y, self.mask, xp=self.backend.xp)
+            y = _ops.apply_mask(y, self.mask, xp=self.backend.xp)
         one_output = y.shape[-1] == 1
         if record.mode == "many_to_one" and record.y_rank < 3:
             y = y[0, ...]

@@ -11,13 +11,13 @@ from xprnn._validate import flag, whole
 from xprnn.backend import common, float_name
 from xprnn.backend.frames import order_columns
 from xprnn.batches import time_major
+from xprnn.gradients.objective import apply
 from xprnn.keywords import hinting
 from xprnn.layers import Pool
 from xprnn.losses import HalfMSE, Loss
 from xprnn.losses.units import in_units
 from xprnn.model import inputs
 from xprnn.model.gates import trace_gates
-from xprnn.objective import apply
 
 __all__ = ["Model"]
 
@@ -367,7 +367,7 @@ class Model(Record):
                     f"the network gives {self.outputs} output(s), but this loss of y needs {needed}"
                 )
             scaled = data.scale(data.x)
-            y_hat, _ = apply(self.network, data.params, scaled, None, data.mask, xp=xp)
+            y_hat, _ = apply(self.network, data.params, scaled, mask=data.mask, xp=xp)
             if y_hat.shape[0] != truth.shape[0]:
                 raise ValueError(
                     f"y must have {y_hat.shape[0]} step(s), as the network gives, "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xprnn import schedules, tree
 from xprnn._validate import number, settle
 from xprnn.backend import quiet
-from xprnn.optimizers.decay import decayed
+from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule
 
 __all__ = ["Adam", "AdamW", "NAdam"]
@@ -56,7 +56,7 @@ class Adam:
 
     def rate(self, i):
         """Return η(i)."""
-        return schedules.at(self.learning_rate, i)
+        return rate_at(self.learning_rate, i)
 
     def init(self, params, *, xp):
         """Return the state {"i", "m", "v"} with zero moments."""
@@ -66,7 +66,7 @@ class Adam:
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
         with quiet():
-            return self._step(decayed(grads, params, self.weight_decay), state, params, xp)
+            return self._step(add_decay(grads, params, self.weight_decay), state, params, xp)
 
     def _moments(self, grads, state):
         """Return m and v after update i."""

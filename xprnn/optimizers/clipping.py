@@ -1,6 +1,6 @@
 """Bounds on gradients."""
 
-from xprnn import sums, tree
+from xprnn import _ops, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import number
 from xprnn.backend import quiet
@@ -44,7 +44,7 @@ def global_norm(grads: Tree, *, xp: Namespace) -> Array:
         Gradients (..., rows, columns), all with the same leading axes.
     """
     with quiet():
-        return xp.sqrt(sum(sums.total(g * g, (-2, -1), xp=xp) for g in tree.leaves(grads)))
+        return xp.sqrt(sum(_ops.total(g * g, (-2, -1), xp=xp) for g in tree.leaves(grads)))
 
 
 def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tree, Array]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xprnn import schedules, tree
 from xprnn._validate import flag, number, settle
 from xprnn.backend import quiet
-from xprnn.optimizers.decay import decayed
+from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule
 
 __all__ = ["RMSprop"]
@@ -72,7 +72,7 @@ class RMSprop:
 
     def rate(self, i):
         """Return η(i)."""
-        return schedules.at(self.learning_rate, i)
+        return rate_at(self.learning_rate, i)
 
     def init(self, params, *, xp):
         """Return the state {"i", "v", "velocity"}, centered also "m", with zeros."""
@@ -84,7 +84,7 @@ class RMSprop:
         """Return the parameters and the state after update i."""
         i, alpha, rate = state["i"], self.alpha, self.rate(state["i"])
         with quiet():
-            grads = decayed(grads, params, self.weight_decay)
+            grads = add_decay(grads, params, self.weight_decay)
             v = tree.map(lambda v, g: alpha * v + (1 - alpha) * (g * g), state["v"], grads)
             after, square = {"i": i + 1, "v": v}, v
             if self.centered:

@@ -3,12 +3,24 @@
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
+from xprnn._typing import Tree
 from xprnn._validate import flag, number, settle
 from xprnn.backend import quiet
-from xprnn.optimizers.decay import decayed
 from xprnn.schedules import Schedule
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "add_decay", "rate_at"]
+
+
+def rate_at(learning_rate: float | Schedule, i: int) -> float:
+    """Return the learning rate of update i."""
+    return float(learning_rate(i) if callable(learning_rate) else learning_rate)
+
+
+def add_decay(grads: Tree, params: Tree, weight_decay: float) -> Tree:
+    """Return g + λ θ, the gradient of the loss with ½ λ Σ θ² added to it."""
+    if weight_decay == 0:
+        return grads
+    return tree.map(lambda g, w: g + weight_decay * w, grads, params)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class SGD:
 
     def rate(self, i):
         """Return η(i)."""
-        return schedules.at(self.learning_rate, i) / (1 + self.decay * i)
+        return rate_at(self.learning_rate, i) / (1 + self.decay * i)
 
     def init(self, params, *, xp):
         """Return the state {"i", "velocity"} with zero velocity."""
@@ -80,7 +92,7 @@ class SGD:
         """Return the parameters and the state after update i."""
         i, mu, rate = state["i"], self.momentum, self.rate(state["i"])
         with quiet():
-            grads = decayed(grads, params, self.weight_decay)
+            grads = add_decay(grads, params, self.weight_decay)
             velocity = tree.map(lambda v, g: mu * v + g, state["velocity"], grads)
             step = velocity
             if self.nesterov:

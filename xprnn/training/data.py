@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xprnn import losses, masking, modes
+from xprnn import _ops, losses, modes
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.backend import Backend, admit, dtype_name, float_name, host, of, to_host, wider
@@ -203,7 +203,7 @@ def scale(
             array = time_major(place.asarray(array, own_dtype), xp=xp)
             if standardize[i]:
                 scalers[i] = scaler = scalers[i] or _measure(array, steps, weights, xp)
-                array = masking.valid(scaler.apply(array), _mask(steps, place), xp=xp)
+                array = _ops.apply_mask(scaler.apply(array), _mask(steps, place), xp=xp)
             array = place.asarray(array, dtype)
             if dtype != own_dtype:
                 check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))

@@ -9,10 +9,9 @@ from xprnn._validate import shown
 from xprnn.backend import Backend, common, generator, host
 from xprnn.batches import Data
 from xprnn.keywords import hinting
-from xprnn.layers import Layer, checked
+from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.model import Model
 from xprnn.modes import Pair
-from xprnn.objective import check_cuttable
 from xprnn.training import data as reading
 from xprnn.training.members import Members, Together
 from xprnn.training.options import Method, Network, differences
@@ -56,7 +55,7 @@ class Setup:
 
     >>> loss, grads, _ = xprnn.value_and_grad(
     ...     setup.network, setup.method.loss, setup.params, setup.data.x, setup.data.y,
-    ...     state=None, mask=None, xp=np)
+    ...     xp=np)
     >>> sgd = xprnn.optimizers.SGD(0.1)
     >>> params, _ = sgd.update(grads, sgd.init(setup.params, xp=np), setup.params, xp=np)
     >>> model = train(setup.at(params))
@@ -251,7 +250,7 @@ def _build(
         return warm_start.network
     if isinstance(network, Network | None):
         return (network or Network()).build(pair.mode, outputs, pair.y.shape[1])
-    layer: Layer = checked("network", network)
+    layer: Layer = check_layer("network", network)
     if layer.keeps_steps != (pair.mode == "many_to_many"):
         gives = "an output at every step" if layer.keeps_steps else "other steps than x has"
         raise ValueError(f"the network gives {gives}, but x and y are {pair.mode}")

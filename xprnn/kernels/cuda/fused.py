@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn import affine
+from xprnn import _ops
 from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell, Elman
 from xprnn.kernels.cuda.case import describe, loops, plans
@@ -166,9 +166,9 @@ class Fused:
         sizes = math.prod(lead), steps, batch, size, made.plan.blocks
         made.kernel(made.groups * made.plan.blocks, *arrays, ring, *sizes)
 
-    def unroll(self, cell, params, x, state, mask, keep, *, xp):
+    def unroll(self, cell, params, x, state, *, mask=None, keep=None, xp):
         """As `recurrence.unroll`."""
-        p, U = affine.forward(params, x, xp=xp), params["U"]
+        p, U = _ops.affine(params, x, xp=xp), params["U"]
         dtype = xp.result_type(p, U, *state)
         *lead, batch, size = state[0].shape
         hidden = (*lead, x.shape[-3], batch, size)
@@ -191,7 +191,7 @@ class Fused:
         own = state[cell.states :]
         return h, None, (*(end[k, ...] for k in range(cell.states)), *own), Memo(h, start, kept)
 
-    def unroll_backward(self, cell, params, dy, dstate, memo, mask, keep, *, xp):
+    def unroll_backward(self, cell, params, dy, dstate, memo, *, mask=None, keep=None, xp):
         """As `recurrence.unroll_backward`."""
         U, hidden = params["U"], dy.shape
         dtype = xp.result_type(dy, U, memo.h, *dstate)

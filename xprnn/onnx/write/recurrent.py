@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn import cells, masking, product
+from xprnn import _ops, cells, recurrence
 from xprnn.layers import Recurrent
 from xprnn.onnx import weights
 from xprnn.onnx.operators import describe_cell
@@ -122,10 +122,10 @@ def _write_scan(
     mask_t = None if steps is None else Symbol(body, body.name("mask"), 1)
     fixed = cells.blocks(params["v"], cell.weights) if "v" in params else []
     with refusing(cell):
-        q, _, _ = product.forward(cell, params["U"], p_t, old[0], xp=xp)
+        q, _, _ = recurrence.multiply(cell, params["U"], p_t, old[0], xp=xp)
         new, _ = cell.forward(p_t, q, (*old, *fixed), xp=xp)
-    new = masking.select(mask_t, new[: len(old)], old, xp=xp)
-    y = masking.valid(new[0], mask_t, xp=xp)
+    new = _ops.select(mask_t, new[: len(old)], old, xp=xp)
+    y = _ops.apply_mask(new[0], mask_t, xp=xp)
     ends = [body.add("Identity", s.name) for s in (*new, y)]
     arguments = [*old, p_t] if mask_t is None else [*old, p_t, mask_t]
     inputs = [body.value(s.name, "bool" if s is mask_t else None, None) for s in arguments]

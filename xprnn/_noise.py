@@ -21,7 +21,7 @@ class Noise(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from xprnn.noise import Noise
+    >>> from xprnn._noise import Noise
     >>> noise, x = Noise((0,)), np.ones((6, 1, 2))
     >>> whole = noise.every_step(x, 0.5)
     >>> rest = noise.after(4).every_step(x[4:], 0.5)

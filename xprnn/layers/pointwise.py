@@ -1,22 +1,19 @@
-"""An activation at every step, and the softmax of every step."""
+"""Layers that treat each step by itself, without parameters: an activation, softmax, dropout."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from xprnn import activations, masking
-from xprnn._validate import flag, settle
-from xprnn.layers.protocol import Time
+from xprnn import _ops, activations
+from xprnn._validate import flag, number, settle
+from xprnn.layers.protocol import Stateless
 
-__all__ = ["Activation", "Softmax"]
+__all__ = ["Activation", "Dropout", "Softmax"]
 
 
 @dataclass(frozen=True)
-class _Pointwise(ABC):
-    """A layer without parameters or state."""
-
-    time: ClassVar[Time] = "pointwise"
-    keeps_steps: ClassVar[bool] = True
+class _Function(Stateless, ABC):
+    """A function of each step."""
 
     @abstractmethod
     def _forward(self, x, *, xp):
@@ -26,33 +23,21 @@ class _Pointwise(ABC):
     def _backward(self, dy, x, y, *, xp):
         """Return dx."""
 
-    def init(self, rng, features):
-        """Return no parameters."""
-        return (), features
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the empty state."""
-        return ()
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Apply it to every valid step."""
-        x = masking.valid(x, mask, xp=xp)
-        y = masking.valid(self._forward(x, xp=xp), mask, xp=xp)
+        x = _ops.apply_mask(x, mask, xp=xp)
+        y = _ops.apply_mask(self._forward(x, xp=xp), mask, xp=xp)
         return y, (), (x, y, mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`."""
         x, y, mask = cache
-        dx = self._backward(masking.valid(dy, mask, xp=xp), x, y, xp=xp)
-        return (), masking.valid(dx, mask, xp=xp), ()
-
-    def states(self, cache, *, xp):
-        """Return (), no hidden state."""
-        return ()
+        dx = self._backward(_ops.apply_mask(dy, mask, xp=xp), x, y, xp=xp)
+        return (), _ops.apply_mask(dx, mask, xp=xp), ()
 
 
 @dataclass(frozen=True)
-class Activation(_Pointwise):
+class Activation(_Function):
     """y(t) = f(x(t)) at every step.
 
     Parameters
@@ -82,7 +67,7 @@ class Activation(_Pointwise):
 
 
 @dataclass(frozen=True)
-class Softmax(_Pointwise):
+class Softmax(_Function):
     """Every step's features as probabilities, y = exp(x) / Σ exp(x), or their logarithms.
 
     ::
@@ -121,3 +106,46 @@ class Softmax(_Pointwise):
         if self.log:
             return dy - xp.exp(y) * xp.sum(dy, axis=-1, keepdims=True)
         return y * (dy - xp.sum(dy * y, axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Dropout(Stateless):
+    """y = k x with k = 0 or 1 / (1 - rate), drawn for every number of x; y = x without noise.
+
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from
+    overfitting", 2014. On the recurrent state: ``Recurrent(recurrent_dropout=)``.
+
+    Parameters
+    ----------
+    rate : float
+        The probability of k = 0, at least 0 and below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xprnn.layers import Dropout
+    >>> from xprnn._noise import Noise
+    >>> x = np.ones((1, 1, 8))
+    >>> y, _, _ = Dropout(0.5).forward((), x, (), None, noise=Noise((1,)), xp=np)
+    >>> y.ravel().tolist()
+    [2.0, 2.0, 0.0, 2.0, 0.0, 0.0, 2.0, 0.0]
+    """
+
+    rate: float
+
+    def __post_init__(self):
+        settle(self, rate=number("rate", self.rate, least=0, below=1))
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Drop numbers of x."""
+        x = _ops.apply_mask(x, mask, xp=xp)
+        if noise is None or self.rate == 0:
+            return x, (), (None, mask)
+        keep = noise.every_step(x, self.rate)
+        return keep * x, (), (keep, mask)
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`."""
+        keep, mask = cache
+        dy = _ops.apply_mask(dy, mask, xp=xp)
+        return (), (dy if keep is None else keep * dy), ()
