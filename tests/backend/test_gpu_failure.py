@@ -93,7 +93,7 @@ MODEL_DOORS = {
     "forecast": lambda model: model.forecast(X, steps=3),
     "warm start": lambda model: xprnn.fit(X, Y, warm_start=model, epochs=2),
     "the gradient": lambda model: xprnn.value_and_grad(
-        model.network, "mse", model.params, X, Y, None, None, xp=np
+        model.network, "mse", model.params, X, Y, xp=np
     ),
     "check": lambda model: gradients.check(model.network, loss="mse"),
     "flow": lambda model: gradients.through_time(
