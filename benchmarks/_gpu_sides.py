@@ -52,14 +52,10 @@ def parts(ground, case, dtype, unroll):
         tuple(xp.broadcast_to(s, (*case.lead, case.B, case.H)) for s in some)
         for some in (state, dstate)
     )
-    *_, memo = unroll.forward(cell, params, x, state, None, None, xp=xp)
+    *_, memo = unroll.forward(cell, params, x, state, xp=xp)
     return {
-        "x W + b and the loop forward": lambda: unroll.forward(
-            cell, params, x, state, None, None, xp=xp
-        ),
-        "the loop backward": lambda: unroll.backward(
-            cell, params, dy, dstate, memo, None, None, xp=xp
-        ),
+        "x W + b and the loop forward": lambda: unroll.forward(cell, params, x, state, xp=xp),
+        "the loop backward": lambda: unroll.backward(cell, params, dy, dstate, memo, xp=xp),
     }
 
 
