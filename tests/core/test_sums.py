@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xprnn import affine, losses, optimizers, recurrence
+from xprnn._sequences.scaling import Scaler
 from xprnn.cells import Elman
 from xprnn.layers import LayerNorm, Pool
 from xprnn.losses.weighted import Weighted
 from xprnn.penalties import Penalty, Weights
-from xprnn.scaling import Scaler
 from xprnn.sums import total
 
 LONG = 10_000_000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import cells, losses, optimizers, tree, value_and_grad
-from xprnn.batches import Data, batches
+from xprnn._sequences.batches import Data, batches
 from xprnn.layers import Bidirectional, Dense, Dropout, Pool, Recurrent, Stack
 from xprnn.noise import Noise
 from xprnn.optimizers import SGD, Adam

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import cells, losses, modes
+from xprnn import cells, losses
+from xprnn._sequences import modes
+from xprnn._sequences.batches import Data, batches
 from xprnn.backend import Backend, dtype_name, of
-from xprnn.batches import Data, batches
 from xprnn.layers import Dense, Pool, Recurrent, Stack
 
 HERE = Backend("numpy", "cpu")

@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._sequences.reading import check_finite
 from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend import admit, of
 from xprnn.backend.frames import is_frame
 from xprnn.forecasting import frames, times
 from xprnn.forecasting.frames import Framed
-from xprnn.sequences import check_finite
 
 __all__ = ["Panel", "check_goes_on", "future", "read"]
 

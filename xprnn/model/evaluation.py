@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from xprnn import losses, modes
+from xprnn import losses
+from xprnn._sequences import modes
+from xprnn._sequences.batches import time_major
 from xprnn.backend import common, float_name
 from xprnn.backend.frames import order_columns
-from xprnn.batches import time_major
 from xprnn.losses import HalfMSE, Loss
 from xprnn.losses.units import in_units
 from xprnn.model import inputs

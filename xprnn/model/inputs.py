@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xprnn import masking, tree
+from xprnn._sequences.batches import time_major
+from xprnn._sequences.reading import Sequences, check_finite, sequences
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
 from xprnn.backend.frames import is_frame, like, order_columns
-from xprnn.batches import time_major
-from xprnn.sequences import Sequences, check_finite, sequences
 
 if TYPE_CHECKING:
     from xprnn.model.model import Model

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xprnn import tree
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.history import History
@@ -12,7 +13,6 @@ from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import HalfMSE, Loss
 from xprnn.model import continuation, evaluation, inputs, prediction, summary
-from xprnn.scaling import Scaler
 
 __all__ = ["Model"]
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Activation, Dense, LayerNorm, Pool, Softmax
 from xprnn.onnx import activations
 from xprnn.onnx.probe import Probe
 from xprnn.onnx.signal import Entry, Signal, given, refused
-from xprnn.scaling import Scaler
 
 __all__ = ["activation", "affine", "affine_of", "gemm", "layer_norm", "matmul", "softmax"]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._sequences.scaling import Scaler
 from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
@@ -18,7 +19,6 @@ from xprnn.onnx.probe import Probe
 from xprnn.onnx.reader import Reader
 from xprnn.onnx.recurrent_nodes import OtherAxesError
 from xprnn.onnx.signal import refused
-from xprnn.scaling import Scaler
 from xprnn.serialization.checks import check
 from xprnn.serialization.hyperparameters import describe
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._sequences.scaling import Scaler
 from xprnn.backend import to_host
 from xprnn.model import Model
-from xprnn.scaling import Scaler
 from xprnn.serialization import header
 from xprnn.serialization.checks import shapes
 from xprnn.serialization.hyperparameters import build, describe, known

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._sequences.scaling import Scaler
 from xprnn.errors import ModelFileError
 from xprnn.layers import Activation, Bidirectional, Dense, Extend, Parallel, Pool, Reversed, Stack
 from xprnn.onnx.extra import library
-from xprnn.scaling import Scaler
 
 __all__ = ["Entry", "Signal", "beside", "given", "in_one", "made_by", "refused"]
 

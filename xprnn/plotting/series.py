@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import modes
+from xprnn._sequences import modes
+from xprnn._sequences.reading import sequences
 from xprnn._validate import shown
 from xprnn.backend import to_host
 from xprnn.backend.frames import order_columns
 from xprnn.model import Model
-from xprnn.sequences import sequences
 
 __all__ = ["along", "band", "index", "labels", "one", "one_feature", "one_pair"]
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._sequences.modes import MODES
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
 from xprnn._validate import shown, whole
 from xprnn.backend import dtype_name, to_host
 from xprnn.initializers import Zeros
 from xprnn.model import Model
-from xprnn.modes import MODES
-from xprnn.scaling import Scaler
 from xprnn.serialization.hyperparameters import build
 
 __all__ = ["check", "check_is_model", "shapes"]

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from xprnn import tree
+from xprnn._sequences.scaling import Scaler
 from xprnn._validate import shown
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.history import History
 from xprnn.model import Model
-from xprnn.scaling import Scaler
 from xprnn.serialization import files
 from xprnn.serialization.checks import check, check_is_model
 from xprnn.serialization.hyperparameters import build, describe, known

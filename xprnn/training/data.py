@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from xprnn import losses, masking, modes
+from xprnn import losses, masking
+from xprnn._sequences import modes
+from xprnn._sequences.batches import Data, time_major
+from xprnn._sequences.modes import Pair
+from xprnn._sequences.reading import check_finite
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.backend import Backend, admit, dtype_name, float_name, host, of, to_host, wider
 from xprnn.backend.frames import names, order_columns
-from xprnn.batches import Data, time_major
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.modes import Pair
-from xprnn.scaling import Scaler
-from xprnn.sequences import check_finite
 
 __all__ = ["choose_dtype", "count_outputs", "name_arrays", "read", "scale", "weigh"]
 

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from xprnn import optimizers, tree
+from xprnn._sequences.batches import Batch, Data, batches
 from xprnn._typing import Array, Tree
 from xprnn._validate import settle
 from xprnn.backend import dtype_name, host
-from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
 from xprnn.history import Epoch, History
 from xprnn.losses import standardizes

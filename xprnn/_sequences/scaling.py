@@ -15,7 +15,7 @@ class Scaler(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from xprnn.scaling import Scaler
+    >>> from xprnn import Scaler
     >>> scaler = Scaler.of(np.array([[1.0], [3.0]]), xp=np)
     >>> scaler.apply(np.array([2.0, 4.0])).tolist()
     [0.0, 2.0]

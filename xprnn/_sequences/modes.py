@@ -15,12 +15,7 @@ asked for: a y of another length than x is more often a mistake.
 
 from typing import Any, NamedTuple
 
-from xprnn._typing import Array
-from xprnn._validate import unknown
-from xprnn.backend import admit, host
-from xprnn.backend.arguments import check_dense
-from xprnn.backend.frames import check_indexes, is_frame
-from xprnn.sequences import (
+from xprnn._sequences.reading import (
     Sequences,
     check_finite,
     cleaned,
@@ -30,6 +25,11 @@ from xprnn.sequences import (
     sequences,
     stacked,
 )
+from xprnn._typing import Array
+from xprnn._validate import unknown
+from xprnn.backend import admit, host
+from xprnn.backend.arguments import check_dense
+from xprnn.backend.frames import check_indexes, is_frame
 
 __all__ = ["MODES", "Pair", "pair"]
 
