@@ -1,17 +1,50 @@
 """Sequences at the public edge: one, several of one length, or several of any lengths.
 
-Outside, arrays are batch-first: (B, T, F), or (T, F) for one sequence, or (T,) for
-one sequence of one feature. Sequences of different lengths come as a list of
-(T_i, F) arrays, or as a padded array with ``lengths`` or a ``mask``.
+Every door reads here, so that one mistake has one wording. Doors differ in what the rows of
+an array with two axes are: ``rows="steps"`` reads (T, F), one sequence; ``rows="samples"``
+reads (n, T), n sequences of one number a step, as scikit-learn does. Three axes are
+(B, T, F) for both. Sequences of different lengths come as a list of (T_i, F) arrays, or as a
+padded array with ``lengths`` or a ``mask``.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from xprnn._sequences.columns import check_indexes, is_list, label_items, order_columns
 from xprnn._typing import Array
 from xprnn.backend import admit, common, dtype_name, host, of, on_host, to_host, wider
-from xprnn.backend.frames import check_indexes, is_frame
 
-__all__ = ["Sequences", "check_finite", "is_list", "padded", "sequences"]
+__all__ = [
+    "MEANING",
+    "Sequences",
+    "arrange",
+    "check_axes",
+    "check_finite",
+    "check_list",
+    "clean",
+    "clean_list",
+    "clean_sequences",
+    "pad",
+    "read_list",
+    "read_sequences",
+    "read_valid",
+    "stack",
+    "to_one_dtype",
+]
+
+MEANING = {
+    "steps": (
+        "Here rows are steps: an array is (T,) or (T, F), one sequence, or (B, T, F), B sequences; "
+        "sequences of different lengths are a list of arrays (T_i, F)"
+    ),
+    "samples": (
+        "Here rows are samples: an array is (n, T), n sequences of one number a step, or "
+        "(n, T, F), n sequences; sequences of different lengths are a list of arrays (T_i, F). "
+        "Reshape your data if it is otherwise; xprnn.fit reads 2-D as (T, F), one sequence"
+    ),
+}
+"""What the rows of an array are, for errors."""
+AXES = {"steps": (1, 2, 3), "samples": (2, 3)}
 
 
 class Sequences(NamedTuple):
@@ -27,67 +60,27 @@ class Sequences(NamedTuple):
     """T_i of each array, if they came as a list."""
 
 
-def is_list(value: Any) -> bool:
-    """Whether a value is a list of arrays with two axes."""
-    return _listed(value) and all(len(getattr(item, "shape", ())) == 2 for item in value)
-
-
-def check_list(argument: str, value: Any, *, one_step: bool = False) -> None:
-    """Raise ValueError if a list can't be read, or can be read in two ways.
-
-    A list of plain lists or of arrays with one axis can be one sequence or several, unless
-    each item is a sequence of one step (`one_step`).
-    """
-    if not one_step and _is_two_things(value):
-        raise ValueError(
-            f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
-            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for the one "
-            f"give an array, np.array({argument}), for the other arrays with two axes, "
-            f"[np.array(a)[:, None] for a in {argument}]"
-        )
-    if not _listed(value) or not all(hasattr(item, "shape") for item in value):
-        return
-    shapes = [tuple(item.shape) for item in value]
-    odd = [i for i, shape in enumerate(shapes) if len(shape) != 2]
-    if odd and len(set(shapes)) > 1:
-        raise ValueError(
-            f"{argument}[{odd[0]}] must be (T_i, F), as all arrays of a list of sequences, "
-            f"got {shapes[odd[0]]}"
-        )
-
-
-def _is_two_things(value: Any) -> bool:
-    """Whether a value is a list of plain lists or arrays with one axis, all of one length."""
-    if not _listed(value) or not _length(value[0]):
-        return False
-    return len({_length(item) for item in value}) == 1
-
-
-def _length(value: Any) -> int:
-    """Return how many numbers a plain list or an array of one axis holds, 0 for anything else."""
-    shape = tuple(getattr(value, "shape", ()))
-    if shape:
-        return shape[0] if len(shape) == 1 else 0
-    nested = isinstance(value, list | tuple) and any(
-        isinstance(item, list | tuple | str) or getattr(item, "shape", ()) for item in value
-    )
-    return len(value) if _listed(value) and not nested else 0
-
-
-def _listed(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) > 0
-
-
-def sequences(
-    argument: str, value: Any, *, lengths: Any = None, mask: Any = None, one_step: bool = False
+def read_sequences(
+    argument: str,
+    value: Any,
+    *,
+    rows: str = "steps",
+    columns: tuple[str, ...] | None = None,
+    lengths: Any = None,
+    mask: Any = None,
+    one_step: bool = False,
 ) -> Sequences:
     """Return an argument as sequences with finite numbers.
 
     Parameters
     ----------
     argument : str
-        What errors call it.
-    value : array or list of arrays
+        Its name in error messages.
+    value : array, DataFrame or Series, or list of them
+    rows : str
+        What the rows of an array with two axes are, "steps" or "samples".
+    columns : tuple of str, optional
+        The names of the features, which a frame may have in any order.
     lengths : array of int, (B,), optional
         The valid steps at the front of each sequence of a padded array.
     mask : array of bool, (B, T), optional
@@ -98,62 +91,159 @@ def sequences(
     Raises
     ------
     TypeError
-        If it is no array of numbers, and no list of such.
+        If it is neither an array of numbers nor a list of such arrays.
     ValueError
-        If it has no or more than three axes, is empty, or holds NaN or infinity at a
-        valid step; if lengths or mask do not fit; if a sequence has no valid step.
+        If it has too few or too many axes, is empty, or holds NaN or infinity at a valid
+        step; if lengths or mask do not fit; if a sequence has no valid step.
     """
     check_indexes(argument, value, "mask", mask)
-    if is_list(value):
-        if lengths is not None:
-            raise ValueError(
-                f"lengths go with a padded array; {argument} is a list, which has them"
-            )
-        return _from_list(argument, value, mask)
-    check_list(argument, value, one_step=one_step)
-    array = admit(argument, value)
-    shape, rank = tuple(array.shape), len(array.shape)
-    if rank not in (1, 2, 3):
-        raise ValueError(
-            f"{argument} must be (T,), (T, F) for one sequence or (B, T, F) for several, "
-            f"got {rank} axes: {shape}"
-        )
-    if 0 in shape:
-        raise ValueError(f"{argument} is empty: {shape}")
     if one_step and not (lengths is None and mask is None):
         raise ValueError(
             f"{'mask' if lengths is None else 'lengths'} must be None: {argument} has one step, "
             "which can't be left out"
         )
-    if one_step and rank == 2:
-        array, rank = array[:, None, :], 3
-    elif rank < 3:
+    raw = arrange(argument, value, rows=rows, columns=columns, one_step=one_step)
+    valid = read_valid(argument, raw.array.shape[:2], lengths, mask, sizes=raw.sizes)
+    given = raw if valid is None else raw._replace(valid=valid)
+    return given._replace(array=clean_sequences(argument, given))
+
+
+def arrange(
+    argument: str,
+    value: Any,
+    *,
+    rows: str = "steps",
+    columns: tuple[str, ...] | None = None,
+    one_step: bool = False,
+    one_axis: bool = False,
+) -> Sequences:
+    """Return an argument as sequences whose numbers are not checked yet.
+
+    Parameters are those of `read_sequences`, and `one_axis`: whether the arrays of a list may
+    be (T_i,), sequences of one number a step.
+    """
+    value = order_columns(argument, value, columns)
+    if not one_axis and not one_step:
+        check_list(argument, value)
+    if is_list(value) and not one_step:
+        arrays = read_list(argument, value)
+        for i, a in enumerate(arrays):
+            if len(a.shape) != 2 and not (one_axis and len(a.shape) == 1):
+                raise ValueError(f"{argument}[{i}] must be (T_i, F), got {tuple(a.shape)}")
+        array, valid = pad([a if len(a.shape) == 2 else a[:, None] for a in arrays])
+        return Sequences(array, valid, 3, tuple(a.shape[0] for a in arrays))
+    array = admit(argument, value)
+    check_axes(argument, array, AXES[rows], MEANING[rows])
+    rank = len(array.shape)
+    if rank == 2 and (one_step or rows == "samples"):
+        return Sequences(array[:, None, :] if one_step else array[:, :, None], None, 3)
+    if rank < 3:
         array = array[None, :, None] if rank == 1 else array[None, :, :]
-    valid = _valid(argument, array, rank, lengths, mask)
-    return Sequences(cleaned(argument, array, valid, shape), valid, rank)
+    return Sequences(array, None, rank)
 
 
-def _valid(argument: str, array: Array, rank: int, lengths: Any, mask: Any) -> Any:
-    """Return lengths or a mask as bool (B, T), or None where every step is valid."""
-    B, T = array.shape[:2]
+def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str) -> None:
+    """Raise ValueError if an array has other axes than are allowed, or is empty."""
+    shape = tuple(array.shape)
+    if 0 in shape:
+        raise ValueError(f"{argument} is empty: {shape}")
+    if len(shape) not in allowed:
+        raise ValueError(f"{argument} can't have the shape {shape}. {meaning}")
+
+
+def check_list(argument: str, value: Any) -> None:
+    """Raise ValueError for a list of plain lists, or of arrays with one axis, of one length.
+
+    It can be one sequence or several.
+    """
+    if not isinstance(value, list | tuple) or not value:
+        return
+    counts = {_count(item) for item in value}
+    if len(counts) == 1 and counts != {0}:
+        raise ValueError(
+            f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
+            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for the one "
+            f"give an array, np.array({argument}), for the other arrays with two axes, "
+            f"[np.array(a)[:, None] for a in {argument}]"
+        )
+
+
+def _count(value: Any) -> int:
+    """Return how many numbers a plain list or an array of one axis holds, 0 for anything else."""
+    shape = tuple(getattr(value, "shape", ()))
+    if shape:
+        return shape[0] if len(shape) == 1 else 0
+    if not isinstance(value, list | tuple):
+        return 0
+    nested = any(isinstance(a, list | tuple | str) or getattr(a, "shape", ()) for a in value)
+    return 0 if nested else len(value)
+
+
+def read_list(argument: str, value: Any) -> list[Array]:
+    """Return the arrays of a list, of one library, which differ in their first axis only."""
+    named = {label: admit(label, item) for label, item in label_items(argument, value)}
+    common(named, None)
+    arrays = list(named.values())
+    for label, a in named.items():
+        if 0 in a.shape:
+            raise ValueError(f"{label} is empty: {tuple(a.shape)}")
+        if a.shape[1:] != arrays[0].shape[1:] or not a.shape:
+            wanted = ", ".join(["T_i", *map(str, arrays[0].shape[1:])])
+            raise ValueError(
+                f"{label} must be ({wanted}), as {argument}[0] is, got {tuple(a.shape)}"
+            )
+    return arrays
+
+
+def read_valid(
+    argument: str,
+    shape: tuple[int, int],
+    lengths: Any,
+    mask: Any,
+    *,
+    sizes: tuple[int, ...] | None = None,
+    least: int = 1,
+) -> Any:
+    """Return lengths or a mask as bool (B, T); None if neither came, or every step is valid.
+
+    Parameters
+    ----------
+    argument : str
+        The name of the sequences that they belong to.
+    shape : tuple of int
+        (B, T) of these.
+    lengths, mask : array, optional
+    sizes : tuple of int, optional
+        T_i of each sequence, if they came as a list.
+    least : int
+        How many steps of a sequence must be valid.
+    """
+    B, T = shape
     if lengths is None and mask is None:
         return None
     if lengths is not None and mask is not None:
-        raise ValueError("lengths and mask say the same; give one of them")
-    if lengths is not None:
+        raise ValueError("lengths and mask say the same: expected one of them, got both")
+    if sizes is not None:
+        if lengths is not None:
+            raise ValueError(
+                f"lengths go with a padded array; {argument} is a list, which has them"
+            )
+        valid = _read_masks(argument, sizes, mask)
+    elif lengths is not None:
         counts = on_host("lengths", lengths)
         if counts.dtype.kind not in "iu":
             raise TypeError(f"lengths must be integers, got {counts.dtype}")
+        counts = host.atleast_1d(counts) if B == 1 else counts
         if counts.shape != (B,):
             raise ValueError(
                 f"lengths must have shape {(B,)}, one for each sequence of {argument}, "
                 f"got {counts.shape}"
             )
-        wrong = host.flatnonzero((counts < 1) | (counts > T))
+        wrong = host.flatnonzero((counts < least) | (counts > T))
         if wrong.size:
             i = int(wrong[0])
             raise ValueError(
-                f"lengths must be 1 to {T}, the steps of {argument}, "
+                f"lengths must be {least} to {T}, the steps of {argument}, "
                 f"got {counts[i]} for sequence {i}"
             )
         valid = host.arange(T)[None, :] < counts[:, None]
@@ -161,47 +251,67 @@ def _valid(argument: str, array: Array, rank: int, lengths: Any, mask: Any) -> A
         valid = on_host("mask", mask)
         if valid.dtype != bool:
             raise TypeError(f"mask must be of bool, True at valid steps, got {valid.dtype}")
-        expected = (B, T) if rank == 3 else (T,)
-        if valid.shape not in {expected, (B, T)}:
+        if valid.shape != shape and not (B == 1 and valid.shape == (T,)):
             raise ValueError(
-                f"mask must have shape {expected}, the steps of {argument}, got {valid.shape}"
+                f"mask must have shape {shape if B > 1 else (T,)}, the steps of {argument}, "
+                f"got {valid.shape}"
             )
         valid = valid.reshape(B, T)
-    return _some("mask", valid)
-
-
-def _some(argument: str, valid: Any) -> Any:
-    """Raise if a sequence has no valid step; return None where every step is valid."""
-    empty = host.flatnonzero(~valid.any(axis=1))
+    empty = host.flatnonzero(valid.sum(axis=1) < least)
     if empty.size:
-        raise ValueError(f"{argument} leaves no valid step in sequence {int(empty[0])}")
+        raise ValueError(f"mask leaves no valid step in sequence {int(empty[0])}")
     return None if valid.all() else valid
 
 
-def cleaned(argument: str, array: Array, valid: Any, shape: tuple[int, ...]) -> Array:
+def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
+    """Return the masks of a list of sequences as bool (B, T)."""
+    items = enumerate(mask) if isinstance(mask, list | tuple) else ()
+    masks = [on_host(f"mask[{i}]", m) for i, m in items]
+    if [m.shape for m in masks] != [(n,) for n in sizes] or any(m.dtype != bool for m in masks):
+        raise ValueError(
+            f"mask must be a list of arrays of bool, (T_i,) for each of the {len(sizes)} "
+            f"sequences of {argument}"
+        )
+    valid = host.zeros((len(sizes), max(sizes)), dtype=bool)
+    for row, m in zip(valid, masks, strict=True):
+        row[: len(m)] = m
+    return valid
+
+
+def clean_sequences(argument: str, given: Sequences) -> Array:
+    """Return the array of sequences with zeros at padding; raise if it is not finite elsewhere."""
+    if given.sizes is not None:
+        return clean_list(argument, given.array, given.valid, given.sizes)
+    shape = tuple(given.array.shape)
+    shape = {1: shape[1:2], 2: shape[1:]}.get(given.rank, shape)
+    return clean(argument, given.array, given.valid, shape)
+
+
+def clean_list(argument: str, array: Array, valid: Any, sizes: tuple[int, ...]) -> Array:
+    """Return `clean` of the padded arrays of a list; the error says in which of them."""
+    try:
+        return clean(argument, array, valid, tuple(array.shape))
+    except ValueError:
+        for i, size in enumerate(sizes):
+            rows = None if valid is None else valid[i : i + 1, :size]
+            one = array[i : i + 1, :size, :]
+            clean(f"{argument}[{i}]", one, rows, tuple(one.shape[1:]))
+        raise
+
+
+def clean(argument: str, array: Array, valid: Any, shape: tuple[int, ...]) -> Array:
     """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere.
 
-    `shape` is the one that the caller's array had, in which the error says where.
+    `shape` is that of the caller's array, in which the error says where.
     """
     place = of(array)
     with place.active():
         xp = place.xp
         if valid is not None:
-            kept = place.asarray(valid[:, :, None], "bool")
-            array = xp.where(kept, array, xp.zeros_like(array))
+            mask = place.asarray(valid[:, :, None], "bool")
+            array = xp.where(mask, array, xp.zeros_like(array))
         check_finite(argument, xp.reshape(array, shape))
     return array
-
-
-def cleaned_list(argument: str, arrays: list[Array], array: Array, valid: Any) -> Array:
-    """Return `cleaned` of the padded arrays of a list; the error says in which of them."""
-    try:
-        return cleaned(argument, array, valid, tuple(array.shape))
-    except ValueError:
-        for i, a in enumerate(arrays):
-            kept = None if valid is None else valid[i : i + 1, : a.shape[0]]
-            cleaned(f"{argument}[{i}]", a[None, :, :], kept, tuple(a.shape))
-        raise
 
 
 def check_finite(argument: str, array: Array) -> None:
@@ -220,14 +330,14 @@ def check_finite(argument: str, array: Array) -> None:
     )
 
 
-def padded(arrays: list[Array]) -> tuple[Array, Any]:
-    """Return arrays (T_i, F) of one library as one (B, T, F) with zeros, and what is valid."""
+def pad(arrays: list[Array]) -> tuple[Array, Any]:
+    """Return arrays (T_i, F) of one library as one (B, T, F) with zeros, and the valid steps."""
     place, longest = of(arrays[0]), max(a.shape[0] for a in arrays)
     lengths = host.asarray([a.shape[0] for a in arrays])
     with place.active():
         xp = place.xp
         rows = []
-        for a in _of_one_dtype(arrays):
+        for a in to_one_dtype(arrays):
             gap = longest - a.shape[0]
             zeros = xp.broadcast_to(xp.zeros_like(a[:1, :]), (gap, a.shape[1]))
             rows.append(xp.concat([a, zeros], axis=0) if gap else a)
@@ -236,54 +346,23 @@ def padded(arrays: list[Array]) -> tuple[Array, Any]:
     return array, None if valid.all() else valid
 
 
-def stacked(argument: str, value: Any) -> Array:
+def stack(argument: str, value: Any) -> Array:
     """Return an argument as one array; a list of arrays of one shape and library is stacked."""
-    if not _listed(value) or any(of(a) is None and not is_frame(a) for a in value):
+    if not is_list(value):
         return admit(argument, value)
-    arrays = {f"{argument}[{i}]": admit(f"{argument}[{i}]", a) for i, a in enumerate(value)}
+    arrays = {label: admit(label, item) for label, item in label_items(argument, value)}
     place = common(arrays, None)
     if len({tuple(a.shape) for a in arrays.values()}) > 1:
         return admit(argument, value)  # which refuses it
     with place.active():
-        found: Array = place.xp.stack(_of_one_dtype(list(arrays.values())), axis=0)
-    return found
+        stacked: Array = place.xp.stack(to_one_dtype(list(arrays.values())), axis=0)
+    return stacked
 
 
-def _of_one_dtype(arrays: list[Array]) -> list[Array]:
-    """Return arrays of one library in the dtype that they have, or in the widest."""
+def to_one_dtype(arrays: list[Array]) -> list[Array]:
+    """Return arrays of one library in their dtype, or in the widest if they have several."""
     names = {dtype_name(a) for a in arrays}
     if len(names) == 1:
         return arrays
     dtype = wider(*names) if names <= {"float32", "float64"} else "float64"
     return [of(a).asarray(a, dtype) for a in arrays]
-
-
-def _from_list(argument: str, value: Any, mask: Any) -> Sequences:
-    """Return a list of (T_i, F) arrays as sequences."""
-    arrays = [admit(f"{argument}[{i}]", a) for i, a in enumerate(value)]
-    common({f"{argument}[{i}]": a for i, a in enumerate(arrays)}, None)
-    features = arrays[0].shape[1]
-    for i, a in enumerate(arrays):
-        if 0 in a.shape:
-            raise ValueError(f"{argument}[{i}] is empty: {tuple(a.shape)}")
-        if a.shape[1] != features:
-            raise ValueError(
-                f"{argument}[{i}] must have {features} feature(s), as {argument}[0] has, "
-                f"got {a.shape[1]}"
-            )
-    array, valid = padded(arrays)
-    if mask is not None:
-        shapes = [(a.shape[0],) for a in arrays]
-        items = enumerate(mask) if isinstance(mask, list | tuple) else ()
-        masks = [on_host(f"mask[{i}]", m) for i, m in items]
-        if [m.shape for m in masks] != shapes or any(m.dtype != bool for m in masks):
-            raise ValueError(
-                f"mask must be a list of arrays of bool, (T_i,) for each of the {len(arrays)} "
-                f"sequences of {argument}"
-            )
-        valid = host.zeros(array.shape[:2], dtype=bool)
-        for row, m in zip(valid, masks, strict=True):
-            row[: m.shape[0]] = m
-        valid = _some("mask", valid)
-    array = cleaned_list(argument, arrays, array, valid)
-    return Sequences(array, valid, 3, tuple(a.shape[0] for a in arrays))

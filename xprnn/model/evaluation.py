@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from xprnn import losses
-from xprnn._sequences import modes
 from xprnn._sequences.batches import time_major
+from xprnn._sequences.modes import read_pair
 from xprnn.backend import common, float_name
-from xprnn.backend.frames import order_columns
 from xprnn.losses import HalfMSE, Loss
 from xprnn.losses.units import in_units
 from xprnn.model import inputs
@@ -25,8 +24,8 @@ def evaluate(
     loss = model.loss if loss is None else losses.get(loss)
     if loss is None:
         raise ValueError("loss must be given: the model was trained on one that no file holds")
-    x, y = order_columns("x", x, model.feature_names), order_columns("y", y, model.output_names)
-    pair = modes.pair(x, y, mode=model.mode, lengths=lengths, mask=mask)
+    columns = model.feature_names, model.output_names
+    pair = read_pair(x, y, columns=columns, mode=model.mode, lengths=lengths, mask=mask)
     data = inputs.brought(model, "x", pair.x)
     backend = common({"x": pair.x.array, "y": pair.y}, model.backend)
     dtype = float_name("y", pair.y) or model.dtype

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xprnn import masking, tree
 from xprnn._sequences.batches import time_major
-from xprnn._sequences.reading import Sequences, check_finite, sequences
+from xprnn._sequences.reading import Sequences, check_finite, read_sequences
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
-from xprnn.backend.frames import is_frame, like, order_columns
+from xprnn.backend.frames import is_frame, like
 
 if TYPE_CHECKING:
     from xprnn.model.model import Model
@@ -114,8 +114,10 @@ class Inputs(NamedTuple):
 def read(model: "Model", argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
     """Return an argument of a caller's, checked and brought to where the model is."""
     one_step = model.mode == "one_to_many"
-    value = order_columns(argument, value, model.feature_names)
-    found = sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
+    columns = model.feature_names
+    found = read_sequences(
+        argument, value, columns=columns, lengths=lengths, mask=mask, one_step=one_step
+    )
     data = brought(model, argument, found)
     items = value if isinstance(value, list | tuple) else [value]
     if model.network.keeps_steps and all(map(is_frame, items)):
