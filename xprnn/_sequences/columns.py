@@ -23,7 +23,9 @@ __all__ = [
 
 def is_list(value: Any) -> bool:
     """Whether a value is a list that holds arrays: several sequences, not one."""
-    return isinstance(value, list | tuple) and any(getattr(item, "shape", ()) for item in value)
+    return isinstance(value, list | tuple) and any(
+        getattr(item, "shape", ()) or getattr(item, "ndim", 0) for item in value
+    )
 
 
 def label_items(argument: str, value: Any) -> list[tuple[str, Any]]:

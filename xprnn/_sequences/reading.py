@@ -24,6 +24,7 @@ __all__ = [
     "clean",
     "clean_list",
     "clean_sequences",
+    "other_shape",
     "pad",
     "read_list",
     "read_sequences",
@@ -188,11 +189,16 @@ def read_list(argument: str, value: Any) -> list[Array]:
         if 0 in a.shape:
             raise ValueError(f"{label} is empty: {tuple(a.shape)}")
         if a.shape[1:] != arrays[0].shape[1:] or not a.shape:
-            wanted = ", ".join(["T_i", *map(str, arrays[0].shape[1:])])
-            raise ValueError(
-                f"{label} must be ({wanted}), as {argument}[0] is, got {tuple(a.shape)}"
-            )
+            raise other_shape(label, a.shape, arrays[0].shape[1:], f"as {argument}[0] is")
     return arrays
+
+
+def other_shape(
+    argument: str, shape: tuple[int, ...], features: tuple[int, ...], like: str
+) -> ValueError:
+    """Return the error for a sequence that has other features than another."""
+    wanted = ", ".join(["T_i", *map(str, features)])
+    return ValueError(f"{argument} must be ({wanted}), {like}, got {tuple(shape)}")
 
 
 def read_valid(
