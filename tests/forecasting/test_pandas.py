@@ -105,7 +105,7 @@ def test_inputs_by_name_and_time():
         match=r"index that follows on y: expected 2024-01-21 .* got 2024-01-20 .*row 0 is",
     ):
         model.predict(X=X.loc[index[19:22], ["price", "day"]])
-    with pytest.raises(ValueError, match="X must have the index of y, .* 2024-01-01"):
+    with pytest.raises(ValueError, match=r"X must have the index of y, .* 2024-01-01"):
         model.fit(y, X[1:21])
     with pytest.raises(TypeError, match="X must be a pandas object, as y is"):
         model.fit(y, X[:20].to_numpy())

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, generator, host
 
-__all__ = ["Batch", "Data", "batches", "time_major"]
-
 POOL = 8
 """Batches whose sequences are sorted by length among one another."""
 

@@ -8,18 +8,6 @@ from typing import Any
 
 from xprnn.backend.frames import from_pandas, is_a, is_frame
 
-__all__ = [
-    "check_index",
-    "check_indexes",
-    "check_unique",
-    "is_list",
-    "label_items",
-    "names",
-    "order_columns",
-    "order_names",
-    "show_ends",
-]
-
 
 def is_list(value: Any) -> bool:
     """Whether a value is a list that holds arrays: several sequences, not one."""

@@ -22,7 +22,7 @@ from xprnn._sequences.reading import (
     check_axes,
     check_finite,
     clean,
-    clean_list,
+    clean_sequences,
     read_sequences,
     stack,
 )
@@ -31,8 +31,6 @@ from xprnn._validate import unknown
 from xprnn.backend import host
 from xprnn.backend.arguments import check_dense
 from xprnn.backend.frames import is_frame
-
-__all__ = ["MODES", "Pair", "read_pair"]
 
 MODES = ("many_to_many", "many_to_one", "one_to_many", "encoder_decoder")
 
@@ -239,5 +237,5 @@ def _listed(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
             raise ValueError(
                 f"{names[1]}[{i}] must have {steps} step(s), as {names[0]}[{i}], got {size}"
             )
-    array = clean_list(names[1], given.array, x.valid, sizes)
+    array = clean_sequences(names[1], given._replace(valid=x.valid))
     return Pair(x, array, "many_to_many", len(y[0].shape) + 1)

@@ -14,25 +14,6 @@ from xprnn._sequences.columns import check_indexes, is_list, label_items, order_
 from xprnn._typing import Array
 from xprnn.backend import admit, common, dtype_name, host, of, on_host, to_host, wider
 
-__all__ = [
-    "MEANING",
-    "Sequences",
-    "arrange",
-    "check_axes",
-    "check_finite",
-    "check_list",
-    "clean",
-    "clean_list",
-    "clean_sequences",
-    "other_shape",
-    "pad",
-    "read_list",
-    "read_sequences",
-    "read_valid",
-    "stack",
-    "to_one_dtype",
-]
-
 MEANING = {
     "steps": (
         "Here rows are steps: an array is (T,) or (T, F), one sequence, or (B, T, F), B sequences; "
@@ -45,7 +26,6 @@ MEANING = {
     ),
 }
 """What the rows of an array are, for errors."""
-AXES = {"steps": (1, 2, 3), "samples": (2, 3)}
 
 
 class Sequences(NamedTuple):
@@ -65,7 +45,6 @@ def read_sequences(
     argument: str,
     value: Any,
     *,
-    rows: str = "steps",
     columns: tuple[str, ...] | None = None,
     lengths: Any = None,
     mask: Any = None,
@@ -78,8 +57,6 @@ def read_sequences(
     argument : str
         Its name in error messages.
     value : array, DataFrame or Series, or list of them
-    rows : str
-        What the rows of an array with two axes are, "steps" or "samples".
     columns : tuple of str, optional
         The names of the features, which a frame may have in any order.
     lengths : array of int, (B,), optional
@@ -103,9 +80,10 @@ def read_sequences(
             f"{'mask' if lengths is None else 'lengths'} must be None: {argument} has one step, "
             "which can't be left out"
         )
-    raw = arrange(argument, value, rows=rows, columns=columns, one_step=one_step)
-    valid = read_valid(argument, raw.array.shape[:2], lengths, mask, sizes=raw.sizes)
-    given = raw if valid is None else raw._replace(valid=valid)
+    given = arrange(argument, value, columns=columns, one_step=one_step)
+    valid = read_valid(argument, given.array.shape[:2], lengths, mask, sizes=given.sizes)
+    if valid is not None:
+        given = given._replace(valid=valid)
     return given._replace(array=clean_sequences(argument, given))
 
 
@@ -113,34 +91,59 @@ def arrange(
     argument: str,
     value: Any,
     *,
-    rows: str = "steps",
     columns: tuple[str, ...] | None = None,
     one_step: bool = False,
     one_axis: bool = False,
 ) -> Sequences:
     """Return an argument as sequences whose numbers are not checked yet.
 
-    Parameters are those of `read_sequences`, and `one_axis`: whether the arrays of a list may
-    be (T_i,), sequences of one number a step.
+    `read_sequences` and `read_arrays` say what the parameters are.
     """
     value = order_columns(argument, value, columns)
-    if not one_axis and not one_step:
-        check_list(argument, value)
-    if is_list(value) and not one_step:
-        arrays = read_list(argument, value)
-        for i, a in enumerate(arrays):
-            if len(a.shape) != 2 and not (one_axis and len(a.shape) == 1):
-                raise ValueError(f"{argument}[{i}] must be (T_i, F), got {tuple(a.shape)}")
-        array, valid = pad([a if len(a.shape) == 2 else a[:, None] for a in arrays])
-        return Sequences(array, valid, 3, tuple(a.shape[0] for a in arrays))
-    array = admit(argument, value)
-    check_axes(argument, array, AXES[rows], MEANING[rows])
-    rank = len(array.shape)
-    if rank == 2 and (one_step or rows == "samples"):
-        return Sequences(array[:, None, :] if one_step else array[:, :, None], None, 3)
+    value = read_arrays(argument, value, one_step=one_step, one_axis=one_axis)
+    if isinstance(value, list):
+        return Sequences(*pad(value), 3, tuple(a.shape[0] for a in value))
+    rank = len(value.shape)
+    if rank == 2 and one_step:
+        return Sequences(value[:, None, :], None, 3)
     if rank < 3:
-        array = array[None, :, None] if rank == 1 else array[None, :, :]
-    return Sequences(array, None, rank)
+        value = value[None, :, None] if rank == 1 else value[None, :, :]
+    return Sequences(value, None, rank)
+
+
+def read_arrays(
+    argument: str,
+    value: Any,
+    *,
+    rows: str = "steps",
+    one_step: bool = False,
+    one_axis: bool = False,
+) -> Any:
+    """Return an argument as an array, or as a list of arrays (T_i, F).
+
+    Parameters
+    ----------
+    argument : str
+        Its name in error messages.
+    value : array, DataFrame or Series, or list of them
+    rows : str
+        What the rows of an array with two axes are, "steps" or "samples".
+    one_step : bool
+        Whether it is (B, F), of which a list is an array too.
+    one_axis : bool
+        Whether the arrays of a list may be (T_i,), sequences of one number a step.
+    """
+    if not (one_step or one_axis):
+        check_list(argument, value)
+    if one_step or not is_list(value):
+        array = admit(argument, value)
+        check_axes(argument, array, (1, 2, 3) if rows == "steps" else (2, 3), MEANING[rows])
+        return array
+    arrays = read_list(argument, value)
+    rank = len(arrays[0].shape)
+    if rank != 2 and not (one_axis and rank == 1):
+        raise ValueError(f"{argument}[0] must be (T_i, F), got {tuple(arrays[0].shape)}")
+    return arrays if rank == 2 else [a[:, None] for a in arrays]
 
 
 def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str) -> None:
@@ -286,29 +289,22 @@ def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
 
 def clean_sequences(argument: str, given: Sequences) -> Array:
     """Return the array of sequences with zeros at padding; raise if it is not finite elsewhere."""
-    if given.sizes is not None:
-        return clean_list(argument, given.array, given.valid, given.sizes)
     shape = tuple(given.array.shape)
-    shape = {1: shape[1:2], 2: shape[1:]}.get(given.rank, shape)
-    return clean(argument, given.array, given.valid, shape)
+    shape = shape if given.rank == 3 else shape[1 : given.rank + 1]
+    return clean(argument, given.array, given.valid, shape, given.sizes)
 
 
-def clean_list(argument: str, array: Array, valid: Any, sizes: tuple[int, ...]) -> Array:
-    """Return `clean` of the padded arrays of a list; the error says in which of them."""
-    try:
-        return clean(argument, array, valid, tuple(array.shape))
-    except ValueError:
-        for i, size in enumerate(sizes):
-            rows = None if valid is None else valid[i : i + 1, :size]
-            one = array[i : i + 1, :size, :]
-            clean(f"{argument}[{i}]", one, rows, tuple(one.shape[1:]))
-        raise
-
-
-def clean(argument: str, array: Array, valid: Any, shape: tuple[int, ...]) -> Array:
+def clean(
+    argument: str,
+    array: Array,
+    valid: Any,
+    shape: tuple[int, ...],
+    sizes: tuple[int, ...] | None = None,
+) -> Array:
     """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere.
 
-    `shape` is that of the caller's array, in which the error says where.
+    `shape` is that of the caller's array, in which the error says where; `sizes` are the T_i
+    of a list, and then the error says in which of its arrays.
     """
     place = of(array)
     with place.active():
@@ -316,7 +312,12 @@ def clean(argument: str, array: Array, valid: Any, shape: tuple[int, ...]) -> Ar
         if valid is not None:
             mask = place.asarray(valid[:, :, None], "bool")
             array = xp.where(mask, array, xp.zeros_like(array))
-        check_finite(argument, xp.reshape(array, shape))
+        try:
+            check_finite(argument, xp.reshape(array, shape))
+        except ValueError:
+            for i, size in enumerate(sizes or ()):
+                check_finite(f"{argument}[{i}]", array[i, :size, :])
+            raise
     return array
 
 

@@ -6,8 +6,6 @@ from xprnn import sums
 from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, dtype_name, quiet
 
-__all__ = ["Scaler"]
-
 
 class Scaler(NamedTuple):
     """Mean and standard deviation of every feature of the training data.

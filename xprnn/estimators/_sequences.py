@@ -7,14 +7,8 @@ from sklearn import get_config
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from xprnn._sequences.columns import is_list, names, order_columns
-from xprnn._sequences.reading import (
-    MEANING,
-    check_axes,
-    check_finite,
-    read_list,
-    to_one_dtype,
-)
+from xprnn._sequences.columns import is_list, label_items, names, order_columns
+from xprnn._sequences.reading import MEANING, check_finite, read_arrays, to_one_dtype
 from xprnn._typing import Array
 from xprnn._validate import warn
 from xprnn.backend import Backend, admit, dtype_name, of, refuse_masked
@@ -105,20 +99,12 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
     if axes == {2}:
         X = order_columns("X", X, estimator._names)
     if axes == {1} and len({item.shape for item in X}) == 1:
-        array = np.stack([np.asarray(item) for item in X])
-        given = Read(_two_axes(estimator, array), columns=True)
-    elif is_list(X):
-        given = Read(_read_list(X), columns=False, frames=X)
+        given = Read(_two_axes(estimator, np.stack([np.asarray(a) for a in X])), columns=True)
+    elif getattr(X, "ndim", None) == 2:  # an array, a frame, or a sparse matrix
+        array = X if of(X) is None else native("X", X)
+        given = Read(_two_axes(estimator, array), columns=True, frames=X)
     else:
-        foreign = getattr(X, "ndim", None) == 2 and of(X) is None  # a frame or a sparse matrix
-        array = X if foreign else native("X", X)
-        if array.ndim == 2:
-            given = Read(_two_axes(estimator, array), columns=True, frames=X)
-        else:
-            array = admit("X", array)
-            check_axes("X", array, (2, 3), SAMPLES)
-            check_finite("X", array)
-            given = Read(_floats(array), columns=False)
+        given = _read(estimator, X)
     _fits(estimator, X, given, method, reset)
     return given
 
@@ -128,15 +114,20 @@ def _two_axes(estimator: Any, X: Any) -> Array:
     return _floats(check_array(X, input_name="X", estimator=estimator))[:, :, None]
 
 
-def _read_list(X: Any) -> list[Array]:
-    """Return the arrays (T_i, F) or (T_i,) of a list as arrays (T_i, F) of one dtype."""
-    items = [a if is_frame(a) else native(f"X[{i}]", a) for i, a in enumerate(X)]
-    arrays = [_floats(a) for a in read_list("X", items)]
-    for i, a in enumerate(arrays):
-        if len(a.shape) > 2:
-            raise ValueError(f"X[{i}] must be (T_i, F), got {tuple(a.shape)}")
-        check_finite(f"X[{i}]", a)
-    return to_one_dtype([a if len(a.shape) == 2 else a[:, None] for a in arrays])
+def _read(estimator: Any, X: Any) -> Read:
+    """Return an array (n, T, F), what NumPy makes an array of, or a list of arrays."""
+    if is_list(X):
+        array = [a if is_frame(a) else native(f"X[{i}]", a) for i, a in enumerate(X)]
+    else:
+        array = native("X", X)
+        if array.ndim == 2:
+            return Read(_two_axes(estimator, array), columns=True)
+    array = read_arrays("X", array, rows="samples", one_axis=True)
+    for item in label_items("X", array):
+        check_finite(*item)
+    if isinstance(array, list):
+        return Read(to_one_dtype([_floats(a) for a in array]), columns=False, frames=X)
+    return Read(_floats(array), columns=False)
 
 
 def _floats(array: Array) -> Array:

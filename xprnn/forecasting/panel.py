@@ -159,8 +159,11 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
                 f"got {len(given.array)}"
             )
         if isinstance(own, Framed):
-            what = given.argument.replace("X", "y")
-            _check_index(given, own.index, f"the index of {what}, as its rows are the same steps")
+            assert isinstance(given.kind, Framed)
+            what = (
+                f"the index of {given.argument.replace('X', 'y')}, as its rows are the same steps"
+            )
+            check_index(given.argument, given.kind.index, own.index, what)
         found[i] = _order_columns(given, names, "as X[0] is" if like is None else "as in fit")
     return Panel(arrays, tuple(given.array for given in found), kinds, names, listed)
 
@@ -235,7 +238,9 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
                 f"got {len(given.array)}"
             )
         if isinstance(own, Framed):
-            _check_index(given, times.following(own.index, steps), "the index that follows on y")
+            assert isinstance(given.kind, Framed)
+            later = times.following(own.index, steps)
+            check_index(given.argument, given.kind.index, later, "the index that follows on y")
         found.append(given.array)
     return tuple(found)
 
@@ -302,12 +307,6 @@ def _order_columns(given: Given, names: tuple[Any, ...], like: str) -> Given:
         raise other_shape(given.argument, shape, (len(names),), like)
     order = order_names(given.argument, own, names)
     return Given(given.argument, given.array[:, order], given.kind.taking(order))
-
-
-def _check_index(given: Given, wanted: Any, what: str) -> None:
-    """Raise unless the inputs have the index `wanted`."""
-    assert isinstance(given.kind, Framed)
-    check_index(given.argument, given.kind.index, wanted, what)
 
 
 def _is_series(*kinds: Any) -> bool:
