@@ -71,6 +71,22 @@ def test_padding_changes_nothing(place, name, lengths, seed):
         assert got == [pytest.approx(QUANTITIES[name](y[mask], y_hat[mask]), rel=1e-12)] * 5
 
 
+@given(lengths=st.tuples(*[st.integers(2, 5)] * 3), seed=SEEDS)
+def test_lists_of_masks_leave_steps_out(lengths, seed):
+    rng, (y, y_hat) = np.random.default_rng(seed), draw(seed)
+    masks = [rng.random(n) < 0.7 for n in lengths]
+    masks[0][0] = True
+    ragged = [[a[b, :n] for b, n in enumerate(lengths)] for a in (y, y_hat)]
+    left = [[a[m] for a, m in zip(side, masks, strict=True) if m.any()] for side in ragged]
+    for metric in (metrics.mae, metrics.rmse, metrics.smape):
+        assert metric(*ragged, mask=masks) == pytest.approx(metric(*left), rel=1e-12)
+    labels = [[1 * (a > 0) for a in side] for side in ragged]
+    kept = [[1 * (a > 0) for a in side] for side in left]
+    columns = [[a[:, :1] for a in side] for side in labels]
+    wanted = [[a[:, :1] for a in side] for side in kept]
+    assert metrics.accuracy(*columns, mask=masks) == metrics.accuracy(*wanted)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_one_sequence_comes_in_three_shapes(name):
     y, y_hat = draw(0, (1, 6, 1))

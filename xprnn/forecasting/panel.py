@@ -55,7 +55,7 @@ class Plain(NamedTuple):
         return self.here(values)
 
 
-class Given(NamedTuple):
+class Series(NamedTuple):
     """One series, or the inputs of one, and what the caller gave it as."""
 
     argument: str
@@ -103,13 +103,13 @@ class Panel(NamedTuple):
 
     def here(self, values: list[Array]) -> Any:
         """Return arrays (T_i, O), one for each series, as y came."""
-        return self._given([k.here(v) for k, v in zip(self.kinds, values, strict=True)])
+        return self._in_form([k.here(v) for k, v in zip(self.kinds, values, strict=True)])
 
     def after(self, values: list[Array]) -> Any:
         """Return forecasts (n, O), one for each series, as y came, the index continued."""
-        return self._given([k.after(v) for k, v in zip(self.kinds, values, strict=True)])
+        return self._in_form([k.after(v) for k, v in zip(self.kinds, values, strict=True)])
 
-    def _given(self, values: list[Any]) -> Any:
+    def _in_form(self, values: list[Any]) -> Any:
         return values if self.listed else values[0]
 
 
@@ -133,48 +133,48 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
     ys = [_one(*item, least=1, continued=True) for item in _items("y", y)]
     if like is not None and len(ys) != len(like.y):
         raise ValueError(f"y must have the series of fit, {len(like.y)}, got {len(ys)}")
-    for i, given in enumerate(ys):
+    for i, series in enumerate(ys):
         first = ys[0].kind if like is None else like.kinds[i]
-        if type(given.kind) is not type(first):
+        if type(series.kind) is not type(first):
             as_before = "as y[0] is" if like is None else "as in fit"
-            raise TypeError(f"{given.argument} must be {_kind(first)}, {as_before}")
-        if like is not None or not _is_series(given.kind, first):
-            ys[i] = _order_columns(
-                given, first.names, "as y[0] is" if like is None else "as in fit"
+            raise TypeError(f"{series.argument} must be {_kind(first)}, {as_before}")
+        if like is not None or not _is_series(series.kind, first):
+            ys[i] = _match_columns(
+                series, first.names, "as y[0] is" if like is None else "as in fit"
             )
-    arrays = tuple(given.array for given in ys)
-    kinds = tuple(given.kind for given in ys)
+    arrays = tuple(series.array for series in ys)
+    kinds = tuple(series.kind for series in ys)
     if X is None:
         if like is not None and like.inputs:
             raise ValueError(f"X must have the columns of fit, {shown([*like.inputs])}, got None")
         return Panel(arrays, tuple(a[:, :0] for a in arrays), kinds, (), listed)
     if like is not None and not like.inputs:
         raise ValueError("X must be None, as in fit, where the forecaster got no inputs")
-    found = _inputs(X, kinds, listed)
-    names = found[0].kind.names if like is None else like.inputs
-    for i, (given, y_i, own) in enumerate(zip(found, arrays, kinds, strict=True)):
-        if len(given.array) != len(y_i):
+    inputs = _inputs(X, kinds, listed)
+    names = inputs[0].kind.names if like is None else like.inputs
+    for i, (series, y_i, own) in enumerate(zip(inputs, arrays, kinds, strict=True)):
+        if len(series.array) != len(y_i):
             raise ValueError(
-                f"{given.argument} must have {len(y_i)} rows, as y has steps, "
-                f"got {len(given.array)}"
+                f"{series.argument} must have {len(y_i)} rows, as y has steps, "
+                f"got {len(series.array)}"
             )
         if isinstance(own, Framed):
-            assert isinstance(given.kind, Framed)
+            assert isinstance(series.kind, Framed)
             what = (
-                f"the index of {given.argument.replace('X', 'y')}, as its rows are the same steps"
+                f"the index of {series.argument.replace('X', 'y')}, as its rows are the same steps"
             )
-            check_index(given.argument, given.kind.index, own.index, what)
-        found[i] = _order_columns(given, names, "as X[0] is" if like is None else "as in fit")
-    return Panel(arrays, tuple(given.array for given in found), kinds, names, listed)
+            check_index(series.argument, series.kind.index, own.index, what)
+        inputs[i] = _match_columns(series, names, "as X[0] is" if like is None else "as in fit")
+    return Panel(arrays, tuple(series.array for series in inputs), kinds, names, listed)
 
 
-def check_goes_on(given: Panel, known: Panel) -> None:
+def check_goes_on(longer: Panel, known: Panel) -> None:
     """Raise unless every series of a panel, with its inputs, begins with that of `known`.
 
     Otherwise a new series, or a list in another order, would get the scale of another series.
     """
-    for i, (kind, before) in enumerate(zip(given.kinds, known.kinds, strict=True)):
-        which = f"[{i}]" if given.listed else ""
+    for i, (kind, before) in enumerate(zip(longer.kinds, known.kinds, strict=True)):
+        which = f"[{i}]" if longer.listed else ""
         steps = len(known.y[i])
         expected = f"the {steps} step(s) of fit and what came since"
         if isinstance(kind, Framed):
@@ -184,9 +184,9 @@ def check_goes_on(given: Panel, known: Panel) -> None:
                     f"y{which} must hold {expected}, from {before.index[0]} to "
                     f"{before.index[-1]} and on, got {show_ends(kind.index)}"
                 )
-        if len(given.y[i]) < steps:
-            raise ValueError(f"y{which} must hold {expected}, got {len(given.y[i])} step(s)")
-        for name, new, old in (("y", given.y[i], known.y[i]), ("X", given.x[i], known.x[i])):
+        if len(longer.y[i]) < steps:
+            raise ValueError(f"y{which} must hold {expected}, got {len(longer.y[i])} step(s)")
+        for name, new, old in (("y", longer.y[i], known.y[i]), ("X", longer.x[i], known.x[i])):
             apart = np.abs(new[:steps] - old) > SAME * np.ptp(old, axis=0)
             if apart.any():
                 t, column = (int(axis[0]) for axis in np.nonzero(apart))
@@ -225,27 +225,27 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
             f"X must hold the {steps} step(s) after the last of y, columns {shown([*names])}, "
             "got None"
         )
-    found = []
-    for given, own in zip(_inputs(X, panel.kinds, panel.listed), panel.kinds, strict=True):
+    inputs = []
+    for series, own in zip(_inputs(X, panel.kinds, panel.listed), panel.kinds, strict=True):
         if isinstance(own, Plain):
-            if len(given.kind.names) != len(names):
-                raise other_shape(given.argument, given.array.shape, (len(names),), "as in fit")
+            if len(series.kind.names) != len(names):
+                raise other_shape(series.argument, series.array.shape, (len(names),), "as in fit")
         else:
-            given = _order_columns(given, names, "as in fit")
-        if len(given.array) != steps:
+            series = _match_columns(series, names, "as in fit")
+        if len(series.array) != steps:
             raise ValueError(
-                f"{given.argument} must hold the {steps} step(s) after the last of y, "
-                f"got {len(given.array)}"
+                f"{series.argument} must hold the {steps} step(s) after the last of y, "
+                f"got {len(series.array)}"
             )
         if isinstance(own, Framed):
-            assert isinstance(given.kind, Framed)
+            assert isinstance(series.kind, Framed)
             later = times.following(own.index, steps)
-            check_index(given.argument, given.kind.index, later, "the index that follows on y")
-        found.append(given.array)
-    return tuple(found)
+            check_index(series.argument, series.kind.index, later, "the index that follows on y")
+        inputs.append(series.array)
+    return tuple(inputs)
 
 
-def _inputs(X: Any, kinds: Any, listed: bool) -> list[Given]:
+def _inputs(X: Any, kinds: Any, listed: bool) -> list[Series]:
     """Return X, one for each series."""
     items = _items("X", X)
     if is_list(X) != listed:
@@ -254,11 +254,11 @@ def _inputs(X: Any, kinds: Any, listed: bool) -> list[Given]:
         )
     if listed and len(X) != len(kinds):
         raise ValueError(f"X must hold one for each of the {len(kinds)} series, got {len(X)}")
-    found = [_one(*item, least=0, continued=False) for item in items]
-    for given, like in zip(found, kinds, strict=True):
-        if type(given.kind) is not type(like):
-            raise TypeError(f"{given.argument} must be {_kind(like)}, as y is")
-    return found
+    inputs = [_one(*item, least=0, continued=False) for item in items]
+    for series, like in zip(inputs, kinds, strict=True):
+        if type(series.kind) is not type(like):
+            raise TypeError(f"{series.argument} must be {_kind(like)}, as y is")
+    return inputs
 
 
 def _items(argument: str, value: Any) -> list[tuple[str, Any]]:
@@ -268,7 +268,7 @@ def _items(argument: str, value: Any) -> list[tuple[str, Any]]:
     return label_items(argument, order_columns(argument, value, None))
 
 
-def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
+def _one(argument: str, value: Any, least: int, continued: bool) -> Series:
     """Return one series or its inputs as float64 (T, O)."""
     kind: Plain | Framed
     if frames.is_frame(value):
@@ -291,22 +291,22 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
         check_axes(argument, array, (1, 2), SERIES)
     check_finite(argument, array)
     array = array[:, None] if array.ndim == 1 else array
-    return Given(argument, array.astype("float64"), kind)
+    return Series(argument, array.astype("float64"), kind)
 
 
-def _order_columns(given: Given, names: tuple[Any, ...], like: str) -> Given:
+def _match_columns(series: Series, names: tuple[Any, ...], like: str) -> Series:
     """Return columns in the order of `names`; raise if they have other names.
 
     `like` says in error messages whose names these are.
     """
-    own = given.kind.names
+    own = series.kind.names
     if own == names:
-        return given
-    if isinstance(given.kind, Plain):
-        shape = given.array.shape[: given.kind.rank]
-        raise other_shape(given.argument, shape, (len(names),), like)
-    order = order_names(given.argument, own, names)
-    return Given(given.argument, given.array[:, order], given.kind.taking(order))
+        return series
+    if isinstance(series.kind, Plain):
+        shape = series.array.shape[: series.kind.rank]
+        raise other_shape(series.argument, shape, (len(names),), like)
+    order = order_names(series.argument, own, names)
+    return Series(series.argument, series.array[:, order], series.kind.taking(order))
 
 
 def _is_series(*kinds: Any) -> bool:

@@ -66,25 +66,29 @@ def _one_hot(array: Array) -> bool:
     return columns and bool(((array == 0) | (array == 1)).all() and (array.sum(axis=-1) == 1).all())
 
 
-def _labels(true: Array, found: Array) -> tuple[Array, Array, int | None]:
+def _labels(true: Array, predicted: Array) -> tuple[Array, Array, int | None]:
     """Return the labels (N,) in y and y_hat, and how many columns of scores there are."""
     rows = true.shape[:-1] if true.ndim > 1 and true.shape[-1] == 1 else true.shape
     columns = None
-    if found.shape[:-1] in (rows, true.shape) and found.shape[-1] > 1:
-        columns, found = found.shape[-1], found.argmax(axis=-1)
-    elif found.shape != true.shape:
+    if predicted.shape[:-1] in (rows, true.shape) and predicted.shape[-1] > 1:
+        columns, predicted = predicted.shape[-1], predicted.argmax(axis=-1)
+    elif predicted.shape != true.shape:
         raise ValueError(
             f"y_hat must hold labels of the shape of y, {true.shape}, or scores (..., C) of two "
-            f"or more classes for each, got {found.shape}"
+            f"or more classes for each, got {predicted.shape}"
         )
     elif _one_hot(true):
-        if _whole(found):
+        if _whole(predicted):
             raise ValueError(
                 f"y and y_hat of shape {true.shape} can be labels, or one-hot and scores: give y "
                 "as labels for scores, or both with a last axis of 1 for labels"
             )
-        columns, true, found = found.shape[-1], true.argmax(axis=-1), found.argmax(axis=-1)
-    for name, labels in (("y", true), ("y_hat", found)):
+        columns, true, predicted = (
+            predicted.shape[-1],
+            true.argmax(axis=-1),
+            predicted.argmax(axis=-1),
+        )
+    for name, labels in (("y", true), ("y_hat", predicted)):
         if not _whole(labels):
             odd = labels[(labels < 0) | (labels != host.floor(labels))]
             raise ValueError(
@@ -95,7 +99,7 @@ def _labels(true: Array, found: Array) -> tuple[Array, Array, int | None]:
         raise ValueError(
             f"y must hold labels below {columns}, the columns of y_hat, got {true.max():g}"
         )
-    return true.ravel().astype("int64"), found.ravel().astype("int64"), columns
+    return true.ravel().astype("int64"), predicted.ravel().astype("int64"), columns
 
 
 def accuracy(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -121,8 +125,8 @@ def accuracy(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> fl
     >>> metrics.accuracy([0, 1], [[0.9, 0.1], [0.7, 0.3]])
     0.5
     """
-    true, found, _ = _labels(*_cases(y, y_hat, mask, lengths))
-    return float((true == found).mean())
+    true, predicted, _ = _labels(*_cases(y, y_hat, mask, lengths))
+    return float((true == predicted).mean())
 
 
 def confusion_matrix(
@@ -150,11 +154,11 @@ def confusion_matrix(
     array([[1, 1],
            [0, 2]])
     """
-    true, found, columns = _labels(*_cases(y, y_hat, mask, lengths))
-    most = int(max(true.max(), found.max()))
+    true, predicted, columns = _labels(*_cases(y, y_hat, mask, lengths))
+    most = int(max(true.max(), predicted.max()))
     size = columns or most + 1
     if num_classes is not None:
         size = whole("num_classes", num_classes)
         if most >= size:
             raise ValueError(f"num_classes must be above the largest label {most}, got {size}")
-    return host.bincount(true * size + found, minlength=size * size).reshape(size, size)
+    return host.bincount(true * size + predicted, minlength=size * size).reshape(size, size)

@@ -28,9 +28,9 @@ def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.mae([1.0, 2.0, 3.0], [1.0, 2.0, 9.0], mask=[True, True, False])
     0.0
     """
-    true, found = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     with quiet():
-        return float(abs(found - true).mean())
+        return float(abs(predicted - true).mean())
 
 
 def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -44,9 +44,9 @@ def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.rmse([1.0, 2.0], [2.0, 9.0])
     5.0
     """
-    true, found = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     with quiet():
-        error = abs(found - true)
+        error = abs(predicted - true)
         size = error.max() or 1.0  # no square over- or underflows
         return float(size * ((error / size) ** 2).mean() ** 0.5)
 
@@ -68,14 +68,14 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
     0.5
     """
-    true, found = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     if len(true) < 2:
         raise ValueError("y must have at least two valid steps for r2, got 1")
     with quiet():
         apart = true - true.mean(axis=0)
         size = abs(apart).max(axis=0)
         size = host.where(size > 0, size, 1)  # no square over- or underflows
-        left = (((found - true) / size) ** 2).sum(axis=0)
+        left = (((predicted - true) / size) ** 2).sum(axis=0)
         spread = ((apart / size) ** 2).sum(axis=0)
         varies = (true.max(axis=0) > true.min(axis=0)) & (spread > 0)
         constant = host.where(left == 0, 1.0, 0.0)
@@ -93,10 +93,10 @@ def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float
     >>> metrics.smape([1.0, 0.0, 5.0], [3.0, 0.0, 0.0])
     1.0
     """
-    true, found = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     with quiet():
-        size = abs(true) + abs(found)
-        return float((2 * abs(found - true) / host.where(size == 0, 1, size)).mean())
+        size = abs(true) + abs(predicted)
+        return float((2 * abs(predicted - true) / host.where(size == 0, 1, size)).mean())
 
 
 def mase(
@@ -141,7 +141,7 @@ def mase(
             f"got {len(past)} of {past[0].shape[-1]}"
         )
     errors = []
-    for series, (true, found) in zip(past, pairs, strict=True):
+    for series, (true, predicted) in zip(past, pairs, strict=True):
         if len(series) <= season:
             raise ValueError(f"train must be longer than the season {season}, got {len(series)}")
         with quiet():
@@ -149,7 +149,7 @@ def mase(
         if not scale.all():
             raise ValueError(f"train must not repeat itself exactly after {season} step(s)")
         with quiet():
-            errors.append(abs(found - true) / scale)
+            errors.append(abs(predicted - true) / scale)
     return float(host.concatenate(errors).mean())
 
 
