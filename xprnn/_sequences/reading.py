@@ -29,7 +29,7 @@ MEANING = {
 
 
 class Sequences(NamedTuple):
-    """Sequences of a caller's, as one array."""
+    """The caller's sequences as one array."""
 
     array: Array
     """(B, T, F), zero at padding."""
@@ -160,10 +160,9 @@ def check_list(argument: str, value: Any) -> None:
 
     It can be one sequence or several.
     """
-    if not isinstance(value, list | tuple) or not value:
+    if not isinstance(value, list | tuple) or not value or not _count(value[0]):
         return
-    counts = {_count(item) for item in value}
-    if len(counts) == 1 and counts != {0}:
+    if len({_count(item) for item in value}) == 1:
         raise ValueError(
             f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
             f"can be {len(value)} steps of one sequence or {len(value)} sequences: for the one "
