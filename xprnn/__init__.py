@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         training,
     )
     from xprnn._record import History
+    from xprnn._sequences.scaling import Scaler
     from xprnn.backend import backends
     from xprnn.errors import (
         BackendUnavailableError,
@@ -62,6 +63,7 @@ __all__ = [
     "Model",
     "ModelFileError",
     "NonFiniteError",
+    "Scaler",
     "__version__",
     "activations",
     "backends",
@@ -100,6 +102,7 @@ _HOME = {
     "Model": "model",
     "ModelFileError": "errors",
     "NonFiniteError": "errors",
+    "Scaler": "_sequences.scaling",
     "backends": "backend",
     "fit": "training",
     "from_onnx": "model",

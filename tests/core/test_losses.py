@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import losses
+from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses import BinaryCrossEntropy, CrossEntropy, GaussianNLL, Pinball
 from xprnn.losses.units import InUnits, Weighted
-from xprnn.scaling import Scaler
 
 SEEDS = st.integers(0, 2**32 - 1)
 HUGE = 1e4

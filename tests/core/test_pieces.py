@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xprnn import initializers, losses, tree
+from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Dense, Recurrent, Stack
-from xprnn.scaling import Scaler
 
 LEAVES = st.integers()
 TREES = st.recursive(

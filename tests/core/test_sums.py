@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from xprnn import _ops, losses, optimizers, recurrence
 from xprnn._ops import total
+from xprnn._sequences.scaling import Scaler
 from xprnn.cells import Elman
 from xprnn.layers import LayerNorm, Pool
 from xprnn.losses.units import Weighted
 from xprnn.penalties import Penalty, Weights
-from xprnn.scaling import Scaler
 
 LONG = 10_000_000
 MANY = 200_000

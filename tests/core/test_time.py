@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import cells, losses, optimizers, tree, value_and_grad
 from xprnn._noise import Noise
-from xprnn.batches import Data, batches
+from xprnn._sequences.batches import Data, batches
 from xprnn.layers import Bidirectional, Dense, Dropout, Pool, Recurrent, Stack
 from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights

@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import xprnn
 from xprnn import datasets
+from xprnn._sequences.reading import MEANING
 from xprnn.estimators import RNNClassifier, RNNRegressor, SequenceScaler
 
 OLDER = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9)
@@ -110,19 +111,14 @@ def test_a_sequence_in_a_list_gives_what_it_gives_alone():
     ("X", "said"),
     [
         (np.zeros(5), "Reshape your data"),
-        (np.zeros((2, 3, 4, 5)), "must have two or three axes, got 4"),
-        (np.zeros((2, 0, 3)), "X is empty"),
-        ([np.zeros((3, 2)), np.zeros((3, 1))], r"X\[1\] must be \(T_i, F\)"),
-        ([np.zeros((3, 2)), np.zeros(3)], r"X\[1\] must be \(T_i, F\)"),
-        ([[[1.0, 2.0]], [[1.0, 2.0], [3.0, 4.0]]], "X must be an array or a list of arrays"),
+        (np.zeros((2, 3, 4, 5)), r"can't have the shape \(2, 3, 4, 5\)"),
     ],
 )
 @pytest.mark.parametrize("estimator", [RNNRegressor(), SequenceScaler()])
 def test_what_is_no_x_is_told_what_two_axes_mean(estimator, X, said):
     with pytest.raises(ValueError, match=said) as caught:
         estimator.fit(X, np.zeros(len(X)))
-    assert "2-D, (n, T), n sequences of one number a step" in str(caught.value)
-    assert "xprnn.fit reads 2-D otherwise, as (T, F), one sequence" in str(caught.value)
+    assert str(caught.value).endswith(MEANING["samples"])
 
 
 @pytest.mark.parametrize(
@@ -345,9 +341,9 @@ def test_predictions_have_the_shape_of_y(shape, mode, expected):
         (blocks(), np.zeros((6, 5)), {}, "can be one number at each step or several for each"),
         (blocks(), np.zeros((6, 4, 1)), {}, "give mode='encoder_decoder'"),
         (ragged(), np.zeros((6, 5, 1)), {}, "are a list"),
-        (blocks(), np.zeros(5), {}, r"X has 6 sequence\(s\), and y 5.*rows are samples"),
+        (blocks(), np.zeros(5), {}, r"X has 6 sequence\(s\), y 5.*rows are samples"),
         (blocks(), np.zeros((6, 1, 1, 1)), {}, "y must be"),
-        (blocks(), [[1.0], [1.0, 2.0]], {}, "y must be an array, or a list of arrays"),
+        (blocks(), [[1.0], [1.0, 2.0]], {}, "y must be an array, got a ragged list"),
         (ragged(), [np.zeros(n) for n in (1, 2, 3, 4, 5, 6)], {}, "with the 6 lengths of X"),
         (ragged(), [x[:, :1] for x in ragged()], {"mode": "many_to_one"}, "has no use for"),
         (blocks(), None, {}, "requires y to be passed"),

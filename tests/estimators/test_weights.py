@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import losses, optimizers
+from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Dense, Pool, Recurrent, Stack
 from xprnn.losses.units import Weighted
-from xprnn.scaling import Scaler
 
 LOSSES = {
     **{name: losses.get(name) for name in ("half_mse", "mse", "mae", "huber", "gaussian_nll")},

@@ -71,6 +71,22 @@ def test_padding_changes_nothing(place, name, lengths, seed):
         assert got == [pytest.approx(QUANTITIES[name](y[mask], y_hat[mask]), rel=1e-12)] * 5
 
 
+@given(lengths=st.tuples(*[st.integers(2, 5)] * 3), seed=SEEDS)
+def test_lists_of_masks_leave_steps_out(lengths, seed):
+    rng, (y, y_hat) = np.random.default_rng(seed), draw(seed)
+    masks = [rng.random(n) < 0.7 for n in lengths]
+    masks[0][0] = True
+    ragged = [[a[b, :n] for b, n in enumerate(lengths)] for a in (y, y_hat)]
+    left = [[a[m] for a, m in zip(side, masks, strict=True) if m.any()] for side in ragged]
+    for metric in (metrics.mae, metrics.rmse, metrics.smape):
+        assert metric(*ragged, mask=masks) == pytest.approx(metric(*left), rel=1e-12)
+    labels = [[1 * (a > 0) for a in side] for side in ragged]
+    kept = [[1 * (a > 0) for a in side] for side in left]
+    columns = [[a[:, :1] for a in side] for side in labels]
+    wanted = [[a[:, :1] for a in side] for side in kept]
+    assert metrics.accuracy(*columns, mask=masks) == metrics.accuracy(*wanted)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_one_sequence_comes_in_three_shapes(name):
     y, y_hat = draw(0, (1, 6, 1))
@@ -168,25 +184,25 @@ Y = np.zeros((2, 3, 1))
 @pytest.mark.parametrize(
     ("y", "y_hat", "options", "message"),
     [
-        (Y, Y[:1], {}, r"y_hat must have 2 sequence\(s\) as y, got 1"),
-        (Y, Y[..., 0], {}, r"y_hat must have 2 sequence\(s\) as y, got 1"),
-        (Y, Y[:, :2], {}, r"y_hat must be of the shape of y: .*\(3, 1\) in y, \(2, 1\) in y_hat"),
-        (Y, np.zeros((2, 3, 2)), {}, r"y_hat must be of the shape of y: .*\(3, 2\) in y_hat"),
-        ([Y[0], Y[1]], [Y[0], Y[1, :2]], {}, "y_hat must be of the shape of y: .* sequence 1"),
-        ([Y[0], Y[1, :, 0]], Y, {}, "y must hold arrays that differ in their first axis only"),
-        ([Y, Y], [Y, Y], {}, "y must be .* got 3 axes"),
-        (Y[None], Y[None], {}, "y must be .* got 4 axes"),
-        (0.0, 0.0, {}, "y must be an array with at least one axis, got 0.0"),
+        (Y, Y[:1], {}, r"y has 2 sequence\(s\), y_hat 1"),
+        (Y, Y[..., 0], {}, r"y has 2 sequence\(s\), y_hat 1"),
+        (Y, Y[:, :2], {}, r"y_hat must have the shape of y: .*\(3, 1\) in y, \(2, 1\) in y_hat"),
+        (Y, np.zeros((2, 3, 2)), {}, r"y_hat must have the shape of y: .*\(3, 2\) in y_hat"),
+        ([Y[0], Y[1]], [Y[0], Y[1, :2]], {}, "y_hat must have the shape of y: .* sequence 1"),
+        ([Y[0], Y[1, :, 0]], Y, {}, r"y\[1\] must be \(T_i, 1\), as y\[0\] is, got \(3,\)"),
+        ([Y, Y], [Y, Y], {}, r"y\[0\] must be \(T_i, F\), got \(2, 3, 1\)"),
+        (Y[None], Y[None], {}, "y can't have the shape"),
+        (0.0, 0.0, {}, r"y can't have the shape \(\)"),
         (Y[:0], Y[:0], {}, r"y is empty: \(0, 3, 1\)"),
-        (Y, Y, {"mask": np.ones((3, 2), bool)}, r"mask must have the shape .* = \(2, 3\), got \(3"),
+        (Y, Y, {"mask": np.ones((3, 2), bool)}, r"mask must have shape \(2, 3\), .* got \(3"),
         (Y, Y, {"mask": np.zeros((2, 3), bool)}, "y has no valid step"),
-        (Y, Y, {"lengths": [1, 4]}, r"lengths must be from 0 to 3 steps, got \[1, 4\]"),
-        (Y, Y, {"lengths": [1, -1]}, r"lengths must be from 0 to 3 steps, got \[1, -1\]"),
-        (Y, Y, {"lengths": [1]}, r"lengths must have one number for each .* got shape \(1,\)"),
-        (Y, Y, {"lengths": [1, 1], "mask": Y[..., 0] == 0}, "mask and lengths"),
-        ([Y[0]], [Y[0]], {"lengths": [1]}, "y is a list of arrays .* expected no mask or lengths"),
-        (Y, Y + np.nan, {}, r"y_hat must be finite at valid steps, got nan \(6 such\)"),
-        (Y + np.inf, Y, {}, "y must be finite at valid steps, got inf"),
+        (Y, Y, {"lengths": [1, 4]}, "lengths must be 0 to 3, .* got 4 for sequence 1"),
+        (Y, Y, {"lengths": [1, -1]}, "lengths must be 0 to 3, .* got -1 for sequence 1"),
+        (Y, Y, {"lengths": [1]}, r"lengths must have shape \(2,\), .* got \(1,\)"),
+        (Y, Y, {"lengths": [1, 1], "mask": Y[..., 0] == 0}, "lengths and mask say the same"),
+        ([Y[0]], [Y[0]], {"lengths": [1]}, "lengths go with a padded array; y is a list"),
+        (Y, Y + np.nan, {}, r"y_hat must be finite, got nan at index \(0, 0, 0\) \(6 of 6 "),
+        (Y + np.inf, Y, {}, "y must be finite, got inf"),
     ],
 )
 def test_what_does_not_fit_is_named(y, y_hat, options, message):
@@ -197,8 +213,8 @@ def test_what_does_not_fit_is_named(y, y_hat, options, message):
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        (Y, {"mask": np.ones((2, 3))}, "mask must hold True .* got float64"),
-        (Y, {"lengths": [1.0, 2.0]}, "lengths must be integers, got dtype float64"),
+        (Y, {"mask": np.ones((2, 3))}, "mask must be of bool, .* got float64"),
+        (Y, {"lengths": [1.0, 2.0]}, "lengths must be integers, got float64"),
         ("abc", {}, "y must be an array of numbers, got 'abc'"),
         (Y.astype("float16"), {}, "y has dtype float16"),
     ],
@@ -286,7 +302,7 @@ def test_rows_are_true_and_columns_predicted():
         ([0, 1], [0.2, 0.7], r"y_hat must hold class labels .* got 0.2 \(scores have a column"),
         ([[0], [1]], [[0.2], [0.7]], "y_hat must hold class labels"),
         ([0, 2], [[0.2, 0.8], [0.7, 0.3]], "y must hold labels below 2, the columns of y_hat"),
-        ([0, 1], [[0.2, np.nan], [0.7, 0.3]], "y_hat must be finite at valid steps"),
+        ([0, 1], [[0.2, np.nan], [0.7, 0.3]], "y_hat must be finite"),
     ],
 )
 def test_classes_that_do_not_fit_are_named(y, y_hat, message):
@@ -305,11 +321,11 @@ def test_num_classes_must_hold_all_labels():
 
 def test_a_mask_of_labels_must_fit():
     y, scores = np.zeros((2, 3)), np.zeros((2, 4, 5))
-    with pytest.raises(ValueError, match=r"mask must have the shape .* = \(2, 3\), got \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"mask must have shape \(2, 3\), .* got \(2, 4\)"):
         metrics.accuracy(y, y, mask=np.ones((2, 4), bool))
     with pytest.raises(ValueError, match=r"y_hat must have the steps \(2, 3\) of y, got \(2, 4, 5"):
         metrics.accuracy(y, scores, mask=np.ones((2, 3), bool))
-    with pytest.raises(ValueError, match="y is a list of arrays"):
+    with pytest.raises(ValueError, match="lengths go with a padded array; y is a list"):
         metrics.accuracy([y[0]], [y[0]], lengths=[2])
 
 

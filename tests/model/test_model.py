@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import losses
+from xprnn._sequences.scaling import Scaler
 from xprnn.backend import dtype_name, of
 from xprnn.layers import Dense, Recurrent, Stack
-from xprnn.scaling import Scaler
 
 RNG = np.random.default_rng(11)
 X = RNG.standard_normal((4, 9, 2))

@@ -18,7 +18,7 @@ ORDER = [
     "backend", "_noise", "_ops",
     "activations", "initializers", "losses", "schedules", "optimizers", "penalties",
     "cells", "recurrence", "kernels", "layers", "gradients",
-    "scaling", "_record", "sequences", "modes", "batches", "metrics",
+    "_sequences", "_record", "metrics",
     "serialization", "interop", "onnx", "model", "callbacks", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "forecasting",
     "_cli", "__main__",

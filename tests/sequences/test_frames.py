@@ -115,7 +115,7 @@ def test_rows_of_other_steps_are_refused(shift, row):
         name = second.strip()
         with pytest.raises(ValueError, match=f"^{name} must have the index of .*") as error:
             call()
-        assert f"row {row} is {DAYS[row]}" in str(error.value)
+        assert f"expected {DAYS[row]}" in str(error.value)
 
 
 def test_the_same_index_of_another_kind_passes():
@@ -123,7 +123,9 @@ def test_the_same_index_of_another_kind_passes():
     model = fit(numbered, Y.set_axis(pd.RangeIndex(T)))
     np.testing.assert_array_equal(model.named()["0.W"], MODEL.named()["0.W"])
     reordered = X.iloc[::-1]
-    with pytest.raises(ValueError, match=r"^y must have the index of x, .* row 0 is 2024-01-12 00"):
+    with pytest.raises(
+        ValueError, match=r"^y must have the index of x, .*, expected 2024-01-12 00"
+    ):
         fit(reordered, Y)
 
 
@@ -154,13 +156,9 @@ def test_what_is_named():
     nested = X.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)]), axis=1)
     found = fit(nested, Y).predict(nested.iloc[:, [2, 1, 0]])
     np.testing.assert_array_equal(found, MODEL.predict(X))
-    with pytest.raises(
-        ValueError, match=r"^x must have columns of different names, got \['wind'\]"
-    ):
+    with pytest.raises(ValueError, match=r"^x must have columns of different names, got 'wind'"):
         fit(X[["wind", "rain", "wind"]], Y)
-    with pytest.raises(
-        ValueError, match=r"^x must have columns of different names, got \['1'\] tw"
-    ):
+    with pytest.raises(ValueError, match=r"^x must have columns of different names, got '1' tw"):
         MODEL.predict(X.set_axis([1, "1", "a"], axis=1))
 
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xprnn
-from xprnn import cells, losses, modes
+from xprnn import cells, losses
+from xprnn._sequences import modes
+from xprnn._sequences.batches import Data, batches
 from xprnn.backend import Backend, dtype_name, of
-from xprnn.batches import Data, batches
 from xprnn.layers import Dense, Pool, Recurrent, Stack
 
 HERE = Backend("numpy", "cpu")
@@ -537,7 +538,7 @@ def test_the_mode_that_is_found_may_be_asked_for(place):
     for asked, x, y, mode, _ in MODES:
         if asked is None:
             arrays = shapes(x, y)
-            pair, same = modes.pair(*arrays), modes.pair(*arrays, mode=mode)
+            pair, same = modes.read_pair(*arrays), modes.read_pair(*arrays, mode=mode)
             assert (pair.mode, pair.y_rank) == (same.mode, same.y_rank)
             np.testing.assert_array_equal(pair.x.array, same.x.array)
             np.testing.assert_array_equal(pair.y, same.y)

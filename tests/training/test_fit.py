@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import activations, losses, tree, value_and_grad
 from xprnn._record import Epoch, History
+from xprnn._sequences.batches import Data, batches
 from xprnn.backend import Backend, dtype_name, of
-from xprnn.batches import Data, batches
 from xprnn.cells import Elman
 from xprnn.initializers import Normal
 from xprnn.layers import Dense, Dropout, Recurrent, Stack

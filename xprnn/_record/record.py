@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from xprnn import tree
 from xprnn._record.history import History
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.layers import Layer
 from xprnn.losses import HalfMSE, Loss
-from xprnn.scaling import Scaler
 
 __all__ = ["Record"]
 

@@ -7,19 +7,17 @@ from sklearn import get_config
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from xprnn._sequences.columns import is_list, label_items, names, order_columns
+from xprnn._sequences.reading import MEANING, check_finite, read_arrays, to_one_dtype
 from xprnn._typing import Array
 from xprnn._validate import warn
-from xprnn.backend import Backend, dtype_name, of, refuse_masked
-from xprnn.backend.frames import names, order_columns
+from xprnn.backend import Backend, admit, dtype_name, of, refuse_masked
+from xprnn.backend.frames import is_frame
 from xprnn.estimators._lags import warn_of_others
 
-__all__ = ["MEANING", "Read", "arrays_of", "native", "read", "warn_of_one_step"]
+__all__ = ["SAMPLES", "Read", "native", "read", "to_list", "warn_of_one_step"]
 
-MEANING = (
-    "Here rows are samples: X is (n, T, F), n sequences of T steps; a list of arrays (T_i, F); or "
-    "2-D, (n, T), n sequences of one number a step. The function xprnn.fit reads 2-D otherwise, as "
-    "(T, F), one sequence."
-)
+SAMPLES = MEANING["samples"]
 
 
 class Read(NamedTuple):
@@ -29,6 +27,8 @@ class Read(NamedTuple):
     """(n, T, F), or a list of (T_i, F); float32 or float64."""
     columns: bool
     """Whether they came as (n, T)."""
+    frames: Any = None
+    """X as it came, whose index y must have."""
 
     @property
     def lengths(self) -> list[int]:
@@ -53,20 +53,23 @@ class Read(NamedTuple):
         return self.x[0] if isinstance(self.x, list) else self.x
 
 
-def arrays_of(value: Any) -> list[Any] | None:
-    """Return the items of a list, or of an array of objects, if all are arrays; else None."""
+def to_list(value: Any) -> Any:
+    """Return the list of arrays that an array of objects holds, and anything else as it came."""
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
-        value = list(value)
-    if not isinstance(value, list | tuple) or not value:
-        return None
-    return list(value) if all(getattr(item, "ndim", 0) for item in value) else None
+        return list(value) if is_list(list(value)) else value
+    return value
 
 
-def native(value: Any) -> Any:
+def native(argument: str, value: Any) -> Any:
     """Return an array as it came where scikit-learn dispatches, else as a NumPy array."""
     if get_config()["array_api_dispatch"] and of(value) is not None:
         return value
-    return np.asarray(value)
+    if value is None or isinstance(value, str | bytes):
+        return admit(argument, value)  # which refuses it, as below
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return admit(argument, value)
 
 
 def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
@@ -89,60 +92,42 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
         first fit.
     """
     refuse_masked("X", X)
-    items = arrays_of(X)
-    tables = items is not None and all(item.ndim == 2 for item in items)
+    X = to_list(X)
+    axes = {len(getattr(item, "shape", ())) for item in X} if is_list(X) else set()
     if reset:
-        estimator._names = names("X", items) if tables else None
-    if tables:
-        items = order_columns("X", items, estimator._names)
-    if items is not None and {item.ndim for item in items} == {1}:
-        if len({item.shape for item in items}) == 1:
-            X, items = np.stack([np.asarray(item) for item in items]), None
-        else:
-            items = [native(item)[:, None] for item in items]
-    given = _block(estimator, X) if items is None else Read(_list(items), columns=False)
+        estimator._names = names("X", X) if axes == {2} else None
+    if axes == {2}:
+        X = order_columns("X", X, estimator._names)
+    if axes == {1} and len({item.shape for item in X}) == 1:
+        given = Read(_two_axes(estimator, np.stack([np.asarray(a) for a in X])), columns=True)
+    elif getattr(X, "ndim", None) == 2:  # an array, a frame, or a sparse matrix
+        array = X if of(X) is None else native("X", X)
+        given = Read(_two_axes(estimator, array), columns=True, frames=X)
+    else:
+        given = _read(estimator, X)
     _fits(estimator, X, given, method, reset)
     return given
 
 
-def _list(items: list[Any]) -> list[Array]:
-    """Return arrays (T_i, F) of one library, F and dtype."""
-    shapes = [tuple(item.shape) for item in items]
-    odd = [i for i, shape in enumerate(shapes) if len(shape) != 2 or shape[1] != shapes[0][-1]]
-    if odd:
-        raise ValueError(
-            f"X[{odd[0]}] must be (T_i, F) with the F of X[0], {shapes[0]}, "
-            f"got {shapes[odd[0]]}. {MEANING}"
-        )
-    found = [_floats(check_array(native(a), input_name=f"X[{i}]")) for i, a in enumerate(items)]
-    if len({dtype_name(a) for a in found}) > 1:
-        found = [of(a).asarray(a, "float64") for a in found]
-    return found
+def _two_axes(estimator: Any, X: Any) -> Array:
+    """Return (n, T) as (n, T, 1), read by scikit-learn's own rules."""
+    return _floats(check_array(X, input_name="X", estimator=estimator))[:, :, None]
 
 
-def _block(estimator: Any, X: Any) -> Read:
-    """Return an array, or what NumPy makes one of, as sequences of one length."""
-    if getattr(X, "ndim", None) != 2 or of(X) is not None:
-        try:
-            X = native(X)
-        except ValueError as error:
-            raise ValueError(
-                f"X must be an array or a list of arrays: {error}. {MEANING}"
-            ) from error
-    if X.ndim == 3:
-        n, T, F = X.shape
-        if 0 in (n, T, F):
-            raise ValueError(f"X is empty: {tuple(X.shape)}. {MEANING}")
-        rows = of(X).xp.reshape(X, (-1, F))
-        rows = _floats(check_array(rows, input_name="X", estimator=estimator))
-        return Read(of(rows).xp.reshape(rows, (n, T, F)), columns=False)
-    if X.ndim != 2:
-        raise ValueError(
-            f"X must have two or three axes, got {X.ndim}: {tuple(X.shape)}. Reshape your data: "
-            f"one sequence is X[None], or X[None, :, None] for one number a step. {MEANING}"
-        )
-    array = _floats(check_array(X, input_name="X", estimator=estimator))
-    return Read(array[:, :, None], columns=True)
+def _read(estimator: Any, X: Any) -> Read:
+    """Return an array (n, T, F), what NumPy makes an array of, or a list of arrays."""
+    if is_list(X):
+        array = [a if is_frame(a) else native(f"X[{i}]", a) for i, a in enumerate(X)]
+    else:
+        array = native("X", X)
+        if array.ndim == 2:
+            return Read(_two_axes(estimator, array), columns=True)
+    array = read_arrays("X", array, rows="samples", one_axis=True)
+    for item in label_items("X", array):
+        check_finite(*item)
+    if isinstance(array, list):
+        return Read(to_one_dtype([_floats(a) for a in array]), columns=False, frames=X)
+    return Read(_floats(array), columns=False)
 
 
 def _floats(array: Array) -> Array:
@@ -191,5 +176,5 @@ def warn_of_one_step(given: Read) -> None:
 
 def _other(found: int, expected: int, name: str) -> ValueError:
     return ValueError(
-        f"X has {found} features, but {name} is expecting {expected} features as input. {MEANING}"
+        f"X has {found} features, but {name} is expecting {expected} features as input. {SAMPLES}"
     )

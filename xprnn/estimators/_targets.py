@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._sequences.columns import check_indexes, is_list
 from xprnn._validate import unknown
 from xprnn.backend import refuse_masked, to_host
-from xprnn.estimators._sequences import MEANING, Read, arrays_of, native
+from xprnn.estimators._sequences import SAMPLES, Read, native, to_list
 
 __all__ = ["Targets", "counted", "on_host", "per_step_weights", "rows", "targets"]
 
@@ -24,7 +25,7 @@ class Targets(NamedTuple):
 def on_host(value: Any, argument: str = "sample_weight") -> Any:
     """Return an array, or what NumPy makes one of, as a NumPy array."""
     refuse_masked(argument, value)
-    return to_host(native(value))
+    return to_host(native(argument, value))
 
 
 def targets(y: Any, given: Read, mode: str | None, name: str, *, labels: bool = False) -> Targets:
@@ -40,23 +41,22 @@ def targets(y: Any, given: Read, mode: str | None, name: str, *, labels: bool = 
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None")
     refuse_masked("y", y)
-    items = arrays_of(y)
-    if items is not None:
-        items = [on_host(item) for item in items]
+    y = to_list(y)
+    if not is_list(y):
+        check_indexes("X", given.frames, "y", y, "samples")
+        array = on_host(y, "y")
+    else:
+        if mode != "encoder_decoder":
+            check_indexes("X", given.frames, "y", y)
+        items = [on_host(item, f"y[{i}]") for i, item in enumerate(y)]
         if len({item.shape for item in items}) > 1:
             return _listed(items, given, mode)
-        y = np.stack(items)
-    try:
-        array = on_host(y)
-    except ValueError as error:
-        raise ValueError(
-            f"y must be an array, or a list of arrays, one for each sequence: {error}"
-        ) from error
+        array = np.stack(items)
     if array.ndim not in (1, 2, 3):
         raise ValueError(f"y must be (n,), (n, O), (n, T) or (n, T, O), got {array.shape}")
     count = len(given.lengths)
     if len(array) != count:
-        raise ValueError(f"X has {count} sequence(s), and y {len(array)}. {MEANING}")
+        raise ValueError(f"X has {count} sequence(s), y {len(array)}. {SAMPLES}")
     return Targets(array, mode or _mode(array.shape, given, labels))
 
 
@@ -67,7 +67,7 @@ def _listed(items: list[Any], given: Read, mode: str | None) -> Targets:
         raise ValueError(
             "y is a list of arrays of different shapes, which must be (T_i,) or (T_i, O) with the "
             f"{len(given.lengths)} lengths of X, {given.lengths!s:.60}, got {lengths!s:.60}. "
-            f"{MEANING}"
+            f"{SAMPLES}"
         )
     if mode not in (None, "many_to_many"):
         raise ValueError(f"y has targets for each step, which mode={mode!r} has no use for")
@@ -85,7 +85,7 @@ def _mode(shape: tuple[int, ...], given: Read, labels: bool) -> str:
             return "many_to_many"
         raise ValueError(
             f"y must hold one label for each sequence, (n,), or for each step, (n, T) or a list of "
-            f"(T_i,), got {shape} for {'several lengths' if steps is None else steps}. {MEANING}"
+            f"(T_i,), got {shape} for {'several lengths' if steps is None else steps}. {SAMPLES}"
         )
     if len(shape) == 3:
         if shape[1] == steps:
@@ -93,7 +93,7 @@ def _mode(shape: tuple[int, ...], given: Read, labels: bool) -> str:
         raise ValueError(
             f"y {shape} has {shape[1]} steps and X {'several lengths' if steps is None else steps}"
             ": if y is what follows on X, give mode='encoder_decoder'; targets for each step of "
-            f"sequences of different lengths are a list. {MEANING}"
+            f"sequences of different lengths are a list. {SAMPLES}"
         )
     if shape[1] == steps:
         raise ValueError(

@@ -5,9 +5,9 @@ from typing import Any
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn.estimators._sequences import Read, read
-from xprnn.scaling import Scaler
 
 __all__ = ["SequenceScaler"]
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn import baselines, metrics
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn._validate import unknown, warn, whole
 from xprnn.forecasting import fit
 from xprnn.forecasting.checks import tails
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import OneStep
-from xprnn.scaling import Scaler
 
 __all__ = ["Backtest", "run"]
 

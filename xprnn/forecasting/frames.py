@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 from xprnn._typing import Array
-from xprnn._validate import shown
 from xprnn.backend.frames import numbers
 from xprnn.forecasting import times
 
@@ -68,7 +67,7 @@ def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
     TypeError
         If it is neither of the two or holds anything but numbers, and as `times.check`.
     ValueError
-        If two columns have the same name, and as `times.check`.
+        As `times.check`.
     """
     import pandas as pd
 
@@ -82,9 +81,5 @@ def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
     if isinstance(value, pd.Series):
         column = numbers(argument, value).astype("float64")
         return column[:, None], Framed(1, value.name, value.index)
-    if not value.columns.is_unique:
-        raise ValueError(
-            f"{argument} must have columns of different names, got {shown([*value.columns])}"
-        )
     array = numbers(argument, value).astype("float64")
     return array, Framed(2, value.columns, value.index)

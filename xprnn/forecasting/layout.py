@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
-from xprnn.scaling import Scaler
 
 __all__ = ["Layout", "Past"]
 

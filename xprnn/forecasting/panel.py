@@ -4,16 +4,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._sequences.columns import (
+    check_index,
+    is_list,
+    label_items,
+    order_columns,
+    order_names,
+    show_ends,
+)
+from xprnn._sequences.reading import check_axes, check_finite, check_list, other_shape
 from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend import admit, of
 from xprnn.backend.frames import is_frame
 from xprnn.forecasting import frames, times
 from xprnn.forecasting.frames import Framed
-from xprnn.sequences import check_finite
 
 __all__ = ["Panel", "check_goes_on", "future", "read"]
 
+SERIES = (
+    "Here rows are steps: an array is (T,) or (T, O), one series; several series are a list of "
+    "arrays"
+)
+"""What the rows of an array are, for errors."""
 SAME = 1e-6
 """Numbers that differ by less than this part of the range of their column are the same."""
 
@@ -42,7 +55,7 @@ class Plain(NamedTuple):
         return self.here(values)
 
 
-class Given(NamedTuple):
+class Series(NamedTuple):
     """One series, or the inputs of one, and what the caller gave it as."""
 
     argument: str
@@ -90,13 +103,13 @@ class Panel(NamedTuple):
 
     def here(self, values: list[Array]) -> Any:
         """Return arrays (T_i, O), one for each series, as y came."""
-        return self._given([k.here(v) for k, v in zip(self.kinds, values, strict=True)])
+        return self._in_form([k.here(v) for k, v in zip(self.kinds, values, strict=True)])
 
     def after(self, values: list[Array]) -> Any:
         """Return forecasts (n, O), one for each series, as y came, the index continued."""
-        return self._given([k.after(v) for k, v in zip(self.kinds, values, strict=True)])
+        return self._in_form([k.after(v) for k, v in zip(self.kinds, values, strict=True)])
 
-    def _given(self, values: list[Any]) -> Any:
+    def _in_form(self, values: list[Any]) -> Any:
         return values if self.listed else values[0]
 
 
@@ -116,48 +129,52 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
         If they hold anything but finite numbers, don't fit one another, have other
         columns, or have an index that can't be continued.
     """
-    listed = _is_list("y", y)
-    ys = []
-    for argument, value in _items("y", y, listed):
-        ys.append(_one(argument, value, least=1, continued=True))
+    listed = is_list(y)
+    ys = [_one(*item, least=1, continued=True) for item in _items("y", y)]
     if like is not None and len(ys) != len(like.y):
         raise ValueError(f"y must have the series of fit, {len(like.y)}, got {len(ys)}")
-    for i, given in enumerate(ys):
+    for i, series in enumerate(ys):
         first = ys[0].kind if like is None else like.kinds[i]
-        if type(given.kind) is not type(first):
+        if type(series.kind) is not type(first):
             as_before = "as y[0] is" if like is None else "as in fit"
-            raise TypeError(f"{given.argument} must be {_kind(first)}, {as_before}")
-        if like is not None or not _is_series(given.kind, first):
-            ys[i] = _order_columns(given, first.names, "y[0]" if like is None else "fit")
-    arrays = tuple(given.array for given in ys)
-    kinds = tuple(given.kind for given in ys)
+            raise TypeError(f"{series.argument} must be {_kind(first)}, {as_before}")
+        if like is not None or not _is_series(series.kind, first):
+            ys[i] = _match_columns(
+                series, first.names, "as y[0] is" if like is None else "as in fit"
+            )
+    arrays = tuple(series.array for series in ys)
+    kinds = tuple(series.kind for series in ys)
     if X is None:
         if like is not None and like.inputs:
             raise ValueError(f"X must have the columns of fit, {shown([*like.inputs])}, got None")
         return Panel(arrays, tuple(a[:, :0] for a in arrays), kinds, (), listed)
     if like is not None and not like.inputs:
         raise ValueError("X must be None, as in fit, where the forecaster got no inputs")
-    found = _inputs(X, kinds, listed)
-    names = found[0].kind.names if like is None else like.inputs
-    for i, (given, y_i, own) in enumerate(zip(found, arrays, kinds, strict=True)):
-        if len(given.array) != len(y_i):
+    inputs = _inputs(X, kinds, listed)
+    names = inputs[0].kind.names if like is None else like.inputs
+    for i, (series, y_i, own) in enumerate(zip(inputs, arrays, kinds, strict=True)):
+        if len(series.array) != len(y_i):
             raise ValueError(
-                f"{given.argument} must have {len(y_i)} rows, as y has steps, "
-                f"got {len(given.array)}"
+                f"{series.argument} must have {len(y_i)} rows, as y has steps, "
+                f"got {len(series.array)}"
             )
         if isinstance(own, Framed):
-            _check_index(given, own.index, "the index of y")
-        found[i] = _order_columns(given, names, "X[0]" if like is None else "fit")
-    return Panel(arrays, tuple(given.array for given in found), kinds, names, listed)
+            assert isinstance(series.kind, Framed)
+            what = (
+                f"the index of {series.argument.replace('X', 'y')}, as its rows are the same steps"
+            )
+            check_index(series.argument, series.kind.index, own.index, what)
+        inputs[i] = _match_columns(series, names, "as X[0] is" if like is None else "as in fit")
+    return Panel(arrays, tuple(series.array for series in inputs), kinds, names, listed)
 
 
-def check_goes_on(given: Panel, known: Panel) -> None:
+def check_goes_on(longer: Panel, known: Panel) -> None:
     """Raise unless every series of a panel, with its inputs, begins with that of `known`.
 
     Otherwise a new series, or a list in another order, would get the scale of another series.
     """
-    for i, (kind, before) in enumerate(zip(given.kinds, known.kinds, strict=True)):
-        which = f"[{i}]" if given.listed else ""
+    for i, (kind, before) in enumerate(zip(longer.kinds, known.kinds, strict=True)):
+        which = f"[{i}]" if longer.listed else ""
         steps = len(known.y[i])
         expected = f"the {steps} step(s) of fit and what came since"
         if isinstance(kind, Framed):
@@ -165,11 +182,11 @@ def check_goes_on(given: Panel, known: Panel) -> None:
             if not kind.index[:steps].equals(before.index):
                 raise ValueError(
                     f"y{which} must hold {expected}, from {before.index[0]} to "
-                    f"{before.index[-1]} and on, got {_ends(kind.index)}"
+                    f"{before.index[-1]} and on, got {show_ends(kind.index)}"
                 )
-        if len(given.y[i]) < steps:
-            raise ValueError(f"y{which} must hold {expected}, got {len(given.y[i])} step(s)")
-        for name, new, old in (("y", given.y[i], known.y[i]), ("X", given.x[i], known.x[i])):
+        if len(longer.y[i]) < steps:
+            raise ValueError(f"y{which} must hold {expected}, got {len(longer.y[i])} step(s)")
+        for name, new, old in (("y", longer.y[i], known.y[i]), ("X", longer.x[i], known.x[i])):
             apart = np.abs(new[:steps] - old) > SAME * np.ptp(old, axis=0)
             if apart.any():
                 t, column = (int(axis[0]) for axis in np.nonzero(apart))
@@ -208,59 +225,50 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
             f"X must hold the {steps} step(s) after the last of y, columns {shown([*names])}, "
             "got None"
         )
-    found = []
-    for given, own in zip(_inputs(X, panel.kinds, panel.listed), panel.kinds, strict=True):
+    inputs = []
+    for series, own in zip(_inputs(X, panel.kinds, panel.listed), panel.kinds, strict=True):
         if isinstance(own, Plain):
-            if len(given.kind.names) != len(names):
-                raise _other_columns(given, names, "fit")
+            if len(series.kind.names) != len(names):
+                raise other_shape(series.argument, series.array.shape, (len(names),), "as in fit")
         else:
-            given = _order_columns(given, names, "fit")
-        if len(given.array) != steps:
+            series = _match_columns(series, names, "as in fit")
+        if len(series.array) != steps:
             raise ValueError(
-                f"{given.argument} must hold the {steps} step(s) after the last of y, "
-                f"got {len(given.array)}"
+                f"{series.argument} must hold the {steps} step(s) after the last of y, "
+                f"got {len(series.array)}"
             )
         if isinstance(own, Framed):
-            _check_index(given, times.following(own.index, steps), "the index that follows on y")
-        found.append(given.array)
-    return tuple(found)
+            assert isinstance(series.kind, Framed)
+            later = times.following(own.index, steps)
+            check_index(series.argument, series.kind.index, later, "the index that follows on y")
+        inputs.append(series.array)
+    return tuple(inputs)
 
 
-def _inputs(X: Any, kinds: Any, listed: bool) -> list[Given]:
+def _inputs(X: Any, kinds: Any, listed: bool) -> list[Series]:
     """Return X, one for each series."""
-    if _is_list("X", X) != listed:
+    items = _items("X", X)
+    if is_list(X) != listed:
         raise TypeError(
             f"X must be {'a list with one for each series' if listed else 'one array'}, as y is"
         )
     if listed and len(X) != len(kinds):
         raise ValueError(f"X must hold one for each of the {len(kinds)} series, got {len(X)}")
-    found = [_one(*item, least=0, continued=False) for item in _items("X", X, listed)]
-    for given, like in zip(found, kinds, strict=True):
-        if type(given.kind) is not type(like):
-            raise TypeError(f"{given.argument} must be {_kind(like)}, as y is")
-    return found
+    inputs = [_one(*item, least=0, continued=False) for item in items]
+    for series, like in zip(inputs, kinds, strict=True):
+        if type(series.kind) is not type(like):
+            raise TypeError(f"{series.argument} must be {_kind(like)}, as y is")
+    return inputs
 
 
-def _is_list(argument: str, value: Any) -> bool:
-    """Whether a value is a list of arrays or pandas objects; raise for a list of plain lists."""
-    if not isinstance(value, list | tuple):
-        return False
-    if any(getattr(item, "ndim", 0) for item in value):
-        return True
-    if any(isinstance(item, list | tuple) for item in value):
-        raise TypeError(
-            f"{argument} is a list of {len(value)} plain lists, which may be the steps of one "
-            f"series or several series: give np.asarray({argument}) if each list is a step, and "
-            f"[np.asarray(a) for a in {argument}] if each one is a series"
-        )
-    return False
+def _items(argument: str, value: Any) -> list[tuple[str, Any]]:
+    """Return one series, or each of a list, with its name for errors."""
+    if not is_list(value):
+        check_list(argument, value)
+    return label_items(argument, order_columns(argument, value, None))
 
 
-def _items(name: str, value: Any, listed: bool) -> list[tuple[str, Any]]:
-    return [(f"{name}[{i}]", item) for i, item in enumerate(value)] if listed else [(name, value)]
-
-
-def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
+def _one(argument: str, value: Any, least: int, continued: bool) -> Series:
     """Return one series or its inputs as float64 (T, O)."""
     kind: Plain | Framed
     if frames.is_frame(value):
@@ -277,57 +285,28 @@ def _one(argument: str, value: Any, least: int, continued: bool) -> Given:
                 f"{argument} must be a NumPy array or a pandas object, got an array on {of(array)}:"
                 " the forecaster moves it where backend= says"
             )
-        if array.ndim not in (1, 2):
-            raise ValueError(
-                f"{argument} must be (T,) or (T, O), several series of different lengths a list of "
-                f"such, got {array.ndim} axes: {array.shape}"
-            )
         rank = array.ndim
-        array = array[:, None] if rank == 1 else array
-        kind = Plain(rank, array.shape[1])
-    if len(array) == 0 or array.shape[1] < least:
-        raise ValueError(f"{argument} is empty: {array.shape}")
+        kind = Plain(rank, array.shape[1] if rank == 2 else 1)
+    if least or array.ndim != 2 or len(array) == 0:
+        check_axes(argument, array, (1, 2), SERIES)
     check_finite(argument, array)
-    return Given(argument, array.astype("float64"), kind)
+    array = array[:, None] if array.ndim == 1 else array
+    return Series(argument, array.astype("float64"), kind)
 
 
-def _order_columns(given: Given, names: tuple[Any, ...], of: str) -> Given:
-    """Return columns in the order of `names`; raise if they have other names."""
-    found = given.kind.names
-    if found == names:
-        return given
-    if isinstance(given.kind, Plain) or len(found) != len(names) or {*found} != {*names}:
-        raise _other_columns(given, names, of)
-    order = [found.index(name) for name in names]
-    return Given(given.argument, given.array[:, order], given.kind.taking(order))
+def _match_columns(series: Series, names: tuple[Any, ...], like: str) -> Series:
+    """Return columns in the order of `names`; raise if they have other names.
 
-
-def _other_columns(given: Given, names: tuple[Any, ...], of: str) -> ValueError:
-    found, argument = given.kind.names, given.argument
-    if isinstance(given.kind, Plain):
-        return ValueError(
-            f"{argument} must have the column(s) of {of}, {shown([*names])}, got {len(found)}"
-        )
-    what = "the name" if given.kind.rank == 1 else "the columns"
-    missing = [name for name in names if name not in found]
-    more = [name for name in found if name not in names]
-    return ValueError(
-        f"{argument} must have {what} of {of}, {shown([*names])}: {shown(missing)} missing, "
-        f"{shown(more)} unknown"
-    )
-
-
-def _check_index(given: Given, wanted: Any, of: str) -> None:
-    """Raise unless the inputs have the index `wanted`."""
-    assert isinstance(given.kind, Framed)
-    index = given.kind.index
-    if index.equals(wanted):
-        return
-    where = ""
-    if len(index) == len(wanted) and (apart := np.flatnonzero(index != wanted)).size:
-        row = int(apart[0])
-        where = f"; row {row} is {index[row]!s:.40}, and {wanted[row]} was expected"
-    raise ValueError(f"{given.argument} must have {of}, {_ends(wanted)}, got {_ends(index)}{where}")
+    `like` says in error messages whose names these are.
+    """
+    own = series.kind.names
+    if own == names:
+        return series
+    if isinstance(series.kind, Plain):
+        shape = series.array.shape[: series.kind.rank]
+        raise other_shape(series.argument, shape, (len(names),), like)
+    order = order_names(series.argument, own, names)
+    return Series(series.argument, series.array[:, order], series.kind.taking(order))
 
 
 def _is_series(*kinds: Any) -> bool:
@@ -337,7 +316,3 @@ def _is_series(*kinds: Any) -> bool:
 
 def _kind(kind: Plain | Framed) -> str:
     return "a pandas object" if isinstance(kind, Framed) else "a NumPy array"
-
-
-def _ends(index: Any) -> str:
-    return f"{index[0]} to {index[-1]} ({len(index)})" if len(index) else "nothing"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn.backend import generator, quiet
 from xprnn.forecasting import paths
@@ -12,7 +13,6 @@ from xprnn.forecasting.calibration import Calibration
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.forecasting.panel import Panel
 from xprnn.model import Model
-from xprnn.scaling import Scaler
 
 __all__ = ["OneStep", "Predictor"]
 

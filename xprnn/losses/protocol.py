@@ -77,7 +77,7 @@ def unscale(loss: Loss | None, y_hat: Array, scaler: Any, *, xp: Namespace) -> A
     --------
     >>> import numpy as np
     >>> from xprnn import losses
-    >>> from xprnn.scaling import Scaler
+    >>> from xprnn import Scaler
     >>> y = Scaler(mean=np.array([100.0]), scale=np.array([10.0]))
     >>> losses.unscale(losses.MSE(), np.array([0.0]), y, xp=np)
     array([100.])

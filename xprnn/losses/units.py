@@ -133,7 +133,7 @@ def in_units(
     >>> import numpy as np
     >>> from xprnn.losses import MSE
     >>> from xprnn.losses.units import in_units
-    >>> from xprnn.scaling import Scaler
+    >>> from xprnn import Scaler
     >>> y_hat, y = np.full((1, 1, 1), 2, dtype="float32"), np.zeros((1, 1, 1), dtype="float32")
     >>> scaler = Scaler(mean=np.array([1e9]), scale=np.array([2.0**-100]))
     >>> float(in_units(MSE(), y_hat, y, None, scaler, xp=np))

@@ -7,7 +7,7 @@ and computes on the host in float64.
 **Padding.** `mask` (B, T) is True at valid steps; `lengths` (B,) says instead how many
 steps at the start of each sequence are valid. Only valid steps count, each as much as
 any other, and what stands elsewhere makes no difference. Sequences of different
-lengths may also come as lists of arrays.
+lengths may also come as lists of arrays, with a list of masks (T_i,).
 
 **Frames** of pandas and polars are compared by the names of their columns, whatever their
 order, and must have the same index.

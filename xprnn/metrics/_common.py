@@ -1,93 +1,63 @@
-"""What the metrics share: arrays of any backend on the host, masks, valid steps."""
+"""What the metrics share: sequences of any backend on the host, and their valid steps."""
 
 from typing import Any
 
+from xprnn._sequences.columns import check_indexes, names
+from xprnn._sequences.reading import Sequences, arrange, clean_sequences, read_valid
 from xprnn._typing import Array
-from xprnn.backend import admit, host, on_host, to_host
-from xprnn.backend.frames import names, order_columns
+from xprnn.backend import host, to_host
+
+__all__ = ["columns_of", "read_pairs", "read_series"]
 
 
-def is_list(value: Any) -> bool:
-    """Whether an argument is a list of arrays, one for each sequence."""
-    return isinstance(value, list | tuple) and any(getattr(item, "ndim", 0) for item in value)
+def columns_of(y: Any) -> tuple[str, ...] | None:
+    """Return the names of the columns of y, in whose order the others are read.
 
-
-def _on_host(argument: str, value: Any) -> Array:
-    """Return an array of numbers of any backend as a NumPy array of float64."""
-    array = to_host(admit(argument, value)).astype("float64")
-    if array.ndim == 0:
-        raise ValueError(f"{argument} must be an array with at least one axis, got {array}")
-    if array.size == 0:
-        raise ValueError(f"{argument} is empty: {array.shape}")
-    return array
-
-
-def parts(argument: str, value: Any) -> list[Array]:
-    """Return the arrays of a list, or the one array that came."""
-    if not is_list(value):
-        return [_on_host(argument, value)]
-    found = [_on_host(f"{argument}[{i}]", part) for i, part in enumerate(value)]
-    if len({part.shape[1:] for part in found}) > 1:
-        raise ValueError(
-            f"{argument} must hold arrays that differ in their first axis only, "
-            f"got {[part.shape for part in found]}"
-        )
-    return found
-
-
-def match_columns(argument: str, value: Any, y: Any) -> Any:
-    """Return a value with the columns of its frames in the order of those of y.
-
-    One column is compared with one column, whatever the two are called.
-
-    Raises
-    ------
-    ValueError
-        If there are other columns than in y.
+    One column is compared with one column, whatever the two are called: then None.
     """
-    wanted = names("y", y)
-    return value if wanted is None or len(wanted) == 1 else order_columns(argument, value, wanted)
+    columns = names("y", y)
+    return None if columns is None or len(columns) == 1 else columns
 
 
-def valid_steps(mask: Any, lengths: Any, shape: tuple[int, ...]) -> Array:
-    """Return the mask of sequences (B, T), all True if neither mask nor lengths are given."""
-    if mask is not None and lengths is not None:
-        raise ValueError("mask and lengths say the same: expected one of them, got both")
-    if lengths is not None:
-        lengths = host.atleast_1d(on_host("lengths", lengths))
-        if lengths.dtype.kind not in "iu":
-            raise TypeError(f"lengths must be integers, got dtype {lengths.dtype}")
-        if len(shape) < 2 or lengths.shape != shape[:1]:
+def read_series(
+    argument: str, value: Any, columns: tuple[str, ...] | None = None
+) -> tuple[Sequences, list[Array]]:
+    """Return an argument as sequences, and these one by one as host arrays (T_i, O)."""
+    given = arrange(argument, value, columns=columns, one_axis=True)
+    array = to_host(given.array).astype("float64")
+    given = given._replace(array=array)
+    sizes = given.sizes or [array.shape[1]] * len(array)
+    return given, [a[:size] for a, size in zip(array, sizes, strict=True)]
+
+
+def read_pairs(
+    y: Any, y_hat: Any, mask: Any, lengths: Any, argument: str = "y_hat"
+) -> list[tuple[Array, Array]]:
+    """Return y and y_hat (T, O) at the valid steps of each sequence, which are finite.
+
+    `argument` is the name of y_hat in error messages.
+    """
+    check_indexes("y", y, "mask", mask)
+    check_indexes("y", y, argument, y_hat)
+    columns = columns_of(y)
+    true, trues = read_series("y", y, columns)
+    predicted, predictions = read_series(argument, y_hat, columns)
+    if len(predictions) != len(trues):
+        raise ValueError(f"y has {len(trues)} sequence(s), {argument} {len(predictions)}")
+    for i, (a, b) in enumerate(zip(trues, predictions, strict=True)):
+        if a.shape != b.shape:
             raise ValueError(
-                f"lengths must have one number for each sequence of (B, T) = {shape}, "
-                f"got shape {lengths.shape}"
+                f"{argument} must have the shape of y: (T, O) of sequence {i} is {a.shape} in y, "
+                f"{b.shape} in {argument}"
             )
-        if lengths.min() < 0 or lengths.max() > shape[1]:
-            raise ValueError(f"lengths must be from 0 to {shape[1]} steps, got {lengths.tolist()}")
-        return host.arange(shape[1]) < lengths[:, None]
-    if mask is None:
-        return host.ones(shape, dtype=bool)
-    mask = on_host("mask", mask)
-    if mask.dtype != bool:
-        raise TypeError(f"mask must hold True at valid steps and False elsewhere, got {mask.dtype}")
-    if mask.shape not in (shape, shape[1:] if shape[:1] == (1,) else shape):
-        raise ValueError(f"mask must have the shape (B, T) = {shape}, got {mask.shape}")
-    return mask.reshape(shape)
-
-
-def check_valid(argument: str, array: Array) -> Array:
-    """Return the values at valid steps; raise if there are none, or some are not finite."""
-    if array.shape[0] == 0:
-        raise ValueError(f"{argument} has no valid step")
-    if not host.isfinite(array).all():
-        bad = array[~host.isfinite(array)]
-        raise ValueError(
-            f"{argument} must be finite at valid steps, got {bad[0]} ({bad.size} such)"
-        )
-    return array
-
-
-def refuse_mask(y: Any, mask: Any, lengths: Any) -> None:
-    """Raise if a list of arrays, which has its lengths, comes with more of them."""
-    if is_list(y) and (mask is not None or lengths is not None):
-        raise ValueError("y is a list of arrays with their lengths: expected no mask or lengths")
+    shape = true.array.shape[:2]
+    valid = read_valid("y", shape, lengths, mask, sizes=true.sizes, least=0)
+    if valid is None:
+        valid = host.ones(shape, dtype=bool) if true.valid is None else true.valid
+    if not valid.any():
+        raise ValueError("y has no valid step")
+    arrays = [
+        clean_sequences(name, given._replace(valid=valid))
+        for name, given in (("y", true), (argument, predicted))
+    ]
+    return [(a[v], b[v]) for a, b, v in zip(*arrays, valid, strict=True)]

@@ -2,61 +2,19 @@
 
 from typing import Any
 
+from xprnn._sequences.reading import clean_sequences
 from xprnn._typing import Array
 from xprnn._validate import whole
 from xprnn.backend import host, quiet
-from xprnn.backend.frames import check_indexes
-from xprnn.metrics._common import (
-    check_valid,
-    is_list,
-    match_columns,
-    parts,
-    refuse_mask,
-    valid_steps,
-)
+from xprnn.metrics._common import columns_of, read_pairs, read_series
 
 __all__ = ["coverage", "mae", "mase", "r2", "rmse", "smape"]
 
 
-def _sequences(argument: str, value: Any) -> list[Array]:
-    """Return the sequences (T, O) of an argument (B, T, O), (T, O) or (T,) or of a list."""
-    found: list[Array] = []
-    for part in parts(argument, value):
-        if part.ndim > (2 if is_list(value) else 3):
-            raise ValueError(
-                f"{argument} must be (T,), (T, O) or (B, T, O), or a list of (T,) or (T, O), "
-                f"got {part.ndim} axes: {part.shape}"
-            )
-        found += list(part) if part.ndim == 3 else [part.reshape(part.shape[0], -1)]
-    return found
-
-
-def _pairs(y: Any, y_hat: Any, mask: Any, lengths: Any) -> list[tuple[Array, Array]]:
-    """Return y and y_hat (T, O) at the valid steps of each sequence."""
-    refuse_mask(y, mask, lengths)
-    check_indexes("y", y, "y_hat", y_hat)
-    true, found = _sequences("y", y), _sequences("y_hat", match_columns("y_hat", y_hat, y))
-    if len(found) != len(true):
-        raise ValueError(f"y_hat must have {len(true)} sequence(s) as y, got {len(found)}")
-    for i, (a, b) in enumerate(zip(true, found, strict=True)):
-        if a.shape != b.shape:
-            raise ValueError(
-                f"y_hat must be of the shape of y: (T, O) of sequence {i} is {a.shape} in y, "
-                f"{b.shape} in y_hat"
-            )
-    if is_list(y):
-        return list(zip(true, found, strict=True))
-    masks = valid_steps(mask, lengths, (len(true), len(true[0])))
-    return [(a[m], b[m]) for a, b, m in zip(true, found, masks, strict=True)]
-
-
 def _flat(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Return y and y_hat (N, O) at the N valid steps of all sequences, which are finite."""
-    true, found = zip(*pairs, strict=True)
-    return (
-        check_valid("y", host.concatenate(true)),
-        check_valid("y_hat", host.concatenate(found)),
-    )
+    """Return y and y_hat (N, O) at the N valid steps of all sequences."""
+    true, predicted = zip(*pairs, strict=True)
+    return host.concatenate(true), host.concatenate(predicted)
 
 
 def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -70,9 +28,9 @@ def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.mae([1.0, 2.0, 3.0], [1.0, 2.0, 9.0], mask=[True, True, False])
     0.0
     """
-    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     with quiet():
-        return float(abs(found - true).mean())
+        return float(abs(predicted - true).mean())
 
 
 def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
@@ -86,9 +44,9 @@ def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.rmse([1.0, 2.0], [2.0, 9.0])
     5.0
     """
-    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     with quiet():
-        error = abs(found - true)
+        error = abs(predicted - true)
         size = error.max() or 1.0  # no square over- or underflows
         return float(size * ((error / size) ** 2).mean() ** 0.5)
 
@@ -110,14 +68,14 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
     0.5
     """
-    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     if len(true) < 2:
         raise ValueError("y must have at least two valid steps for r2, got 1")
     with quiet():
         apart = true - true.mean(axis=0)
         size = abs(apart).max(axis=0)
         size = host.where(size > 0, size, 1)  # no square over- or underflows
-        left = (((found - true) / size) ** 2).sum(axis=0)
+        left = (((predicted - true) / size) ** 2).sum(axis=0)
         spread = ((apart / size) ** 2).sum(axis=0)
         varies = (true.max(axis=0) > true.min(axis=0)) & (spread > 0)
         constant = host.where(left == 0, 1.0, 0.0)
@@ -135,10 +93,10 @@ def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float
     >>> metrics.smape([1.0, 0.0, 5.0], [3.0, 0.0, 0.0])
     1.0
     """
-    true, found = _flat(_pairs(y, y_hat, mask, lengths))
+    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
     with quiet():
-        size = abs(true) + abs(found)
-        return float((2 * abs(found - true) / host.where(size == 0, 1, size)).mean())
+        size = abs(true) + abs(predicted)
+        return float((2 * abs(predicted - true) / host.where(size == 0, 1, size)).mean())
 
 
 def mase(
@@ -173,20 +131,17 @@ def mase(
     0.75
     """
     whole("season", season)
-    past, pairs = (
-        _sequences("train", match_columns("train", train, y)),
-        _pairs(y, y_hat, mask, lengths),
-    )
+    pairs = read_pairs(y, y_hat, mask, lengths)
+    given, past = read_series("train", train, columns_of(y))
+    clean_sequences("train", given)
     wanted = [true.shape[-1] for true, _ in pairs]
     if [series.shape[-1] for series in past] != wanted:
         raise ValueError(
             f"train must have the {len(pairs)} sequence(s) of {wanted[0]} feature(s) that y has, "
             f"got {len(past)} of {past[0].shape[-1]}"
         )
-    _flat(pairs)  # y and y_hat are finite
     errors = []
-    for series, (true, found) in zip(past, pairs, strict=True):
-        check_valid("train", series)
+    for series, (true, predicted) in zip(past, pairs, strict=True):
         if len(series) <= season:
             raise ValueError(f"train must be longer than the season {season}, got {len(series)}")
         with quiet():
@@ -194,7 +149,7 @@ def mase(
         if not scale.all():
             raise ValueError(f"train must not repeat itself exactly after {season} step(s)")
         with quiet():
-            errors.append(abs(found - true) / scale)
+            errors.append(abs(predicted - true) / scale)
     return float(host.concatenate(errors).mean())
 
 
@@ -218,8 +173,8 @@ def coverage(y: Any, lower: Any, upper: Any, *, mask: Any = None, lengths: Any =
     >>> metrics.coverage([1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 3.0, 0.0], [2.0, 2.0, 4.0, 8.0])
     0.75
     """
-    true, low = _flat(_pairs(y, lower, mask, lengths))
-    _, high = _flat(_pairs(y, upper, mask, lengths))
+    true, low = _flat(read_pairs(y, lower, mask, lengths, "lower"))
+    _, high = _flat(read_pairs(y, upper, mask, lengths, "upper"))
     if (low > high).any():
         raise ValueError(f"lower must not be above upper, got {int((low > high).sum())} such")
     return float(((low <= true) & (true <= high)).mean())

@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 from xprnn import _ops, losses, tree
 from xprnn._record import Record
+from xprnn._sequences.batches import time_major
+from xprnn._sequences.reading import Sequences, check_finite, read_sequences
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
-from xprnn.backend.frames import is_frame, like, order_columns
-from xprnn.batches import time_major
+from xprnn.backend.frames import is_frame, like
 from xprnn.gradients.objective import apply
-from xprnn.sequences import Sequences, check_finite, sequences
 
 __all__ = ["Inputs", "place", "read"]
 
@@ -142,10 +142,11 @@ class Inputs(NamedTuple):
 def read(record: Record, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
     """Return an argument of a caller's, checked and placed where the model computes."""
     one_step = record.mode == "one_to_many"
-    value = order_columns(argument, value, record.feature_names)
-    data = place(
-        record, argument, sequences(argument, value, lengths=lengths, mask=mask, one_step=one_step)
+    columns = record.feature_names
+    sequences = read_sequences(
+        argument, value, columns=columns, lengths=lengths, mask=mask, one_step=one_step
     )
+    data = place(record, argument, sequences)
     items = value if isinstance(value, list | tuple) else [value]
     if record.network.keeps_steps and all(map(is_frame, items)):
         return data._replace(frames=value)

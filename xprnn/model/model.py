@@ -5,12 +5,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from xprnn import kernels, losses, modes, serialization
+from xprnn import kernels, losses, serialization
 from xprnn._record import Record
+from xprnn._sequences.batches import time_major
+from xprnn._sequences.modes import read_pair
 from xprnn._validate import flag, whole
 from xprnn.backend import common, float_name
-from xprnn.backend.frames import order_columns
-from xprnn.batches import time_major
 from xprnn.gradients.objective import apply
 from xprnn.keywords import hinting
 from xprnn.layers import Pool
@@ -351,8 +351,8 @@ class Model(Record):
         loss = self.loss if loss is None else losses.get(loss)
         if loss is None:
             raise ValueError("loss must be given: the model was trained on one that no file holds")
-        x, y = order_columns("x", x, self.feature_names), order_columns("y", y, self.output_names)
-        pair = modes.pair(x, y, mode=self.mode, lengths=lengths, mask=mask)
+        columns = self.feature_names, self.output_names
+        pair = read_pair(x, y, columns=columns, mode=self.mode, lengths=lengths, mask=mask)
         data = inputs.place(self, "x", pair.x)
         backend = common({"x": pair.x.array, "y": pair.y}, self.backend)
         xp = backend.xp

@@ -11,8 +11,8 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._record import Record
+from xprnn._sequences.scaling import Scaler
 from xprnn.backend import to_host
-from xprnn.scaling import Scaler
 from xprnn.serialization.hyperparameters import build, describe, is_known
 from xprnn.serialization.json_text import parse_json
 from xprnn.serialization.model import shapes

@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import modes
+from xprnn._sequences.modes import read_pair
+from xprnn._sequences.reading import read_sequences
 from xprnn._validate import shown
 from xprnn.backend import to_host
-from xprnn.backend.frames import order_columns
 from xprnn.model import Model
-from xprnn.sequences import sequences
 
 __all__ = ["along", "band", "index", "labels", "one", "one_feature", "one_pair"]
 
@@ -30,8 +29,8 @@ def one(argument: str, value: object, sequence: Any, model: Model | None = None)
     With a model, the columns of a frame are put in the order of its features.
     """
     one_step = model is not None and model.mode == "one_to_many"
-    value = order_columns(argument, value, None if model is None else model.feature_names)
-    given = sequences(argument, value, one_step=one_step)
+    columns = None if model is None else model.feature_names
+    given = read_sequences(argument, value, columns=columns, one_step=one_step)
     b = index("sequence", sequence, given.array.shape[0], f"of {argument}")
     return to_host(given.array)[b, slice(given.sizes and given.sizes[b])]
 
@@ -46,8 +45,7 @@ def one_feature(argument: str, value: object, sequence: Any) -> Any:
 
 def one_pair(model: Model, x: object, y: object, sequence: Any) -> tuple[Any, Any]:
     """Return one sequence of x (T, F) and of y (T', O) as host arrays, without padding."""
-    x, y = order_columns("x", x, model.feature_names), order_columns("y", y, model.output_names)
-    pair = modes.pair(x, y, mode=model.mode)
+    pair = read_pair(x, y, columns=(model.feature_names, model.output_names), mode=model.mode)
     b = index("sequence", sequence, pair.x.array.shape[0], "of x")
     steps = slice(pair.x.sizes and pair.x.sizes[b])
     targets = to_host(pair.y)[b]

@@ -9,13 +9,13 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._record import History, Record
+from xprnn._sequences.modes import MODES
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
 from xprnn._validate import shown, whole
 from xprnn.backend import Backend, dtype_name, resolve, to_host
 from xprnn.errors import ModelFileError
 from xprnn.initializers import Zeros
-from xprnn.modes import MODES
-from xprnn.scaling import Scaler
 from xprnn.serialization import files
 from xprnn.serialization.hyperparameters import build, describe, is_known
 from xprnn.serialization.json_text import pack, unpack

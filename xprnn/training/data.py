@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from xprnn import _ops, losses, modes
+from xprnn import _ops, losses
+from xprnn._sequences.batches import Data, time_major
+from xprnn._sequences.columns import names
+from xprnn._sequences.modes import Pair, read_pair
+from xprnn._sequences.reading import check_finite
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.backend import Backend, admit, dtype_name, float_name, host, of, to_host, wider
-from xprnn.backend.frames import names, order_columns
-from xprnn.batches import Data, time_major
 from xprnn.losses import Loss
 from xprnn.model import Model
-from xprnn.modes import Pair
-from xprnn.scaling import Scaler
-from xprnn.sequences import check_finite
 
 __all__ = ["choose_dtype", "count_outputs", "name_arrays", "read", "scale", "weigh"]
 
@@ -52,17 +52,15 @@ def read(
     if model is not None:
         features = model.feature_names or features
         outputs = model.output_names or outputs
-    x, y = order_columns("x", x, features), order_columns("y", y, outputs)
-    pair = modes.pair(x, y, **layout)
+    columns = features, outputs
+    pair = read_pair(x, y, columns=columns, **layout)
     if validation_data is None:
         return [pair], features, outputs
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be (x, y), or (x, y, mask) with a padded x")
     x, y, *rest = validation_data
-    x = order_columns(VALIDATION[0], x, features)
-    y = order_columns(VALIDATION[1], y, outputs)
     mask = rest[0] if rest else None
-    validation = modes.pair(x, y, mode=pair.mode, mask=mask, names=VALIDATION)
+    validation = read_pair(x, y, columns=columns, mode=pair.mode, mask=mask, names=VALIDATION)
     for name, array, like in (
         (VALIDATION[0], validation.x.array, pair.x.array),
         (VALIDATION[1], validation.y, pair.y),

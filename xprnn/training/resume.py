@@ -6,13 +6,13 @@ from typing import Any
 
 from xprnn import serialization, tree
 from xprnn._record import History
+from xprnn._sequences.batches import Data
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
 from xprnn.backend import to_host
-from xprnn.batches import Data
 from xprnn.callbacks import Training
 from xprnn.errors import ModelFileError
 from xprnn.model import Model, load_snapshot
-from xprnn.scaling import Scaler
 from xprnn.serialization import Snapshot
 from xprnn.serialization.hyperparameters import differences, label
 from xprnn.training.members import Together

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 from xprnn import optimizers, tree
 from xprnn._noise import Noise
 from xprnn._record import Epoch, History
+from xprnn._sequences.batches import Batch, Data, batches
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
 from xprnn._validate import settle
 from xprnn.backend import dtype_name, host
-from xprnn.batches import Batch, Data, batches
 from xprnn.errors import NonFiniteError
 from xprnn.gradients.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.losses import standardizes
 from xprnn.losses.units import InUnits, Value
 from xprnn.model import Model
-from xprnn.scaling import Scaler
 from xprnn.training.setup import Setup
 
 __all__ = ["Position", "Run", "Update", "Watch"]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Activation, Bidirectional, Dense, Parallel, Reversed, Stack
 from xprnn.layers.parallel import Merge
 from xprnn.onnx.library import attributes_of, refusal
 from xprnn.onnx.read.values import Stage, Value, feature_stage
-from xprnn.scaling import Scaler
 
 __all__ = ["join", "side_by_side"]
 

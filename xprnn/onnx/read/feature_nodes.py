@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Activation, Dense, LayerNorm, Pool, Softmax
 from xprnn.onnx import activations
 from xprnn.onnx.library import attributes_of, refusal
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
-from xprnn.scaling import Scaler
 
 __all__ = [
     "read_activation",

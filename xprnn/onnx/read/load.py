@@ -8,6 +8,7 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._record import Record
+from xprnn._sequences.scaling import Scaler
 from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
@@ -17,7 +18,6 @@ from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.nodes import Reader
 from xprnn.onnx.read.ours import read_ours
 from xprnn.onnx.read.recurrent_nodes import OtherAxesError
-from xprnn.scaling import Scaler
 from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.model import check
 

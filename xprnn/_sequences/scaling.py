@@ -6,8 +6,6 @@ from xprnn import _ops
 from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, dtype_name, quiet
 
-__all__ = ["Scaler"]
-
 
 class Scaler(NamedTuple):
     """Mean and standard deviation of every feature of the training data.
@@ -15,7 +13,7 @@ class Scaler(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from xprnn.scaling import Scaler
+    >>> from xprnn import Scaler
     >>> scaler = Scaler.of(np.array([[1.0], [3.0]]), xp=np)
     >>> scaler.apply(np.array([2.0, 4.0])).tolist()
     [0.0, 2.0]

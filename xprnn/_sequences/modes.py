@@ -15,23 +15,22 @@ asked for: a y of another length than x is more often a mistake.
 
 from typing import Any, NamedTuple
 
+from xprnn._sequences.columns import check_indexes, is_list, order_columns
+from xprnn._sequences.reading import (
+    Sequences,
+    arrange,
+    check_axes,
+    check_finite,
+    clean,
+    clean_sequences,
+    read_sequences,
+    stack,
+)
 from xprnn._typing import Array
 from xprnn._validate import unknown
-from xprnn.backend import admit, host
+from xprnn.backend import host
 from xprnn.backend.arguments import check_dense
-from xprnn.backend.frames import check_indexes, is_frame
-from xprnn.sequences import (
-    Sequences,
-    check_finite,
-    cleaned,
-    cleaned_list,
-    is_list,
-    padded,
-    sequences,
-    stacked,
-)
-
-__all__ = ["MODES", "Pair", "pair"]
+from xprnn.backend.frames import is_frame
 
 MODES = ("many_to_many", "many_to_one", "one_to_many", "encoder_decoder")
 
@@ -47,16 +46,33 @@ class Pair(NamedTuple):
     """The axes of y for several sequences: 3, or less if it has no axis of steps or features."""
 
 
-def pair(
+OUTPUTS = "Here rows are steps: an array is (T,) or (T, O), one sequence, or (B, T, O), B sequences"
+"""What the rows of y are, for errors."""
+Columns = tuple[str, ...] | None
+
+
+def read_pair(
     x: Any,
     y: Any,
     *,
+    columns: tuple[Columns, Columns] = (None, None),
     mode: str | None = None,
     lengths: Any = None,
     mask: Any = None,
     names: tuple[str, str] = ("x", "y"),
 ) -> Pair:
     """Return x and y as sequences and targets, and the mode.
+
+    Parameters
+    ----------
+    x, y
+        As for `xprnn.fit`.
+    columns : pair of tuples of str, optional
+        The names of the features and outputs, which frames may have in any order.
+    mode, lengths, mask : optional
+        As for `xprnn.fit`.
+    names : pair of str
+        What error messages call x and y.
 
     Raises
     ------
@@ -65,6 +81,7 @@ def pair(
     """
     if mode is not None and mode not in MODES:
         raise unknown("mode", mode, MODES)
+    x, y = order_columns(names[0], x, columns[0]), order_columns(names[1], y, columns[1])
     listed = _is_listed(x, y)
     if listed and mode not in (None, "many_to_many"):
         if len(set(_steps(y))) > 1:
@@ -76,21 +93,15 @@ def pair(
     try:
         raw = y if listed else _targets(names[1], y)
     except (TypeError, ValueError):  # if x is wrong too, that is the error to raise
-        sequences(names[0], x, lengths=lengths, mask=mask, one_step=mode == "one_to_many")
+        read_sequences(names[0], x, lengths=lengths, mask=mask, one_step=mode == "one_to_many")
         raise
     one_step = mode == "one_to_many" or (mode is None and _is_one_step(names[0], x, raw))
-    given = sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
+    given = read_sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
     if listed:
         check_indexes(names[0], x, names[1], y)
         return _listed(given, raw, names)
     shape = tuple(raw.shape)
-    if len(shape) not in (1, 2, 3):
-        raise ValueError(
-            f"{names[1]} must be (T,), (T, O) for one sequence or (B, T, O) for several, "
-            f"got {len(shape)} axes: {shape}"
-        )
-    if 0 in shape:
-        raise ValueError(f"{names[1]} is empty: {shape}")
+    check_axes(names[1], raw, (1, 2, 3), OUTPUTS)
     if given.valid is None:
         check_finite(names[1], raw)
     if mode is None and one_step and tuple(x.shape) == shape[:2]:
@@ -104,13 +115,13 @@ def pair(
     array, y_rank = _shaped(given, raw, mode, names)
     _check(given, array, mode, names)
     valid = given.valid if mode == "many_to_many" else None
-    return Pair(given, cleaned(names[1], array, valid, shape), mode, y_rank)
+    return Pair(given, clean(names[1], array, valid, shape), mode, y_rank)
 
 
 def _targets(argument: str, y: Any) -> Array:
     """Return y as an array; the error for strings says what takes them."""
     try:
-        return stacked(argument, y)
+        return stack(argument, y)
     except TypeError as error:
         if not (isinstance(y, list | tuple | host.ndarray) or is_frame(y)):
             raise
@@ -217,22 +228,14 @@ def _check(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> None:
 
 def _listed(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
     """Return the pair for a y that is a list of arrays, one for each of x."""
-    arrays = [admit(f"{names[1]}[{i}]", a) for i, a in enumerate(y)]
-    ranks = {len(a.shape) for a in arrays}
-    if len(ranks) != 1 or not ranks <= {1, 2}:
-        raise ValueError(f"{names[1]} must be a list of (T_i, O) or of (T_i,) arrays")
-    sizes = x.sizes or ()
-    if len(arrays) != len(sizes):
-        raise ValueError(f"{names[0]} has {len(sizes)} sequence(s), {names[1]} {len(arrays)}")
-    (rank,) = ranks
-    arrays = [a[:, None] if rank == 1 else a for a in arrays]
-    outputs = arrays[0].shape[1]
-    for i, (a, size) in enumerate(zip(arrays, sizes, strict=True)):
-        if a.shape != (size, outputs):
+    given = arrange(names[1], y, one_axis=True)
+    sizes, expected = given.sizes or (), x.sizes or ()
+    if len(sizes) != len(expected):
+        raise ValueError(f"{names[0]} has {len(expected)} sequence(s), {names[1]} {len(sizes)}")
+    for i, (size, steps) in enumerate(zip(sizes, expected, strict=True)):
+        if size != steps:
             raise ValueError(
-                f"{names[1]}[{i}] must have {size} step(s), as {names[0]}[{i}], and {outputs} "
-                f"output(s), got {tuple(a.shape)}"
+                f"{names[1]}[{i}] must have {steps} step(s), as {names[0]}[{i}], got {size}"
             )
-    array, _ = padded(arrays)
-    array = cleaned_list(names[1], arrays, array, x.valid)
-    return Pair(x, array, "many_to_many", rank + 1)
+    array = clean_sequences(names[1], given._replace(valid=x.valid))
+    return Pair(x, array, "many_to_many", len(y[0].shape) + 1)

@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, generator, host
 
-__all__ = ["Batch", "Data", "batches", "time_major"]
-
 POOL = 8
-"""Batches whose sequences are sorted by length among one another."""
+"""How many batches make a pool, in which sequences are sorted by length."""
 
 
 def time_major(array: Array, *, xp: Namespace) -> Array:
@@ -46,28 +44,30 @@ class Data(NamedTuple):
         if self.valid is None:
             return Data(x, y, None, weights)
         valid = self.valid[:, chosen]
-        steps = int(lengths(valid).max())
+        steps = int(count_steps(valid).max())
         if weights is not None and weights.shape[0] > 1:
             weights = weights[:steps, ...]
-        return Data(x[:steps, ...], y[:steps, ...] if per_step else y, some(valid[:steps]), weights)
+        return Data(
+            x[:steps, ...], y[:steps, ...] if per_step else y, drop_if_full(valid[:steps]), weights
+        )
 
 
-def lengths(valid: Any) -> Any:
-    """Return the steps to the last valid one, (B,)."""
+def count_steps(valid: Any) -> Any:
+    """Return how many steps each sequence has up to its last valid one, (B,)."""
     return valid.shape[0] - host.argmax(valid[::-1], axis=0)
 
 
-def some(valid: Any) -> Any:
+def drop_if_full(valid: Any) -> Any:
     """Return None where every step is valid."""
     return None if valid.all() else valid
 
 
 class Batch(NamedTuple):
-    """Some sequences of the training data."""
+    """Some of the sequences of the training data."""
 
     data: Data
     share: float
-    """The part of all sequences, or of all valid steps, that is in this batch."""
+    """The share of all sequences, or of all valid steps, that this batch holds."""
 
 
 def batches(
@@ -79,12 +79,12 @@ def batches(
     ----------
     data : Data
     batch_size : int or None
-        Sequences in a batch, the last may have fewer; None: all, in their order.
+        How many sequences a batch holds; the last may hold fewer. None: all, in their order.
     seed : tuple of int
-        Of the shuffle, which is drawn on the host: the same on every backend.
+        The seed of the shuffle, which is drawn on the host: the same on every backend.
     per_step : bool
-        Whether y has the steps of x and the loss is a mean over those that are valid, and
-        not over sequences.
+        Whether y has the steps of x, so that the loss is a mean over valid steps and not
+        over sequences.
     backend : Backend
         Where the arrays are.
     """
@@ -96,7 +96,7 @@ def batches(
     order = rng.permutation(count)
     weight = host.ones(count)
     if data.valid is not None:
-        order = _by_length(order, lengths(data.valid), batch_size, rng)
+        order = _by_length(order, count_steps(data.valid), batch_size, rng)
         if per_step:
             weight = data.valid.sum(axis=0)
     for start in range(0, count, batch_size):

@@ -1,0 +1,374 @@
+"""Sequences at the public edge: one, several of one length, or several of any lengths.
+
+Every door reads here, so that one mistake has one wording. Doors differ in what the rows of
+an array with two axes are: ``rows="steps"`` reads (T, F), one sequence; ``rows="samples"``
+reads (n, T), n sequences of one number a step, as scikit-learn does. Three axes are
+(B, T, F) for both. Sequences of different lengths come as a list of (T_i, F) arrays, or as a
+padded array with ``lengths`` or a ``mask``.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from xprnn._sequences.columns import check_indexes, is_list, label_items, order_columns
+from xprnn._typing import Array
+from xprnn.backend import admit, common, dtype_name, host, of, on_host, to_host, wider
+
+MEANING = {
+    "steps": (
+        "Here rows are steps: an array is (T,) or (T, F), one sequence, or (B, T, F), B sequences; "
+        "sequences of different lengths are a list of arrays (T_i, F)"
+    ),
+    "samples": (
+        "Here rows are samples: an array is (n, T), n sequences of one number a step, or "
+        "(n, T, F), n sequences; sequences of different lengths are a list of arrays (T_i, F). "
+        "Reshape your data if it is otherwise; xprnn.fit reads 2-D as (T, F), one sequence"
+    ),
+}
+"""What the rows of an array are, for errors."""
+
+
+class Sequences(NamedTuple):
+    """The caller's sequences as one array."""
+
+    array: Array
+    """(B, T, F), zero at padding."""
+    valid: Any
+    """NumPy array of bool (B, T), False at padding; None where every step is valid."""
+    rank: int
+    """The axes that the caller's array had; 3 for a list."""
+    sizes: tuple[int, ...] | None = None
+    """T_i of each array, if they came as a list."""
+
+
+def read_sequences(
+    argument: str,
+    value: Any,
+    *,
+    columns: tuple[str, ...] | None = None,
+    lengths: Any = None,
+    mask: Any = None,
+    one_step: bool = False,
+) -> Sequences:
+    """Return an argument as sequences with finite numbers.
+
+    Parameters
+    ----------
+    argument : str
+        Its name in error messages.
+    value : array, DataFrame or Series, or list of them
+    columns : tuple of str, optional
+        The names of the features, which a frame may have in any order.
+    lengths : array of int, (B,), optional
+        The valid steps at the front of each sequence of a padded array.
+    mask : array of bool, (B, T), optional
+        True at valid steps; (T,) for one sequence, a list of (T_i,) for a list.
+    one_step : bool
+        Read two axes as (B, F), B sequences of one step.
+
+    Raises
+    ------
+    TypeError
+        If it is neither an array of numbers nor a list of such arrays.
+    ValueError
+        If it has too few or too many axes, is empty, or holds NaN or infinity at a valid
+        step; if lengths or mask do not fit; if a sequence has no valid step.
+    """
+    check_indexes(argument, value, "mask", mask)
+    if one_step and not (lengths is None and mask is None):
+        raise ValueError(
+            f"{'mask' if lengths is None else 'lengths'} must be None: {argument} has one step, "
+            "which can't be left out"
+        )
+    given = arrange(argument, value, columns=columns, one_step=one_step)
+    valid = read_valid(argument, given.array.shape[:2], lengths, mask, sizes=given.sizes)
+    if valid is not None:
+        given = given._replace(valid=valid)
+    return given._replace(array=clean_sequences(argument, given))
+
+
+def arrange(
+    argument: str,
+    value: Any,
+    *,
+    columns: tuple[str, ...] | None = None,
+    one_step: bool = False,
+    one_axis: bool = False,
+) -> Sequences:
+    """Return an argument as sequences whose numbers are not checked yet.
+
+    `read_sequences` and `read_arrays` say what the parameters are.
+    """
+    value = order_columns(argument, value, columns)
+    value = read_arrays(argument, value, one_step=one_step, one_axis=one_axis)
+    if isinstance(value, list):
+        return Sequences(*pad(value), 3, tuple(a.shape[0] for a in value))
+    rank = len(value.shape)
+    if rank == 2 and one_step:
+        return Sequences(value[:, None, :], None, 3)
+    if rank < 3:
+        value = value[None, :, None] if rank == 1 else value[None, :, :]
+    return Sequences(value, None, rank)
+
+
+def read_arrays(
+    argument: str,
+    value: Any,
+    *,
+    rows: str = "steps",
+    one_step: bool = False,
+    one_axis: bool = False,
+) -> Any:
+    """Return an argument as an array, or as a list of arrays (T_i, F).
+
+    Parameters
+    ----------
+    argument : str
+        Its name in error messages.
+    value : array, DataFrame or Series, or list of them
+    rows : str
+        What the rows of an array with two axes are, "steps" or "samples".
+    one_step : bool
+        Whether it is (B, F), of which a list is an array too.
+    one_axis : bool
+        Whether the arrays of a list may be (T_i,), sequences of one number a step.
+    """
+    if not (one_step or one_axis):
+        check_list(argument, value)
+    if one_step or not is_list(value):
+        array = admit(argument, value)
+        check_axes(argument, array, (1, 2, 3) if rows == "steps" else (2, 3), MEANING[rows])
+        return array
+    arrays = read_list(argument, value)
+    rank = len(arrays[0].shape)
+    if rank != 2 and not (one_axis and rank == 1):
+        raise ValueError(f"{argument}[0] must be (T_i, F), got {tuple(arrays[0].shape)}")
+    return arrays if rank == 2 else [a[:, None] for a in arrays]
+
+
+def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str) -> None:
+    """Raise ValueError if an array has other axes than are allowed, or is empty."""
+    shape = tuple(array.shape)
+    if 0 in shape:
+        raise ValueError(f"{argument} is empty: {shape}")
+    if len(shape) not in allowed:
+        raise ValueError(f"{argument} can't have the shape {shape}. {meaning}")
+
+
+def check_list(argument: str, value: Any) -> None:
+    """Raise ValueError for a list of plain lists, or of arrays with one axis, of one length.
+
+    It can be one sequence or several.
+    """
+    if not isinstance(value, list | tuple) or not value or not _count(value[0]):
+        return
+    if len({_count(item) for item in value}) == 1:
+        raise ValueError(
+            f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
+            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for the one "
+            f"give an array, np.array({argument}), for the other arrays with two axes, "
+            f"[np.array(a)[:, None] for a in {argument}]"
+        )
+
+
+def _count(value: Any) -> int:
+    """Return how many numbers a plain list or an array of one axis holds, 0 for anything else."""
+    shape = tuple(getattr(value, "shape", ()))
+    if shape:
+        return shape[0] if len(shape) == 1 else 0
+    if not isinstance(value, list | tuple):
+        return 0
+    nested = any(isinstance(a, list | tuple | str) or getattr(a, "shape", ()) for a in value)
+    return 0 if nested else len(value)
+
+
+def read_list(argument: str, value: Any) -> list[Array]:
+    """Return the arrays of a list, of one library, which differ in their first axis only."""
+    named = {label: admit(label, item) for label, item in label_items(argument, value)}
+    common(named, None)
+    arrays = list(named.values())
+    for label, a in named.items():
+        if 0 in a.shape:
+            raise ValueError(f"{label} is empty: {tuple(a.shape)}")
+        if a.shape[1:] != arrays[0].shape[1:] or not a.shape:
+            raise other_shape(label, a.shape, arrays[0].shape[1:], f"as {argument}[0] is")
+    return arrays
+
+
+def other_shape(
+    argument: str, shape: tuple[int, ...], features: tuple[int, ...], like: str
+) -> ValueError:
+    """Return the error for a sequence that has other features than another."""
+    wanted = ", ".join(["T_i", *map(str, features)])
+    return ValueError(f"{argument} must be ({wanted}), {like}, got {tuple(shape)}")
+
+
+def read_valid(
+    argument: str,
+    shape: tuple[int, int],
+    lengths: Any,
+    mask: Any,
+    *,
+    sizes: tuple[int, ...] | None = None,
+    least: int = 1,
+) -> Any:
+    """Return lengths or a mask as bool (B, T); None if neither came, or every step is valid.
+
+    Parameters
+    ----------
+    argument : str
+        The name of the sequences that they belong to.
+    shape : tuple of int
+        (B, T) of these.
+    lengths, mask : array, optional
+    sizes : tuple of int, optional
+        T_i of each sequence, if they came as a list.
+    least : int
+        How many steps of a sequence must be valid.
+    """
+    B, T = shape
+    if lengths is None and mask is None:
+        return None
+    if lengths is not None and mask is not None:
+        raise ValueError("lengths and mask say the same: expected one of them, got both")
+    if sizes is not None:
+        if lengths is not None:
+            raise ValueError(
+                f"lengths go with a padded array; {argument} is a list, which has them"
+            )
+        valid = _read_masks(argument, sizes, mask)
+    elif lengths is not None:
+        counts = on_host("lengths", lengths)
+        if counts.dtype.kind not in "iu":
+            raise TypeError(f"lengths must be integers, got {counts.dtype}")
+        counts = host.atleast_1d(counts) if B == 1 else counts
+        if counts.shape != (B,):
+            raise ValueError(
+                f"lengths must have shape {(B,)}, one for each sequence of {argument}, "
+                f"got {counts.shape}"
+            )
+        wrong = host.flatnonzero((counts < least) | (counts > T))
+        if wrong.size:
+            i = int(wrong[0])
+            raise ValueError(
+                f"lengths must be {least} to {T}, the steps of {argument}, "
+                f"got {counts[i]} for sequence {i}"
+            )
+        valid = host.arange(T)[None, :] < counts[:, None]
+    else:
+        valid = on_host("mask", mask)
+        if valid.dtype != bool:
+            raise TypeError(f"mask must be of bool, True at valid steps, got {valid.dtype}")
+        if valid.shape != shape and not (B == 1 and valid.shape == (T,)):
+            raise ValueError(
+                f"mask must have shape {shape if B > 1 else (T,)}, the steps of {argument}, "
+                f"got {valid.shape}"
+            )
+        valid = valid.reshape(B, T)
+    empty = host.flatnonzero(valid.sum(axis=1) < least)
+    if empty.size:
+        raise ValueError(f"mask leaves no valid step in sequence {int(empty[0])}")
+    return None if valid.all() else valid
+
+
+def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
+    """Return the masks of a list of sequences as bool (B, T)."""
+    items = enumerate(mask) if isinstance(mask, list | tuple) else ()
+    masks = [on_host(f"mask[{i}]", m) for i, m in items]
+    if [m.shape for m in masks] != [(n,) for n in sizes] or any(m.dtype != bool for m in masks):
+        raise ValueError(
+            f"mask must be a list of arrays of bool, (T_i,) for each of the {len(sizes)} "
+            f"sequences of {argument}"
+        )
+    valid = host.zeros((len(sizes), max(sizes)), dtype=bool)
+    for row, m in zip(valid, masks, strict=True):
+        row[: len(m)] = m
+    return valid
+
+
+def clean_sequences(argument: str, given: Sequences) -> Array:
+    """Return the array of sequences with zeros at padding; raise if it is not finite elsewhere."""
+    shape = tuple(given.array.shape)
+    shape = shape if given.rank == 3 else shape[1 : given.rank + 1]
+    return clean(argument, given.array, given.valid, shape, given.sizes)
+
+
+def clean(
+    argument: str,
+    array: Array,
+    valid: Any,
+    shape: tuple[int, ...],
+    sizes: tuple[int, ...] | None = None,
+) -> Array:
+    """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere.
+
+    `shape` is that of the caller's array, in which the error says where; `sizes` are the T_i
+    of a list, and then the error says in which of its arrays.
+    """
+    place = of(array)
+    with place.active():
+        xp = place.xp
+        if valid is not None:
+            mask = place.asarray(valid[:, :, None], "bool")
+            array = xp.where(mask, array, xp.zeros_like(array))
+        try:
+            check_finite(argument, xp.reshape(array, shape))
+        except ValueError:
+            for i, size in enumerate(sizes or ()):
+                check_finite(f"{argument}[{i}]", array[i, :size, :])
+            raise
+    return array
+
+
+def check_finite(argument: str, array: Array) -> None:
+    """Raise if an array of floats holds NaN or infinity; say where."""
+    place = of(array)
+    with place.active():
+        xp = place.xp
+        if not xp.isdtype(array.dtype, "real floating") or bool(xp.all(xp.isfinite(array))):
+            return
+    on_host = to_host(array)
+    bad = ~host.isfinite(on_host)
+    where = tuple(int(axis[0]) for axis in host.nonzero(bad))
+    raise ValueError(
+        f"{argument} must be finite, got {on_host[where]} at index {where}"
+        f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
+    )
+
+
+def pad(arrays: list[Array]) -> tuple[Array, Any]:
+    """Return arrays (T_i, F) of one library as one (B, T, F) with zeros, and the valid steps."""
+    place, longest = of(arrays[0]), max(a.shape[0] for a in arrays)
+    lengths = host.asarray([a.shape[0] for a in arrays])
+    with place.active():
+        xp = place.xp
+        rows = []
+        for a in to_one_dtype(arrays):
+            gap = longest - a.shape[0]
+            zeros = xp.broadcast_to(xp.zeros_like(a[:1, :]), (gap, a.shape[1]))
+            rows.append(xp.concat([a, zeros], axis=0) if gap else a)
+        array = xp.stack(rows, axis=0)
+    valid = host.arange(longest)[None, :] < lengths[:, None]
+    return array, None if valid.all() else valid
+
+
+def stack(argument: str, value: Any) -> Array:
+    """Return an argument as one array; a list of arrays of one shape and library is stacked."""
+    if not is_list(value):
+        return admit(argument, value)
+    arrays = {label: admit(label, item) for label, item in label_items(argument, value)}
+    place = common(arrays, None)
+    if len({tuple(a.shape) for a in arrays.values()}) > 1:
+        return admit(argument, value)  # which refuses it
+    with place.active():
+        stacked: Array = place.xp.stack(to_one_dtype(list(arrays.values())), axis=0)
+    return stacked
+
+
+def to_one_dtype(arrays: list[Array]) -> list[Array]:
+    """Return arrays of one library in their dtype, or in the widest if they have several."""
+    names = {dtype_name(a) for a in arrays}
+    if len(names) == 1:
+        return arrays
+    dtype = wider(*names) if names <= {"float32", "float64"} else "float64"
+    return [of(a).asarray(a, dtype) for a in arrays]
