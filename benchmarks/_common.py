@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from xprnn.serialization.replacing import replacing
 
 import xprnn
+from xprnn.serialization.atomic import write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -154,7 +154,7 @@ def write(folder: Path, name: str, content: dict[str, Any]) -> None:
 def put(path: Path, content: dict[str, Any]) -> None:
     """Put a JSON file in its place when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
+    with write_atomically(path) as file:
         file.write((_json(plain(content), "") + "\n").encode())
 
 

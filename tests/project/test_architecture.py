@@ -170,14 +170,8 @@ def test_only_known_libraries_are_imported(name):
     assert {library for library, _, _ in imports(name)} <= known
 
 
-MANY = {
-    "estimators/classifier.py", "forecasting/backtest.py", "forecasting/fitting.py",
-    "forecasting/forecaster.py", "forecasting/members.py", "forecasting/sktime.py",
-    "kernels/cuda/device.py", "kernels/cuda/plan.py", "model/inputs.py", "onnx/convert.py",
-    "onnx/load.py", "onnx/recurrent.py", "serialization/model.py", "serialization/snapshot.py",
-    "training/fit.py", "training/loop.py", "training/resume.py",
-}  # fmt: skip
-"""Files that still have functions or calls with more than six arguments by position."""
+MANY = {"forecasting/sktime.py"}
+"""Its signature is one that sktime's own checks accept."""
 
 
 def by_position(path):
@@ -200,7 +194,7 @@ def test_nobody_counts_beyond_six(name):
 
 
 CORE = ("_ops", "cells", "recurrence", "layers", "losses", "optimizers")
-CEILING = 1820
+CEILING = 1840
 """A little more lines of code than the core has."""
 
 

@@ -824,7 +824,7 @@ def test_nothing_in_an_epoch_waits_for_the_device(loss, optimizer, ragged, tbptt
         tbptt=tbptt,
         checkpoint_every=checkpoint_every,
     )
-    model = xprnn.Model(network=network, weights=params, features=1, outputs=outputs)
+    model = xprnn.Model(network=network, params=params, features=1, outputs=outputs)
     task = Run(Setup(model=model, method=method, data=data, validation=data, place=place))
     position, measured = task.epoch(task.start()._replace(factor=0.5))
     updates = 2 if tbptt is None else 4

@@ -18,12 +18,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xprnn import cells
 from xprnn._typing import Array, Namespace
+from xprnn._validate import unknown, whole
+from xprnn.backend import Backend, resolve
 from xprnn.cells import Cell
 from xprnn.kernels import compiled, cuda
 from xprnn.kernels.compiled import unavailable
-from xprnn.kernels.explain import explain, status
-from xprnn.kernels.workspace import Workspace, opened, thread_count
+from xprnn.kernels.cuda.device import Device, named
+from xprnn.kernels.workspace import Workspace, can_hold_blas, opened, thread_count
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = [
@@ -40,6 +43,9 @@ __all__ = [
     "unchanged",
     "workspace",
 ]
+
+
+MISSING = "; for more, pip install threadpoolctl"
 
 
 class Twin(NamedTuple):
@@ -149,3 +155,92 @@ def unchanged(xp: Namespace) -> AbstractContextManager[None]:
 def pieces(x: Array, weights: list[Array], *, xp: Namespace) -> list[slice]:
     """Return which steps of x (..., T, B, F) to compute at a time: all, but for a workspace."""
     return xp.pieces(x, weights) if isinstance(xp, Workspace) else [slice(0, x.shape[-3])]
+
+
+def explain(
+    cell: str | Cell,
+    *,
+    steps: int,
+    batch: int,
+    hidden_size: int,
+    features: int = 1,
+    models: int = 1,
+    dtype: str = "float32",
+    backend: str | Backend = "numpy",
+    device: str | Device | None = None,
+) -> str:
+    """Return which loop runs in a case and how, and why none that is faster does.
+
+    Parameters
+    ----------
+    cell : str or Cell
+    steps, batch, hidden_size, features, models : int
+        T, B, H, F, and how many models there are side by side.
+    dtype : {"float32", "float64"}
+    backend : str or Backend
+    device : str or Device, optional
+        A GPU to plan for instead, though it is not there: a name in
+        ``xprnn.kernels.cuda.device.KNOWN``, such as ``"H100"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell, backend, dtype or device of that name, or a size is below 1.
+    BackendUnavailableError
+        If the backend can't be used here.
+
+    Examples
+    --------
+    >>> from xprnn import kernels
+    >>> print(kernels.explain("elman", steps=200, batch=1, hidden_size=64, device="H100"))
+    Elman(activation=Tanh()), 64 units, 200 steps, 1 sequence(s), 1 model(s), float32, on H100
+    cuda: one launch on H100
+      forward: 1 group(s) of 1 block(s) of 256 threads, ...
+      backward: ...
+    """
+    cell = cells.get(cell)
+    sizes = {"steps": steps, "batch": batch, "hidden_size": hidden_size, "features": features}
+    for name, value in {**sizes, "models": models}.items():
+        whole(name, value)
+    if dtype not in ("float32", "float64"):
+        raise unknown("dtype", dtype, ("float32", "float64"))
+    gpu = None if device is None else named(device)
+    place = resolve(backend)
+    shapes = {"x": (models, steps, batch, features), "U": (hidden_size, cell.gates * hidden_size)}
+    case = cell, place.xp, shapes, getattr(place.xp, dtype)
+    lines = [
+        f"{cell}, {hidden_size} units, {steps} steps, {batch} sequence(s), {models} model(s), "
+        f"{dtype}, on {gpu.name if gpu else place}"
+    ]
+    with place.active():
+        for name, twin in TWINS.items():
+            if gpu is not None and name == "compiled":
+                continue
+            more = {"device": gpu} if name == "cuda" else {}
+            reason = twin.obstacle(*case, **more)
+            if reason is None and switched_off() and twin.unroll is not REFERENCE:
+                reason = "switched off by XPRNN_KERNELS=reference"
+            lines.append(f"{name}: " + (f"no, {reason}" if reason else twin.about(*case, **more)))
+            if reason is None:
+                break
+    return "\n".join(lines)
+
+
+def status() -> str:
+    """Return a line on the compiled loops: how many threads they have, or why there are none.
+
+    Examples
+    --------
+    >>> from xprnn import kernels
+    >>> "loops" in kernels.status()
+    True
+    """
+    if switched_off():
+        return "compiled loops: switched off by XPRNN_KERNELS=reference"
+    reason = unavailable()
+    if reason is not None:
+        return f"compiled loops: none, {reason}"
+    with opened() as own:
+        threads = own.threads
+    missing = "" if threads == thread_count() or can_hold_blas() else MISSING
+    return f"compiled loops: for NumPy, {threads} thread(s){missing}"

@@ -39,7 +39,15 @@ class Device(NamedTuple):
 
 def _known(name: str, capability: tuple[int, int], multiprocessors: int, shared: int) -> Device:
     """Return a device with what is the same on all of them."""
-    return Device(name, capability, multiprocessors, 65536, shared << 10, 1024, True)
+    return Device(
+        name=name,
+        capability=capability,
+        multiprocessors=multiprocessors,
+        registers=65536,
+        shared=shared << 10,
+        threads=1024,
+        cooperative=True,
+    )
 
 
 KNOWN = {

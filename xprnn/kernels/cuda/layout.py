@@ -118,8 +118,15 @@ def loop(
         raise Unplannable(f"there are kernels for float32 and float64, and this is {name}")
     if not min(steps, batch, size, models):
         raise Unplannable("there is nothing to compute: an axis has no length")
-    words = np.dtype(dtype).itemsize // WORD
-    return Loop(steps, batch, size, gates, forward, words, models)
+    return Loop(
+        steps=steps,
+        batch=batch,
+        size=size,
+        gates=gates,
+        forward=forward,
+        words=np.dtype(dtype).itemsize // WORD,
+        models=models,
+    )
 
 
 def needs(given: Loop, made: Plan) -> Needs:
