@@ -25,7 +25,7 @@ PLACES = ("numpy", "array_api_strict:cpu", "array_api_strict:device1", "torch", 
 STANDIN = "cupy-standin"
 STANDIN_FOLDER = Path(__file__).parent / "cuda" / "standin"
 
-collect_ignore = ["cuda/standin", "cuda/behaviour.py"]  # which import a module cupy
+collect_ignore = ["cuda"]  # tools of the tests in kernels/
 
 hypothesis.settings.register_profile(
     "default",
