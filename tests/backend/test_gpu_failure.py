@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn import BackendUnavailableError, gradients, history, losses
+from xprnn import BackendUnavailableError, gradients, losses
+from xprnn._record import history
 from xprnn.backend import Backend, availability, failure, place, to_host
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses.units import Value
-from xprnn.serialization import trees
+from xprnn.serialization import json_text
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cuda"))
 
@@ -202,7 +203,7 @@ def test_fetching_an_array(lost):
 
 def test_saving_a_model(lost, monkeypatch, tmp_path):
     model = xprnn.fit(X, Y, epochs=1)
-    monkeypatch.setattr(trees, "to_host", lambda array: to_host(lost))
+    monkeypatch.setattr(json_text, "to_host", lambda array: to_host(lost))
     with said(715):
         model.save(tmp_path / "model.npz")
 
