@@ -221,7 +221,7 @@ def test_cupy_1_computes_on_device_1(cupy):
     namespace.asarray = asarray
     with pytest.raises(ReachedError):
         xprnn.fit([0.0, 1.0], [1.0, 2.0], epochs=1, dtype="float32", backend="cupy:1")
-    assert seen == [(1, 1, np.ndarray, "float32")]  # the first to be moved is a parameter
+    assert seen == [(1, 1, np.ndarray, "float64")]  # x, to be scaled in the dtype that it has
     assert Device.current == (0,)
 
 

@@ -37,7 +37,6 @@ __all__ = [
     "lookup",
     "pieces",
     "status",
-    "switched_off",
     "thread_count",
     "unavailable",
     "unchanged",
@@ -99,13 +98,13 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     >>> kernels.lookup(cells.Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE
     True
     """
-    if switched_off():
+    if _asks_for_reference():
         return REFERENCE
     case = cell, xp, shapes, dtype
     return next(twin.unroll for twin in TWINS.values() if twin.obstacle(*case) is None)
 
 
-def switched_off() -> bool:
+def _asks_for_reference() -> bool:
     """Return whether the environment asks for the reference."""
     asked = os.environ.get("XPRNN_KERNELS", "")
     if asked not in ("", "reference"):
@@ -136,7 +135,7 @@ def workspace(
     array([[3.],
            [3.]])
     """
-    if xp is not np or switched_off() or (x is not None and _is_small(x, weights)):
+    if xp is not np or _asks_for_reference() or (x is not None and _is_small(x, weights)):
         return nullcontext(xp)
     return opened()
 
@@ -218,7 +217,7 @@ def explain(
                 continue
             more = {"device": gpu} if name == "cuda" else {}
             reason = twin.obstacle(*case, **more)
-            if reason is None and switched_off() and twin.unroll is not REFERENCE:
+            if reason is None and _asks_for_reference() and twin.unroll is not REFERENCE:
                 reason = "switched off by XPRNN_KERNELS=reference"
             lines.append(f"{name}: " + (f"no, {reason}" if reason else twin.about(*case, **more)))
             if reason is None:
@@ -235,7 +234,7 @@ def status() -> str:
     >>> "loops" in kernels.status()
     True
     """
-    if switched_off():
+    if _asks_for_reference():
         return "compiled loops: switched off by XPRNN_KERNELS=reference"
     reason = unavailable()
     if reason is not None:
