@@ -149,3 +149,9 @@ def test_a_model_to_go_on_with_brings_its_network():
         prepare(X, Y, Network(**SMALL), warm_start=model)
     with pytest.raises(ValueError, match="leave network out"):
         prepare(X, Y, Stack((Recurrent(3), Dense(1))), warm_start=model)
+
+
+def test_train_takes_a_setup_alone():
+    model = xprnn.fit(X, Y, hidden_size=2, epochs=1, progress=False)
+    with pytest.raises(TypeError, match=r"^setup must be a Setup, as prepare returns it, got Model"):
+        train(model)

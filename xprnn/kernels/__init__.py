@@ -43,7 +43,6 @@ __all__ = [
     "workspace",
 ]
 
-
 MISSING = "; for more, pip install threadpoolctl"
 
 

@@ -52,6 +52,8 @@ def train(
     ValueError, TypeError, FileNotFoundError, ModelFileError, NonFiniteError
         As `xprnn.fit`.
     """
+    if not isinstance(setup, Setup):
+        raise TypeError(f"setup must be a Setup, as prepare returns it, got {shown(setup)}")
     callbacks = _read_callbacks(callbacks)
     if progress is not None:
         progress = flag("progress", progress, "True, False or None")
