@@ -153,5 +153,5 @@ def test_a_model_to_go_on_with_brings_its_network():
 
 def test_train_takes_a_setup_alone():
     model = xprnn.fit(X, Y, hidden_size=2, epochs=1, progress=False)
-    with pytest.raises(TypeError, match=r"^setup must be a Setup, as prepare returns it, got Model"):
+    with pytest.raises(TypeError, match=r"^setup must be a Setup, as prepare returns it, got"):
         train(model)
