@@ -151,3 +151,14 @@ def test_a_layer_takes_the_place_of_the_options():
     assert Network(cell="gru").unless(None) == Network(cell="gru")
     with pytest.raises(ValueError, match=r"^cell, pool describe\(s\) the network"):
         Network(cell="gru", pool="max").unless(layer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown", "expected"),
+    [(Network, "hiden_size", "hidden_size="), (Method, "n_epochs", "epochs=")],
+)
+def test_an_unknown_option_is_told_which_one_to_use(kind, unknown, expected):
+    with pytest.raises(
+        TypeError, match=f"^{kind.__name__} has no .*'{unknown}': expected {expected}"
+    ):
+        kind(**{unknown: 3})

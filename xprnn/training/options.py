@@ -6,6 +6,7 @@ from typing import Any, Self
 from xprnn import activations, cells, losses, optimizers
 from xprnn._validate import chosen, flag, number, settle, unknown, whole
 from xprnn.cells import Cell
+from xprnn.keywords import hinting
 from xprnn.layers import (
     Bidirectional,
     Dense,
@@ -228,3 +229,7 @@ class Method(Options):
                 f"checkpoint_every={self.checkpoint_every} has no effect with tbptt={self.tbptt}, "
                 f"which keeps no more than {self.tbptt} steps anyway: give fewer"
             )
+
+
+for _options in (Network, Method):
+    _options.__init__ = hinting(_options.__init__)  # type: ignore[method-assign]
