@@ -3,7 +3,7 @@
 from _gpu_cases import CASES, CHECKED
 
 from xprnn.kernels.cuda.case import Plans, loops, plans
-from xprnn.kernels.cuda.plan import Unplannable, needs
+from xprnn.kernels.cuda.layout import Unplannable, needs
 
 
 def planned(case, dtype, device):

@@ -20,10 +20,12 @@ from xprnn._version import __version__
 if TYPE_CHECKING:
     from xprnn import (
         activations,
+        backend,
         baselines,
         callbacks,
         cells,
         datasets,
+        errors,
         estimators,
         forecasting,
         gradients,
@@ -39,9 +41,12 @@ if TYPE_CHECKING:
         plotting,
         recurrence,
         schedules,
+        serialization,
         testing,
         training,
+        tree,
     )
+    from xprnn._model import Model, from_onnx, load
     from xprnn._record import History
     from xprnn._sequences.scaling import Scaler
     from xprnn.backend import backends
@@ -52,7 +57,6 @@ if TYPE_CHECKING:
         NonFiniteError,
     )
     from xprnn.gradients import value_and_grad
-    from xprnn.model import Model, from_onnx, load
     from xprnn.serialization import save
     from xprnn.training.fit import fit
 
@@ -66,11 +70,13 @@ __all__ = [
     "Scaler",
     "__version__",
     "activations",
+    "backend",
     "backends",
     "baselines",
     "callbacks",
     "cells",
     "datasets",
+    "errors",
     "estimators",
     "fit",
     "forecasting",
@@ -90,8 +96,10 @@ __all__ = [
     "recurrence",
     "save",
     "schedules",
+    "serialization",
     "testing",
     "training",
+    "tree",
     "value_and_grad",
 ]
 
@@ -99,14 +107,14 @@ _HOME = {
     "BackendUnavailableError": "errors",
     "History": "_record",
     "MissingExtraError": "errors",
-    "Model": "model",
+    "Model": "_model",
     "ModelFileError": "errors",
     "NonFiniteError": "errors",
     "Scaler": "_sequences.scaling",
     "backends": "backend",
     "fit": "training",
-    "from_onnx": "model",
-    "load": "model",
+    "from_onnx": "_model",
+    "load": "_model",
     "save": "serialization",
     "value_and_grad": "gradients",
 }

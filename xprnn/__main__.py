@@ -15,8 +15,6 @@ from xprnn._cli.options import Parser
 from xprnn._version import __version__
 from xprnn.errors import BackendUnavailableError, MissingExtraError, NonFiniteError
 
-__all__ = ["main"]
-
 
 def _make_parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = Parser(

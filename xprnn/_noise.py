@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 from xprnn._typing import Array
 from xprnn.backend import dtype_name, generator, host, of
 
-__all__ = ["Noise"]
-
 
 class Noise(NamedTuple):
     """Where the numbers of a forward pass come from.

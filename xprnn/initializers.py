@@ -15,6 +15,7 @@ from xprnn._validate import chosen, number, settle
 from xprnn.backend import host
 
 __all__ = [
+    "TABLE",
     "GlorotNormal",
     "GlorotUniform",
     "Initializer",

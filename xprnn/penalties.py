@@ -80,7 +80,7 @@ class Weights:
         return a * (bound / xp.maximum(norm, bound))  # times exactly 1 within the bound
 
 
-KINDS = {"W": "input", "U": "recurrent"}
+_KINDS = {"W": "input", "U": "recurrent"}
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Penalty:
     def _each(self, function: Callable[[Weights, Array], Array], params: Tree) -> dict[str, Array]:
         """Return `function(weights of its kind, a)` for every array a, by name."""
         return {
-            name: function(getattr(self, KINDS.get(name.split(".")[-1], "bias")), a)
+            name: function(getattr(self, _KINDS.get(name.split(".")[-1], "bias")), a)
             for name, a in tree.flatten(params).items()
         }
 

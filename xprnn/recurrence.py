@@ -49,7 +49,7 @@ __all__ = [
     "unroll_backward",
 ]
 
-CARRIED = 32
+_CARRIED = 32
 """Steps over which the gradient of a cell's own weights is carried on: a long sum loses digits."""
 
 
@@ -218,7 +218,7 @@ def unroll_backward(
     masks = _steps(mask, dy.shape[-3], xp)
     back = zip(reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True)
     for t, (dy_t, (memo_t, inner_t), mask_t) in enumerate(back):
-        if t % CARRIED == 0:
+        if t % _CARRIED == 0:
             own.append(dstate[cell.states :])
             dstate = (*dstate[: cell.states], *zero)
         dstate = (dstate[0] + dy_t, *dstate[1:])

@@ -251,7 +251,7 @@ class Cosine:
         return _half_cosine(self.rate, self.final, min(1, (i - self.warmup) / self.steps))
 
 
-ANNEAL = {"cos": _half_cosine, "linear": _line}
+_ANNEAL = {"cos": _half_cosine, "linear": _line}
 
 
 @dataclass(frozen=True)
@@ -300,12 +300,12 @@ class OneCycle:
             div_factor=number("div_factor", self.div_factor, above=0),
             final_div_factor=number("final_div_factor", self.final_div_factor, above=0),
         )
-        if self.anneal not in ANNEAL:
-            raise unknown("anneal", self.anneal, ANNEAL)
+        if self.anneal not in _ANNEAL:
+            raise unknown("anneal", self.anneal, _ANNEAL)
 
     def __call__(self, i):
         """Return η(i)."""
-        anneal, first = ANNEAL[self.anneal], self.rate / self.div_factor
+        anneal, first = _ANNEAL[self.anneal], self.rate / self.div_factor
         top, end = self.rise * self.steps - 1, self.steps - 1
         if i < top:
             return anneal(first, self.rate, i / top)

@@ -112,10 +112,10 @@ def test_looks_inside(size):
     gradients.state_jacobians(network, params, X, xp=np)
 
 
-@pytest.mark.parametrize("name", sorted(metrics.TABLE))
+@pytest.mark.parametrize("name", ["accuracy", "mae", "r2", "rmse", "smape"])
 def test_every_metric(name, size):
     y = (Y > 0).astype(int) if name == "accuracy" else scaled(Y, size)
-    metrics.TABLE[name](y, y if name == "accuracy" else 0.5 * y)
+    getattr(metrics, name)(y, y if name == "accuracy" else 0.5 * y)
 
 
 def test_metrics_with_arguments_of_their_own(size):

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import activations, cells, initializers, layers, losses, tree
+from xprnn._model import Model
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Activation,
@@ -43,7 +44,6 @@ from xprnn.layers import (
     Softmax,
     Stack,
 )
-from xprnn.model import Model
 from xprnn.serialization import files, json_text
 from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.hyperparameters import build, describe

@@ -23,7 +23,8 @@ from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import fused, launcher
 from xprnn.kernels.cuda.case import loops
 from xprnn.kernels.cuda.fused import Fused
-from xprnn.kernels.cuda.plan import Plan, Unplannable, candidates
+from xprnn.kernels.cuda.layout import Plan, Unplannable
+from xprnn.kernels.cuda.plan import candidates
 from xprnn.recurrence import REFERENCE, Unroll
 
 HERE = Path(__file__).parent

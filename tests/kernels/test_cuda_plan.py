@@ -15,18 +15,11 @@ from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import cost
 from xprnn.kernels.cuda import device as devices
 from xprnn.kernels.cuda import plan as planner
+from xprnn.kernels.cuda.cost import cycles
 from xprnn.kernels.cuda.device import KNOWN, Device
 from xprnn.kernels.cuda.expressions import step
-from xprnn.kernels.cuda.plan import (
-    Loop,
-    Unplannable,
-    candidates,
-    choose,
-    cycles,
-    loop,
-    needs,
-    shortlist,
-)
+from xprnn.kernels.cuda.layout import Loop, Unplannable, loop, needs
+from xprnn.kernels.cuda.plan import candidates, choose, shortlist
 from xprnn.kernels.cuda.source import program
 
 H100 = KNOWN["H100"]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import testing
+from xprnn._model.gates import trace_gates
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.layers.walk import recurrent_layers
-from xprnn.model.gates import trace_gates
 
 CELLS = [Elman(), LSTM(), LSTM(peepholes=True), GRU(), GRUResetBefore()]
 STATES = {"h", "c"}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import tree
+from xprnn._model import Model
 from xprnn._sequences.scaling import Scaler
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.errors import ModelFileError
@@ -32,7 +33,6 @@ from xprnn.layers import (
     Softmax,
     Stack,
 )
-from xprnn.model import Model
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import activations, losses, testing, tree
+from xprnn._model import Model
 from xprnn._sequences.scaling import Scaler
 from xprnn.cells import LSTM, Elman
 from xprnn.errors import ModelFileError
 from xprnn.layers import Dense, EncoderDecoder, Extend, Feedback, Recurrent, Stack
-from xprnn.model import Model
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
 

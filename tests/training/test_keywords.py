@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn.keywords import hinting
+from xprnn._keywords import hinting
 
 X = np.zeros(12)
 
@@ -47,9 +47,9 @@ def test_what_it_is_called_here(keyword, hint):
 
 
 def test_every_name_that_is_hinted_at_exists():
-    from xprnn import keywords
+    from xprnn import _keywords as keywords
+    from xprnn._model import Model
     from xprnn.forecasting import RNNForecaster
-    from xprnn.model import Model
 
     pytest.importorskip("sklearn", reason="needs scikit-learn")
     from xprnn.estimators import RNNClassifier

@@ -10,12 +10,10 @@ import numpy as np
 from xprnn import baselines, datasets, plotting
 from xprnn._cli import output
 from xprnn._cli.options import add_run_options
+from xprnn._model import Model
 from xprnn.backend import resolve
-from xprnn.model import Model
 from xprnn.optimizers import Adam
 from xprnn.training import fit
-
-__all__ = ["add_commands", "fit_sine", "forecast_sunspots"]
 
 LECTURE_LOSS, NOISE_LOSS = 0.040, 0.005
 SUNSPOTS: dict[str, Any] = {

@@ -10,8 +10,6 @@ from xprnn._cli.options import read_table
 from xprnn._cli.tables import Table
 from xprnn._cli.time_column import Timeline
 
-__all__ = ["Features", "parse_names", "read", "select"]
-
 
 class Features(NamedTuple):
     """Features and target, row by row."""

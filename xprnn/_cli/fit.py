@@ -11,8 +11,6 @@ from xprnn._cli import features, output, tables, time_column
 from xprnn._cli.features import Features
 from xprnn._cli.options import add_file_options, add_network_options, add_run_options
 
-__all__ = ["add_commands"]
-
 
 def add_commands(commands: Any) -> None:
     """Add the command."""

@@ -13,8 +13,6 @@ from xprnn._validate import whole
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 
-__all__ = ["add_commands", "choose_differencing"]
-
 SPREAD = 0.5
 """Differences are taken if they spread less than this part of what the series does."""
 LONGEST = 31

@@ -9,11 +9,9 @@ import numpy as np
 from xprnn import gradients, kernels, training
 from xprnn._cli import output
 from xprnn._cli.options import CELLS
+from xprnn._model import load
 from xprnn.backend import backends
 from xprnn.layers import Dense, Recurrent, Stack
-from xprnn.model import load
-
-__all__ = ["add_commands"]
 
 SIZES = ((16, 8), (64, 32), (256, 32))
 """Hidden units and batch size of each measurement."""

@@ -8,10 +8,6 @@ from xprnn._cli import tables
 from xprnn._cli.tables import Table
 from xprnn._validate import unknown
 
-__all__ = [
-    "CELLS", "Parser", "add_file_options", "add_network_options", "add_run_options", "read_table",
-]  # fmt: skip
-
 CELLS = ("elman", "lstm", "gru")
 
 SYNONYMS = {

@@ -13,11 +13,6 @@ from typing import Any
 
 from xprnn import plotting, serialization
 
-__all__ = [
-    "add_options", "check_paths", "format_csv", "make_rows", "note", "parse_column",
-    "save_picture", "write",
-]  # fmt: skip
-
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the options that say where the results go, and in which format."""

@@ -7,9 +7,7 @@ from xprnn._cli import features, output, tables, time_column
 from xprnn._cli.features import Features
 from xprnn._cli.options import add_file_options, read_table
 from xprnn._cli.tables import Table
-from xprnn.model import Model, load
-
-__all__ = ["add_commands"]
+from xprnn._model import Model, load
 
 
 def add_commands(commands: Any) -> None:

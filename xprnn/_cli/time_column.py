@@ -13,8 +13,6 @@ from xprnn._cli.tables.parse import looks_like_time, parse_number
 from xprnn._cli.time_index import Numbers, RowError, are_compact, are_plain, may_be_dates
 from xprnn._validate import unknown
 
-__all__ = ["Timeline", "add_options", "find", "find_time_like", "read", "sort"]
-
 _SHARE = 0.6
 """Numbers are meant as time if more than this share of their steps is the same."""
 _SHARE_UNORDERED = 0.8

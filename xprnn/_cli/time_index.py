@@ -10,8 +10,6 @@ import numpy as np
 
 from xprnn._validate import shown
 
-__all__ = ["Dates", "Numbers", "RowError", "are_compact", "are_plain", "may_be_dates", "read"]
-
 _DATE = re.compile(
     r"(\d{4}-\d\d(?:-\d\d)?)|"
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{3}(?:\d{3})?)?)?)(Z|[+-]\d\d:?\d\d)?",

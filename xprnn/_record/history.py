@@ -9,8 +9,6 @@ from xprnn._typing import Array
 from xprnn.backend import of, to_host
 from xprnn.losses.units import Value
 
-__all__ = ["Epoch", "History"]
-
 _CURVES = ("loss", "val_loss", "gradient_norm", "clipped", "learning_rate", "seconds")
 _COLUMNS = (*_CURVES, "minimised loss", "minimised val_loss")
 

@@ -10,8 +10,6 @@ from xprnn.backend import Backend, dtype_name, of
 from xprnn.layers import Layer
 from xprnn.losses import HalfMSE, Loss
 
-__all__ = ["Record"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Record:

@@ -26,6 +26,7 @@ from xprnn.activations.shaped import (
 
 __all__ = [
     "ELU",
+    "TABLE",
     "Activation",
     "Affine",
     "Clipped",

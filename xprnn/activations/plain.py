@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from xprnn._validate import number, settle
 
-__all__ = ["ELU", "Identity", "ReLU", "Sigmoid", "Softplus", "Softsign", "Tanh"]
-
 
 @dataclass(frozen=True)
 class Tanh:

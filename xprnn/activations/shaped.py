@@ -9,15 +9,6 @@ from typing import Any
 from xprnn import activations
 from xprnn._validate import number, settle
 
-__all__ = [
-    "Affine",
-    "Clipped",
-    "HardSigmoid",
-    "LeakyReLU",
-    "ScaledTanh",
-    "ThresholdedReLU",
-]
-
 
 @dataclass(frozen=True)
 class _Shaped:

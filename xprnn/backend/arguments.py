@@ -12,17 +12,6 @@ from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name, to_host
 
-__all__ = [
-    "admit",
-    "check_dense",
-    "common",
-    "dtype_name",
-    "float_name",
-    "on_host",
-    "refuse_masked",
-    "wider",
-]
-
 
 def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
     """Return an argument as an array of floats or integers of one of the known libraries.

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 from xprnn._validate import unknown
 from xprnn.backend.failure import HELP, is_lasting
 
-__all__ = ["NAMES", "NAMESPACES", "Status", "backends", "device_name", "status"]
-
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
 
 NAMESPACES = {

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from xprnn.errors import BackendUnavailableError
 
-__all__ = ["HELP", "is_lasting", "translated"]
-
 LASTING = frozenset({214, 220, 226, 700, 702, 710, *range(714, 720), 721, 809, 911})
 """Of the errors of CUDA's runtime and driver, which share their numbers: ECCUncorrectable,
 NvlinkUncorrectable, Contained, IllegalAddress, LaunchTimeout, Assert, HardwareStackError,

@@ -12,8 +12,6 @@ from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend.place import short_name
 
-__all__ = ["from_pandas", "is_a", "is_frame", "like", "numbers"]
-
 NUMBERS = (
     *("float32", "float64", "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64"),

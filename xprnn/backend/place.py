@@ -16,8 +16,6 @@ from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.backend.failure import translated
 from xprnn.errors import BackendUnavailableError
 
-__all__ = ["Backend", "generator", "host", "of", "quiet", "resolve", "short_name", "to_host"]
-
 host: Namespace = np
 """The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
 

@@ -4,13 +4,11 @@ import os
 from pathlib import Path
 
 from xprnn import serialization
+from xprnn._model import Model
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
 from xprnn.callbacks.plateau import NOTHING, Monitor
 from xprnn.callbacks.training import Training
-from xprnn.model import Model
-
-__all__ = ["Checkpoint"]
 
 
 class Checkpoint:

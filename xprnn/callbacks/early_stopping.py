@@ -2,13 +2,11 @@
 
 import dataclasses
 
+from xprnn._model import Model
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
 from xprnn.callbacks.plateau import Monitor
 from xprnn.callbacks.training import Training
-from xprnn.model import Model
-
-__all__ = ["EarlyStopping"]
 
 
 class EarlyStopping:

@@ -9,8 +9,6 @@ from xprnn._validate import shown, whole
 from xprnn.callbacks.training import Training, Writer
 from xprnn.errors import MissingExtraError
 
-__all__ = ["Log", "progress_bar"]
-
 
 class Log:
     """Writes a line every few epochs: epoch, losses, learning rate.

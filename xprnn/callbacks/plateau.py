@@ -3,13 +3,11 @@
 import math
 from typing import Any
 
+from xprnn._model import Model
 from xprnn._typing import Tree
 from xprnn._validate import number, unknown, whole
 from xprnn.callbacks.training import Training
 from xprnn.losses.units import Value
-from xprnn.model import Model
-
-__all__ = ["Monitor", "ReduceOnPlateau"]
 
 NOTHING = Value(math.inf, math.inf)
 """The best loss before the first epoch."""

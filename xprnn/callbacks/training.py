@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xprnn import serialization
+from xprnn._model import Model
 from xprnn._record import History
 from xprnn._validate import number, warn
-from xprnn.model import Model
-
-__all__ = ["Training", "Writer"]
 
 
 class Training:

@@ -34,6 +34,7 @@ These are all that a cell of one's own needs, beside the numbers ``gates`` and
 from typing import Any
 
 from xprnn._validate import chosen
+from xprnn.activations import Activation
 from xprnn.cells.elman import Elman
 from xprnn.cells.gru import GRU, GRUResetBefore
 from xprnn.cells.lstm import LSTM
@@ -42,6 +43,7 @@ from xprnn.cells.protocol import Cell, Inner, blocks, inner_gates
 __all__ = [
     "GRU",
     "LSTM",
+    "TABLE",
     "Cell",
     "Elman",
     "GRUResetBefore",
@@ -58,32 +60,38 @@ TABLE: dict[str, type] = {
     "lstm": LSTM,
 }
 
-ELSEWHERE = dict.fromkeys(("rnn", "rnn_tanh", "simple_rnn", "simplernn", "vanilla"), "elman")
+_ELSEWHERE = dict.fromkeys(("rnn", "rnn_tanh", "simple_rnn", "simplernn", "vanilla"), "elman")
 """The names of torch and Keras, with those used here."""
 
 
-def get(cell: str | Cell) -> Cell:
-    """Return a cell of that name, or the object itself.
+def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
+    """Return a new cell of that name, or the object itself.
 
     Parameters
     ----------
     cell : str or Cell
         ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object with
         `forward` and `backward`.
+    activation : Activation, optional
+        The activation of the new cell; left out, tanh.
 
     Raises
     ------
     ValueError
-        If there is no cell of that name.
+        If there is no cell of that name, or if the object comes with an activation.
     TypeError
         If the object lacks a method.
 
     Examples
     --------
-    >>> from xprnn import cells
-    >>> cells.get("gru").gates
-    3
+    >>> from xprnn import activations, cells
+    >>> cells.get("elman", activations.ReLU())
+    Elman(activation=ReLU())
     """
-    found: Any = chosen("cell", cell, TABLE, ("forward", "backward"), ELSEWHERE)
-    made: Cell = found() if isinstance(found, type) else found
-    return made
+    kind: Any = chosen("cell", cell, TABLE, ("forward", "backward"), _ELSEWHERE)
+    if isinstance(kind, type):
+        new: Cell = kind() if activation is None else kind(activation)
+        return new
+    if activation is not None:
+        raise ValueError("activation goes with a cell by name; give it to the cell itself")
+    return kind

@@ -6,8 +6,6 @@ from typing import Any, ClassVar
 from xprnn import activations
 from xprnn._validate import settle
 
-__all__ = ["Elman"]
-
 
 @dataclass(frozen=True)
 class Elman:

@@ -8,8 +8,6 @@ from xprnn._validate import settle
 from xprnn.activations import Activation
 from xprnn.cells.protocol import blocks
 
-__all__ = ["GRU", "GRUResetBefore"]
-
 
 @dataclass(frozen=True)
 class GRU:

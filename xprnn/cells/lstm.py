@@ -7,8 +7,6 @@ from xprnn import activations
 from xprnn._validate import flag, number, settle
 from xprnn.cells.protocol import blocks
 
-__all__ = ["LSTM"]
-
 
 @dataclass(frozen=True)
 class LSTM:

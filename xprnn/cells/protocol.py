@@ -4,8 +4,6 @@ from typing import Any, ClassVar, Protocol
 
 from xprnn._typing import Array, Namespace
 
-__all__ = ["Cell", "Inner", "blocks", "inner_gates"]
-
 
 class Cell(Protocol):
     """What a cell must have."""

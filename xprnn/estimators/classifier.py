@@ -10,17 +10,15 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
+from xprnn._keywords import hinting
 from xprnn._validate import shown
 from xprnn.backend import to_host
-from xprnn.estimators._base import SequenceEstimator, place
-from xprnn.estimators._labels import flat, known_labels, label_targets, label_weights, shaped
-from xprnn.estimators._sequences import Read
-from xprnn.estimators._targets import counted
-from xprnn.estimators._targets import targets as read_targets
-from xprnn.keywords import hinting
+from xprnn.estimators.base import SequenceEstimator, place
+from xprnn.estimators.labels import flat, known_labels, label_targets, label_weights, shaped
+from xprnn.estimators.sequences import Read
+from xprnn.estimators.targets import counted
+from xprnn.estimators.targets import targets as read_targets
 from xprnn.losses import CrossEntropy
-
-__all__ = ["RNNClassifier"]
 
 
 class RNNClassifier(ClassifierMixin, SequenceEstimator):

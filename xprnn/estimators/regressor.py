@@ -9,12 +9,10 @@ from sklearn.utils import check_array
 
 from xprnn import losses
 from xprnn._validate import shown
-from xprnn.estimators._base import SequenceEstimator
-from xprnn.estimators._sequences import Read
-from xprnn.estimators._targets import Targets, counted, on_host, rows
-from xprnn.estimators._targets import targets as read_targets
-
-__all__ = ["RNNRegressor"]
+from xprnn.estimators.base import SequenceEstimator
+from xprnn.estimators.sequences import Read
+from xprnn.estimators.targets import Targets, counted, on_host, rows
+from xprnn.estimators.targets import targets as read_targets
 
 
 class RNNRegressor(RegressorMixin, SequenceEstimator):

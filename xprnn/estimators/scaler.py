@@ -7,9 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
-from xprnn.estimators._sequences import Read, read
-
-__all__ = ["SequenceScaler"]
+from xprnn.estimators.sequences import Read, read
 
 
 class SequenceScaler(TransformerMixin, BaseEstimator):

@@ -15,8 +15,6 @@ from xprnn.forecasting.checks import tails
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import OneStep
 
-__all__ = ["Backtest", "run"]
-
 WINDOWS = ("expanding", "sliding")
 OURS = "RNNForecaster"
 LATE = 0.5

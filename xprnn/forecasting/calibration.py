@@ -20,8 +20,6 @@ import numpy as np
 
 from xprnn._typing import Array
 
-__all__ = ["Calibration", "width"]
-
 
 class Calibration(NamedTuple):
     """The errors of forecasts of held-out pieces, and the spreads to measure them in."""

@@ -5,8 +5,6 @@ from typing import Any
 from xprnn._validate import number, shown, unknown, whole
 from xprnn.losses import Pinball
 
-__all__ = ["check", "tails"]
-
 STRATEGIES = ("recursive", "direct")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses
+from xprnn._model import Model
 from xprnn._validate import shown
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting import checks
@@ -12,10 +13,7 @@ from xprnn.forecasting.calibration import Calibration
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.losses import Loss, Pinball
-from xprnn.model import Model
 from xprnn.training import Method, Network, Setup, prepare, train
-
-__all__ = ["fit", "hold_out"]
 
 
 def fit(forecaster: Any, panel: Panel) -> Predictor:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from xprnn._keywords import hinting
+from xprnn._model import Model
 from xprnn._validate import shown, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend
@@ -14,15 +16,11 @@ from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.paths import Interval
 from xprnn.forecasting.predictor import Predictor
-from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
-from xprnn.model import Model
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
 from xprnn.schedules import Schedule
-
-__all__ = ["RNNForecaster"]
 
 
 @dataclass(kw_only=True, repr=False)

@@ -6,8 +6,6 @@ from xprnn._typing import Array
 from xprnn.backend.frames import numbers
 from xprnn.forecasting import times
 
-__all__ = ["Framed", "is_frame", "read"]
-
 
 class Framed(NamedTuple):
     """What makes a Series or a DataFrame of an array (T, O)."""

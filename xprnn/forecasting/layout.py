@@ -23,8 +23,6 @@ import numpy as np
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 
-__all__ = ["Layout", "Past"]
-
 
 class Past(NamedTuple):
     """A series as far as it is known, and the inputs beside it."""

@@ -20,8 +20,6 @@ from xprnn.backend.frames import is_frame
 from xprnn.forecasting import frames, times
 from xprnn.forecasting.frames import Framed
 
-__all__ = ["Panel", "check_goes_on", "future", "read"]
-
 SERIES = (
     "Here rows are steps: an array is (T,) or (T, O), one series; several series are a list of "
     "arrays"

@@ -4,11 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._model import Model
 from xprnn._typing import Array
 from xprnn.forecasting.layout import Layout, Past
-from xprnn.model import Model
-
-__all__ = ["Interval", "blocks", "direct", "recursive", "residuals", "simulated"]
 
 
 class Interval(NamedTuple):

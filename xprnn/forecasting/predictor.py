@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xprnn._model import Model
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn.backend import generator, quiet
@@ -12,9 +13,6 @@ from xprnn.forecasting import paths
 from xprnn.forecasting.calibration import Calibration
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.forecasting.panel import Panel
-from xprnn.model import Model
-
-__all__ = ["OneStep", "Predictor"]
 
 PATHS = 1000
 """How many paths make an interval."""

@@ -8,8 +8,6 @@ import numpy as np
 from xprnn._typing import Array
 from xprnn._validate import warn
 
-__all__ = ["check", "check_even", "following", "in_order", "step"]
-
 SPARSE = 2
 """If filling the gaps takes more than this many times the rows, the steps count as uneven."""
 

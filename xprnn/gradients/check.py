@@ -12,8 +12,6 @@ from xprnn.gradients.report import Report
 from xprnn.layers import METHODS, Recurrent
 from xprnn.losses import Loss
 
-__all__ = ["check"]
-
 
 def check(
     subject: Any,

@@ -12,8 +12,6 @@ from xprnn._validate import whole
 from xprnn.backend import dtype_name, generator, of, quiet
 from xprnn.gradients.report import Report, Row
 
-__all__ = ["compare"]
-
 
 class _Quotient(NamedTuple):
     """A directional derivative by finite differences."""

@@ -7,8 +7,6 @@ from xprnn.gradients.objective import Pass, check_params, chunks, every
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
-__all__ = ["through_time"]
-
 
 def through_time(
     network: Layer,

@@ -11,8 +11,6 @@ from xprnn.backend import quiet, translated
 from xprnn.gradients.objective import Pass, check_params, chunks, every
 from xprnn.layers import Layer, check_cuttable
 
-__all__ = ["state_jacobians"]
-
 
 def state_jacobians(
     network: Layer, params: Tree, x: Array, *, mask: Array | None = None, xp: Namespace

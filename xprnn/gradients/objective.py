@@ -16,8 +16,6 @@ from xprnn.backend import quiet, translated
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
-__all__ = ["Chunk", "Pass", "apply", "check_params", "chunks", "every", "value_and_grad"]
-
 
 class Chunk(NamedTuple):
     """Some successive steps of sequences."""

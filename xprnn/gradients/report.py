@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Report", "Row"]
-
 
 class Row(NamedTuple):
     """The comparison for one array along one direction."""

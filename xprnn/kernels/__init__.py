@@ -43,7 +43,7 @@ __all__ = [
     "workspace",
 ]
 
-MISSING = "; for more, pip install threadpoolctl"
+_MISSING = "; for more, pip install threadpoolctl"
 
 
 class Twin(NamedTuple):
@@ -63,7 +63,7 @@ TWINS = {
 }
 """By name, in order of preference."""
 
-SMALL = 9_000
+_SMALL = 9_000
 """Numbers in a matrix from which on OpenBLAS may give the product with a vector to its threads.
 
 It does so with other products from 29 times as many multiplications on.
@@ -142,7 +142,7 @@ def workspace(
 def _is_small(x: Array, weights: Sequence[Array]) -> bool:
     """Return whether no product is large enough for threads, of BLAS or ours."""
     largest = max((math.prod(w.shape) for w in weights), default=0)
-    return largest < SMALL and largest * math.prod(x.shape[:-1]) < 25 * SMALL
+    return largest < _SMALL and largest * math.prod(x.shape[:-1]) < 25 * _SMALL
 
 
 def unchanged(xp: Namespace) -> AbstractContextManager[None]:
@@ -240,5 +240,5 @@ def status() -> str:
         return f"compiled loops: none, {reason}"
     with opened() as own:
         threads = own.threads
-    missing = "" if threads == thread_count() or can_hold_blas() else MISSING
+    missing = "" if threads == thread_count() or can_hold_blas() else _MISSING
     return f"compiled loops: for NumPy, {threads} thread(s){missing}"

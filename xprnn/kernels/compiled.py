@@ -16,8 +16,6 @@ from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.kernels.workspace import Workspace, thread_count
 from xprnn.recurrence import Unroll
 
-__all__ = ["COMPILED", "about", "obstacle", "unavailable"]
-
 SOURCE = Path(__file__).parent / "cpu" / "loops.c"
 
 ACTIVATIONS = (

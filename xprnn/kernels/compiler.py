@@ -21,8 +21,6 @@ from typing import Any
 
 from xprnn.kernels.store import digest, folder, keep, load_kept, warn_once
 
-__all__ = ["NoCompilerError", "UnbuildableError", "WrongError", "build", "compiler"]
-
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
 
 TUNED = (("-march=native",), ("-mcpu=native",), ())

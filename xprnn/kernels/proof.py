@@ -9,8 +9,6 @@ from xprnn._typing import Array, Namespace
 from xprnn.cells import Cell
 from xprnn.recurrence import REFERENCE, Unroll
 
-__all__ = ["TOLERANCES", "difference"]
-
 TOLERANCES = {"float32": 1e-5, "float64": 1e-11}
 """By which a result may differ from the reference's, of its norm.
 

@@ -19,8 +19,6 @@ from typing import Any
 
 from xprnn._validate import warn
 
-__all__ = ["cache", "digest", "folder", "keep", "load_kept", "warn_once"]
-
 STALE = 3600.0
 """After so many seconds an unfinished file is taken for one that a killed process left."""
 

@@ -8,8 +8,6 @@ same numbers is the same node. What has no entry in `FORMS` raises `Untraceable`
 import builtins
 from typing import Any, NamedTuple
 
-__all__ = ["FORMS", "TRUTHS", "Graph", "Node", "Numbers", "Traced", "Untraceable"]
-
 
 class Untraceable(Exception):  # noqa: N818 (a finding, and no mistake of the caller)
     """What a cell does that cannot be noted, in a sentence."""

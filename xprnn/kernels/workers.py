@@ -18,8 +18,6 @@ import numpy as np
 from xprnn._typing import Array
 from xprnn.kernels.compiler import build
 
-__all__ = ["Workers"]
-
 SOURCE = Path(__file__).parent / "cpu" / "workers.c"
 
 LOOKS = 0.0003

@@ -33,8 +33,6 @@ from xprnn._typing import Array
 from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
-__all__ = ["Workspace", "can_hold_blas", "opened", "thread_count"]
-
 KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
 

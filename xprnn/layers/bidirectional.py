@@ -7,8 +7,6 @@ from xprnn._validate import shown, unknown
 from xprnn.layers.parallel import MERGES, Merge, Parallel
 from xprnn.layers.protocol import Layer, Time, check_layer
 
-__all__ = ["Bidirectional", "Reversed"]
-
 
 @dataclass(frozen=True)
 class Reversed:

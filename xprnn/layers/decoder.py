@@ -11,8 +11,6 @@ from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
 
-__all__ = ["EncoderDecoder", "Extend", "Feedback"]
-
 
 @dataclass(frozen=True)
 class Extend(Stateless):

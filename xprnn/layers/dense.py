@@ -7,8 +7,6 @@ from xprnn import _ops, initializers
 from xprnn._validate import flag, settle, whole
 from xprnn.layers.protocol import Stateless
 
-__all__ = ["Dense"]
-
 
 @dataclass(frozen=True)
 class Dense(Stateless):

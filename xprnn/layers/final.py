@@ -10,8 +10,6 @@ from xprnn.layers.bidirectional import Reversed
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
 
-__all__ = ["Final"]
-
 
 @dataclass(frozen=True)
 class Final:

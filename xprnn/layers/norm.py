@@ -6,8 +6,6 @@ from xprnn import _ops, initializers
 from xprnn._validate import number, settle
 from xprnn.layers.protocol import Stateless
 
-__all__ = ["LayerNorm"]
-
 
 @dataclass(frozen=True)
 class LayerNorm(Stateless):

@@ -10,8 +10,6 @@ from xprnn._typing import Array, Namespace
 from xprnn._validate import settle, shown, unknown
 from xprnn.layers.protocol import Layer, Time, check_layers
 
-__all__ = ["MERGES", "Merge", "Parallel"]
-
 MERGES = ("concat", "sum", "mean", "product")
 
 Merge = Literal["concat", "sum", "mean", "product"]

@@ -8,8 +8,6 @@ from xprnn import _ops, activations
 from xprnn._validate import flag, number, settle
 from xprnn.layers.protocol import Stateless
 
-__all__ = ["Activation", "Dropout", "Softmax"]
-
 
 @dataclass(frozen=True)
 class _Function(Stateless, ABC):

@@ -7,8 +7,6 @@ from xprnn import _ops
 from xprnn._validate import unknown
 from xprnn.layers.protocol import Stateless, Time
 
-__all__ = ["Pool"]
-
 
 def _last(xs, counts, xp):
     """Return 1 at the last step that counts, 0 elsewhere."""

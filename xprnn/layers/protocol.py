@@ -6,8 +6,6 @@ from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import chosen, shown
 
-__all__ = ["METHODS", "Layer", "Stateless", "Time", "check_cuttable", "check_layer", "check_layers"]
-
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 
 Time = Literal["pointwise", "causal", "whole"]

@@ -11,8 +11,6 @@ from xprnn._validate import flag, number, settle, whole
 from xprnn.cells import Cell
 from xprnn.layers.protocol import Time
 
-__all__ = ["Recurrent"]
-
 
 @dataclass(frozen=True)
 class Recurrent:

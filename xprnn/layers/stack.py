@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from xprnn._validate import settle
 from xprnn.layers.protocol import Layer, Time, check_layers
 
-__all__ = ["Stack"]
-
 
 @dataclass(frozen=True)
 class Stack:

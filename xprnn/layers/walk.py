@@ -8,8 +8,6 @@ from xprnn.layers.bidirectional import Bidirectional
 from xprnn.layers.protocol import METHODS
 from xprnn.layers.recurrent import Recurrent
 
-__all__ = ["inner_layers", "recurrent_layers"]
-
 
 def recurrent_layers(network: Any) -> Iterator[Recurrent]:
     """Yield the recurrent layers inside, in the order of the network's `states`.

@@ -40,6 +40,7 @@ from xprnn.losses.regression import MAE, MSE, HalfMSE, Huber
 __all__ = [
     "MAE",
     "MSE",
+    "TABLE",
     "BinaryCrossEntropy",
     "CrossEntropy",
     "GaussianNLL",
@@ -64,8 +65,7 @@ TABLE: dict[str, Loss] = {
     "pinball": Pinball(),
 }
 
-
-ELSEWHERE = {
+_ELSEWHERE = {
     "bce": "binary_cross_entropy",
     "bce_loss": "binary_cross_entropy",
     "bce_with_logits": "binary_cross_entropy",
@@ -124,4 +124,4 @@ def get(loss: str | Loss) -> Loss:
     >>> float(value), dy_hat.ravel().tolist()
     (1.25, [0.5, 1.0])
     """
-    return chosen("loss", loss, TABLE, ("__call__",), ELSEWHERE)
+    return chosen("loss", loss, TABLE, ("__call__",), _ELSEWHERE)

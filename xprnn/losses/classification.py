@@ -10,8 +10,6 @@ from xprnn import _ops
 from xprnn._validate import number, settle, whole
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_targets
 
-__all__ = ["BinaryCrossEntropy", "CrossEntropy"]
-
 
 def _log_softmax(z, xp):
     """Return log(exp z / Σ_c exp z_c); less the largest z, no exp overflows."""

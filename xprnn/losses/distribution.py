@@ -10,8 +10,6 @@ from xprnn._validate import number, settle
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs
 from xprnn.losses.regression import difference
 
-__all__ = ["GaussianNLL", "Pinball"]
-
 
 @dataclass(frozen=True)
 class Pinball:

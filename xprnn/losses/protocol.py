@@ -8,8 +8,6 @@ from array_api_compat import device
 from xprnn._typing import Array, Namespace
 from xprnn._validate import number, shown
 
-__all__ = ["Loss", "outputs", "standardizes", "unscale"]
-
 
 class Loss(Protocol):
     """What a loss must be."""

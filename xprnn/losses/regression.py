@@ -6,8 +6,6 @@ from typing import ClassVar
 from xprnn import _ops
 from xprnn._validate import number, settle
 
-__all__ = ["MAE", "MSE", "HalfMSE", "Huber", "difference"]
-
 
 def difference(y_hat, y, mask, xp):
     """Return ŷ - y, zero at padding, and the number of valid steps."""

@@ -7,8 +7,6 @@ from xprnn import _ops
 from xprnn._typing import Array, Namespace
 from xprnn.losses.protocol import Loss, unscale
 
-__all__ = ["InUnits", "Value", "Weighted", "in_units"]
-
 
 @dataclass(frozen=True, eq=False)
 class Weighted:

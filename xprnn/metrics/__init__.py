@@ -27,18 +27,7 @@ one-hot and `y_hat` is not whole. If all numbers are whole, they may as well be 
 and the call is refused: give y as labels, or labels as (..., 1).
 """
 
-from collections.abc import Callable
-
 from xprnn.metrics.classification import accuracy, confusion_matrix
 from xprnn.metrics.regression import coverage, mae, mase, r2, rmse, smape
 
 __all__ = ["accuracy", "confusion_matrix", "coverage", "mae", "mase", "r2", "rmse", "smape"]
-
-TABLE: dict[str, Callable[..., float]] = {
-    "accuracy": accuracy,
-    "mae": mae,
-    "r2": r2,
-    "rmse": rmse,
-    "smape": smape,
-}
-"""Those that need no more than y and y_hat."""

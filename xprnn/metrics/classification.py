@@ -7,9 +7,7 @@ from xprnn._sequences.reading import check_axes, check_finite, read_list, read_v
 from xprnn._typing import Array
 from xprnn._validate import whole
 from xprnn.backend import admit, host, on_host, to_host
-from xprnn.metrics._common import columns_of
-
-__all__ = ["accuracy", "confusion_matrix"]
+from xprnn.metrics.common import columns_of
 
 
 def _read(argument: str, value: Any, columns: tuple[str, ...] | None) -> list[Array]:

@@ -6,9 +6,7 @@ from xprnn._sequences.reading import clean_sequences
 from xprnn._typing import Array
 from xprnn._validate import whole
 from xprnn.backend import host, quiet
-from xprnn.metrics._common import columns_of, read_pairs, read_series
-
-__all__ = ["coverage", "mae", "mase", "r2", "rmse", "smape"]
+from xprnn.metrics.common import columns_of, read_pairs, read_series
 
 
 def _flat(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -10,8 +10,6 @@ from typing import Any
 from xprnn import activations
 from xprnn.activations import Activation, Affine, Clipped, Identity, ScaledTanh
 
-__all__ = ["describe_activation", "read_activations"]
-
 TABLE: dict[str, type] = {
     "Affine": Affine,
     "Elu": activations.ELU,

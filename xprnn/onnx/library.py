@@ -4,8 +4,6 @@ from typing import Any
 
 from xprnn.errors import MissingExtraError, ModelFileError
 
-__all__ = ["OPSET", "attributes_of", "library", "refusal"]
-
 OPSET = 17
 """The version of ONNX's operators in the files written."""
 

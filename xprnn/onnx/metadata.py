@@ -17,8 +17,6 @@ from xprnn.serialization.hyperparameters import build, describe, is_known
 from xprnn.serialization.json_text import parse_json
 from xprnn.serialization.model import shapes
 
-__all__ = ["describe_model", "read_metadata"]
-
 _KEY = "xprnn"
 
 

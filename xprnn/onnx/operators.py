@@ -10,8 +10,6 @@ from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
 from xprnn.onnx.library import attributes_of
 
-__all__ = ["Attributes", "describe_cell", "read_attributes", "read_directions", "run"]
-
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 _INPUTS = {
     "RNN": ("X", "W", "R", "B", "sequence_lens", "initial_h"),

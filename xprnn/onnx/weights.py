@@ -18,8 +18,6 @@ import numpy as np
 from xprnn import cells
 from xprnn.cells import GRU
 
-__all__ = ["from_node", "to_node"]
-
 _ORDERS = {1: (0,), 3: (1, 0, 2), 4: (0, 3, 1, 2)}
 """Which of our blocks is ONNX's first, second, …, by the number of gates."""
 

@@ -9,8 +9,6 @@ from xprnn.backend import quiet
 from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule
 
-__all__ = ["Adam", "AdamW", "NAdam"]
-
 
 @dataclass(frozen=True)
 class Adam:

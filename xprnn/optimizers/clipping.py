@@ -5,8 +5,6 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import number
 from xprnn.backend import quiet
 
-__all__ = ["clip_by_global_norm", "clip_by_value", "global_norm"]
-
 
 def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
     """Bound every component of every gradient to ±limit.

@@ -8,8 +8,6 @@ from xprnn.backend import quiet
 from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule
 
-__all__ = ["RMSprop"]
-
 
 @dataclass(frozen=True)
 class RMSprop:

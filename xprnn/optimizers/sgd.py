@@ -8,8 +8,6 @@ from xprnn._validate import flag, number, settle
 from xprnn.backend import quiet
 from xprnn.schedules import Schedule
 
-__all__ = ["SGD", "add_decay", "rate_at"]
-
 
 def rate_at(learning_rate: float | Schedule, i: int) -> float:
     """Return the learning rate of update i."""

@@ -6,8 +6,6 @@ from typing import Any
 from xprnn._validate import unknown
 from xprnn.errors import MissingExtraError
 
-__all__ = ["check_path", "legend_on_top", "new_axes", "pyplot"]
-
 
 def pyplot() -> Any:
     """Return matplotlib.pyplot.

@@ -4,13 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._model import Model
 from xprnn.backend import to_host
 from xprnn.layers.walk import recurrent_layers
-from xprnn.model import Model
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import index
-
-__all__ = ["eigenvalues"]
 
 
 def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):

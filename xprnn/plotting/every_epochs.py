@@ -8,8 +8,6 @@ from xprnn.callbacks import Training, Writer
 from xprnn.plotting.canvas import check_path, new_axes, pyplot
 from xprnn.plotting.fit import fit, predict
 
-__all__ = ["EveryEpochs"]
-
 
 class EveryEpochs:
     """A callback that draws the fit every n epochs, as the lecture does.

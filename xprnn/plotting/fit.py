@@ -5,13 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn import losses
+from xprnn._model import Model
 from xprnn.backend import to_host
 from xprnn.losses import GaussianNLL, Pinball
-from xprnn.model import Model
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import along, band, labels, one, one_pair
-
-__all__ = ["fit", "predict"]
 
 
 class _Predicted(NamedTuple):

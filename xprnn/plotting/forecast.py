@@ -7,8 +7,6 @@ import numpy as np
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import band, one_feature
 
-__all__ = ["forecast"]
-
 
 def forecast(
     past: object,

@@ -4,14 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._model import Model
+from xprnn._model.gates import gate_names
 from xprnn.backend import to_host
 from xprnn.layers.walk import recurrent_layers
-from xprnn.model import Model
-from xprnn.model.gates import gate_names
 from xprnn.plotting.canvas import legend_on_top, new_axes
 from xprnn.plotting.series import along, index, one
-
-__all__ = ["gates"]
 
 
 def gates(

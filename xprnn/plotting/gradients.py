@@ -6,14 +6,12 @@ import numpy as np
 
 from xprnn import gradients as flow
 from xprnn import tree
+from xprnn._model import Model
+from xprnn._model.gates import state_names
 from xprnn.backend import to_host
 from xprnn.layers.walk import recurrent_layers
-from xprnn.model import Model
-from xprnn.model.gates import state_names
 from xprnn.plotting.canvas import new_axes
 from xprnn.plotting.series import one, one_pair
-
-__all__ = ["gradients", "singular_values"]
 
 
 def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any = None):

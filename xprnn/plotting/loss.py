@@ -8,8 +8,6 @@ from xprnn._record import History
 from xprnn._validate import shown
 from xprnn.plotting.canvas import new_axes
 
-__all__ = ["loss"]
-
 
 def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     """Draw the training loss, and the validation loss if there is one, on a log axis.

@@ -5,13 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._model import Model
 from xprnn._sequences.modes import read_pair
 from xprnn._sequences.reading import read_sequences
 from xprnn._validate import shown
 from xprnn.backend import to_host
-from xprnn.model import Model
-
-__all__ = ["along", "band", "index", "labels", "one", "one_feature", "one_pair"]
 
 
 def index(argument: str, value: Any, count: int, of: str) -> int:

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._model import Model
 from xprnn.backend import to_host
-from xprnn.model import Model
 from xprnn.plotting.canvas import legend_on_top, new_axes
 from xprnn.plotting.series import along, index, labels, one, one_pair
-
-__all__ = ["heatmap", "states"]
 
 
 def states(

@@ -15,8 +15,6 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["write_atomically"]
-
 _OURS = re.compile(r"\.xprnn-[0-9a-f]{16}\.part")
 """The end of the name of an unfinished file; nobody else uses such names."""
 

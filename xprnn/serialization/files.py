@@ -14,8 +14,6 @@ from xprnn.serialization import npz, safetensors
 from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.json_text import parse_json
 
-__all__ = ["check_path", "read", "write"]
-
 FORMAT = 4
 """The format of the files written; other formats are refused. From format 3 on, header and
 checksum stand where they do now, so that a file of another format can be named."""

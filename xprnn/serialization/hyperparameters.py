@@ -7,8 +7,6 @@ from typing import Any
 
 from xprnn import activations, cells, initializers, layers, losses
 
-__all__ = ["build", "describe", "differences", "is_known", "label"]
-
 _PARTS = 20_000
 """How many layers, cells and other parts a network from a file may have."""
 

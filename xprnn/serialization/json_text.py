@@ -10,8 +10,6 @@ from xprnn._validate import shown
 from xprnn.backend import of, to_host
 from xprnn.errors import ModelFileError
 
-__all__ = ["pack", "parse_json", "unpack"]
-
 _DEPTH = 100
 _PARTS = 4_000_000
 """Lists, objects and strings: up to here, a text of 100 MB does not take gigabytes of memory."""

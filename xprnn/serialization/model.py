@@ -20,19 +20,6 @@ from xprnn.serialization import files
 from xprnn.serialization.hyperparameters import build, describe, is_known
 from xprnn.serialization.json_text import pack, unpack
 
-__all__ = [
-    "check",
-    "check_is_model",
-    "contents",
-    "load",
-    "misfit",
-    "move",
-    "restore",
-    "save",
-    "shapes",
-    "to_backend",
-]
-
 
 def save(model: Record, path: str | os.PathLike[str]) -> None:
     """Write a model to a file.

@@ -13,8 +13,6 @@ import numpy as np
 
 from xprnn.errors import ModelFileError
 
-__all__ = ["read", "write"]
-
 _BEGIN = b"PK\x03\x04"
 _ENTRY = b"PK\x01\x02"
 _ENTRIES = 200_000

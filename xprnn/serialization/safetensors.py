@@ -5,8 +5,6 @@ from typing import Any, BinaryIO
 from xprnn.errors import MissingExtraError, ModelFileError
 from xprnn.serialization.json_text import parse_json
 
-__all__ = ["import_library", "read", "write"]
-
 _LARGEST = 100_000_000
 """Bytes of the JSON text, by the format's definition."""
 

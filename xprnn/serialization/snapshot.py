@@ -14,8 +14,6 @@ from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.json_text import pack, unpack
 from xprnn.serialization.model import check, contents, misfit, move, restore, to_backend
 
-__all__ = ["Snapshot", "load_snapshot", "save_snapshot"]
-
 
 class Snapshot(NamedTuple):
     """All that a training run needs to go on as if it had never ended.

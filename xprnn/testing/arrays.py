@@ -6,8 +6,6 @@ import numpy as np
 
 from xprnn.testing.strategy import composite, strategies
 
-__all__ = ["lengths", "masks", "seeds", "sequences"]
-
 
 def seeds() -> Any:
     """Return a strategy of seeds, for all that need not shrink: parameters, noise.

@@ -7,8 +7,6 @@ from xprnn import activations as library
 from xprnn.cells import TABLE
 from xprnn.testing.strategy import composite, strategies
 
-__all__ = ["activations", "bounded_activations", "cells"]
-
 
 def activations() -> Any:
     """Return a strategy of the names of all activations.

@@ -22,8 +22,6 @@ from xprnn.layers import (
 from xprnn.testing.cells import cells as any_cell
 from xprnn.testing.strategy import composite, strategies
 
-__all__ = ["encoder_decoders", "feedbacks", "networks", "pointwise", "recurrent"]
-
 MERGES: Any = ("concat", "sum", "mean", "product")
 POOLS: Any = ("last", "mean", "max")
 

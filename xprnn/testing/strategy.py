@@ -7,8 +7,6 @@ from typing import Any
 
 from xprnn.errors import MissingExtraError
 
-__all__ = ["composite", "strategies"]
-
 
 def strategies() -> Any:
     """Return hypothesis.strategies.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from xprnn import _ops, losses
+from xprnn._model import Model
 from xprnn._sequences.batches import Data, time_major
 from xprnn._sequences.columns import names
 from xprnn._sequences.modes import Pair, read_pair
@@ -12,9 +13,6 @@ from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
 from xprnn.backend import Backend, admit, dtype_name, float_name, host, of, to_host, wider
 from xprnn.losses import Loss
-from xprnn.model import Model
-
-__all__ = ["choose_dtype", "count_outputs", "name_arrays", "read", "scale", "weigh"]
 
 Names = tuple[str, ...] | None
 VALIDATION = ("validation_data[0]", "validation_data[1]")

@@ -5,22 +5,20 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from xprnn._keywords import hinting
+from xprnn._model import Model
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.callbacks import Training
 from xprnn.cells import Cell
-from xprnn.keywords import hinting
 from xprnn.layers import Layer
 from xprnn.losses import Loss
-from xprnn.model import Model
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
 from xprnn.schedules import Schedule
 from xprnn.training.loop import train
 from xprnn.training.options import Method, Network
 from xprnn.training.setup import prepare
-
-__all__ = ["fit"]
 
 
 @hinting

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from xprnn import kernels
+from xprnn._keywords import hinting
+from xprnn._model import Model
 from xprnn._record import History
 from xprnn._typing import Tree
 from xprnn._validate import flag, shown, warn
 from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, Writer, progress_bar
-from xprnn.keywords import hinting
-from xprnn.model import Model
 from xprnn.training.resume import Callbacks, restore, save
 from xprnn.training.run import Position, Run, Watch
 from xprnn.training.setup import Setup
-
-__all__ = ["train"]
 
 TENTH, TWICE = 0.1, 1.0
 """A loss counts as worse if it rose by more than this part of itself: a tenth if it is also worse

@@ -3,11 +3,9 @@
 from typing import Any, NoReturn
 
 from xprnn import tree
+from xprnn._model import Model
 from xprnn._record import Epoch, History
 from xprnn.losses.units import Value
-from xprnn.model import Model
-
-__all__ = ["Members", "Together"]
 
 
 class Together(Model):

@@ -4,9 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from xprnn import activations, cells, losses, optimizers
+from xprnn._keywords import hinting
 from xprnn._validate import chosen, flag, number, settle, unknown, whole
-from xprnn.cells import Cell
-from xprnn.keywords import hinting
 from xprnn.layers import (
     Bidirectional,
     Dense,
@@ -21,8 +20,6 @@ from xprnn.layers import (
 )
 from xprnn.optimizers import Adam
 from xprnn.penalties import Penalty
-
-__all__ = ["Method", "Network", "differences"]
 
 POOLS = ("last", "mean", "max")
 ADAM = Adam(learning_rate=0.003)
@@ -158,15 +155,8 @@ class Network(Options):
 
     def _recurrent(self) -> Layer:
         """Return one recurrent layer."""
-        activation = activations.get(self.activation)
-        if not isinstance(self.cell, str):
-            if self.activation != "tanh":
-                raise ValueError("activation goes with a cell by name; give it to the cell itself")
-            cell: Cell = cells.get(self.cell)
-        elif self.cell in cells.TABLE:
-            cell = cells.TABLE[self.cell](activation)
-        else:
-            raise unknown("cell", self.cell, cells.TABLE, cells.ELSEWHERE)
+        activation = None if self.activation == "tanh" else activations.get(self.activation)
+        cell = cells.get(self.cell, activation)
         return Recurrent(self.hidden_size, cell, recurrent_dropout=self.recurrent_dropout)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from xprnn import serialization, tree
+from xprnn._model import Model, load_snapshot
 from xprnn._record import History
 from xprnn._sequences.batches import Data
 from xprnn._sequences.scaling import Scaler
@@ -12,14 +13,11 @@ from xprnn._typing import Tree
 from xprnn.backend import to_host
 from xprnn.callbacks import Training
 from xprnn.errors import ModelFileError
-from xprnn.model import Model, load_snapshot
 from xprnn.serialization import Snapshot
 from xprnn.serialization.hyperparameters import differences, label
 from xprnn.training.members import Together
 from xprnn.training.run import Position, Run
 from xprnn.training.setup import Setup
-
-__all__ = ["restore", "save"]
 
 SAME = 1e-3
 """By which part of a deviation the means and deviations of two data sets may differ."""

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from xprnn import optimizers, tree
+from xprnn._model import Model
 from xprnn._noise import Noise
 from xprnn._record import Epoch, History
 from xprnn._sequences.batches import Batch, Data, batches
@@ -23,10 +24,7 @@ from xprnn.errors import NonFiniteError
 from xprnn.gradients.objective import Chunk, apply, chunks, every, value_and_grad
 from xprnn.losses import standardizes
 from xprnn.losses.units import InUnits, Value
-from xprnn.model import Model
 from xprnn.training.setup import Setup
-
-__all__ = ["Position", "Run", "Update", "Watch"]
 
 LOOK_EVERY = 0.1
 """Seconds between two looks."""

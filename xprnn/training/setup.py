@@ -4,19 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xprnn import losses, tree
+from xprnn._keywords import hinting
+from xprnn._model import Model
 from xprnn._sequences.batches import Data
 from xprnn._sequences.modes import Pair
 from xprnn._typing import Tree
 from xprnn._validate import shown
 from xprnn.backend import Backend, common, generator, host
-from xprnn.keywords import hinting
 from xprnn.layers import Layer, check_cuttable, check_layer
-from xprnn.model import Model
 from xprnn.training import data as reading
 from xprnn.training.members import Members, Together
 from xprnn.training.options import Method, Network, differences
-
-__all__ = ["Setup", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)

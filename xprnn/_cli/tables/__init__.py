@@ -7,7 +7,7 @@ from xprnn._cli.tables.csv_files import read_csv
 from xprnn._cli.tables.table import Table, build, display_name
 from xprnn.errors import MissingExtraError
 
-__all__ = ["Table", "display_name", "read", "read_csv", "read_parquet"]
+__all__ = ["Table", "display_name", "read"]
 
 
 def read(path: str, delimiter: str | None = None, decimal: str = ".", header: bool = True) -> Table:

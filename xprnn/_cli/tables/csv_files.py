@@ -12,8 +12,6 @@ from xprnn._cli.tables.file_types import check_text
 from xprnn._cli.tables.parse import looks_like_time, parse_number
 from xprnn._cli.tables.table import Table, build, display_name
 
-__all__ = ["read_csv"]
-
 DELIMITERS = ",;\t|"
 """The delimiters that are recognised."""
 MOST_COLUMNS = 20_000

@@ -2,8 +2,6 @@
 
 import re
 
-__all__ = ["check_text"]
-
 _UNPACK = "a {} archive; unpack it first"
 _PDF = "a PDF; export the table as CSV"
 _UTF = "text in UTF-{0}; write it in UTF-8, as with iconv -f UTF-{0} -t UTF-8 FILE"

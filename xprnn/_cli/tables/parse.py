@@ -5,8 +5,6 @@ import math
 import re
 from collections.abc import Sequence
 
-__all__ = ["looks_like_time", "parse_number", "parse_numbers"]
-
 _NUMBER = {
     sign: re.compile(rf"[+-]?(\d+({re.escape(sign)}\d*)?|{re.escape(sign)}\d+)(e[+-]?\d+)?", flags)
     for sign in ".,"

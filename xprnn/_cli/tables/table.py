@@ -11,8 +11,6 @@ import numpy as np
 from xprnn._cli.tables.parse import parse_numbers
 from xprnn._validate import shown, unknown
 
-__all__ = ["Table", "build", "display_name"]
-
 _MOST_NAMES = 20
 """A message names at most this many columns."""
 

@@ -12,8 +12,6 @@ from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
 from xprnn.recurrence import Unroll
 
-__all__ = ["CUDA", "about", "obstacle", "switched_off"]
-
 
 def obstacle(
     cell: Cell,

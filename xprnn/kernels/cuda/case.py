@@ -8,9 +8,8 @@ import numpy as np
 
 from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.plan import Loop, Plan, choose, loop, needs
-
-__all__ = ["Plans", "describe", "loops", "plans"]
+from xprnn.kernels.cuda.layout import Loop, Plan, loop, needs
+from xprnn.kernels.cuda.plan import choose
 
 
 class Plans(NamedTuple):

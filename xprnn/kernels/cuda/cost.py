@@ -14,8 +14,6 @@ from typing import NamedTuple
 from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, needs, parts
 
-__all__ = ["Priced", "cycles", "priced"]
-
 EXCHANGE = 1200
 """Cycles until what one multiprocessor wrote is read by another."""
 

@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 from xprnn._validate import unknown
 
-__all__ = ["KNOWN", "Device", "current", "named"]
-
 
 class Device(NamedTuple):
     """A GPU, by what limits a kernel on it."""

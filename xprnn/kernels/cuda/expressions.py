@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 from xprnn.cells import Cell, blocks, inner_gates
 from xprnn.kernels.tracing import FORMS, TRUTHS, Graph, Numbers, Traced, Untraceable
 
-__all__ = ["Step", "step"]
-
 UNITS = 3
 """Traced side by side, to see that each is computed like the others and from itself alone."""
 

@@ -9,8 +9,6 @@ from xprnn.errors import BackendUnavailableError
 from xprnn.kernels.cuda.plan import Unplannable
 from xprnn.kernels.tracing import Untraceable
 
-__all__ = ["OFF", "attempt"]
-
 EVERY = "every kernel"
 
 OFF: dict[Hashable, str] = {}

@@ -21,8 +21,6 @@ from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.kernels.tracing import Untraceable
 from xprnn.recurrence import Unroll
 
-__all__ = ["FUSED", "Fused", "about", "obstacle"]
-
 
 class Memo(NamedTuple):
     """What `unroll_backward` needs of `unroll`."""

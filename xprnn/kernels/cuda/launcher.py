@@ -10,8 +10,6 @@ from xprnn._typing import Array, Namespace
 from xprnn.kernels.cuda.device import Device, current
 from xprnn.kernels.cuda.source import HARDWARE, OPTIONS, Program
 
-__all__ = ["CuPy", "Kernel", "Launcher"]
-
 
 class Kernel(Protocol):
     """A compiled program."""

@@ -13,22 +13,6 @@ import numpy as np
 
 from xprnn.kernels.cuda.device import Device
 
-__all__ = [
-    "REGISTERS",
-    "SCHEDULERS",
-    "WARP",
-    "WORD",
-    "Loop",
-    "Needs",
-    "Plan",
-    "Unplannable",
-    "fitting",
-    "loop",
-    "misfit",
-    "needs",
-    "parts",
-]
-
 WARP = 32
 """Threads that go together, one lane each."""
 

@@ -7,21 +7,9 @@ T, B and the number of models do not change, and the plan is the cheapest of the
 import functools
 from collections.abc import Callable
 
-from xprnn.kernels.cuda.cost import Priced, cycles, priced
+from xprnn.kernels.cuda.cost import Priced, priced
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.layout import WARP, Loop, Plan, Unplannable, fitting, loop, misfit, needs
-
-__all__ = [
-    "Loop",
-    "Plan",
-    "Unplannable",
-    "candidates",
-    "choose",
-    "cycles",
-    "loop",
-    "needs",
-    "shortlist",
-]
+from xprnn.kernels.cuda.layout import WARP, Loop, Plan, Unplannable, fitting, misfit
 
 FULL = 256
 """Threads of the blocks on the short list, fewer where that were more warps than units.
@@ -47,9 +35,9 @@ def choose(device: Device, given: Loop) -> Plan:
 
     Examples
     --------
-    >>> from xprnn.kernels.cuda import device, plan
+    >>> from xprnn.kernels.cuda import device, layout, plan
     >>> elman = {"gates": 1, "forward": True, "dtype": "float32", "models": 1}
-    >>> loop = plan.loop(steps=100, batch=256, size=64, **elman)
+    >>> loop = layout.loop(steps=100, batch=256, size=64, **elman)
     >>> plan.choose(device.KNOWN["H100"], loop)
     Plan(groups=128, blocks=1, rows=2, threads=256)
     """

@@ -7,8 +7,6 @@ from typing import NamedTuple
 from xprnn.kernels.cuda.expressions import Step
 from xprnn.kernels.cuda.layout import WARP, Loop, Plan, needs
 
-__all__ = ["HARDWARE", "OPTIONS", "PATIENCE", "Program", "program"]
-
 FOLDER = Path(__file__).parent
 
 HARDWARE = (FOLDER / "hardware.cu").read_text(encoding="utf-8")

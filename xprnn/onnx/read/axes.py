@@ -3,8 +3,6 @@
 from math import prod
 from typing import Any
 
-__all__ = ["drop_axis", "move_axes", "shrink_axis"]
-
 
 def drop_axis(axes: tuple[str, ...], axis: int) -> tuple[str, ...]:
     """Return the axes without one of them."""

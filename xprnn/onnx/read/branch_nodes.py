@@ -12,8 +12,6 @@ from xprnn.layers.parallel import Merge
 from xprnn.onnx.library import attributes_of, refusal
 from xprnn.onnx.read.values import Stage, Value, feature_stage
 
-__all__ = ["join", "side_by_side"]
-
 _MERGES: dict[str, Merge] = {"Concat": "concat", "Add": "sum", "Mul": "product"}
 
 

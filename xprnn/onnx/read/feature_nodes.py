@@ -11,16 +11,6 @@ from xprnn.onnx.library import attributes_of, refusal
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
 
-__all__ = [
-    "read_activation",
-    "read_affine",
-    "read_gemm",
-    "read_layer_norm",
-    "read_matmul",
-    "read_softmax",
-    "read_subtraction_from",
-]
-
 
 def read_affine(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read a sum, difference, product or quotient of x and a constant."""

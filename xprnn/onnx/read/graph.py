@@ -16,8 +16,6 @@ from xprnn.onnx.library import attributes_of, library, refusal
 from xprnn.onnx.read import tensors
 from xprnn.onnx.read.result_sizes import result_size
 
-__all__ = ["FileGraph"]
-
 _SHAPE = {"Shape", "Size"}
 """Their results depend on the shape of x alone."""
 

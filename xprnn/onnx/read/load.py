@@ -21,8 +21,6 @@ from xprnn.onnx.read.recurrent_nodes import OtherAxesError
 from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.model import check
 
-__all__ = ["read"]
-
 
 def read(path: Any, output: str | None) -> Record:
     """Read a model from an ONNX file; see `xprnn.from_onnx`."""

@@ -12,8 +12,6 @@ from xprnn.onnx.read.branch_nodes import join
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Value
 
-__all__ = ["Reader"]
-
 _RECURRENT = ("RNN", "LSTM", "GRU")
 _FLOATS = (1, 11)
 """ONNX's numbers of float32 and float64."""

@@ -21,8 +21,6 @@ from xprnn.onnx import metadata
 from xprnn.onnx.read import tensors
 from xprnn.onnx.write.export import make_proto
 
-__all__ = ["read_ours"]
-
 _BASE = 2**20
 """A parameter's number has two digits of this base, each exact in float32."""
 

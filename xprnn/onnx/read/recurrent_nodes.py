@@ -12,8 +12,6 @@ from xprnn.onnx.read.branch_nodes import side_by_side
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
 
-__all__ = ["OtherAxesError", "RecurrentNode", "read_recurrent"]
-
 
 class OtherAxesError(Exception):
     """x has its axes in another order than was assumed."""

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["result_size"]
-
 _NO_LARGER = {
     "Abs", "ArgMax", "ArgMin", "Cast", "Ceil", "Clip", "Concat", "Constant", "CumSum", "Exp",
     "Flatten", "Floor", "GatherElements", "Identity", "Log", "Neg", "Not", "ReduceMax",

@@ -10,8 +10,6 @@ from xprnn.onnx.read.axes import drop_axis, shrink_axis
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Value, feature_stage
 
-__all__ = ["read_gather", "read_last_valid", "read_reduction", "read_slice", "read_where"]
-
 _ONE = "it may pick the first step, the last step or one direction only"
 _END = 2**30
 """Exporters write the end of an axis as a larger number."""

@@ -7,8 +7,6 @@ from typing import Any
 from xprnn.errors import ModelFileError
 from xprnn.onnx.library import library
 
-__all__ = ["external_size", "read_tensor"]
-
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 """Bytes of one number, by ONNX's code of its type: floats, integers, booleans."""
 

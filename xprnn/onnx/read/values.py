@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from xprnn.layers import Extend, Parallel, Pool, Reversed
 from xprnn.onnx.library import refusal
 
-__all__ = ["Stage", "Value", "feature_stage"]
-
 
 @dataclass(frozen=True, eq=False)
 class Stage:

@@ -20,8 +20,6 @@ from xprnn.onnx.write.recurrent import Steps
 from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.model import check_is_model
 
-__all__ = ["export", "make_proto", "to_proto"]
-
 _CODES = {"float32": 1, "int32": 6, "float64": 11}
 
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from xprnn.onnx.library import library
 
-__all__ = ["Graph"]
-
 
 class Graph:
     """Collects nodes and constants.

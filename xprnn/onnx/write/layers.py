@@ -29,8 +29,6 @@ from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.recurrent import Direction, Steps, write_recurrent
 from xprnn.onnx.write.tracing import trace_activation
 
-__all__ = ["write_layer"]
-
 
 def write_layer(
     graph: Graph, layer: Any, params: Tree, x: str, state: Tree, steps: Steps | None

@@ -17,8 +17,6 @@ from xprnn.onnx.operators import describe_cell
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
 
-__all__ = ["Direction", "Steps", "write_recurrent"]
-
 
 class Steps(NamedTuple):
     """The valid steps."""

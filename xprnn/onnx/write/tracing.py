@@ -12,8 +12,6 @@ import numpy as np
 
 from xprnn.onnx.write.graph import Graph
 
-__all__ = ["Symbol", "Tracer", "refusing", "trace_activation"]
-
 
 class Symbol:
     """The output of a node, (B, size), with the operators of an array."""

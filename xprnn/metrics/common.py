@@ -7,8 +7,6 @@ from xprnn._sequences.reading import Sequences, arrange, clean_sequences, read_v
 from xprnn._typing import Array
 from xprnn.backend import host, to_host
 
-__all__ = ["columns_of", "read_pairs", "read_series"]
-
 
 def columns_of(y: Any) -> tuple[str, ...] | None:
     """Return the names of the columns of y, in whose order the others are read.

@@ -8,10 +8,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
 from xprnn._validate import shown
-from xprnn.estimators._sequences import Read
-from xprnn.estimators._targets import Targets, counted, on_host, per_step_weights, targets
-
-__all__ = ["flat", "known_labels", "label_targets", "label_weights", "shaped"]
+from xprnn.estimators.sequences import Read
+from xprnn.estimators.targets import Targets, counted, on_host, per_step_weights, targets
 
 
 def label_targets(y: Any, given: Read, mode: str | None, estimator: str) -> Targets:

@@ -5,8 +5,6 @@ from typing import Any
 
 from xprnn._validate import warn
 
-__all__ = ["ORDERS", "warn_of_order", "warn_of_others"]
-
 ORDERS = ("oldest_first", "newest_first")
 _LAG = re.compile(r"(?:^|[\W_])(?:lags?|t(?= ?-))[ _-]*(\d+)\W?$", re.IGNORECASE)
 """lag_1, lag1, sold_lag-1, t-1, sold(t-1)"""
@@ -17,7 +15,7 @@ def ages(names: Any) -> dict[str, int]:
 
     Examples
     --------
-    >>> from xprnn.estimators._lags import ages
+    >>> from xprnn.estimators.lags import ages
     >>> ages(["lag_1", "lag_12", "sold(t-2)", "month", "flag"])
     {'lag_1': 1, 'lag_12': 12, 'sold(t-2)': 2}
     """

@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import kernels, losses, serialization
+from xprnn._keywords import hinting
+from xprnn._model import inputs
+from xprnn._model.gates import trace_gates
 from xprnn._record import Record
 from xprnn._sequences.batches import time_major
 from xprnn._sequences.modes import read_pair
 from xprnn._validate import flag, whole
 from xprnn.backend import common, float_name
 from xprnn.gradients.objective import apply
-from xprnn.keywords import hinting
 from xprnn.layers import Pool
 from xprnn.losses import HalfMSE, Loss
 from xprnn.losses.units import in_units
-from xprnn.model import inputs
-from xprnn.model.gates import trace_gates
-
-__all__ = ["Model"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

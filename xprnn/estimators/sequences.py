@@ -13,9 +13,7 @@ from xprnn._typing import Array
 from xprnn._validate import warn
 from xprnn.backend import Backend, admit, dtype_name, of, refuse_masked
 from xprnn.backend.frames import is_frame
-from xprnn.estimators._lags import warn_of_others
-
-__all__ = ["SAMPLES", "Read", "native", "read", "to_list", "warn_of_one_step"]
+from xprnn.estimators.lags import warn_of_others
 
 SAMPLES = MEANING["samples"]
 

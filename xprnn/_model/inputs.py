@@ -11,8 +11,6 @@ from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to
 from xprnn.backend.frames import is_frame, like
 from xprnn.gradients.objective import apply
 
-__all__ = ["Inputs", "place", "read"]
-
 
 class Inputs(NamedTuple):
     """Sequences and the parameters of a model, on one backend and in one dtype."""

@@ -7,18 +7,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from xprnn._keywords import hinting
+from xprnn._model import Model
 from xprnn._validate import flag, unknown
-from xprnn.estimators._lags import ORDERS, warn_of_order
-from xprnn.estimators._sequences import Read, read, warn_of_one_step
-from xprnn.estimators._targets import Targets
-from xprnn.keywords import hinting
+from xprnn.estimators.lags import ORDERS, warn_of_order
+from xprnn.estimators.sequences import Read, read, warn_of_one_step
+from xprnn.estimators.targets import Targets
 from xprnn.layers import Layer
 from xprnn.losses import Loss
-from xprnn.model import Model
 from xprnn.training import Method, Network, prepare, train
 from xprnn.training.options import differences
-
-__all__ = ["SequenceEstimator", "place"]
 
 
 class SequenceEstimator(BaseEstimator):

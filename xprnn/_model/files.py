@@ -4,12 +4,10 @@ import os
 from typing import Any
 
 from xprnn import serialization
+from xprnn._model.model import Model
 from xprnn._record import Record
 from xprnn.backend import Backend
-from xprnn.model.model import Model
 from xprnn.serialization import Snapshot
-
-__all__ = ["from_onnx", "load", "load_snapshot"]
 
 
 def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> Model:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-__all__ = ["hinting"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -103,7 +101,7 @@ def hinting(function: Callable[P, R]) -> Callable[P, R]:
 
     Examples
     --------
-    >>> from xprnn.keywords import hinting
+    >>> from xprnn._keywords import hinting
     >>> @hinting
     ... def train(epochs=1, learning_rate=0.1):
     ...     return epochs

@@ -16,8 +16,6 @@ from xprnn.layers import Layer, Recurrent
 from xprnn.layers.walk import inner_layers, recurrent_layers
 from xprnn.recurrence import REFERENCE
 
-__all__ = ["gate_names", "state_names", "trace_gates"]
-
 
 def trace_gates(
     network: Layer, params: Tree, x: Array, state: Tree | None, mask: Array | None, *, xp: Namespace
@@ -45,7 +43,7 @@ def trace_gates(
     --------
     >>> import numpy as np
     >>> from xprnn.layers import Recurrent
-    >>> from xprnn.model.gates import trace_gates
+    >>> from xprnn._model.gates import trace_gates
     >>> layer = Recurrent(2, "gru")
     >>> params, _ = layer.init(np.random.default_rng(0), features=1)
     >>> (seen,) = trace_gates(layer, params, np.ones((5, 1, 1)), None, None, xp=np)

@@ -7,9 +7,7 @@ import numpy as np
 from xprnn._sequences.columns import check_indexes, is_list
 from xprnn._validate import unknown
 from xprnn.backend import refuse_masked, to_host
-from xprnn.estimators._sequences import SAMPLES, Read, native, to_list
-
-__all__ = ["Targets", "counted", "on_host", "per_step_weights", "rows", "targets"]
+from xprnn.estimators.sequences import SAMPLES, Read, native, to_list
 
 MODES = ("many_to_many", "many_to_one", "encoder_decoder")
 
