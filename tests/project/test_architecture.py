@@ -2,6 +2,8 @@
 
 import ast
 import io
+import itertools
+import re
 import subprocess
 import sys
 import tokenize
@@ -145,6 +147,17 @@ def test_no_files_import_one_another():
 
 def test_the_list_of_modules():
     assert sorted(modules()) == sorted(ORDER)
+
+
+def test_the_picture_has_every_module_in_order():
+    """Each in its layer, and the layers of the page from the ground up."""
+    page = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.split("```text\n")[1].split("```")[0]
+    layers = [re.findall(r"\w+", text) for text in re.split(r"\n [─┴]+\n", picture)]
+    layers = [[word for word in words[1:] if word in ORDER] for words in reversed(layers)]
+    assert sorted(itertools.chain(*layers)) == sorted(ORDER)
+    for below, above in itertools.pairwise(layers):
+        assert max(map(ORDER.index, below)) < min(map(ORDER.index, above)), (below, above)
 
 
 @pytest.mark.parametrize("name", ORDER)

@@ -42,12 +42,6 @@ def test_page(page, subtests):
                 pytest.skip(str(skip))
 
 
-def test_the_architecture_page_names_every_module():
-    table = (ROOT / "docs/architecture.md").read_text()
-    names = {path.stem for path in (ROOT / "xprnn").iterdir() if path.suffix == ".py"}
-    assert not [name for name in names - {"__init__"} if f"`{name}`" not in table]
-
-
 def test_the_citation_names_the_version():
     assert f"\nversion: {xprnn.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
