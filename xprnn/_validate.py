@@ -4,8 +4,12 @@ import math
 import numbers
 import sys
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeAlias
+
+Check: TypeAlias = Callable[[str, Any], Any]
+"""Takes the name and the value of an argument; returns the value to use, or raises."""
 
 
 def shown(value: Any) -> str:
@@ -101,28 +105,63 @@ def number(
     """Return `value` as a finite float within the given bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a number, got {shown(value)}")
-    given, value = value, float(value)
-    expected = [
-        text
-        for text, bound in (
-            (f"above {above}", above),
-            (f"at least {least}", least),
-            (f"below {below}", below),
-        )
-        if bound is not None
-    ]
+    result = float(value)
     if (
-        not math.isfinite(value)
-        or (above is not None and value <= above)
-        or (least is not None and value < least)
-        or (below is not None and value >= below)
+        not math.isfinite(result)
+        or (above is not None and result <= above)
+        or (least is not None and result < least)
+        or (below is not None and result >= below)
     ):
-        bounds = " and ".join(expected) or "finite"
-        raise ValueError(f"{argument} must be a finite number {bounds}, got {shown(given)}")
-    return value
+        limits = {"above": above, "at least": least, "below": below}
+        texts = [f"{words} {limit}" for words, limit in limits.items() if limit is not None]
+        bounds = " and ".join(texts) or "finite"
+        raise ValueError(f"{argument} must be a finite number {bounds}, got {shown(value)}")
+    return result
 
 
-def settle(thing: Any, **values: Any) -> None:
-    """Set fields of a frozen dataclass, in its ``__post_init__``, to their checked values."""
+positive = partial(number, above=0)
+not_negative = partial(number, least=0)
+fraction = partial(number, least=0, below=1)
+natural = partial(whole, least=0)
+
+
+def one_of(names: Iterable[str]) -> Check:
+    """Return a check that a value is one of the names."""
+
+    def check(argument: str, value: Any) -> Any:
+        if value not in names:
+            raise unknown(argument, value, names)
+        return value
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    """Return a check that also takes None."""
+    return lambda argument, value: None if value is None else check(argument, value)
+
+
+def check_fields(thing: Any, **checks: Check) -> None:
+    """Replace fields of a frozen dataclass, in its ``__post_init__``, by what their checks return.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from xprnn._validate import check_fields, positive, whole
+    >>> @dataclass(frozen=True)
+    ... class Grid:
+    ...     rows: int
+    ...     width: float
+    ...     def __post_init__(self):
+    ...         check_fields(self, rows=whole, width=positive)
+    >>> Grid(2, 1)
+    Grid(rows=2, width=1.0)
+    """
+    for name, check in checks.items():
+        set_fields(thing, **{name: check(name, getattr(thing, name))})
+
+
+def set_fields(thing: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass, in its ``__post_init__``."""
     for name, value in values.items():
         object.__setattr__(thing, name, value)

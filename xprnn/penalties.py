@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 from xprnn import _ops, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import number, settle, shown
+from xprnn._validate import check_fields, not_negative, optional, positive, shown
 
 __all__ = ["Penalty", "Weights"]
 
@@ -59,9 +59,7 @@ class Weights:
     max_norm: float | None = None
 
     def __post_init__(self):
-        settle(self, l1=number("l1", self.l1, least=0), l2=number("l2", self.l2, least=0))
-        if self.max_norm is not None:
-            settle(self, max_norm=number("max_norm", self.max_norm, above=0))
+        check_fields(self, l1=not_negative, l2=not_negative, max_norm=optional(positive))
 
     def value(self, a: Array, *, xp: Namespace) -> Array:
         """Return the penalty (...) of a (..., rows, columns)."""

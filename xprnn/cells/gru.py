@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import settle
+from xprnn._validate import set_fields
 from xprnn.activations import Activation
 from xprnn.cells.protocol import blocks
 
@@ -54,7 +54,7 @@ class GRU:
     weights: ClassVar[int] = 1
 
     def __post_init__(self):
-        settle(
+        set_fields(
             self,
             activation=activations.get(self.activation),
             gate_activation=activations.get(self.gate_activation),
@@ -163,7 +163,7 @@ class GRUResetBefore:
     gate_names: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
 
     def __post_init__(self):
-        settle(
+        set_fields(
             self,
             activation=activations.get(self.activation),
             gate_activation=activations.get(self.gate_activation),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import flag, number, settle
+from xprnn._validate import check_fields, flag, number, set_fields
 from xprnn.cells.protocol import blocks
 
 
@@ -69,15 +69,13 @@ class LSTM:
 
     def __post_init__(self):
         output = self.activation if self.output_activation is None else self.output_activation
-        settle(
+        set_fields(
             self,
             activation=activations.get(self.activation),
             output_activation=activations.get(output),
             gate_activation=activations.get(self.gate_activation),
-            peepholes=flag("peepholes", self.peepholes),
-            forget_bias=number("forget_bias", self.forget_bias),
-            coupled=flag("coupled", self.coupled),
         )
+        check_fields(self, peepholes=flag, forget_bias=number, coupled=flag)
 
     @property
     def biases(self) -> tuple[float, ...]:

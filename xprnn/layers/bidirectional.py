@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn._validate import shown, unknown
+from xprnn._validate import check_fields, one_of, shown
 from xprnn.layers.parallel import MERGES, Merge, Parallel
 from xprnn.layers.protocol import Layer, Time, check_layer
 
@@ -37,7 +37,7 @@ class Reversed:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        check_layer("layer", self.layer)
+        check_fields(self, layer=check_layer)
 
     def init(self, rng, features):
         """Draw the layer's parameters."""
@@ -101,11 +101,9 @@ class Bidirectional:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        check_layer("layer", self.layer)
+        check_fields(self, layer=check_layer, merge=one_of(MERGES))
         if not self.layer.keeps_steps:
             raise ValueError(f"layer must give an output at every step, got {shown(self.layer)}")
-        if self.merge not in MERGES:
-            raise unknown("merge", self.merge, MERGES)
 
     @property
     def _both(self) -> Parallel:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, tree
-from xprnn._validate import settle, shown, whole
+from xprnn._validate import check_fields, shown, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
@@ -30,7 +30,7 @@ class Extend(Stateless):
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        settle(self, steps=whole("steps", self.steps))
+        check_fields(self, steps=whole)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return x(1), 0, …, 0."""
@@ -69,10 +69,9 @@ class Feedback:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        check_layer("network", self.network)
+        check_fields(self, network=check_layer, steps=whole)
         if self.network.time == "whole" or not self.network.keeps_steps:
             raise ValueError(f"network must run step by step, got {shown(self.network)}")
-        settle(self, steps=whole("steps", self.steps))
 
     def init(self, rng, features):
         """Draw the network's parameters."""
@@ -152,8 +151,7 @@ class EncoderDecoder:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        check_layer("encoder", self.encoder)
-        check_layer("decoder", self.decoder)
+        check_fields(self, encoder=check_layer, decoder=check_layer)
         if not self.encoder.keeps_steps:
             raise ValueError(f"encoder must read every step, got {shown(self.encoder)}")
         if self.decoder.keeps_steps:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from xprnn._validate import settle, shown, whole
+from xprnn._validate import check_fields, natural, shown
 from xprnn.layers.bidirectional import Reversed
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
@@ -50,7 +50,7 @@ class Final:
             raise TypeError(
                 f"layer must be a Recurrent, or Reversed of one, got {shown(self.layer)}"
             )
-        settle(self, state=whole("state", self.state, least=0))
+        check_fields(self, state=natural)
         if self.state >= inner.cell.states:
             raise ValueError(
                 f"state must be below {inner.cell.states}, the arrays of the cell's state, "

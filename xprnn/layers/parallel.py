@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Literal
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import settle, shown, unknown
+from xprnn._validate import check_fields, one_of, shown
 from xprnn.layers.protocol import Layer, Time, check_layers
 
 MERGES = ("concat", "sum", "mean", "product")
@@ -67,13 +67,11 @@ class Parallel:
     merge: Merge = "concat"
 
     def __post_init__(self):
-        settle(self, layers=check_layers(self.layers))
+        check_fields(self, layers=check_layers, merge=one_of(MERGES))
         if len({layer.keeps_steps for layer in self.layers}) > 1:
             raise ValueError(
                 f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
             )
-        if self.merge not in MERGES:
-            raise unknown("merge", self.merge, MERGES)
 
     @property
     def time(self) -> Time:

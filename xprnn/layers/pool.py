@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from xprnn import _ops
-from xprnn._validate import unknown
+from xprnn._validate import check_fields, one_of
 from xprnn.layers.protocol import Stateless, Time
 
 
@@ -64,8 +64,7 @@ class Pool(Stateless):
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        if self.how not in _POOLS:
-            raise unknown("how", self.how, _POOLS)
+        check_fields(self, how=one_of(_POOLS))
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return the pooled step; the state is (value so far, number of steps)."""

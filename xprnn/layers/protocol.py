@@ -91,12 +91,12 @@ def check_layer(argument: str, layer: Any) -> Any:
     return chosen(argument, layer, {}, METHODS)
 
 
-def check_layers(layers: Any) -> tuple[Layer, ...]:
+def check_layers(argument: str, layers: Any) -> tuple[Layer, ...]:
     """Return layers as a tuple; raise if there is none, or if one is not a layer."""
     if not isinstance(layers, tuple | list):
-        raise TypeError(f"layers must be a tuple of layers, got {shown(layers)}")
+        raise TypeError(f"{argument} must be a tuple of layers, got {shown(layers)}")
     if not layers:
-        raise ValueError("layers must hold at least one layer, got none")
+        raise ValueError(f"{argument} must hold at least one layer, got none")
     return tuple(check_layer("layer", layer) for layer in layers)
 
 

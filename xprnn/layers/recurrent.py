@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, cells, initializers, kernels, recurrence, tree
-from xprnn._validate import flag, number, settle, whole
-from xprnn.cells import Cell
+from xprnn._validate import check_fields, flag, fraction, set_fields, whole
 from xprnn.layers.protocol import Time
 
 
@@ -54,21 +53,12 @@ class Recurrent:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        cell: Cell = cells.get(self.cell)
+        check_fields(self, hidden_size=whole, recurrent_dropout=fraction, learn_initial_state=flag)
+        set_fields(self, cell=cells.get(self.cell))
         for name in ("gates", "states"):
-            whole(f"cell.{name}", getattr(cell, name, None))
-        drawn = {
-            name: initializers.get(getattr(self, name), name)
-            for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer")
-        }
-        settle(
-            self,
-            hidden_size=whole("hidden_size", self.hidden_size),
-            learn_initial_state=flag("learn_initial_state", self.learn_initial_state),
-            cell=cell,
-            recurrent_dropout=number("recurrent_dropout", self.recurrent_dropout, least=0, below=1),
-            **drawn,
-        )
+            whole(f"cell.{name}", getattr(self.cell, name, None))
+        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
+            set_fields(self, **{name: initializers.get(getattr(self, name), name)})
 
     @property
     def _weights(self) -> int:

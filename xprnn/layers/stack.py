@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from xprnn._validate import settle
+from xprnn._validate import check_fields
 from xprnn.layers.protocol import Layer, Time, check_layers
 
 
@@ -29,7 +29,7 @@ class Stack:
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
-        settle(self, layers=check_layers(self.layers))
+        check_fields(self, layers=check_layers)
 
     @property
     def time(self) -> Time:

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from array_api_compat import device
 
 from xprnn import _ops
-from xprnn._validate import number, settle, whole
+from xprnn._validate import check_fields, fraction, optional, whole
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_targets
 
 
@@ -62,19 +63,17 @@ class CrossEntropy:
     standardize: ClassVar[bool] = False
 
     def __post_init__(self):
-        settle(
-            self, label_smoothing=number("label_smoothing", self.label_smoothing, least=0, below=1)
+        check_fields(
+            self,
+            label_smoothing=fraction,
+            num_classes=optional(partial(whole, least=2)),
+            class_weights=optional(partial(check_numbers, least=2, above=0)),
         )
-        if self.num_classes is not None:
-            settle(self, num_classes=whole("num_classes", self.num_classes, least=2))
-        if self.class_weights is not None:
-            weights = check_numbers("class_weights", self.class_weights, least=2, above=0)
-            settle(self, class_weights=weights)
-            if self.num_classes not in (None, len(weights)):
-                raise ValueError(
-                    f"class_weights must hold {self.num_classes} numbers, as num_classes says, "
-                    f"got {len(weights)}"
-                )
+        if self.num_classes not in (None, self._known):
+            raise ValueError(
+                f"class_weights must hold {self.num_classes} numbers, as num_classes says, "
+                f"got {self._known}"
+            )
 
     @property
     def _known(self):

@@ -3,10 +3,11 @@
 import math
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from xprnn import _ops
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, positive
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs
 from xprnn.losses.regression import difference
 
@@ -42,9 +43,7 @@ class Pinball:
     degree: ClassVar[int] = 1
 
     def __post_init__(self):
-        settle(
-            self, quantiles=check_numbers("quantiles", self.quantiles, least=1, above=0, below=1)
-        )
+        check_fields(self, quantiles=partial(check_numbers, least=1, above=0, below=1))
 
     def __call__(self, y_hat, y, mask, *, xp):
         blocks, size = len(self.quantiles), y.shape[-1]
@@ -98,7 +97,7 @@ class GaussianNLL:
     of_errors: ClassVar[bool] = True
 
     def __post_init__(self):
-        settle(self, min_variance=number("min_variance", self.min_variance, above=0))
+        check_fields(self, min_variance=positive)
 
     def __call__(self, y_hat, y, mask, *, xp):
         size = y.shape[-1]

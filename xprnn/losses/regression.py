@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xprnn import _ops
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, positive
 
 
 def difference(y_hat, y, mask, xp):
@@ -74,7 +74,7 @@ class Huber:
     of_errors: ClassVar[bool] = True
 
     def __post_init__(self):
-        settle(self, delta=number("delta", self.delta, above=0))
+        check_fields(self, delta=positive)
 
     def __call__(self, y_hat, y, mask, *, xp):
         error, steps = difference(y_hat, y, mask, xp)
