@@ -37,20 +37,28 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+def translate(name: str, synonyms: dict[str, str]) -> str | None:
+    """Return our name for one of another library's.
+
+    `synonyms` has our names, each with those of other libraries, between spaces, in small letters.
+    """
+    return next((ours for ours, theirs in synonyms.items() if name in theirs.split()), None)
+
+
 def unknown(
-    argument: str, value: Any, valid: Iterable[str], elsewhere: dict[str, str] | None = None
+    argument: str, value: Any, valid: Iterable[str], synonyms: dict[str, str] | None = None
 ) -> ValueError:
     """Return the error for a name that is none of `valid`, with the nearest one.
 
-    `elsewhere` maps names of other libraries, in small letters, to names in `valid`.
+    `synonyms` are those of `translate`.
     """
     import difflib
 
     valid = sorted(valid)
-    asked = str(value)[:80].lower()
-    near = difflib.get_close_matches(asked, valid, n=1, cutoff=0.5)
-    meant = (elsewhere or {}).get(asked, near[0] if near else None)
-    hint = f"; did you mean {meant!r}?" if meant else ""
+    name = str(value)[:80].lower()
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    ours = translate(name, synonyms or {}) or (near[0] if near else None)
+    hint = f"; did you mean {ours!r}?" if ours else ""
     names = ", ".join(map(repr, valid))
     return ValueError(f"{argument} must be one of {names}, got {shown(value)}{hint}")
 
@@ -60,12 +68,12 @@ def chosen(
     value: Any,
     table: dict[str, Any],
     methods: tuple[str, ...],
-    elsewhere: dict[str, str] | None = None,
+    synonyms: dict[str, str] | None = None,
 ) -> Any:
     """Return `table[value]` for a name, or `value` itself if it has all `methods`."""
     if isinstance(value, str) and table:
         if value not in table:
-            raise unknown(argument, value, table, elsewhere)
+            raise unknown(argument, value, table, synonyms)
         return table[value]
     lacking = [method for method in methods if not callable(getattr(value, method, None))]
     if lacking or isinstance(value, type):
@@ -76,13 +84,13 @@ def chosen(
     return value
 
 
-def flag(argument: str, value: Any, wanted: str = "True or False") -> bool:
+def flag(argument: str, value: Any, expected: str = "True or False") -> bool:
     """Return `value` as a bool; it may be one of NumPy or a 0-d array."""
     if isinstance(value, bool):
         return value
     if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():
         return bool(value)
-    raise TypeError(f"{argument} must be {wanted}, got {shown(value)}")
+    raise TypeError(f"{argument} must be {expected}, got {shown(value)}")
 
 
 def whole(argument: str, value: Any, least: int = 1) -> int:
