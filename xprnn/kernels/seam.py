@@ -2,13 +2,14 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
 from xprnn._typing import Array, Namespace
+from xprnn.backend import translate_failures
 from xprnn.cells import Cell
 from xprnn.kernels import compiled, cuda
 from xprnn.kernels.workspace import Workspace, opened
@@ -83,7 +84,9 @@ def uses_reference() -> bool:
 def workspace(
     xp: Namespace, x: Array | None = None, weights: Sequence[Array] = ()
 ) -> AbstractContextManager[Namespace]:
-    """Turn NumPy into a `Workspace` for a while; any other namespace stays as it is.
+    """Open a context to compute in: NumPy becomes a `Workspace`, other namespaces stay themselves.
+
+    Elsewhere than on NumPy, the failure of a GPU raises BackendUnavailableError in it.
 
     Parameters
     ----------
@@ -103,9 +106,17 @@ def workspace(
     array([[3.],
            [3.]])
     """
-    if xp is not np or uses_reference() or (x is not None and _is_small(x, weights)):
+    if xp is not np:
+        return _watch_device(xp)
+    if uses_reference() or (x is not None and _is_small(x, weights)):
         return nullcontext(xp)
     return opened()
+
+
+@contextmanager
+def _watch_device(xp: Namespace) -> Iterator[Namespace]:
+    with translate_failures():
+        yield xp
 
 
 def _is_small(x: Array, weights: Sequence[Array]) -> bool:
