@@ -9,6 +9,7 @@ from typing import Literal
 from xprnn._typing import Array, Namespace
 from xprnn._validate import check_fields, one_of, shown
 from xprnn.layers.protocol import Layer, Time, check_layers
+from xprnn.layers.stack import Composite, strictest
 
 MERGES = ("concat", "sum", "mean", "product")
 
@@ -16,7 +17,7 @@ Merge = Literal["concat", "sum", "mean", "product"]
 
 
 def merge(how: Merge, parts: list[Array], *, xp: Namespace) -> Array:
-    """Return the parts, one beside the other on the last axis, or their sum, mean or product."""
+    """Return the parts side by side on the last axis, or their sum, mean or product."""
     if how == "concat":
         return xp.concat(parts, axis=-1)
     if how == "product":
@@ -35,8 +36,67 @@ def split(how: Merge, dy: Array, parts: list[Array]) -> list[Array]:
     return [dy if how == "sum" else dy / len(parts)] * len(parts)
 
 
+class SideBySide(Composite):
+    """Layers that read the same x, and whose outputs become one."""
+
+    merge: Merge
+
+    @property
+    def time(self) -> Time:
+        """That of the layer that sees most of a sequence."""
+        return strictest({layer.time for layer in self.layers})
+
+    @property
+    def keeps_steps(self) -> bool:
+        """Whether the layers do."""
+        return self.layers[0].keeps_steps
+
+    def init(self, rng, features):
+        """Draw the parameters of every layer."""
+        drawn = [layer.init(rng, features) for layer in self.layers]
+        sizes = [size for _, size in drawn]
+        if self.merge != "concat" and len(set(sizes)) > 1:
+            raise ValueError(f"merge={self.merge!r} needs outputs of one size, got {sizes}")
+        return tuple(params for params, _ in drawn), (
+            sum(sizes) if self.merge == "concat" else sizes[0]
+        )
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Run every layer over x, and merge what they give."""
+        states = (None,) * len(self.layers) if state is None else state
+        outputs, ends, caches = [], [], []
+        for i, (layer, p, s) in enumerate(zip(self.layers, params, states, strict=True)):
+            own = None if noise is None else noise.layer(i)
+            y, end, cache = layer.forward(p, x, s, mask, noise=own, xp=xp)
+            outputs.append(y)
+            ends.append(end)
+            caches.append(cache)
+        steps = [y.shape[-3] for y in outputs]
+        if len(set(steps)) > 1:
+            raise ValueError(f"layers must give the same number of steps, got {steps}")
+        return merge(self.merge, outputs, xp=xp), tuple(ends), (outputs, caches)
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`; the gradient of x is the sum of all."""
+        outputs, caches = cache
+        parts = split(self.merge, dy, outputs)
+        grads, dx, start = [], None, []
+        for layer, p, du, d, c in zip(self.layers, params, parts, dstate, caches, strict=True):
+            g, more, s = layer.backward(p, du, d, c, input_grad=input_grad, xp=xp)
+            grads.append(g)
+            start.append(s)
+            if input_grad:
+                dx = more if dx is None else dx + more
+        return tuple(grads), dx, tuple(start)
+
+    def states(self, cache, *, xp):
+        """Return the hidden states of all layers, first to last."""
+        _, caches = cache
+        return super().states(caches, xp=xp)
+
+
 @dataclass(frozen=True)
-class Parallel:
+class Parallel(SideBySide):
     """Layers that read the same x, and whose outputs become one.
 
     With u, w, … their outputs at the same step, y is ``concat`` (u, w, …), ``sum``
@@ -72,66 +132,3 @@ class Parallel:
             raise ValueError(
                 f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
             )
-
-    @property
-    def time(self) -> Time:
-        """The least that one of the layers needs."""
-        kinds = {layer.time for layer in self.layers}
-        return next(kind for kind in ("whole", "causal", "pointwise") if kind in kinds)
-
-    @property
-    def keeps_steps(self) -> bool:
-        """Whether the layers do."""
-        return self.layers[0].keeps_steps
-
-    def init(self, rng, features):
-        """Draw the parameters of every layer."""
-        drawn = [layer.init(rng, features) for layer in self.layers]
-        sizes = [size for _, size in drawn]
-        if self.merge != "concat" and len(set(sizes)) > 1:
-            raise ValueError(f"merge={self.merge!r} needs outputs of one size, got {sizes}")
-        return tuple(params for params, _ in drawn), (
-            sum(sizes) if self.merge == "concat" else sizes[0]
-        )
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the initial state of every layer."""
-        return tuple(
-            layer.initial_state(p, batch, xp=xp)
-            for layer, p in zip(self.layers, params, strict=True)
-        )
-
-    def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run every layer over x, and merge what they give."""
-        states = (None,) * len(self.layers) if state is None else state
-        outputs, ends, caches = [], [], []
-        for i, (layer, p, s) in enumerate(zip(self.layers, params, states, strict=True)):
-            own = None if noise is None else noise.layer(i)
-            y, end, cache = layer.forward(p, x, s, mask, noise=own, xp=xp)
-            outputs.append(y)
-            ends.append(end)
-            caches.append(cache)
-        steps = [y.shape[-3] for y in outputs]
-        if len(set(steps)) > 1:
-            raise ValueError(f"layers must give the same number of steps, got {steps}")
-        return merge(self.merge, outputs, xp=xp), tuple(ends), (outputs, caches)
-
-    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Transpose `forward`; the gradient of x is the sum of all."""
-        outputs, caches = cache
-        parts = split(self.merge, dy, outputs)
-        grads, dx, start = [], None, []
-        for layer, p, du, d, c in zip(self.layers, params, parts, dstate, caches, strict=True):
-            g, more, s = layer.backward(p, du, d, c, input_grad=input_grad, xp=xp)
-            grads.append(g)
-            start.append(s)
-            if input_grad:
-                dx = more if dx is None else dx + more
-        return tuple(grads), dx, tuple(start)
-
-    def states(self, cache, *, xp):
-        """Return the hidden states of all layers, first to last."""
-        _, caches = cache
-        return tuple(
-            h for layer, c in zip(self.layers, caches, strict=True) for h in layer.states(c, xp=xp)
-        )

@@ -73,7 +73,7 @@ class Softmax(_Function):
         y = exp(x) / Σ exp(x)          dx = y (dy - Σ dy y)
         y = x - log Σ exp(x)           dx = dy - exp(y) Σ dy          with log=True
 
-    To train a classifier takes the scores before it, see `xprnn.losses.CrossEntropy`.
+    A classifier is trained on the scores before the softmax: see `xprnn.losses.CrossEntropy`.
 
     Parameters
     ----------

@@ -38,10 +38,9 @@ _POOLS = {"last": _last, "mean": _mean, "max": _max}
 class Pool(Stateless):
     """One step out of the valid steps of a sequence: (..., T, B, F) to (..., 1, B, F).
 
-    Each is a sum over the steps, y = Σ w(t) x(t), with weights w of its own. What it
-    gave so far, and for how many steps, is its state, which enters the sum as one
-    step more: a sequence may come in chunks, and the last chunk's output is that of
-    the whole.
+    Each is a weighted sum over the steps, y = Σ w(t) x(t). The state is the output so
+    far and the number of its steps; it enters the sum as one more step. So a sequence
+    may come in chunks, and the output of the last chunk is that of the whole.
 
     Parameters
     ----------

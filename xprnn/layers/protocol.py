@@ -25,10 +25,10 @@ class Layer(Protocol):
 
     @property
     def keeps_steps(self) -> bool:
-        """Whether the steps of the output are those of the input, and so is the mask."""
+        """Whether the output has the steps and the mask of the input."""
 
     def init(self, rng: Any, features: int) -> tuple[Tree, int]:
-        """Draw parameters for inputs of so many features; also return the output's."""
+        """Draw parameters for inputs with so many features; also return how many the output has."""
 
     def initial_state(self, params: Tree, batch: int, *, xp: Namespace) -> Tree:
         """Return the state before the first step."""
@@ -57,7 +57,7 @@ class Layer(Protocol):
     ) -> tuple[Tree, Array | None, Tree]:
         """Return the gradients of the parameters, of x and of the first state.
 
-        Without `input_grad` that of x may be left out, as None.
+        Without `input_grad` that of x may be None.
         """
 
     def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
