@@ -204,10 +204,10 @@ class Cosine:
         η(i) = final + (rate - final) (1 + cos(π (i - w) / steps)) / 2
         η(i) = final                                                 i ≥ w + steps
 
-    so that no update is lost to a rate of 0, and update w is the first with the
-    whole one. Without warm-up and restarts this is `CosineAnnealingLR` of torch
-    (Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts",
-    2017; the warm-up: Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+    so that no update has a rate of 0, and update w is the first at the full rate.
+    Without warm-up and restarts this is `CosineAnnealingLR` of torch (Loshchilov and
+    Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017; the warm-up:
+    Goyal et al., "Accurate, Large Minibatch SGD", 2017).
 
     Parameters
     ----------

@@ -6,8 +6,8 @@ An activation is any object with two methods. Both see arrays of any shape::
     backward(dy, z, y, *, xp)   -> dz    dz = dy f'(z)
 
 `backward` gets the argument z and the result y, whichever gives the derivative
-more cheaply. A user's own object with these two methods can stand wherever a
-name can.
+more cheaply. Your own object with these two methods can be used wherever a name
+can.
 """
 
 from xprnn.activations.named import TABLE, Activation, get

@@ -49,10 +49,9 @@ class Pinball:
         blocks, size = len(self.quantiles), y.shape[-1]
         check_outputs(y_hat, blocks * size, f"{blocks} quantile(s) of {size}")
         q = as_row([q for q in self.quantiles for _ in range(size)], y_hat, xp)
-        error, steps = difference(y_hat, xp.tile(y, (blocks,)), mask, xp)
+        error, count = difference(y_hat, xp.tile(y, (blocks,)), mask, xp)
         slope = xp.where(error > 0, 1 - q, q) * xp.sign(error)
-        numbers = steps * error.shape[-1]
-        return _ops.total(slope * error, xp=xp) / numbers, slope / numbers
+        return _ops.total(slope * error, xp=xp) / count, slope / count
 
     def outputs(self, y, mask, *, xp):
         """Return Q·O."""
@@ -78,9 +77,9 @@ class GaussianNLL:
     Parameters
     ----------
     min_variance : float
-        Of the y that is minimised: where `fit` standardises, in units of the standardised
-        y². So no unit of y changes where it acts, and a model predicts no variance below
-        it.
+        The smallest variance, of the y that is minimised: of the standardised y where `fit`
+        standardises. So the units of y make no difference, and a model never predicts a
+        smaller variance.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Adam and those that change one thing about it."""
+"""Adam and its variants."""
 
 import math
 from dataclasses import dataclass
@@ -114,9 +114,9 @@ class AdamW(Adam):
 
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
-        kept = 1 - self.rate(state["i"]) * self.weight_decay
+        factor = 1 - self.rate(state["i"]) * self.weight_decay
         with quiet():
-            return self._step(grads, state, tree.map(lambda w: kept * w, params), xp)
+            return self._step(grads, state, tree.map(lambda w: factor * w, params), xp)
 
 
 @dataclass(frozen=True)
