@@ -10,66 +10,38 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from xprnn._validate import translate
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ONES = {
-    "bidir": "bidirectional",
-    "cell_type": "cell",
-    "clipnorm": "clip_norm",
-    "criterion": "loss",
-    "device": "backend",
-    "dropout_rate": "dropout",
-    "early_stopping": "callbacks",
-    "early_stopping_rounds": "callbacks",
-    "global_clipnorm": "clip_norm",
-    "grad_clip": "clip_norm",
-    "gradient_clip_val": "clip_norm",
-    "hidden_dim": "hidden_size",
-    "hidden_layer_sizes": "hidden_size",
-    "hidden_units": "hidden_size",
-    "initial_state": "state",
-    "kernel_regularizer": "penalty",
-    "layers": "num_layers",
-    "learning_rate_init": "learning_rate",
-    "loss_fn": "loss",
-    "loss_function": "loss",
-    "lr": "learning_rate",
-    "lr_scheduler": "learning_rate",
-    "max_epochs": "epochs",
-    "max_grad_norm": "clip_norm",
-    "max_iter": "epochs",
-    "max_norm": "clip_norm",
-    "model": "network",
-    "n_epochs": "epochs",
-    "n_iter": "epochs",
-    "n_iter_no_change": "callbacks",
-    "n_layers": "num_layers",
-    "n_units": "hidden_size",
-    "nb_epoch": "epochs",
-    "nonlinearity": "activation",
-    "normalize": "standardize",
-    "num_epochs": "epochs",
-    "objective": "loss",
-    "optim": "optimizer",
-    "patience": "callbacks",
-    "random_seed": "seed",
+_SYNONYMS = {
+    "activation": "nonlinearity",
+    "backend": "device",
+    "bidirectional": "bidir",
+    "callbacks": "early_stopping early_stopping_rounds n_iter_no_change patience",
+    "cell": "cell_type rnn_type",
+    "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip_val max_grad_norm max_norm",
+    "dropout": "dropout_rate",
+    "epochs": "max_epochs max_iter n_epochs n_iter nb_epoch num_epochs",
+    "hidden_size": "hidden_dim hidden_layer_sizes hidden_units n_units units",
+    "learning_rate": "learning_rate_init lr lr_scheduler",
+    "lengths": "sequence_length sequence_lengths",
+    "loss": "criterion loss_fn loss_function objective",
+    "mode": "return_sequences",
+    "network": "model",
+    "num_layers": "layers n_layers",
+    "optimizer": "optim solver",
+    "penalty": "kernel_regularizer weight_decay",
+    "progress": "verbose",
     "random_state": "seed",
-    "return_sequences": "mode",
-    "rnn_type": "cell",
-    "sample_weights": "sample_weight",
-    "scale": "standardize",
-    "seed": "random_state",
-    "sequence_length": "lengths",
-    "sequence_lengths": "lengths",
-    "solver": "optimizer",
-    "units": "hidden_size",
-    "validation_fraction": "validation_data",
-    "validation_split": "validation_data",
-    "verbose": "progress",
-    "weight_decay": "penalty",
+    "sample_weight": "sample_weights",
+    "seed": "random_seed random_state",
+    "standardize": "normalize scale",
+    "state": "initial_state",
+    "validation_data": "validation_fraction validation_split",
 }
-"""Names of torch, Keras and scikit-learn, with those used here."""
+"""Our arguments, with their names in torch, Keras and scikit-learn."""
 
 _HOW = {
     "callbacks": "callbacks=[EarlyStopping(patience=...)] of xprnn.callbacks",
@@ -127,9 +99,9 @@ def hinting(function: Callable[P, R]) -> Callable[P, R]:
 
 def _hint(keyword: str, known: list[str]) -> str:
     """Return the end of the error for an unknown keyword: the name to use here."""
-    meant = _ONES.get(keyword)
-    if meant in known:
-        return f": expected {_HOW.get(meant, f'{meant}=')}"
+    ours = translate(keyword, _SYNONYMS)
+    if ours in known:
+        return f": expected {_HOW.get(ours, f'{ours}=')}"
     if keyword in _NONE:
         return f": {_NONE[keyword]}"
     near = difflib.get_close_matches(keyword, known, n=1)

@@ -1,9 +1,8 @@
 """The random numbers of dropout: a function of a seed and of the time step.
 
-They are drawn on the host, so that every backend gets the same ones. Nothing is
-used up: the numbers of the steps from t on can be had without those before them.
-So a sequence that is cut in chunks, or run twice, meets the same noise as in one
-piece.
+They are drawn on the host, so that every backend gets the same ones. The numbers of
+the steps from t on do not need those before them. So a sequence that is cut into
+chunks, or run twice, gets the same noise as in one piece.
 """
 
 import math
@@ -14,7 +13,7 @@ from xprnn.backend import dtype_name, generator, host, of
 
 
 class Noise(NamedTuple):
-    """Where the numbers of a forward pass come from.
+    """The source of the numbers of a forward pass.
 
     Examples
     --------
@@ -36,11 +35,11 @@ class Noise(NamedTuple):
         return self._replace(seed=(*self.seed, i))
 
     def after(self, steps: int) -> "Noise":
-        """Return the noise of the time that begins so many steps later."""
+        """Return the noise from so many steps later on."""
         return self._replace(start=self.start + steps)
 
-    def restarted(self) -> "Noise":
-        """Return the noise of a time that begins anew."""
+    def restart(self) -> "Noise":
+        """Return the noise from the first step on."""
         return self._replace(start=0)
 
     def every_step(self, x: Array, rate: float) -> Array:
@@ -55,7 +54,7 @@ class Noise(NamedTuple):
         rng: Any = generator(self.seed)
         rng.bit_generator.advance(self.start * math.prod((*lead, batch, features)))
         draw = rng.random((steps, *lead, batch, features))
-        return _keep(host.moveaxis(draw, 0, -3), rate, x)
+        return _scale(host.moveaxis(draw, 0, -3), rate, x)
 
     def once(self, like: Array, rate: float) -> Array:
         """Return 0 with probability `rate`, else 1 / (1 - rate), for a whole sequence.
@@ -65,8 +64,9 @@ class Noise(NamedTuple):
         like : array, (..., B, H)
         rate : float
         """
-        return _keep(generator(self.seed).random(like.shape), rate, like)
+        return _scale(generator(self.seed).random(like.shape), rate, like)
 
 
-def _keep(draw: Array, rate: float, like: Array) -> Array:
+def _scale(draw: Array, rate: float, like: Array) -> Array:
+    """Return 0 where a number below `rate` was drawn, else 1 / (1 - rate)."""
     return of(like).asarray((draw >= rate) / (1 - rate), dtype_name(like))

@@ -4,8 +4,12 @@ import math
 import numbers
 import sys
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeAlias
+
+Check: TypeAlias = Callable[[str, Any], Any]
+"""Takes the name and the value of an argument; returns the value to use, or raises."""
 
 
 def shown(value: Any) -> str:
@@ -33,20 +37,28 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+def translate(name: str, synonyms: dict[str, str]) -> str | None:
+    """Return our name for one of another library's.
+
+    `synonyms` has our names, each with those of other libraries, between spaces, in small letters.
+    """
+    return next((ours for ours, theirs in synonyms.items() if name in theirs.split()), None)
+
+
 def unknown(
-    argument: str, value: Any, valid: Iterable[str], elsewhere: dict[str, str] | None = None
+    argument: str, value: Any, valid: Iterable[str], synonyms: dict[str, str] | None = None
 ) -> ValueError:
     """Return the error for a name that is none of `valid`, with the nearest one.
 
-    `elsewhere` maps names of other libraries, in small letters, to names in `valid`.
+    `synonyms` are those of `translate`.
     """
     import difflib
 
     valid = sorted(valid)
-    asked = str(value)[:80].lower()
-    near = difflib.get_close_matches(asked, valid, n=1, cutoff=0.5)
-    meant = (elsewhere or {}).get(asked, near[0] if near else None)
-    hint = f"; did you mean {meant!r}?" if meant else ""
+    name = str(value)[:80].lower()
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    ours = translate(name, synonyms or {}) or (near[0] if near else None)
+    hint = f"; did you mean {ours!r}?" if ours else ""
     names = ", ".join(map(repr, valid))
     return ValueError(f"{argument} must be one of {names}, got {shown(value)}{hint}")
 
@@ -56,12 +68,12 @@ def chosen(
     value: Any,
     table: dict[str, Any],
     methods: tuple[str, ...],
-    elsewhere: dict[str, str] | None = None,
+    synonyms: dict[str, str] | None = None,
 ) -> Any:
     """Return `table[value]` for a name, or `value` itself if it has all `methods`."""
     if isinstance(value, str) and table:
         if value not in table:
-            raise unknown(argument, value, table, elsewhere)
+            raise unknown(argument, value, table, synonyms)
         return table[value]
     lacking = [method for method in methods if not callable(getattr(value, method, None))]
     if lacking or isinstance(value, type):
@@ -72,13 +84,13 @@ def chosen(
     return value
 
 
-def flag(argument: str, value: Any, wanted: str = "True or False") -> bool:
+def flag(argument: str, value: Any, expected: str = "True or False") -> bool:
     """Return `value` as a bool; it may be one of NumPy or a 0-d array."""
     if isinstance(value, bool):
         return value
     if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():
         return bool(value)
-    raise TypeError(f"{argument} must be {wanted}, got {shown(value)}")
+    raise TypeError(f"{argument} must be {expected}, got {shown(value)}")
 
 
 def whole(argument: str, value: Any, least: int = 1) -> int:
@@ -101,28 +113,63 @@ def number(
     """Return `value` as a finite float within the given bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a number, got {shown(value)}")
-    given, value = value, float(value)
-    expected = [
-        text
-        for text, bound in (
-            (f"above {above}", above),
-            (f"at least {least}", least),
-            (f"below {below}", below),
-        )
-        if bound is not None
-    ]
+    result = float(value)
     if (
-        not math.isfinite(value)
-        or (above is not None and value <= above)
-        or (least is not None and value < least)
-        or (below is not None and value >= below)
+        not math.isfinite(result)
+        or (above is not None and result <= above)
+        or (least is not None and result < least)
+        or (below is not None and result >= below)
     ):
-        bounds = " and ".join(expected) or "finite"
-        raise ValueError(f"{argument} must be a finite number {bounds}, got {shown(given)}")
-    return value
+        limits = {"above": above, "at least": least, "below": below}
+        texts = [f"{words} {limit}" for words, limit in limits.items() if limit is not None]
+        bounds = " and ".join(texts) or "finite"
+        raise ValueError(f"{argument} must be a finite number {bounds}, got {shown(value)}")
+    return result
 
 
-def settle(thing: Any, **values: Any) -> None:
-    """Set fields of a frozen dataclass, in its ``__post_init__``, to their checked values."""
+positive = partial(number, above=0)
+not_negative = partial(number, least=0)
+fraction = partial(number, least=0, below=1)
+natural = partial(whole, least=0)
+
+
+def one_of(names: Iterable[str]) -> Check:
+    """Return a check that a value is one of the names."""
+
+    def check(argument: str, value: Any) -> Any:
+        if value not in names:
+            raise unknown(argument, value, names)
+        return value
+
+    return check
+
+
+def optional(check: Check) -> Check:
+    """Return a check that also takes None."""
+    return lambda argument, value: None if value is None else check(argument, value)
+
+
+def check_fields(thing: Any, **checks: Check) -> None:
+    """Replace fields of a frozen dataclass, in its ``__post_init__``, by what their checks return.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from xprnn._validate import check_fields, positive, whole
+    >>> @dataclass(frozen=True)
+    ... class Grid:
+    ...     rows: int
+    ...     width: float
+    ...     def __post_init__(self):
+    ...         check_fields(self, rows=whole, width=positive)
+    >>> Grid(2, 1)
+    Grid(rows=2, width=1.0)
+    """
+    for name, check in checks.items():
+        set_fields(thing, **{name: check(name, getattr(thing, name))})
+
+
+def set_fields(thing: Any, **values: Any) -> None:
+    """Set fields of a frozen dataclass, in its ``__post_init__``."""
     for name, value in values.items():
         object.__setattr__(thing, name, value)

@@ -1,10 +1,10 @@
-"""The errors that xprnn raises beside ValueError and TypeError."""
+"""The errors that xprnn raises in addition to ValueError and TypeError."""
 
 __all__ = ["BackendUnavailableError", "MissingExtraError", "ModelFileError", "NonFiniteError"]
 
 
 class BackendUnavailableError(RuntimeError):
-    """A backend cannot be used, or not any more; says why and what helps."""
+    """A backend cannot be used, or can no longer be used; says why and what helps."""
 
 
 class MissingExtraError(ImportError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from xprnn._typing import Array
-from xprnn._validate import chosen, number, settle
+from xprnn._validate import check_fields, chosen, positive
 from xprnn.backend import host
 
 __all__ = [
@@ -57,7 +57,7 @@ class Normal:
     std: float = 0.1
 
     def __post_init__(self):
-        settle(self, std=number("std", self.std, above=0))
+        check_fields(self, std=positive)
 
     def __call__(self, rng, shape, hidden_size):
         return self.std * rng.standard_normal(shape)

@@ -1,6 +1,6 @@
 """Penalties on the size of weights, and bounds on it.
 
-What a weight is for stands in the last part of its name: ``W`` is an input weight,
+The last part of its name says what a weight is for: ``W`` is an input weight,
 ``U`` a recurrent one, everything else (``b``, ``g``, …) counts as a bias::
 
     penalty = Penalty(input=Weights(l1=1e-4), recurrent=Weights(max_norm=2.0))
@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 from xprnn import _ops, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import number, settle, shown
+from xprnn._validate import check_fields, not_negative, optional, positive, shown
 
 __all__ = ["Penalty", "Weights"]
 
@@ -40,7 +40,7 @@ class Weights:
     l1, l2 : float
         At least 0.
     max_norm : float, optional
-        c, above 0; left out, there is no bound.
+        c, above 0; no bound if left out.
 
     Examples
     --------
@@ -59,9 +59,7 @@ class Weights:
     max_norm: float | None = None
 
     def __post_init__(self):
-        settle(self, l1=number("l1", self.l1, least=0), l2=number("l2", self.l2, least=0))
-        if self.max_norm is not None:
-            settle(self, max_norm=number("max_norm", self.max_norm, above=0))
+        check_fields(self, l1=not_negative, l2=not_negative, max_norm=optional(positive))
 
     def value(self, a: Array, *, xp: Namespace) -> Array:
         """Return the penalty (...) of a (..., rows, columns)."""
@@ -115,9 +113,9 @@ class Penalty:
 
     def __post_init__(self):
         for field in fields(self):
-            given = getattr(self, field.name)
-            if not isinstance(given, Weights):
-                raise TypeError(f"{field.name} must be a penalties.Weights, got {shown(given)}")
+            value = getattr(self, field.name)
+            if not isinstance(value, Weights):
+                raise TypeError(f"{field.name} must be a penalties.Weights, got {shown(value)}")
 
     def _each(self, function: Callable[[Weights, Array], Array], params: Tree) -> dict[str, Array]:
         """Return `function(weights of its kind, a)` for every array a, by name."""
@@ -138,10 +136,10 @@ class Penalty:
 
     def gradient(self, params: Tree, *, xp: Namespace) -> Tree:
         """Return the gradient of `value`, a tree like `params`."""
-        found = self._each(lambda weights, a: weights.gradient(a, xp=xp), params)
-        return tree.unflatten(found, like=params)
+        gradients = self._each(lambda weights, a: weights.gradient(a, xp=xp), params)
+        return tree.unflatten(gradients, like=params)
 
     def constrain(self, params: Tree, *, xp: Namespace) -> Tree:
         """Return `params` with every column within the `max_norm` of its kind."""
-        found = self._each(lambda weights, a: weights.constrain(a, xp=xp), params)
-        return tree.unflatten(found, like=params)
+        bounded = self._each(lambda weights, a: weights.constrain(a, xp=xp), params)
+        return tree.unflatten(bounded, like=params)

@@ -21,7 +21,7 @@ With dropout on the recurrent state, q(t) = (k h(t-1)) U, where k (..., B, H) is
 0 or 1 / (1 - rate) and the same at every step (Gal and Ghahramani, "A
 theoretically grounded application of dropout in recurrent neural networks", 2016).
 
-A cell with an `inner` part, such as `GRUResetBefore`, makes its product in two:
+A cell with an `inner` part, such as `GRUResetBefore`, computes its product in two steps:
 the inner gates, the first columns of U, act on h before the other columns
 multiply it::
 
@@ -49,8 +49,8 @@ __all__ = [
     "unroll_backward",
 ]
 
-_CARRIED = 32
-"""Steps over which the gradient of a cell's own weights is carried on: a long sum loses digits."""
+_STRETCH = 32
+"""How many steps one partial sum of a cell's weight gradient has: a long sum loses digits."""
 
 
 def multiply(
@@ -93,7 +93,7 @@ def multiply(
 def _multiply_backward(
     cell: Any, U: Array, dp: Array, dq: Array, memo: Any, *, xp: Namespace
 ) -> tuple[Array, Array, Array]:
-    """Return dp and dq with what the inner gates add to them, and dh."""
+    """Return dp and dq, each with the share of the inner gates, and dh."""
     inner = getattr(cell, "inner", None)
     if inner is None:
         return dp, dq, dq @ xp.matrix_transpose(U)
@@ -218,7 +218,7 @@ def unroll_backward(
     masks = _steps(mask, dy.shape[-3], xp)
     back = zip(reversed(xp.unstack(dy, axis=-3)), reversed(memo), reversed(masks), strict=True)
     for t, (dy_t, (memo_t, inner_t), mask_t) in enumerate(back):
-        if t % _CARRIED == 0:
+        if t % _STRETCH == 0:
             own.append(dstate[cell.states :])
             dstate = (*dstate[: cell.states], *zero)
         dstate = (dstate[0] + dy_t, *dstate[1:])
@@ -287,7 +287,7 @@ def forward(
     keep : array, (..., B, H), or None
         Dropout on the recurrent state: 0 or 1 / (1 - rate).
     unroll : Unroll
-        The loop to run, the reference's or a faster twin.
+        The loop over time: the reference or a faster twin.
 
     Returns
     -------
@@ -341,11 +341,11 @@ def backward(
     dy : array, (..., T, B, H)
         ∂L/∂y.
     dstate : tuple of arrays, (..., B, H)
-        ∂L/∂state(T) by any other way than y.
+        ∂L/∂state(T) other than through y.
     cache : Cache
         From `forward`.
     input_grad : bool
-        Whether dx is wanted.
+        Whether to compute dx.
 
     Returns
     -------
@@ -362,10 +362,8 @@ def backward(
     dstate = (*dstate[: cell.states], *(xp.zeros_like(d) for d in own))
     dp, dq, dstate = unroll.backward(cell, params, dy, dstate, memo, mask=mask, keep=keep, xp=xp)
     grads, dx = _ops.affine_backward(params, dp, x, input_grad=input_grad, xp=xp)
-    seen = h[..., :-1, :, :]
-    if keep is not None:
-        seen = keep[..., None, :, :] * seen
-    grads["U"] = _weight_gradient(cell, params["U"], seen, a, dq, xp=xp)
+    before = _drop(h[..., :-1, :, :], None if keep is None else keep[..., None, :, :])
+    grads["U"] = _weight_gradient(cell, params["U"], before, a, dq, xp=xp)
     first = [_ops.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
     for k, d in enumerate(own, start=cell.states):
         first[k] = first[k] + _ops.sum_to(d, shapes[k], xp=xp)

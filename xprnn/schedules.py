@@ -9,9 +9,19 @@ optimizer takes one in place of a number::
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-from xprnn._validate import number, settle, shown, unknown, whole
+from xprnn._validate import (
+    check_fields,
+    natural,
+    not_negative,
+    number,
+    one_of,
+    positive,
+    shown,
+    whole,
+)
 
 __all__ = [
     "Constant",
@@ -77,7 +87,7 @@ class Constant:
     rate: float
 
     def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, above=0))
+        check_fields(self, rate=positive)
 
     def __call__(self, i):
         """Return η(i)."""
@@ -108,11 +118,7 @@ class InverseTime:
     decay: float
 
     def __post_init__(self):
-        settle(
-            self,
-            rate=number("rate", self.rate, above=0),
-            decay=number("decay", self.decay, least=0),
-        )
+        check_fields(self, rate=positive, decay=not_negative)
 
     def __call__(self, i):
         """Return η(i)."""
@@ -144,12 +150,7 @@ class Step:
     factor: float = 0.1
 
     def __post_init__(self):
-        settle(
-            self,
-            rate=number("rate", self.rate, above=0),
-            every=whole("every", self.every),
-            factor=number("factor", self.factor, above=0),
-        )
+        check_fields(self, rate=positive, every=whole, factor=positive)
 
     def __call__(self, i):
         """Return η(i)."""
@@ -178,11 +179,7 @@ class Exponential:
     factor: float
 
     def __post_init__(self):
-        settle(
-            self,
-            rate=number("rate", self.rate, above=0),
-            factor=number("factor", self.factor, above=0),
-        )
+        check_fields(self, rate=positive, factor=positive)
 
     def __call__(self, i):
         """Return η(i)."""
@@ -207,10 +204,10 @@ class Cosine:
         η(i) = final + (rate - final) (1 + cos(π (i - w) / steps)) / 2
         η(i) = final                                                 i ≥ w + steps
 
-    so that no update is lost to a rate of 0, and update w is the first with the
-    whole one. Without warm-up and restarts this is `CosineAnnealingLR` of torch
-    (Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts",
-    2017; the warm-up: Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+    so that no update has a rate of 0, and update w is the first at the full rate.
+    Without warm-up and restarts this is `CosineAnnealingLR` of torch (Loshchilov and
+    Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017; the warm-up:
+    Goyal et al., "Accurate, Large Minibatch SGD", 2017).
 
     Parameters
     ----------
@@ -236,13 +233,7 @@ class Cosine:
     final: float = 0.0
 
     def __post_init__(self):
-        settle(
-            self,
-            rate=number("rate", self.rate, above=0),
-            steps=whole("steps", self.steps),
-            warmup=whole("warmup", self.warmup, least=0),
-            final=number("final", self.final, least=0),
-        )
+        check_fields(self, rate=positive, steps=whole, warmup=natural, final=not_negative)
 
     def __call__(self, i):
         """Return η(i)."""
@@ -292,16 +283,15 @@ class OneCycle:
     final_div_factor: float = 1e4
 
     def __post_init__(self):
-        settle(
+        check_fields(
             self,
-            rate=number("rate", self.rate, above=0),
-            steps=whole("steps", self.steps),
-            rise=number("rise", self.rise, above=0, below=1),
-            div_factor=number("div_factor", self.div_factor, above=0),
-            final_div_factor=number("final_div_factor", self.final_div_factor, above=0),
+            rate=positive,
+            steps=whole,
+            rise=partial(number, above=0, below=1),
+            anneal=one_of(_ANNEAL),
+            div_factor=positive,
+            final_div_factor=positive,
         )
-        if self.anneal not in _ANNEAL:
-            raise unknown("anneal", self.anneal, _ANNEAL)
 
     def __call__(self, i):
         """Return η(i)."""

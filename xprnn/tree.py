@@ -13,7 +13,7 @@ __all__ = ["flatten", "leaves", "map", "unflatten"]
 
 
 def map(function: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
-    """Apply `function` to every leaf of `tree` and the leaves beside it in `rest`.
+    """Apply `function` to every leaf of `tree` and the matching leaves of `rest`.
 
     Parameters
     ----------

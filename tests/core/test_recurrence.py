@@ -316,7 +316,7 @@ def test_lookup_prefers_the_first_twin_that_supports_the_case(monkeypatch):
         return None if cell == Elman("relu") else "it is not relu"
 
     relu = kernels.Twin(not_relu, other, lambda *case: "")
-    monkeypatch.setattr(kernels, "TWINS", {"relu": relu, **kernels.TWINS})
+    monkeypatch.setattr(kernels.seam, "TWINS", {"relu": relu, **kernels.TWINS})
     shapes = {"x": (1, 1, 1), "U": (1, 1)}
     assert kernels.lookup(Elman("relu"), np, shapes, np.float64) is other
     assert kernels.lookup(Elman("elu"), np, shapes, np.float64) is recurrence.REFERENCE

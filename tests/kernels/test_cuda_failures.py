@@ -127,7 +127,7 @@ def using(monkeypatch):
     monkeypatch.delenv("XPRNN_KERNELS", raising=False)
     monkeypatch.setattr(array_api_compat, "is_cupy_namespace", lambda xp: True)
     twins = {name: twin for name, twin in kernels.TWINS.items() if name != "compiled"}
-    monkeypatch.setattr(kernels, "TWINS", twins)
+    monkeypatch.setattr(kernels.seam, "TWINS", twins)
 
     def use(launcher):
         monkeypatch.setattr(fused, "obstacle", Fused(launcher).obstacle)

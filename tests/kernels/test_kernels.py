@@ -1050,7 +1050,7 @@ def test_a_call_opens_a_workspace_unless_it_is_small(loops):
 
 def test_a_layer_with_the_references_loop_takes_the_threads_from_nobody(blas, loops, monkeypatch):
     """Its products are shared out as all others are."""
-    monkeypatch.setattr(kernels, "_SMALL", 0)
+    monkeypatch.setattr(kernels.seam, "_SMALL", 0)
     network = Stack((Recurrent(3, Elman("elu")), Dense(1)))
     seen = []
 
@@ -1295,7 +1295,7 @@ def counted(monkeypatch):
         return cuts
 
     monkeypatch.setattr(kernels, "pieces", watched)
-    monkeypatch.setattr(kernels, "_SMALL", 0)
+    monkeypatch.setattr(kernels.seam, "_SMALL", 0)
     return counts
 
 

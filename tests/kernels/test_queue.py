@@ -121,7 +121,7 @@ def one_launch(tmp_path, monkeypatch):
     fused = Fused(launcher, lambda device, given: Plan(1, 1, 2, 32))
     unroll = Unroll(fused.unroll, fused.unroll_backward)
     twin = kernels.Twin(lambda *case: None, unroll, lambda *case: "")
-    monkeypatch.setattr(kernels, "TWINS", {"emulated": twin, **kernels.TWINS})
+    monkeypatch.setattr(kernels.seam, "TWINS", {"emulated": twin, **kernels.TWINS})
 
 
 def operations(steps):

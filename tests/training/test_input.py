@@ -73,7 +73,7 @@ NOT_ARRAYS = {
     ),
     "foreign": (
         Foreign(),
-        r"is a .*\.Foreign, which is of none of the known libraries \(numpy, cupy, torch, "
+        r"is a .*\.Foreign, which is not from a known library \(numpy, cupy, torch, "
         r"array_api_strict\); convert it to a NumPy array",
     ),
 }
@@ -168,7 +168,9 @@ def test_tensors_that_are_no_numbers_in_rows_are_refused_by_name(kind):
 
 def test_tensors_that_require_grad():
     torch = pytest.importorskip("torch")
-    with pytest.raises(ValueError, match=r"^y requires grad; xprnn has gradients of its own: deta"):
+    with pytest.raises(
+        ValueError, match=r"^y requires grad; xprnn computes its own gradients: deta"
+    ):
         fit(torch.zeros(12), torch.zeros(12, requires_grad=True))
 
 
@@ -743,7 +745,7 @@ def odd(**options):
         (
             odd(cell=xprnn.cells.LSTM(), activation="relu"),
             ValueError,
-            r"activation goes with a cell by name; give it to the cell itself$",
+            r"activation is valid only for a cell by name; give it to the cell itself$",
         ),
         (odd(dropout=1.0, num_layers=2), ValueError, r"dropout must be .* below 1, got 1.0$"),
         (

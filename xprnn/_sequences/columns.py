@@ -6,7 +6,7 @@ steps, their indexes must agree too.
 
 from typing import Any
 
-from xprnn.backend.frames import from_pandas, is_a, is_frame
+from xprnn.backend.frames import is_a, is_frame, is_pandas
 
 
 def is_list(value: Any) -> bool:
@@ -103,7 +103,7 @@ def _order_frame(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> A
     if columns is None or wanted is None or columns == wanted:
         return frame
     order = order_names(argument, columns, wanted)
-    return frame.iloc[:, order] if from_pandas(frame) else frame[:, order]
+    return frame.iloc[:, order] if is_pandas(frame) else frame[:, order]
 
 
 def order_names(argument: str, columns: tuple[Any, ...], wanted: tuple[Any, ...]) -> list[int]:
@@ -140,7 +140,7 @@ def check_indexes(first: str, one: Any, second: str, other: Any, rows: str = "st
     """
     pairs = zip(label_items(first, one), label_items(second, other), strict=False)
     for (name, frame), (its_name, its) in pairs:
-        indexes = [f.index for f in (frame, its) if is_frame(f) and from_pandas(f)]
+        indexes = [f.index for f in (frame, its) if is_frame(f) and is_pandas(f)]
         if len(indexes) == 2 and len(indexes[0]) == len(indexes[1]):
             check_index(
                 its_name,

@@ -6,14 +6,11 @@ An activation is any object with two methods. Both see arrays of any shape::
     backward(dy, z, y, *, xp)   -> dz    dz = dy f'(z)
 
 `backward` gets the argument z and the result y, whichever gives the derivative
-more cheaply. A user's own object with these two methods can stand wherever a
-name can.
+more cheaply. Your own object with these two methods can be used wherever a name
+can.
 """
 
-from typing import Protocol
-
-from xprnn._typing import Array, Namespace
-from xprnn._validate import chosen
+from xprnn.activations.named import TABLE, Activation, get
 from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
 from xprnn.activations.shaped import (
     Affine,
@@ -42,51 +39,3 @@ __all__ = [
     "ThresholdedReLU",
     "get",
 ]
-
-
-class Activation(Protocol):
-    """What an activation must have."""
-
-    def forward(self, z: Array, *, xp: Namespace) -> Array:
-        """Return f(z)."""
-
-    def backward(self, dy: Array, z: Array, y: Array, *, xp: Namespace) -> Array:
-        """Return dy f'(z), where y = f(z)."""
-
-
-TABLE: dict[str, Activation] = {
-    "elu": ELU(),
-    "identity": Identity(),
-    "relu": ReLU(),
-    "sigmoid": Sigmoid(),
-    "softplus": Softplus(),
-    "softsign": Softsign(),
-    "tanh": Tanh(),
-}
-
-
-def get(activation: str | Activation) -> Activation:
-    """Return the activation of that name, or the object itself.
-
-    Parameters
-    ----------
-    activation : str or Activation
-        ``"tanh"``, ``"relu"``, ``"sigmoid"``, ``"identity"``, ``"softsign"``,
-        ``"softplus"``, ``"elu"``, or an object with `forward` and `backward`.
-
-    Raises
-    ------
-    ValueError
-        If there is no activation of that name.
-    TypeError
-        If the object lacks a method.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from xprnn import activations
-    >>> f = activations.get("softsign")
-    >>> f.forward(np.array([-1.0, 0.0, 3.0]), xp=np)
-    array([-0.5 ,  0.  ,  0.75])
-    """
-    return chosen("activation", activation, TABLE, ("forward", "backward"))

@@ -6,8 +6,8 @@ Their names and defaults are those of ONNX's operators; `ScaledTanh` has no defa
 from dataclasses import dataclass, fields
 from typing import Any
 
-from xprnn import activations
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, not_negative, number, set_fields
+from xprnn.activations.named import get
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class _Shaped:
     """An activation whose fields are numbers."""
 
     def __post_init__(self):
-        settle(self, **{f.name: number(f.name, getattr(self, f.name)) for f in fields(self)})
+        check_fields(self, **{field.name: number for field in fields(self)})
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,8 @@ class Clipped:
     threshold: float
 
     def __post_init__(self):
-        settle(
-            self,
-            activation=activations.get(self.activation),
-            threshold=number("threshold", self.threshold, least=0),
-        )
+        set_fields(self, activation=get(self.activation))
+        check_fields(self, threshold=not_negative)
 
     def _clip(self, z, xp):
         bound = xp.zeros_like(z) + self.threshold

@@ -1,8 +1,8 @@
 """Backends: which array library computes, on which device, and how arrays get there.
 
 This is the one module of the core that names a library. Everything else is
-handed a namespace `xp`. Optional libraries are imported when they are asked
-for, and recognised without importing them.
+handed a namespace `xp`. Optional libraries are imported when they are first
+used, and their arrays are recognised without an import.
 """
 
 from xprnn.backend.arguments import (
@@ -15,7 +15,7 @@ from xprnn.backend.arguments import (
     wider,
 )
 from xprnn.backend.availability import NAMES, Status, backends, status
-from xprnn.backend.failure import translated
+from xprnn.backend.failure import translate_failures
 from xprnn.backend.place import Backend, generator, host, of, quiet, resolve, to_host
 
 __all__ = [
@@ -36,6 +36,6 @@ __all__ = [
     "resolve",
     "status",
     "to_host",
-    "translated",
+    "translate_failures",
     "wider",
 ]

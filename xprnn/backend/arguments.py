@@ -1,4 +1,4 @@
-"""The caller's arrays: which are taken, of what dtype, and where they are."""
+"""The caller's arrays: which are accepted, their dtype, and where they are."""
 
 import numbers
 from typing import Any
@@ -23,7 +23,7 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
     Raises
     ------
     TypeError
-        If it is no array of such numbers, or an array of an unknown library.
+        If it is not an array of such numbers, or is from an unknown library.
     ValueError
         If it is a ragged list or a masked array.
     """
@@ -41,8 +41,8 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
             )
         if hasattr(value, "__array_namespace__") or array_api_compat.is_array_api_obj(value):
             raise TypeError(
-                f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, which is of "
-                f"none of the known libraries ({', '.join(NAMES)}); convert it to a NumPy array"
+                f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, which is "
+                f"not from a known library ({', '.join(NAMES)}); convert it to a NumPy array"
             )
         try:
             value = np.asarray(value)
@@ -53,13 +53,13 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
             ) from error
     check_dense(argument, value)
     if getattr(value, "requires_grad", False):
-        raise ValueError(f"{argument} requires grad; xprnn has gradients of its own: detach it")
+        raise ValueError(f"{argument} requires grad; xprnn computes its own gradients: detach it")
     if array_api_compat.is_numpy_array(value):
-        value = np.asarray(value)  # not a subclass, whose arithmetic may be another
+        value = np.asarray(value)  # a subclass may have another arithmetic
         if value.dtype.kind == "O":
             raise TypeError(
                 f"{argument} has dtype object: expected float32, float64 or integers, "
-                f"got {_odd(value)}"
+                f"got {_example(value)}"
             )
         value = value.astype(value.dtype.newbyteorder("="), copy=False)
     if bools and dtype_name(value) == "bool":
@@ -115,8 +115,8 @@ def check_dense(argument: str, value: Any) -> None:
         )
 
 
-def _odd(array: Any) -> str:
-    """Return the first object that is no number, or the first if all are."""
+def _example(array: Any) -> str:
+    """Return the first object that is not a number, or the first if all are."""
     objects = array.ravel().tolist()
     odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
     return f"for example {shown(odd[0])}" if odd else "nothing"
@@ -149,21 +149,21 @@ def wider(*names: str) -> str:
 
 
 def common(arrays: dict[str, Array], spec: "str | Backend | None") -> Backend:
-    """Return where to compute: where the arrays are, or the backend asked for.
+    """Return where to compute: where the arrays are, or on the backend that `spec` names.
 
     Parameters
     ----------
     arrays : dict
         The arrays of one call by the names of their arguments.
     spec : str, Backend or None
-        Only NumPy arrays are moved, and only to a backend asked for by name.
+        Only NumPy arrays are moved to it.
 
     Raises
     ------
     ValueError
         If the arrays are of two libraries, on two devices, or elsewhere than `spec`.
     BackendUnavailableError
-        If the backend asked for can't be used.
+        If the backend can't be used.
     """
     places = {argument: of(array) for argument, array in arrays.items()}
     (first, place), *rest = places.items()

@@ -50,7 +50,7 @@ def device_name(device: Any) -> str:
     return "cpu" if text == "CPU_DEVICE" else text
 
 
-def _cupy_trouble() -> tuple[str, str] | None:
+def _diagnose_cupy() -> tuple[str, str] | None:
     """Return why CuPy, which is installed, finds no GPU, and what helps."""
     cupy = importlib.import_module("cupy")
     runtime = cupy.cuda.runtime
@@ -92,7 +92,8 @@ def _cupy_trouble() -> tuple[str, str] | None:
     return None
 
 
-def _devices(name: str) -> tuple[str, ...]:
+def _list_devices(name: str) -> tuple[str, ...]:
+    """Return the names of a library's devices."""
     if name == "cupy":
         runtime = importlib.import_module("cupy").cuda.runtime
         return tuple(str(i) for i in range(runtime.getDeviceCount()))
@@ -129,14 +130,14 @@ def status(name: str) -> Status:
     except Exception as error:  # a broken installation can raise anything
         reason = f"{name} is installed but does not import: {error}"
         return Status(name, False, None, (), reason, f"reinstall it: {_INSTALL[name]}")
-    trouble = _cupy_trouble() if name == "cupy" else None
+    trouble = _diagnose_cupy() if name == "cupy" else None
     if trouble:
         return Status(name, False, version, (), *trouble)
-    return Status(name, True, version, _devices(name), None, None)
+    return Status(name, True, version, _list_devices(name), None, None)
 
 
 def backends() -> tuple[Status, ...]:
-    """Return what is known of every backend: version, devices, or why it can't be used.
+    """Return the status of every backend: version, devices, or why it can't be used.
 
     Returns
     -------

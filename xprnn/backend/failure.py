@@ -1,4 +1,4 @@
-"""Failures of a GPU after which CUDA refuses everything to the process."""
+"""GPU failures after which CUDA refuses every call of the process."""
 
 import contextlib
 import importlib
@@ -35,11 +35,11 @@ def is_lasting(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
+def translate_failures() -> Iterator[None]:
     """Raise BackendUnavailableError, with what helps, for a lasting failure.
 
-    A launch returns before the device has run it, so CuPy tells of its failure in some later
-    call, which has nothing to do with it.
+    A launch returns before the device has run it, so CuPy reports its failure in a later,
+    unrelated call.
     """
     try:
         yield

@@ -27,10 +27,10 @@ def is_a(kind: str, value: Any) -> bool:
     """Whether a value is an instance of pandas' or polars' class `kind`."""
     libraries = (sys.modules.get(name) for name in ("pandas", "polars"))
     classes = (getattr(library, kind, None) for library in libraries)
-    return any(isinstance(value, found) for found in classes if found is not None)
+    return any(isinstance(value, one) for one in classes if one is not None)
 
 
-def from_pandas(frame: Any) -> bool:
+def is_pandas(frame: Any) -> bool:
     """Whether a frame is from pandas, not from polars."""
     return hasattr(frame, "iloc")
 
@@ -46,21 +46,21 @@ def numbers(argument: str, frame: Any) -> Array:
         If a column does not hold numbers; the message names it.
     """
     if is_a("Series", frame):
-        return _column(argument, frame)
-    if from_pandas(frame):
-        found = [frame.iloc[:, i] for i in range(frame.shape[1])]
+        return _read_column(argument, frame)
+    if is_pandas(frame):
+        columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
     else:
-        found = frame.get_columns()
-    columns = [
-        _column(f"{argument}[{name!r}]", column)
-        for name, column in zip(frame.columns, found, strict=True)
+        columns = frame.get_columns()
+    arrays = [
+        _read_column(f"{argument}[{name!r}]", column)
+        for name, column in zip(frame.columns, columns, strict=True)
     ]
-    return np.stack(columns, axis=1) if columns else np.zeros(frame.shape)
+    return np.stack(arrays, axis=1) if arrays else np.zeros(frame.shape)
 
 
-def _column(argument: str, column: Any) -> Array:
+def _read_column(argument: str, column: Any) -> Array:
     """Return the numbers of one column."""
-    kind, pandas = column.dtype, from_pandas(column)
+    kind, pandas = column.dtype, is_pandas(column)
     if type(kind).__name__ == "SparseDtype":
         kind = kind.subtype
     name = short_name(kind).lower()
@@ -77,8 +77,8 @@ def _column(argument: str, column: Any) -> Array:
             )
         plain = "float64" if missing and not plain.startswith("float") else plain
     if pandas:
-        found: Array = column.to_numpy(plain, **({"na_value": np.nan} if missing else {}))
-        return found
+        array: Array = column.to_numpy(plain, **({"na_value": np.nan} if missing else {}))
+        return array
     return column.cast(getattr(sys.modules["polars"], _POLARS[plain])).to_numpy()
 
 
@@ -96,7 +96,7 @@ def like(frame: Any, values: Array, columns: tuple[str, ...] | None) -> Any:
     columns : tuple of str or None
         The names, one for each column; None for no names.
     """
-    library = sys.modules["pandas" if from_pandas(frame) else "polars"]
+    library = sys.modules["pandas" if is_pandas(frame) else "polars"]
     if library.__name__ == "pandas":
         if values.ndim == 1:
             return library.Series(values, frame.index, name=columns and columns[0])

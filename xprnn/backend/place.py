@@ -13,7 +13,7 @@ import numpy as np
 from xprnn._typing import Array, Namespace
 from xprnn._validate import shown, unknown
 from xprnn.backend.availability import NAMESPACES, device_name, status
-from xprnn.backend.failure import translated
+from xprnn.backend.failure import translate_failures
 from xprnn.errors import BackendUnavailableError
 
 host: Namespace = np
@@ -68,10 +68,10 @@ class Backend:
     def active(self) -> Iterator[None]:
         """Compute on this device; overflow shows in the numbers and not as a warning.
 
-        If the device is lost meanwhile, the error says so.
+        If the device fails, the error says so.
         """
         with contextlib.ExitStack() as stack:
-            stack.enter_context(translated())
+            stack.enter_context(translate_failures())
             stack.enter_context(quiet())
             if self.name == "cupy":
                 stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
@@ -88,7 +88,7 @@ class Backend:
             return array
         with self.active():
             # A copy that the library may own: torch takes neither read-only nor reversed memory.
-            return xp.asarray(array.copy(order="C"), device=_native(self.name, self.device))
+            return xp.asarray(array.copy(order="C"), device=_native_device(self.name, self.device))
 
 
 def generator(seed: Any) -> "np.random.Generator":
@@ -96,14 +96,14 @@ def generator(seed: Any) -> "np.random.Generator":
     return np.random.default_rng(seed)
 
 
-def _native(name: str, device: str) -> Any:
+def _native_device(name: str, device: str) -> Any:
     """Return the library's own object for a device."""
     if name == "cupy":
         return importlib.import_module("cupy").cuda.Device(int(device))
     if name == "array_api_strict":
         strict = importlib.import_module("array_api_strict")
-        known = {device_name(d): d for d in strict.__array_namespace_info__().devices()}
-        return known[device]
+        devices = {device_name(d): d for d in strict.__array_namespace_info__().devices()}
+        return devices[device]
     return device
 
 
@@ -133,22 +133,22 @@ def resolve(spec: "str | Backend") -> Backend:
     if not isinstance(spec, str):
         raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {shown(spec)}")
     name, _, device = spec.partition(":")
-    found = status(name)
-    if not found.usable:
-        raise BackendUnavailableError(str(found))
-    if name == "torch" and device.startswith("cuda") and len(found.devices) == 1:
+    library = status(name)
+    if not library.usable:
+        raise BackendUnavailableError(str(library))
+    if name == "torch" and device.startswith("cuda") and len(library.devices) == 1:
         raise BackendUnavailableError(
-            f"torch {found.version} sees no CUDA device. What helps: a CUDA build of torch and "
+            f"torch {library.version} sees no CUDA device. What helps: a CUDA build of torch and "
             "NVIDIA's driver; torch.cuda.is_available() should say True"
         )
-    device = {"": found.devices[0], "cuda": "cuda:0"}.get(device, device)
-    if device not in found.devices:
-        raise unknown(f"the device of backend {name!r}", device, found.devices)
+    device = {"": library.devices[0], "cuda": "cuda:0"}.get(device, device)
+    if device not in library.devices:
+        raise unknown(f"the device of backend {name!r}", device, library.devices)
     return Backend(name, device)
 
 
 def of(array: Array) -> Any:
-    """Return the Backend that an array belongs to; None if it is of no known library."""
+    """Return the Backend that an array belongs to; None for an unknown library."""
     if array_api_compat.is_numpy_array(array):
         return Backend("numpy", "cpu")
     if array_api_compat.is_cupy_array(array):
@@ -166,7 +166,7 @@ def to_host(array: Array) -> Any:
     if backend is None or backend.name == "numpy":
         return np.asarray(array)
     if backend.name == "cupy":
-        with translated():
+        with translate_failures():
             return array.get()
     if backend.name == "torch":
         return array.detach().cpu().numpy()

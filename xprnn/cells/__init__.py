@@ -1,6 +1,6 @@
 """Cells: what happens at one step, pointwise.
 
-A cell knows no matrix and no time. It gets the pre-activations of its G gates,
+A cell has neither matrices nor time steps. It gets the pre-activations of its G gates,
 p from the input and q from the last hidden state, and its state, a tuple whose
 first array is the hidden state h::
 
@@ -8,10 +8,10 @@ first array is the hidden state h::
     backward(dstate, memo, *, xp)      -> dp, dq, dstate
 
 p, q are (..., B, G·H), every state is (..., B, H). `memo` is whatever
-`backward` needs again. The returned `dstate` is what reaches the previous state
-directly, not by way of q; a part that is zero may be given as 0.0.
+`backward` needs. The returned `dstate` is what reaches the previous state
+directly, not through q; a part that is zero may be given as 0.0.
 
-These are all that a cell of one's own needs, beside the numbers ``gates`` and
+Your own cell needs no more than these methods and the numbers ``gates`` and
 ``states``. It may have more members:
 
 ``biases``
@@ -22,13 +22,13 @@ These are all that a cell of one's own needs, beside the numbers ``gates`` and
     is a state that never changes, and BPTT gives its gradient as that of a state.
 ``inner``
     An object with ``gates``, ``forward`` and ``backward``, where q is not one
-    product h U: gates that act on h first, such as `GRUResetBefore`'s reset.
+    product h U because some gates act on h first, such as `GRUResetBefore`'s reset.
 ``gate_names``, ``trace``
-    What the gates are called, and ``trace(memo)``, which returns an array (..., B, H) for
+    The names of the gates, and ``trace(memo)``, which returns an array (..., B, H) for
     each name, for `Model.trace` and the pictures; those of the inner part come first, from
     a ``trace`` of its own.
 ``state_names``
-    What the states are called there; else h, state 1, …
+    The names of the states there; else h, state 1, …
 """
 
 from typing import Any
@@ -60,8 +60,8 @@ TABLE: dict[str, type] = {
     "lstm": LSTM,
 }
 
-_ELSEWHERE = dict.fromkeys(("rnn", "rnn_tanh", "simple_rnn", "simplernn", "vanilla"), "elman")
-"""The names of torch and Keras, with those used here."""
+_SYNONYMS = {"elman": "rnn rnn_tanh simple_rnn simplernn vanilla"}
+"""Our cells, with their names in torch and Keras."""
 
 
 def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
@@ -88,10 +88,10 @@ def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
     >>> cells.get("elman", activations.ReLU())
     Elman(activation=ReLU())
     """
-    kind: Any = chosen("cell", cell, TABLE, ("forward", "backward"), _ELSEWHERE)
+    kind: Any = chosen("cell", cell, TABLE, ("forward", "backward"), _SYNONYMS)
     if isinstance(kind, type):
         new: Cell = kind() if activation is None else kind(activation)
         return new
     if activation is not None:
-        raise ValueError("activation goes with a cell by name; give it to the cell itself")
+        raise ValueError("activation is valid only for a cell by name; give it to the cell itself")
     return kind

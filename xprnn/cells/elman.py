@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import settle
+from xprnn._validate import set_fields
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Elman:
     states: ClassVar[int] = 1
 
     def __post_init__(self):
-        settle(self, activation=activations.get(self.activation))
+        set_fields(self, activation=activations.get(self.activation))
 
     def forward(self, p, q, state, *, xp):
         """Return (h,) and (z, h)."""
@@ -48,7 +48,7 @@ class Elman:
         return (h,), (z, h)
 
     def backward(self, dstate, memo, *, xp):
-        """Return dz, dz and (0.0,): h(t-1) acts by way of q alone."""
+        """Return dz, dz and (0.0,): h(t-1) acts through q alone."""
         (dh,) = dstate
         z, h = memo
         dz = self.activation.backward(dh, z, h, xp=xp)

@@ -4,13 +4,32 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import settle
+from xprnn._validate import set_fields
 from xprnn.activations import Activation
 from xprnn.cells.protocol import blocks
 
 
 @dataclass(frozen=True)
-class GRU:
+class _Gated:
+    """What both units have: the activations of candidate and gates, and the gates."""
+
+    activation: Any = "tanh"
+    gate_activation: Any = "sigmoid"
+
+    gates: ClassVar[int] = 3
+    states: ClassVar[int] = 1
+    gate_names: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
+
+    def __post_init__(self):
+        set_fields(
+            self,
+            activation=activations.get(self.activation),
+            gate_activation=activations.get(self.gate_activation),
+        )
+
+
+@dataclass(frozen=True)
+class GRU(_Gated):
     """Gated recurrent unit, reset after the product; gates in the order r, z, n.
 
     The formula of torch, cuDNN and Keras (``reset_after=True``). With σ the gates'
@@ -45,20 +64,7 @@ class GRU:
     array([[0.5, 0.5]])
     """
 
-    activation: Any = "tanh"
-    gate_activation: Any = "sigmoid"
-
-    gates: ClassVar[int] = 3
-    states: ClassVar[int] = 1
-    gate_names: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
     weights: ClassVar[int] = 1
-
-    def __post_init__(self):
-        settle(
-            self,
-            activation=activations.get(self.activation),
-            gate_activation=activations.get(self.gate_activation),
-        )
 
     def forward(self, p, q, state, *, xp):
         """Return (h, v) and what `backward` needs."""
@@ -99,7 +105,7 @@ class Reset:
         r(t) = σ(p_r + q_r)             dz_r    = da h(t-1) σ'
         a(t) = r(t) h(t-1)              dh(t-1) = da r
 
-    p and q are those of the gates r and z; z is not looked at, so its gradient is 0.
+    p and q are those of the gates r and z; z is not used, so its gradient is 0.
     """
 
     activation: Activation
@@ -125,7 +131,7 @@ class Reset:
 
 
 @dataclass(frozen=True)
-class GRUResetBefore:
+class GRUResetBefore(_Gated):
     """Gated recurrent unit, reset before the product; gates in the order r, z, n.
 
     The formula of Keras's ``reset_after=False`` and of ONNX's default. With a(t) =
@@ -154,20 +160,6 @@ class GRUResetBefore:
     >>> gradients.check(Recurrent(4, GRUResetBefore())).ok
     True
     """
-
-    activation: Any = "tanh"
-    gate_activation: Any = "sigmoid"
-
-    gates: ClassVar[int] = 3
-    states: ClassVar[int] = 1
-    gate_names: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
-
-    def __post_init__(self):
-        settle(
-            self,
-            activation=activations.get(self.activation),
-            gate_activation=activations.get(self.gate_activation),
-        )
 
     @property
     def inner(self) -> Reset:

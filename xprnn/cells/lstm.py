@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import flag, number, settle
+from xprnn._validate import check_fields, flag, number, set_fields
 from xprnn.cells.protocol import blocks
 
 
@@ -21,7 +21,7 @@ class LSTM:
         o(t) = σ(p_o + q_o + v_o c(t))          dz_i  = dc g σ'
         h(t) = o(t) k(c(t))                     dc(t-1) = dc f(t) + dz_i v_i + dz_f v_f
 
-    dp = dq = dz. The peephole weights v are there with ``peepholes=True`` only. With
+    dp = dq = dz. The peephole weights v exist only with ``peepholes=True``. With
     ``coupled=True`` f(t) = 1 - i(t), so that dz_f = 0 and dz_i = dc (g - c(t-1)) σ'.
 
     Hochreiter and Schmidhuber, "Long short-term memory", 1997; the forget gate and
@@ -38,12 +38,12 @@ class LSTM:
     peepholes : bool
         Whether the gates see the memory c.
     forget_bias : float
-        Added to the forget gate's first bias: a memory that starts open.
+        Added to the forget gate's first bias, so that the memory starts open.
     output_activation : str or Activation, optional
         k, of the output.
     coupled : bool
-        Whether the forget gate is what the input gate leaves. Its columns of W, U and b
-        then count for nothing.
+        Whether the forget gate is 1 minus the input gate. Its columns of W, U and b are
+        then unused.
 
     Examples
     --------
@@ -69,15 +69,13 @@ class LSTM:
 
     def __post_init__(self):
         output = self.activation if self.output_activation is None else self.output_activation
-        settle(
+        set_fields(
             self,
             activation=activations.get(self.activation),
             output_activation=activations.get(output),
             gate_activation=activations.get(self.gate_activation),
-            peepholes=flag("peepholes", self.peepholes),
-            forget_bias=number("forget_bias", self.forget_bias),
-            coupled=flag("coupled", self.coupled),
         )
+        check_fields(self, peepholes=flag, forget_bias=number, coupled=flag)
 
     @property
     def biases(self) -> tuple[float, ...]:

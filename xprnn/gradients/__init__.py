@@ -18,14 +18,14 @@ extrapolation of it, whose truncation error falls as s⁴.
 **The tolerance** is eps^(2/3) of the larger number (4e-11 in float64), plus what
 rounding alone can do to D at that step, 64 eps Σ|L_i| / s over the terms L_i of L.
 
-**The step** s starts at eps^(1/5), where truncation and rounding balance. No
-difference quotient across a kink (of relu, of an absolute value) means anything.
+**The step** s starts at eps^(1/5), where truncation and rounding balance. A
+difference quotient across a kink (of relu, of an absolute value) means nothing.
 So D(s) counts only if D(s), D(s/2) and D(s/4) agree to the tolerance, and if the
 quotients to the right and to the left differ in proportion to the step, as they
 do where there is a derivative. Otherwise s is divided by 8, so that it no longer
-reaches the kink. If six steps fail, they are tried once more with what L changes by
-when θ moves by its own rounding, in the place of eps Σ|L_i|, for it may be more where
-large numbers cancel; then another direction is tried. If four directions fail, the
+reaches the kink. If six steps fail, they are tried once more with another estimate of the
+rounding, the change of L when θ moves by its own rounding: where large numbers cancel,
+it is larger than eps Σ|L_i|. Then another direction is tried. If four directions fail, the
 verdict is "kink", which is not a pass: the function has no gradient at that point.
 """
 

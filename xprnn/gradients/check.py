@@ -33,13 +33,13 @@ def check(
 
     Of a network, L = loss(ŷ, y) + ½ Σ state(T)² is differentiated for every parameter,
     for x and for the initial state. A cell's own weights v and a learnt initial state
-    are parameters. A cell is checked as that of a network, ``Recurrent(4, cell)``; an
-    activation f as Σ f(z), for z; a loss for ŷ.
+    are parameters. A cell is checked inside the network ``Recurrent(4, cell)``, an
+    activation f as Σ f(z) for z, and a loss for ŷ.
 
     Parameters
     ----------
     subject : Layer, Cell, Activation or Loss
-        An object, of your own or of the library's.
+        An object, your own or the library's.
     features, steps, batch : int
         F, T and B of the random x or z (T, B, F); of a loss O, T and B of y.
     models : tuple of int
@@ -47,15 +47,15 @@ def check(
     masked : bool
         Make about a third of the steps padding that holds NaN. An activation sees none.
     training : bool
-        Whether dropout drops, always the same numbers.
+        Whether dropout is active; it always drops the same numbers.
     own_state : bool
-        Start from the network's own initial state, which may be learnt, and not from a
-        random one that is checked as well.
+        Start from the network's own initial state, which may be learnt, instead of a
+        random one, whose gradient is checked as well.
     loss : str or Loss
         Of a network.
     y : array, (T, B, O), optional
-        The targets, where a loss does not take any: labels for example. With as many
-        steps as the network puts out. Left out, they are normal random numbers.
+        The targets, for a loss that needs certain ones, such as labels. With as many
+        steps as the output of the network. Left out, they are normal random numbers.
     backend : str
         Where to compute, as for `fit`.
     directions : int
@@ -95,7 +95,7 @@ def check(
     >>> gradients.check(Cube()).wrong
     ('z',)
     """
-    kind = _kind(subject)
+    kind = _classify(subject)
     loss = losses.get(subject if kind == "loss" else loss)
     network = Recurrent(4, subject) if kind == "cell" else subject
     place = resolve(backend)
@@ -108,30 +108,32 @@ def check(
     def normal(*shape, scale=1.0):
         return scale * rng.standard_normal((*models, *shape))
 
-    def hidden(a, kept):
-        return move(a if kept is None else host.where(kept, a, host.nan))
+    def pad(a, valid):
+        return move(a if valid is None else host.where(valid, a, host.nan))
 
     with place.active():
         if kind == "activation":
-            return _activation(subject, move(normal(steps, batch, features, scale=2.0)), proof)
+            return _check_activation(
+                subject, move(normal(steps, batch, features, scale=2.0)), proof
+            )
         if kind != "loss":
             drawn, _ = network.init(rng, features)
             params = tree.map(lambda a: move(a + normal(*a.shape, scale=0.3)), drawn)
             x = normal(steps, batch, features)
-        kept = mask = None
+        valid = mask = None
         if masked:
-            kept = rng.random((steps, batch, 1)) < 0.67
-            kept[0, 0] = True
-            mask = place.asarray(kept, "bool")
+            valid = rng.random((steps, batch, 1)) < 0.67
+            valid[0, 0] = True
+            mask = place.asarray(valid, "bool")
         if kind == "loss":
-            y = hidden(_targets(y, (steps, batch, features), rng), kept)
+            y = pad(_draw_targets(y, (steps, batch, features), rng), valid)
             y_hat = move(normal(steps, batch, losses.outputs(loss, y, mask, xp=xp)))
-            return _loss(loss, y_hat, y, mask, proof)
-        x = hidden(x, kept)
+            return _check_loss(loss, y_hat, y, mask, proof)
+        x = pad(x, valid)
         own = {"noise": Noise((seed,)) if training else None, "xp": xp}
         y_hat, end, _ = network.forward(params, x, None, mask, **own)
-        loss_mask, kept = (mask, kept) if network.keeps_steps else (None, None)
-        y = hidden(_targets(y, y_hat.shape, rng), kept)
+        loss_mask, valid = (mask, valid) if network.keeps_steps else (None, None)
+        y = pad(_draw_targets(y, y_hat.shape, rng), valid)
         state = tree.map(lambda s: move(0.5 * rng.standard_normal(s.shape)), end)
 
         def objective(point):
@@ -149,8 +151,8 @@ def check(
         return compare(lambda p: objective(p)[0], point, gradient, **proof)
 
 
-def _kind(subject: Any) -> str:
-    """Return what the subject is."""
+def _classify(subject: Any) -> str:
+    """Return the kind of the subject."""
 
     def has(*names):
         return all(hasattr(subject, name) for name in names)
@@ -168,24 +170,26 @@ def _kind(subject: Any) -> str:
     )
 
 
-def _targets(y: Any, shape: tuple[int, ...], rng: Any) -> Any:
-    """Return the targets (..., T, B, O) that are given, on the host, or random ones."""
+def _draw_targets(y: Any, shape: tuple[int, ...], rng: Any) -> Any:
+    """Return the targets y on the host, or random ones (..., T, B, O) if y is None."""
     if y is None:
         return rng.standard_normal(shape)
-    given = to_host(admit("y", y))
-    if len(given.shape) != 3 or given.shape[:2] != shape[-3:-1]:
-        raise ValueError(f"y must be (T, B, O) with T, B = {shape[-3:-1]}, got {given.shape}")
-    return given
+    y = to_host(admit("y", y))
+    if len(y.shape) != 3 or y.shape[:2] != shape[-3:-1]:
+        raise ValueError(f"y must be (T, B, O) with T, B = {shape[-3:-1]}, got {y.shape}")
+    return y
 
 
-def _activation(f: Any, z: Array, proof: dict[str, Any]) -> Report:
+def _check_activation(f: Any, z: Array, proof: dict[str, Any]) -> Report:
     """Check f'(z)."""
     xp = proof["xp"]
     dz = f.backward(xp.ones_like(z), z, f.forward(z, xp=xp), xp=xp)
     return compare(lambda p: f.forward(p["z"], xp=xp), {"z": z}, {"z": dz}, **proof)
 
 
-def _loss(loss: Loss, y_hat: Array, y: Array, mask: Array | None, proof: dict[str, Any]) -> Report:
+def _check_loss(
+    loss: Loss, y_hat: Array, y: Array, mask: Array | None, proof: dict[str, Any]
+) -> Report:
     """Check the gradient of a loss for ŷ."""
     xp = proof["xp"]
     _, dy_hat = loss(y_hat, y, mask, xp=xp)

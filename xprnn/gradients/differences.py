@@ -108,9 +108,9 @@ def compare(
                 raise ValueError(
                     f"the gradient of {name} has shape {slope.shape}, expected {array.shape}"
                 )
-            moved = partial(evaluate, name)
+            change = partial(evaluate, name)
             for _ in range(directions):
-                rows.append(_compare_one(name, array, slope, moved, rng, xp=xp))
+                rows.append(_compare_one(name, array, slope, change, rng, xp=xp))
         return Report(tuple(rows))
 
 

@@ -2,7 +2,7 @@
 
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn.backend import quiet, translated
+from xprnn.backend import quiet, translate_failures
 from xprnn.gradients.objective import Pass, check_params, chunks, every
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
@@ -63,7 +63,7 @@ def through_time(
     check_cuttable(network, "through_time")
     check_params(params)
     loss = losses.get(loss)
-    with translated(), quiet():
+    with translate_failures(), quiet():
         run = Pass(network, params, xp=xp)
         outputs = run.forward(chunks(every(1, x), x, x, mask), None)
         if network.keeps_steps:

@@ -7,7 +7,7 @@ from array_api_compat import device
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
-from xprnn.backend import quiet, translated
+from xprnn.backend import quiet, translate_failures
 from xprnn.gradients.objective import Pass, check_params, chunks, every
 from xprnn.layers import Layer, check_cuttable
 
@@ -67,9 +67,9 @@ def state_jacobians(
             "state_jacobians takes one model and x (T, B, F), "
             f"got x {tuple(x.shape)} and states {[tuple(s.shape) for s in first.values()]}"
         )
-    with translated(), quiet():
+    with translate_failures(), quiet():
         last = _unit_gradients(first, xp)
-        state = tree.map(lambda s: xp.broadcast_to(s, (_count(first), *s.shape)), state)
+        state = tree.map(lambda s: xp.broadcast_to(s, (_count_numbers(first), *s.shape)), state)
         run = Pass(network, params, xp=xp)  # of N models side by side
         outputs = run.forward(chunks(every(1, x), x, x, mask), state)
         slopes = [xp.zeros_like(y_hat) for y_hat in outputs]
@@ -83,14 +83,14 @@ def state_jacobians(
         return xp.stack(jacobians[::-1], axis=0)
 
 
-def _count(states: dict[str, Array]) -> int:
+def _count_numbers(states: dict[str, Array]) -> int:
     """Return N, how many numbers the state of a sequence has."""
     return sum(s.shape[-1] for s in states.values())
 
 
 def _unit_gradients(states: dict[str, Array], xp: Namespace) -> dict[str, Array]:
     """Return for each state (B, H) the gradients (N, B, H) of each number of the whole state."""
-    count, start, units = _count(states), 0, {}
+    count, start, units = _count_numbers(states), 0, {}
     for name, s in states.items():
         eye = xp.eye(count, s.shape[-1], k=-start, dtype=s.dtype, device=device(s))
         units[name] = xp.broadcast_to(eye[:, None, :], (count, *s.shape))

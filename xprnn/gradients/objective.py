@@ -12,7 +12,7 @@ from xprnn import kernels, losses, tree
 from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import whole
-from xprnn.backend import quiet, translated
+from xprnn.backend import quiet
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
@@ -207,8 +207,8 @@ def value_and_grad(
         What dropout draws from. Left out, nothing is dropped.
     checkpoint_every : int, optional
         Keep only the state of every k-th step, and compute the steps between again when their
-        gradient is due. The gradient is the same; the memory is that of T/k states and of k
-        steps, and the price is a second forward pass.
+        gradient is needed. The gradient is the same; it takes the memory of T/k states and of
+        k steps, and a second forward pass.
     xp : namespace
         The array library's standard namespace.
 
@@ -244,7 +244,7 @@ def value_and_grad(
     if not callable(loss) or isinstance(loss, type):  # a name, or no loss at all
         loss = losses.get(loss)
     weights = tree.leaves(params)
-    with translated(), quiet(), kernels.workspace(xp, x, weights) as xp:
+    with quiet(), kernels.workspace(xp, x, weights) as xp:
         if checkpoint_every is None:
             cuts = _cuts(network, weights, x, xp)
         else:
@@ -258,8 +258,8 @@ def value_and_grad(
         del y_hat  # free its memory for the backward pass
         grads = None
         with kernels.unchanged(xp):
-            for more, _ in run.backward(run.slopes(dy), tree.map(xp.zeros_like, end)):
-                grads = more if grads is None else tree.map(xp.add, grads, more)
+            for part, _ in run.backward(run.slopes(dy), tree.map(xp.zeros_like, end)):
+                grads = part if grads is None else tree.map(xp.add, grads, part)
         return value, grads, end
 
 

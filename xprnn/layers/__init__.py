@@ -1,4 +1,4 @@
-"""Layers: hyper-parameters with pure methods; parameters and states are handed in.
+"""Layers: hyper-parameters with pure methods; parameters and states are arguments.
 
 Every layer, a stack of layers too, has these methods::
 
@@ -10,13 +10,13 @@ Every layer, a stack of layers too, has these methods::
     states(cache, *, xp)                             -> h(1) … h(T) of each recurrent layer
 
 x is (..., T, B, F), y is (..., T, B, O), mask is (T, B, 1) or None. At padding y
-is zero, and what x and dy hold there is never looked at. `init` draws NumPy
-arrays; whoever calls it moves them. A state is a tuple of arrays (..., B, H),
+is zero, and x and dy are never read. `init` draws NumPy
+arrays; the caller moves them. A state is a tuple of arrays (..., B, H),
 empty for a layer without memory. Given None for the state, a layer starts from its
 own initial state, and a learnt one gets its gradient. Given None for the noise, it
-drops nothing: that is how a trained network is applied.
+drops nothing, as a trained network does.
 
-Two properties say what can be done with a layer along time: `time` is
+Two properties say how a layer works along time: `time` is
 ``"pointwise"``, ``"causal"`` or ``"whole"``, and `keeps_steps` says whether the
 output has the steps of the input.
 """

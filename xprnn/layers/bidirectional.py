@@ -1,10 +1,10 @@
-"""A recurrent layer that reads from the end, and one beside one that reads from the start."""
+"""Layers that read a sequence from its end, and layers that read it in both directions."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn._validate import shown, unknown
-from xprnn.layers.parallel import MERGES, Merge, Parallel
+from xprnn._validate import check_fields, one_of, set_fields, shown
+from xprnn.layers.parallel import MERGES, Merge, SideBySide
 from xprnn.layers.protocol import Layer, Time, check_layer
 
 
@@ -37,7 +37,7 @@ class Reversed:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        check_layer("layer", self.layer)
+        check_fields(self, layer=check_layer)
 
     def init(self, rng, features):
         """Draw the layer's parameters."""
@@ -68,8 +68,8 @@ class Reversed:
 
 
 @dataclass(frozen=True)
-class Bidirectional:
-    """Two copies of a layer with weights of their own, one of which reads from the end.
+class Bidirectional(SideBySide):
+    """Two copies of a layer, each with its own weights: one reads from the start, one from the end.
 
     With u the forward and w the backward one's output at the same step, y is
     ``concat`` (u, w), ``sum`` u + w, ``mean`` (u + w) / 2 or ``product`` u w.
@@ -97,37 +97,8 @@ class Bidirectional:
     layer: Layer
     merge: Merge = "concat"
 
-    time: ClassVar[Time] = "whole"
-    keeps_steps: ClassVar[bool] = True
-
     def __post_init__(self):
-        check_layer("layer", self.layer)
+        check_fields(self, layer=check_layer, merge=one_of(MERGES))
         if not self.layer.keeps_steps:
             raise ValueError(f"layer must give an output at every step, got {shown(self.layer)}")
-        if self.merge not in MERGES:
-            raise unknown("merge", self.merge, MERGES)
-
-    @property
-    def _both(self) -> Parallel:
-        """The layer, and beside it the layer that reads from the end."""
-        return Parallel((self.layer, Reversed(self.layer)), self.merge)
-
-    def init(self, rng, features):
-        """Draw the parameters of both."""
-        return self._both.init(rng, features)
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the initial states of both."""
-        return self._both.initial_state(params, batch, xp=xp)
-
-    def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run both and merge their outputs."""
-        return self._both.forward(params, x, state, mask, noise=noise, xp=xp)
-
-    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Transpose `forward`."""
-        return self._both.backward(params, dy, dstate, cache, input_grad=input_grad, xp=xp)
-
-    def states(self, cache, *, xp):
-        """Return h of the forward and of the backward one, both in the order of time."""
-        return self._both.states(cache, xp=xp)
+        set_fields(self, layers=(self.layer, Reversed(self.layer)))

@@ -6,7 +6,7 @@ from typing import ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, tree
-from xprnn._validate import settle, shown, whole
+from xprnn._validate import check_fields, shown, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
@@ -16,7 +16,7 @@ from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
 class Extend(Stateless):
     """The first step, and zeros after it: (..., T, B, F) to (..., steps, B, F).
 
-    What follows in the stack then makes many steps out of one.
+    The layers after it in a stack then make many steps out of one.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Extend(Stateless):
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        settle(self, steps=whole("steps", self.steps))
+        check_fields(self, steps=whole)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return x(1), 0, …, 0."""
@@ -69,10 +69,9 @@ class Feedback:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        check_layer("network", self.network)
+        check_fields(self, network=check_layer, steps=whole)
         if self.network.time == "whole" or not self.network.keeps_steps:
             raise ValueError(f"network must run step by step, got {shown(self.network)}")
-        settle(self, steps=whole("steps", self.steps))
 
     def init(self, rng, features):
         """Draw the network's parameters."""
@@ -121,7 +120,7 @@ class EncoderDecoder:
     """Reads a window and writes the steps that follow: (..., T, B, F) to (..., k, B, O).
 
     The encoder's last states are the decoder's first ones, and the window's last valid
-    step is its input. What the encoder puts out is not used.
+    step is its input. The outputs of the encoder are not used.
 
     Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014.
 
@@ -152,8 +151,7 @@ class EncoderDecoder:
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        check_layer("encoder", self.encoder)
-        check_layer("decoder", self.decoder)
+        check_fields(self, encoder=check_layer, decoder=check_layer)
         if not self.encoder.keeps_steps:
             raise ValueError(f"encoder must read every step, got {shown(self.encoder)}")
         if self.decoder.keeps_steps:
@@ -166,11 +164,11 @@ class EncoderDecoder:
         """Draw the parameters of both."""
         encoder, _ = self.encoder.init(rng, features)
         decoder, outputs = self.decoder.init(rng, features)
-        one, other = _sizes(self.encoder, encoder), _sizes(self.decoder, decoder)
-        if one != other:
+        sizes = _sizes(self.encoder, encoder), _sizes(self.decoder, decoder)
+        if sizes[0] != sizes[1]:
             raise ValueError(
-                "encoder and decoder must have states of the same sizes, for one's are handed "
-                f"to the other: got {one} and {other}"
+                "encoder and decoder must have states of the same sizes, as the decoder starts "
+                f"from those of the encoder: got {sizes[0]} and {sizes[1]}"
             )
         return {"encoder": encoder, "decoder": decoder}, outputs
 
@@ -179,30 +177,28 @@ class EncoderDecoder:
         return self.encoder.initial_state(params["encoder"], batch, xp=xp)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Read, then write; the state is the one between the two."""
+        """Run the encoder, then the decoder; the state is the one between the two."""
         noises = [None if noise is None else noise.layer(i) for i in range(2)]
         unused, end, read = self.encoder.forward(
             params["encoder"], x, state, mask, noise=noises[0], xp=xp
         )
         last, seen, picked = _LAST.forward((), x, (), mask, xp=xp)
         like = self.decoder.initial_state(params["decoder"], x.shape[-2], xp=xp)
-        start = tree.unflatten(dict(zip(tree.flatten(like), tree.leaves(end), strict=True)), like)
+        start = _arrange(tree.leaves(end), like)
         y, final, wrote = self.decoder.forward(
             params["decoder"], last, start, None, noise=noises[1], xp=xp
         )
         return y, end, (unused.shape, start, end, seen, final, read, picked, wrote)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Back through the writing, then through the reading."""
+        """Run back through the decoder, then through the encoder."""
         shape, start, end, seen, final, read, picked, wrote = cache
         nothing = tree.map(xp.zeros_like, final)
         decoder, dlast, dstart = self.decoder.backward(
             params["decoder"], dy, nothing, wrote, input_grad=input_grad, xp=xp
         )
-        given = tree.flatten(dstart)
-        handed = [given[name] for name in tree.flatten(start)]
-        dend = tree.unflatten(dict(zip(tree.flatten(end), handed, strict=True)), end)
-        dend = tree.map(lambda a, b: a + b, dend, dstate)
+        dstart = tree.map(lambda _, d: d, start, dstart)  # in the order of start
+        dend = tree.map(lambda a, b: a + b, _arrange(tree.leaves(dstart), end), dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
         encoder, dx, dstate = self.encoder.backward(
             params["encoder"], dy, dend, read, input_grad=input_grad, xp=xp
@@ -219,6 +215,12 @@ class EncoderDecoder:
 
 
 _LAST = Pool("last")
+
+
+def _arrange(leaves, like):
+    """Return leaves as a tree of the structure of `like`."""
+    values = iter(leaves)
+    return tree.map(lambda _: next(values), like)
 
 
 def _sizes(layer, params):

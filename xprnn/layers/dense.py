@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import _ops, initializers
-from xprnn._validate import flag, settle, whole
+from xprnn._validate import check_fields, flag, set_fields, whole
 from xprnn.layers.protocol import Stateless
 
 
@@ -36,13 +36,12 @@ class Dense(Stateless):
     bias_initializer: Any = "zeros"
 
     def __post_init__(self):
-        settle(
+        set_fields(
             self,
-            output_size=whole("output_size", self.output_size),
-            bias=flag("bias", self.bias),
             kernel_initializer=initializers.get(self.kernel_initializer, "kernel_initializer"),
             bias_initializer=initializers.get(self.bias_initializer, "bias_initializer"),
         )
+        check_fields(self, output_size=whole, bias=flag)
 
     def init(self, rng, features):
         """Draw W and, if there is a bias, b."""

@@ -1,11 +1,11 @@
-"""A recurrent layer of which only the last state counts."""
+"""The last state of a recurrent layer."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from xprnn._validate import settle, shown, whole
+from xprnn._validate import check_fields, natural, shown
 from xprnn.layers.bidirectional import Reversed
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
@@ -15,16 +15,16 @@ from xprnn.layers.recurrent import Recurrent
 class Final:
     """The state of a recurrent layer after the last valid step: (..., T, B, F) to (..., 1, B, H).
 
-    Of h that is what ``Pool("last")`` takes out of a layer that runs forward; of a layer
-    that reads from the end, it is h at the first step. torch calls it h_n, and c_n for an
-    LSTM's memory.
+    For a layer that runs forward, the last h is what ``Pool("last")`` returns; for a layer
+    that reads from the end, it is h at the first step. torch calls it h_n, and the last c
+    of an LSTM c_n.
 
     Parameters
     ----------
     layer : Recurrent, or Reversed of one
         Parameters and state are its own.
     state : int
-        Which array of the cell's state: 0 is h, 1 is c of an LSTM.
+        Which array of the cell's state: 0 for h, 1 for c of an LSTM.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Final:
             raise TypeError(
                 f"layer must be a Recurrent, or Reversed of one, got {shown(self.layer)}"
             )
-        settle(self, state=whole("state", self.state, least=0))
+        check_fields(self, state=natural)
         if self.state >= inner.cell.states:
             raise ValueError(
                 f"state must be below {inner.cell.states}, the arrays of the cell's state, "
@@ -81,10 +81,8 @@ class Final:
         shape, cache = cache
         dstate = list(dstate)
         dstate[self.state] = dstate[self.state] + dy[..., 0, :, :]
-        nothing = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
-        return self.layer.backward(
-            params, nothing, tuple(dstate), cache, input_grad=input_grad, xp=xp
-        )
+        zero = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
+        return self.layer.backward(params, zero, tuple(dstate), cache, input_grad=input_grad, xp=xp)
 
     def states(self, cache, *, xp):
         """Return the layer's hidden states."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn import _ops, initializers
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, positive
 from xprnn.layers.protocol import Stateless
 
 
@@ -37,7 +37,7 @@ class LayerNorm(Stateless):
     eps: float = 1e-5
 
     def __post_init__(self):
-        settle(self, eps=number("eps", self.eps, above=0))
+        check_fields(self, eps=positive)
 
     def init(self, rng, features):
         """Return g of ones and b of zeros, (1, F)."""

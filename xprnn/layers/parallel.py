@@ -7,8 +7,9 @@ from itertools import accumulate
 from typing import Literal
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import settle, shown, unknown
+from xprnn._validate import check_fields, one_of, shown
 from xprnn.layers.protocol import Layer, Time, check_layers
+from xprnn.layers.stack import Composite, strictest
 
 MERGES = ("concat", "sum", "mean", "product")
 
@@ -16,7 +17,7 @@ Merge = Literal["concat", "sum", "mean", "product"]
 
 
 def merge(how: Merge, parts: list[Array], *, xp: Namespace) -> Array:
-    """Return the parts, one beside the other on the last axis, or their sum, mean or product."""
+    """Return the parts side by side on the last axis, or their sum, mean or product."""
     if how == "concat":
         return xp.concat(parts, axis=-1)
     if how == "product":
@@ -35,51 +36,15 @@ def split(how: Merge, dy: Array, parts: list[Array]) -> list[Array]:
     return [dy if how == "sum" else dy / len(parts)] * len(parts)
 
 
-@dataclass(frozen=True)
-class Parallel:
-    """Layers that read the same x, and whose outputs become one.
+class SideBySide(Composite):
+    """Layers that read the same x, and whose outputs become one."""
 
-    With u, w, … their outputs at the same step, y is ``concat`` (u, w, …), ``sum``
-    u + w + …, ``mean`` (u + w + …) / n or ``product`` u w ….
-
-    Parameters
-    ----------
-    layers : tuple of Layer
-        At least one. All keep the steps of x, or none does. Parameters, states and caches
-        are tuples in their order.
-    merge : {"concat", "sum", "mean", "product"}
-        How the outputs become one; for all but ``"concat"`` they have the same size.
-
-    Examples
-    --------
-    The mean, the largest and the last of all states:
-
-    >>> import numpy as np
-    >>> from xprnn.layers import Parallel, Pool, Recurrent, Stack
-    >>> pools = Parallel((Pool("mean"), Pool("max"), Pool("last")))
-    >>> network = Stack((Recurrent(4), pools))
-    >>> params, features = network.init(np.random.default_rng(0), features=2)
-    >>> features
-    12
-    """
-
-    layers: tuple[Layer, ...]
-    merge: Merge = "concat"
-
-    def __post_init__(self):
-        settle(self, layers=check_layers(self.layers))
-        if len({layer.keeps_steps for layer in self.layers}) > 1:
-            raise ValueError(
-                f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
-            )
-        if self.merge not in MERGES:
-            raise unknown("merge", self.merge, MERGES)
+    merge: Merge
 
     @property
     def time(self) -> Time:
-        """The least that one of the layers needs."""
-        kinds = {layer.time for layer in self.layers}
-        return next(kind for kind in ("whole", "causal", "pointwise") if kind in kinds)
+        """That of the layer that sees most of a sequence."""
+        return strictest({layer.time for layer in self.layers})
 
     @property
     def keeps_steps(self) -> bool:
@@ -94,13 +59,6 @@ class Parallel:
             raise ValueError(f"merge={self.merge!r} needs outputs of one size, got {sizes}")
         return tuple(params for params, _ in drawn), (
             sum(sizes) if self.merge == "concat" else sizes[0]
-        )
-
-    def initial_state(self, params, batch, *, xp):
-        """Return the initial state of every layer."""
-        return tuple(
-            layer.initial_state(p, batch, xp=xp)
-            for layer, p in zip(self.layers, params, strict=True)
         )
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
@@ -134,6 +92,43 @@ class Parallel:
     def states(self, cache, *, xp):
         """Return the hidden states of all layers, first to last."""
         _, caches = cache
-        return tuple(
-            h for layer, c in zip(self.layers, caches, strict=True) for h in layer.states(c, xp=xp)
-        )
+        return super().states(caches, xp=xp)
+
+
+@dataclass(frozen=True)
+class Parallel(SideBySide):
+    """Layers that read the same x, and whose outputs become one.
+
+    With u, w, … their outputs at the same step, y is ``concat`` (u, w, …), ``sum``
+    u + w + …, ``mean`` (u + w + …) / n or ``product`` u w ….
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+        At least one. All keep the steps of x, or none does. Parameters, states and caches
+        are tuples in their order.
+    merge : {"concat", "sum", "mean", "product"}
+        How the outputs become one; for all but ``"concat"`` they have the same size.
+
+    Examples
+    --------
+    The mean, the largest and the last of all states:
+
+    >>> import numpy as np
+    >>> from xprnn.layers import Parallel, Pool, Recurrent, Stack
+    >>> pools = Parallel((Pool("mean"), Pool("max"), Pool("last")))
+    >>> network = Stack((Recurrent(4), pools))
+    >>> params, features = network.init(np.random.default_rng(0), features=2)
+    >>> features
+    12
+    """
+
+    layers: tuple[Layer, ...]
+    merge: Merge = "concat"
+
+    def __post_init__(self):
+        check_fields(self, layers=check_layers, merge=one_of(MERGES))
+        if len({layer.keeps_steps for layer in self.layers}) > 1:
+            raise ValueError(
+                f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
+            )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import _ops, activations
-from xprnn._validate import flag, number, settle
+from xprnn._validate import check_fields, flag, fraction, set_fields
 from xprnn.layers.protocol import Stateless
 
 
@@ -55,7 +55,7 @@ class Activation(_Function):
     activation: Any = "tanh"
 
     def __post_init__(self):
-        settle(self, activation=activations.get(self.activation))
+        set_fields(self, activation=activations.get(self.activation))
 
     def _forward(self, x, *, xp):
         return self.activation.forward(x, xp=xp)
@@ -73,7 +73,7 @@ class Softmax(_Function):
         y = exp(x) / Σ exp(x)          dx = y (dy - Σ dy y)
         y = x - log Σ exp(x)           dx = dy - exp(y) Σ dy          with log=True
 
-    To train a classifier takes the scores before it, see `xprnn.losses.CrossEntropy`.
+    A classifier is trained on the scores before the softmax: see `xprnn.losses.CrossEntropy`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Softmax(_Function):
     log: bool = False
 
     def __post_init__(self):
-        settle(self, log=flag("log", self.log))
+        check_fields(self, log=flag)
 
     def _forward(self, x, *, xp):
         x = x - xp.max(x, axis=-1, keepdims=True)
@@ -132,7 +132,7 @@ class Dropout(Stateless):
     rate: float
 
     def __post_init__(self):
-        settle(self, rate=number("rate", self.rate, least=0, below=1))
+        check_fields(self, rate=fraction)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Drop numbers of x."""

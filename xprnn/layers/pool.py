@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from xprnn import _ops
-from xprnn._validate import unknown
+from xprnn._validate import check_fields, one_of
 from xprnn.layers.protocol import Stateless, Time
 
 
@@ -38,10 +38,9 @@ _POOLS = {"last": _last, "mean": _mean, "max": _max}
 class Pool(Stateless):
     """One step out of the valid steps of a sequence: (..., T, B, F) to (..., 1, B, F).
 
-    Each is a sum over the steps, y = Σ w(t) x(t), with weights w of its own. What it
-    gave so far, and for how many steps, is its state, which enters the sum as one
-    step more: a sequence may come in chunks, and the last chunk's output is that of
-    the whole.
+    Each is a weighted sum over the steps, y = Σ w(t) x(t). The state is the output so
+    far and the number of its steps; it enters the sum as one more step. So a sequence
+    may come in chunks, and the output of the last chunk is that of the whole.
 
     Parameters
     ----------
@@ -64,8 +63,7 @@ class Pool(Stateless):
     keeps_steps: ClassVar[bool] = False
 
     def __post_init__(self):
-        if self.how not in _POOLS:
-            raise unknown("how", self.how, _POOLS)
+        check_fields(self, how=one_of(_POOLS))
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Return the pooled step; the state is (value so far, number of steps)."""

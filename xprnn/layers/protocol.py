@@ -25,10 +25,10 @@ class Layer(Protocol):
 
     @property
     def keeps_steps(self) -> bool:
-        """Whether the steps of the output are those of the input, and so is the mask."""
+        """Whether the output has the steps and the mask of the input."""
 
     def init(self, rng: Any, features: int) -> tuple[Tree, int]:
-        """Draw parameters for inputs of so many features; also return the output's."""
+        """Draw parameters for inputs with so many features; also return how many the output has."""
 
     def initial_state(self, params: Tree, batch: int, *, xp: Namespace) -> Tree:
         """Return the state before the first step."""
@@ -57,7 +57,7 @@ class Layer(Protocol):
     ) -> tuple[Tree, Array | None, Tree]:
         """Return the gradients of the parameters, of x and of the first state.
 
-        Without `input_grad` that of x may be left out, as None.
+        Without `input_grad` that of x may be None.
         """
 
     def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
@@ -91,12 +91,12 @@ def check_layer(argument: str, layer: Any) -> Any:
     return chosen(argument, layer, {}, METHODS)
 
 
-def check_layers(layers: Any) -> tuple[Layer, ...]:
+def check_layers(argument: str, layers: Any) -> tuple[Layer, ...]:
     """Return layers as a tuple; raise if there is none, or if one is not a layer."""
     if not isinstance(layers, tuple | list):
-        raise TypeError(f"layers must be a tuple of layers, got {shown(layers)}")
+        raise TypeError(f"{argument} must be a tuple of layers, got {shown(layers)}")
     if not layers:
-        raise ValueError("layers must hold at least one layer, got none")
+        raise ValueError(f"{argument} must hold at least one layer, got none")
     return tuple(check_layer("layer", layer) for layer in layers)
 
 

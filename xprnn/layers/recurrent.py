@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, cells, initializers, kernels, recurrence, tree
-from xprnn._validate import flag, number, settle, whole
-from xprnn.cells import Cell
+from xprnn._validate import check_fields, flag, fraction, set_fields, whole
 from xprnn.layers.protocol import Time
 
 
@@ -27,8 +26,8 @@ class Recurrent:
         How W (F, G·H), U (H, G·H) and b (1, G·H) are drawn, each gate by itself. The
         cell's ``biases`` are added to b; its own weights v start from zero.
     recurrent_dropout : float
-        The probability, below 1, with which a unit of h is hidden from the recurrent
-        product in training, the same units for a whole sequence.
+        The probability, below 1, with which a unit of h is dropped from the recurrent
+        product in training; the same units for a whole sequence.
     learn_initial_state : bool
         Whether the state before the first step is learnt, as the parameters
         ``state``, one row for the whole batch; else it is zero.
@@ -54,29 +53,19 @@ class Recurrent:
     keeps_steps: ClassVar[bool] = True
 
     def __post_init__(self):
-        cell: Cell = cells.get(self.cell)
+        check_fields(self, hidden_size=whole, recurrent_dropout=fraction, learn_initial_state=flag)
+        set_fields(self, cell=cells.get(self.cell))
         for name in ("gates", "states"):
-            whole(f"cell.{name}", getattr(cell, name, None))
-        drawn = {
-            name: initializers.get(getattr(self, name), name)
-            for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer")
-        }
-        settle(
-            self,
-            hidden_size=whole("hidden_size", self.hidden_size),
-            learn_initial_state=flag("learn_initial_state", self.learn_initial_state),
-            cell=cell,
-            recurrent_dropout=number("recurrent_dropout", self.recurrent_dropout, least=0, below=1),
-            **drawn,
-        )
+            whole(f"cell.{name}", getattr(self.cell, name, None))
+        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
+            set_fields(self, **{name: initializers.get(getattr(self, name), name)})
 
-    @property
-    def _weights(self) -> int:
-        """How many vectors of its own the cell has."""
-        return getattr(self.cell, "weights", 0)
+    def _cell_weights(self, params):
+        """Return the cell's own weights, an array (..., 1, H) each."""
+        return cells.blocks(params["v"], self.cell.weights) if "v" in params else []
 
     def init(self, rng, features):
-        """Draw W, U and b, and make v and the initial state where there are any."""
+        """Draw W, U and b; v and a learnt initial state start from zero."""
         H, G = self.hidden_size, self.cell.gates
         params: dict[str, Any] = {
             "W": initializers.gates(self.kernel_initializer, rng, features, H, G),
@@ -86,8 +75,9 @@ class Recurrent:
         zeros = initializers.Zeros()
         for k, bias in enumerate(getattr(self.cell, "biases", ())):
             params["b"][:, k * H : (k + 1) * H] += bias
-        if self._weights:
-            params["v"] = initializers.gates(zeros, rng, 1, H, self._weights)
+        weights = getattr(self.cell, "weights", 0)
+        if weights:
+            params["v"] = initializers.gates(zeros, rng, 1, H, weights)
         if self.learn_initial_state:
             params["state"] = tuple(zeros(rng, (1, H), H) for _ in range(self.cell.states))
         return params, H
@@ -108,7 +98,7 @@ class Recurrent:
         keep = None
         if noise is not None and self.recurrent_dropout:
             keep = noise.once(state[0], self.recurrent_dropout)
-        own = cells.blocks(params["v"], self._weights) if self._weights else []
+        own = self._cell_weights(params)
         shapes = {"x": x.shape, "U": params["U"].shape}
         dtype = xp.result_type(x, *state, *(params[name] for name in ("W", "U", "b")))
         unroll = self._unroll(shapes, dtype, xp=xp)
@@ -124,7 +114,7 @@ class Recurrent:
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Back-propagate through time."""
         cache, begins = cache
-        own = cells.blocks(params["v"], self._weights) if self._weights else []
+        own = self._cell_weights(params)
         dstate = (*dstate, *(xp.zeros_like(v) for v in own))
         grads, dx, dstate = recurrence.backward(
             self.cell, params, dy, dstate, cache, input_grad=input_grad, xp=xp

@@ -1,13 +1,43 @@
 """Layers one after the other."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from xprnn._validate import settle
+from xprnn._typing import Array, Namespace, Tree
+from xprnn._validate import check_fields
 from xprnn.layers.protocol import Layer, Time, check_layers
 
 
+class Composite:
+    """A layer of several layers, whose states are tuples in their order."""
+
+    layers: tuple[Layer, ...]
+
+    def initial_state(self, params: Tree, batch: int, *, xp: Namespace) -> Tree:
+        """Return the initial state of every layer."""
+        return tuple(
+            layer.initial_state(p, batch, xp=xp)
+            for layer, p in zip(self.layers, params, strict=True)
+        )
+
+    def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
+        """Return the hidden states of all layers inside, first to last."""
+        return tuple(
+            h for layer, c in zip(self.layers, cache, strict=True) for h in layer.states(c, xp=xp)
+        )
+
+
+def strictest(kinds: set[Time]) -> Time:
+    """Return the kind that limits a network of layers of these kinds."""
+    kind: Time
+    for kind in ("whole", "causal"):
+        if kind in kinds:
+            return kind
+    return "pointwise"
+
+
 @dataclass(frozen=True)
-class Stack:
+class Stack(Composite):
     """Layers one after the other, each fed with the output of the one before.
 
     Parameters
@@ -29,7 +59,7 @@ class Stack:
     layers: tuple[Layer, ...]
 
     def __post_init__(self):
-        settle(self, layers=check_layers(self.layers))
+        check_fields(self, layers=check_layers)
 
     @property
     def time(self) -> Time:
@@ -38,7 +68,7 @@ class Stack:
         for layer in self.layers:
             kinds.add("whole" if one_step and layer.time != "pointwise" else layer.time)
             one_step = one_step or not layer.keeps_steps
-        return next(kind for kind in ("whole", "causal", "pointwise") if kind in kinds)
+        return strictest(kinds)
 
     @property
     def keeps_steps(self) -> bool:
@@ -53,13 +83,6 @@ class Stack:
             params.append(drawn)
         return tuple(params), features
 
-    def initial_state(self, params, batch, *, xp):
-        """Return the initial state of every layer."""
-        return tuple(
-            layer.initial_state(p, batch, xp=xp)
-            for layer, p in zip(self.layers, params, strict=True)
-        )
-
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run the layers first to last."""
         end, cache = [], []
@@ -70,7 +93,7 @@ class Stack:
             end.append(s)
             cache.append(c)
             if not layer.keeps_steps:
-                mask, noise = None, None if noise is None else noise.restarted()
+                mask, noise = None, None if noise is None else noise.restart()
         return x, tuple(end), tuple(cache)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
@@ -84,9 +107,3 @@ class Stack:
             grads.append(g)
             start.append(d)
         return tuple(grads[::-1]), dy, tuple(start[::-1])
-
-    def states(self, cache, *, xp):
-        """Return the hidden states of all layers inside, first to last."""
-        return tuple(
-            h for layer, c in zip(self.layers, cache, strict=True) for h in layer.states(c, xp=xp)
-        )

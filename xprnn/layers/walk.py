@@ -1,4 +1,4 @@
-"""The layers inside of a layer."""
+"""The layers inside a layer."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ A loss is any callable ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``. `y_hat`
 is (..., T, B, O') and `y` is (..., T, B, O); `mask` is (T, B, 1), True at valid
 steps, or None. `value` is (...), one number for each model on the leading axes;
 `dy_hat` has the shape of `y_hat` and is zero at padding. Every mean is over valid
-steps only, and what stands at padding, in `y_hat` or in `y`, changes nothing.
+steps only; values at padding, in `y_hat` or in `y`, have no effect.
 
 A loss of your own needs nothing more. It may have six more members:
 
@@ -12,8 +12,8 @@ A loss of your own needs nothing more. It may have six more members:
     O', how many outputs the network must have for the targets y (T, B, O). Raises
     ValueError if y holds what the loss cannot take. Without it O' = O.
 ``standardize``
-    False if the targets are no quantities but labels, which keep their numbers where
-    `fit` standardises. Without it True.
+    False if the targets are labels, not quantities; `fit` then leaves them as they are
+    instead of standardising them. Without it True.
 ``unscale(y_hat, scaler, *, xp)``
     Turns outputs for the standardised y into outputs for y in its own units. Without
     it ``scaler.invert(y_hat)``.
@@ -28,7 +28,7 @@ A loss of your own needs nothing more. It may have six more members:
     The probabilities of the classes, of a loss for classification.
 
 `outputs`, `standardizes` and `unscale` of this module ask a loss for the first
-three and know what holds without them.
+three and supply these defaults.
 """
 
 from xprnn._validate import chosen
@@ -65,37 +65,19 @@ TABLE: dict[str, Loss] = {
     "pinball": Pinball(),
 }
 
-_ELSEWHERE = {
-    "bce": "binary_cross_entropy",
-    "bce_loss": "binary_cross_entropy",
-    "bce_with_logits": "binary_cross_entropy",
-    "bceloss": "binary_cross_entropy",
-    "bcewithlogitsloss": "binary_cross_entropy",
-    "binary_crossentropy": "binary_cross_entropy",
-    "categorical_cross_entropy": "cross_entropy",
-    "categorical_crossentropy": "cross_entropy",
-    "crossentropyloss": "cross_entropy",
-    "gaussian": "gaussian_nll",
-    "l1": "mae",
-    "l1_loss": "mae",
-    "l1loss": "mae",
-    "l2": "mse",
-    "log_loss": "cross_entropy",
-    "mean_absolute_error": "mae",
-    "mean_squared_error": "mse",
-    "mse_loss": "mse",
-    "mseloss": "mse",
-    "nll": "cross_entropy",
-    "nll_loss": "cross_entropy",
-    "quantile": "pinball",
-    "smooth_l1": "huber",
-    "smooth_l1_loss": "huber",
-    "softmax": "cross_entropy",
-    "sparse_categorical_cross_entropy": "cross_entropy",
-    "sparse_categorical_crossentropy": "cross_entropy",
-    "squared_error": "mse",
+_SYNONYMS = {
+    "binary_cross_entropy": "bce bce_loss bce_with_logits bceloss bcewithlogitsloss "
+    "binary_crossentropy",
+    "cross_entropy": "categorical_cross_entropy categorical_crossentropy crossentropyloss "
+    "log_loss nll nll_loss softmax sparse_categorical_cross_entropy "
+    "sparse_categorical_crossentropy",
+    "gaussian_nll": "gaussian",
+    "huber": "smooth_l1 smooth_l1_loss",
+    "mae": "l1 l1_loss l1loss mean_absolute_error",
+    "mse": "l2 mean_squared_error mse_loss mseloss squared_error",
+    "pinball": "quantile",
 }
-"""The names of torch, Keras and scikit-learn, with those used here."""
+"""Our losses, with their names in torch, Keras and scikit-learn."""
 
 
 def get(loss: str | Loss) -> Loss:
@@ -124,4 +106,4 @@ def get(loss: str | Loss) -> Loss:
     >>> float(value), dy_hat.ravel().tolist()
     (1.25, [0.5, 1.0])
     """
-    return chosen("loss", loss, TABLE, ("__call__",), _ELSEWHERE)
+    return chosen("loss", loss, TABLE, ("__call__",), _SYNONYMS)

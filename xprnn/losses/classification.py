@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from array_api_compat import device
 
 from xprnn import _ops
-from xprnn._validate import number, settle, whole
+from xprnn._validate import check_fields, fraction, optional, whole
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_targets
 
 
@@ -26,12 +27,12 @@ class CrossEntropy:
     batch of -log p of the class.
 
     The targets are (..., 1) with the labels 0 … C - 1 in any dtype of floats or
-    integers, or (..., C) with probabilities, of which one-hot labels are a case and
-    give the same numbers as the labels. ŷ is (..., C), before the softmax.
+    integers, or (..., C) with probabilities; one-hot labels are one case, with the same
+    results as the labels. ŷ is (..., C), before the softmax.
 
-    For labels all is as in ``torch.nn.CrossEntropyLoss``. For probabilities with
-    weights, torch divides by the number of steps, and this by the weights, as for
-    labels.
+    Labels give the results of ``torch.nn.CrossEntropyLoss``. For probabilities with
+    weights, torch divides by the number of steps, and this loss by the weights, as it
+    does for labels.
 
     Label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer
     vision", 2016.
@@ -62,28 +63,26 @@ class CrossEntropy:
     standardize: ClassVar[bool] = False
 
     def __post_init__(self):
-        settle(
-            self, label_smoothing=number("label_smoothing", self.label_smoothing, least=0, below=1)
+        check_fields(
+            self,
+            label_smoothing=fraction,
+            num_classes=optional(partial(whole, least=2)),
+            class_weights=optional(partial(check_numbers, least=2, above=0)),
         )
-        if self.num_classes is not None:
-            settle(self, num_classes=whole("num_classes", self.num_classes, least=2))
-        if self.class_weights is not None:
-            weights = check_numbers("class_weights", self.class_weights, least=2, above=0)
-            settle(self, class_weights=weights)
-            if self.num_classes not in (None, len(weights)):
-                raise ValueError(
-                    f"class_weights must hold {self.num_classes} numbers, as num_classes says, "
-                    f"got {len(weights)}"
-                )
+        if self.num_classes not in (None, self._classes):
+            raise ValueError(
+                f"class_weights must hold {self.num_classes} numbers, as num_classes says, "
+                f"got {self._classes}"
+            )
 
     @property
-    def _known(self):
-        """C if the parameters say it, else None."""
+    def _classes(self):
+        """C if it is set, else None."""
         return self.num_classes if self.class_weights is None else len(self.class_weights)
 
     def __call__(self, y_hat, y, mask, *, xp):
         classes, columns = y_hat.shape[-1], y.shape[-1]
-        needed = self._known or (max(2, classes) if columns == 1 else columns)
+        needed = self._classes or (max(2, classes) if columns == 1 else columns)
         check_outputs(y_hat, needed, "one for each class")
         y, y_hat = xp.astype(y, y_hat.dtype, copy=False), _ops.apply_mask(y_hat, mask, xp=xp)
         if columns == 1:
@@ -100,17 +99,17 @@ class CrossEntropy:
 
     def outputs(self, y, mask, *, xp):
         """Return C; raise if y holds neither labels below C nor probabilities of C classes."""
-        columns, known = y.shape[-1], self._known
+        columns, fixed = y.shape[-1], self._classes
         y = xp.astype(_ops.apply_mask(y, mask, xp=xp), xp.float64)
         if columns == 1:
-            limit = math.inf if known is None else known
+            limit = math.inf if fixed is None else fixed
             wrong = (y < 0) | (y >= limit) | (y != xp.floor(y))
-            which = "0, 1, 2, …" if known is None else f"0 to {known - 1}"
+            which = "0, 1, 2, …" if fixed is None else f"0 to {fixed - 1}"
             check_targets(wrong, y, f"class labels {which}", xp)
-            return known or max(2, int(xp.max(y)) + 1)
-        if known not in (None, columns):
+            return fixed or max(2, int(xp.max(y)) + 1)
+        if fixed not in (None, columns):
             raise ValueError(
-                f"y must hold labels in one column or probabilities of {known} classes, "
+                f"y must hold labels in one column or probabilities of {fixed} classes, "
                 f"got {columns} columns"
             )
         sums = xp.sum(y, axis=-1, keepdims=True)

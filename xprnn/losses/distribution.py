@@ -3,10 +3,11 @@
 import math
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from xprnn import _ops
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, positive
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs
 from xprnn.losses.regression import difference
 
@@ -42,18 +43,15 @@ class Pinball:
     degree: ClassVar[int] = 1
 
     def __post_init__(self):
-        settle(
-            self, quantiles=check_numbers("quantiles", self.quantiles, least=1, above=0, below=1)
-        )
+        check_fields(self, quantiles=partial(check_numbers, least=1, above=0, below=1))
 
     def __call__(self, y_hat, y, mask, *, xp):
         blocks, size = len(self.quantiles), y.shape[-1]
         check_outputs(y_hat, blocks * size, f"{blocks} quantile(s) of {size}")
         q = as_row([q for q in self.quantiles for _ in range(size)], y_hat, xp)
-        error, steps = difference(y_hat, xp.tile(y, (blocks,)), mask, xp)
+        error, count = difference(y_hat, xp.tile(y, (blocks,)), mask, xp)
         slope = xp.where(error > 0, 1 - q, q) * xp.sign(error)
-        numbers = steps * error.shape[-1]
-        return _ops.total(slope * error, xp=xp) / numbers, slope / numbers
+        return _ops.total(slope * error, xp=xp) / count, slope / count
 
     def outputs(self, y, mask, *, xp):
         """Return Q·O."""
@@ -79,9 +77,9 @@ class GaussianNLL:
     Parameters
     ----------
     min_variance : float
-        Of the y that is minimised: where `fit` standardises, in units of the standardised
-        y². So no unit of y changes where it acts, and a model predicts no variance below
-        it.
+        The smallest variance, of the y that is minimised: of the standardised y where `fit`
+        standardises. So the units of y make no difference, and a model never predicts a
+        smaller variance.
 
     Examples
     --------
@@ -98,7 +96,7 @@ class GaussianNLL:
     of_errors: ClassVar[bool] = True
 
     def __post_init__(self):
-        settle(self, min_variance=number("min_variance", self.min_variance, above=0))
+        check_fields(self, min_variance=positive)
 
     def __call__(self, y_hat, y, mask, *, xp):
         size = y.shape[-1]

@@ -1,4 +1,4 @@
-"""What a loss must be, the defaults for what it leaves out, and the checks that losses share."""
+"""What a loss must be, the defaults for what it lacks, and the checks that losses share."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ def outputs(loss: Loss, y: Array, mask: Array | None, *, xp: Namespace) -> int:
     loss : Loss
     y : array, (T, B, O)
     mask : array of bool, (T, B, 1), or None
-        y at padding is not looked at.
+        y at padding is ignored.
     xp : namespace
 
     Raises
@@ -49,7 +49,7 @@ def outputs(loss: Loss, y: Array, mask: Array | None, *, xp: Namespace) -> int:
 
 
 def standardizes(loss: Loss) -> bool:
-    """Return whether the targets of a loss are quantities, and no labels.
+    """Return whether the targets of a loss are quantities, not labels.
 
     Examples
     --------

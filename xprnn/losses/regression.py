@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xprnn import _ops
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, positive
 
 
 def difference(y_hat, y, mask, xp):
-    """Return ŷ - y, zero at padding, and the number of valid steps."""
+    """Return ŷ - y, zero at padding, and how many numbers it has at valid steps."""
     error = _ops.apply_mask(y_hat - y, mask, xp=xp)
-    return error, _ops.count_steps(error, mask, xp=xp)
+    return error, _ops.count_steps(error, mask, xp=xp) * error.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class HalfMSE:
     degree: ClassVar[int] = 2
 
     def __call__(self, y_hat, y, mask, *, xp):
-        error, steps = difference(y_hat, y, mask, xp)
+        error, count = difference(y_hat, y, mask, xp)
+        steps = count / y_hat.shape[-1]
         return _ops.total(error * error, xp=xp) / (2 * steps), error / steps
 
 
@@ -37,8 +38,7 @@ class MSE:
     degree: ClassVar[int] = 2
 
     def __call__(self, y_hat, y, mask, *, xp):
-        error, steps = difference(y_hat, y, mask, xp)
-        count = steps * error.shape[-1]
+        error, count = difference(y_hat, y, mask, xp)
         return _ops.total(error * error, xp=xp) / count, error * (2 / count)
 
 
@@ -50,8 +50,7 @@ class MAE:
     degree: ClassVar[int] = 1
 
     def __call__(self, y_hat, y, mask, *, xp):
-        error, steps = difference(y_hat, y, mask, xp)
-        count = steps * error.shape[-1]
+        error, count = difference(y_hat, y, mask, xp)
         return _ops.total(xp.abs(error), xp=xp) / count, xp.sign(error) / count
 
 
@@ -74,11 +73,10 @@ class Huber:
     of_errors: ClassVar[bool] = True
 
     def __post_init__(self):
-        settle(self, delta=number("delta", self.delta, above=0))
+        check_fields(self, delta=positive)
 
     def __call__(self, y_hat, y, mask, *, xp):
-        error, steps = difference(y_hat, y, mask, xp)
-        count = steps * error.shape[-1]
+        error, count = difference(y_hat, y, mask, xp)
         delta = xp.full_like(error, self.delta)
         slope = xp.maximum(xp.minimum(error, delta), -delta)
         return _ops.total(slope * (error - 0.5 * slope), xp=xp) / count, slope / count

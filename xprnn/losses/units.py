@@ -58,7 +58,7 @@ class Value(NamedTuple):
     minimised: Array
     """Computed on the standardised y: what the training minimises, whatever the units of y."""
     in_units: Array
-    """Computed on y as it was given."""
+    """Computed on y in its own units."""
 
 
 @dataclass(frozen=True, eq=False)

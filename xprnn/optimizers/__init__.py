@@ -1,7 +1,7 @@
 """Optimizers and clipping: pure functions over trees.
 
-An optimizer holds hyper-parameters only. What it remembers is a tree of its
-own, handed in and out::
+An optimizer holds hyper-parameters only. Its state is a tree that is passed
+in and returned::
 
     optimizer.init(params, *, xp)                    -> state
     optimizer.update(grads, state, params, *, xp)    -> params, state
@@ -69,7 +69,7 @@ def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = Non
         ``"adam"``, ``"adamw"``, ``"nadam"``, ``"rmsprop"``, ``"sgd"``, or an object
         with `init`, `update` and `rate`.
     learning_rate : float or Schedule, optional
-        Takes the place of the optimizer's own.
+        Replaces the optimizer's own.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Adam and those that change one thing about it."""
+"""Adam and its variants."""
 
 import math
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
-from xprnn._validate import number, settle
+from xprnn._validate import check_fields, fraction, not_negative, positive, set_fields
 from xprnn.backend import quiet
 from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule
@@ -43,14 +43,8 @@ class Adam:
     weight_decay: float = 0.0
 
     def __post_init__(self):
-        settle(
-            self,
-            learning_rate=schedules.get(self.learning_rate),
-            beta1=number("beta1", self.beta1, least=0, below=1),
-            beta2=number("beta2", self.beta2, least=0, below=1),
-            eps=number("eps", self.eps, above=0),
-            weight_decay=number("weight_decay", self.weight_decay, least=0),
-        )
+        set_fields(self, learning_rate=schedules.get(self.learning_rate))
+        check_fields(self, beta1=fraction, beta2=fraction, eps=positive, weight_decay=not_negative)
 
     def rate(self, i):
         """Return η(i)."""
@@ -120,9 +114,9 @@ class AdamW(Adam):
 
     def update(self, grads, state, params, *, xp):
         """Return the parameters and the state after update i."""
-        kept = 1 - self.rate(state["i"]) * self.weight_decay
+        factor = 1 - self.rate(state["i"]) * self.weight_decay
         with quiet():
-            return self._step(grads, state, tree.map(lambda w: kept * w, params), xp)
+            return self._step(grads, state, tree.map(lambda w: factor * w, params), xp)
 
 
 @dataclass(frozen=True)
@@ -167,7 +161,7 @@ class NAdam(Adam):
 
     def __post_init__(self):
         super().__post_init__()
-        settle(self, momentum_decay=number("momentum_decay", self.momentum_decay, least=0))
+        check_fields(self, momentum_decay=not_negative)
 
     def init(self, params, *, xp):
         """Return the state {"i", "mu", "m", "v"}: Π = 1, zero moments."""

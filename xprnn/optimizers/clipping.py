@@ -25,12 +25,12 @@ def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
     """
     limit = number("limit", limit, above=0)
 
-    def bounded(g):
+    def clip(g):
         bound = xp.full_like(g, limit)
         return xp.maximum(xp.minimum(g, bound), -bound)
 
     with quiet():
-        return tree.map(bounded, grads)
+        return tree.map(clip, grads)
 
 
 def global_norm(grads: Tree, *, xp: Namespace) -> Array:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
-from xprnn._validate import flag, number, settle
+from xprnn._validate import check_fields, flag, fraction, not_negative, positive, set_fields
 from xprnn.backend import quiet
 from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule
@@ -58,14 +58,14 @@ class RMSprop:
     weight_decay: float = 0.0
 
     def __post_init__(self):
-        settle(
+        set_fields(self, learning_rate=schedules.get(self.learning_rate))
+        check_fields(
             self,
-            learning_rate=schedules.get(self.learning_rate),
-            alpha=number("alpha", self.alpha, least=0, below=1),
-            eps=number("eps", self.eps, above=0),
-            momentum=number("momentum", self.momentum, least=0, below=1),
-            centered=flag("centered", self.centered),
-            weight_decay=number("weight_decay", self.weight_decay, least=0),
+            alpha=fraction,
+            eps=positive,
+            momentum=fraction,
+            centered=flag,
+            weight_decay=not_negative,
         )
 
     def rate(self, i):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from xprnn import schedules, tree
 from xprnn._typing import Tree
-from xprnn._validate import flag, number, settle
+from xprnn._validate import check_fields, flag, fraction, not_negative, set_fields
 from xprnn.backend import quiet
 from xprnn.schedules import Schedule
 
@@ -67,13 +67,9 @@ class SGD:
     weight_decay: float = 0.0
 
     def __post_init__(self):
-        settle(
-            self,
-            learning_rate=schedules.get(self.learning_rate),
-            momentum=number("momentum", self.momentum, least=0, below=1),
-            nesterov=flag("nesterov", self.nesterov),
-            decay=number("decay", self.decay, least=0),
-            weight_decay=number("weight_decay", self.weight_decay, least=0),
+        set_fields(self, learning_rate=schedules.get(self.learning_rate))
+        check_fields(
+            self, momentum=fraction, nesterov=flag, decay=not_negative, weight_decay=not_negative
         )
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs momentum above 0, got momentum=0.0")

@@ -16,9 +16,9 @@ among layers of other cells::
         report = gradients.check(network, features=2, masked=masked, seed=seed)
         assert report.ok, report
 
-Of a network or a cell that fails, Hypothesis shows a small one. What is drawn is
-hyper-parameters and NumPy arrays; a backend is the test's own matter. hypothesis is
-imported when the first strategy is made.
+If a test fails, Hypothesis shows a small network or cell with which it does. The
+strategies draw hyper-parameters and NumPy arrays; the test chooses a backend. hypothesis
+is imported when the first strategy is created.
 """
 
 from xprnn.testing.arrays import lengths, masks, seeds, sequences

@@ -1,24 +1,8 @@
-"""Strategies of layers and of networks of them."""
+"""Strategies of layers and networks."""
 
 from typing import Any
 
-from xprnn.layers import (
-    Activation,
-    Bidirectional,
-    Dense,
-    Dropout,
-    EncoderDecoder,
-    Extend,
-    Feedback,
-    Final,
-    LayerNorm,
-    Parallel,
-    Pool,
-    Recurrent,
-    Reversed,
-    Softmax,
-    Stack,
-)
+from xprnn import layers as library
 from xprnn.testing.cells import cells as any_cell
 from xprnn.testing.strategy import composite, strategies
 
@@ -54,7 +38,7 @@ def recurrent(draw, hidden_size: int | None = None, states: int | None = None, c
     >>> test()
     """
     st = strategies()
-    return Recurrent(
+    return library.Recurrent(
         hidden_size or draw(st.integers(1, 4)),
         draw(any_cell(states) if cells is None else cells),
         recurrent_dropout=draw(st.sampled_from([0.0, 0.4])),
@@ -77,9 +61,13 @@ def pointwise(draw):
     """
     st = strategies()
     layers = [
-        Dropout(0.4), LayerNorm(0.1), Dense(draw(st.integers(1, 4))), Dense(2, bias=False),
-        Activation("softsign"), Softmax(draw(st.booleans())),
-    ]  # fmt: skip
+        library.Dropout(0.4),
+        library.LayerNorm(0.1),
+        library.Dense(draw(st.integers(1, 4))),
+        library.Dense(2, bias=False),
+        library.Activation("softsign"),
+        library.Softmax(draw(st.booleans())),
+    ]
     return draw(st.just(()) | st.sampled_from([(layer,) for layer in layers]))
 
 
@@ -89,9 +77,11 @@ def _deep(draw, cells):
     st, layers = strategies(), []
     for _ in range(draw(_few())):
         layer = draw(recurrent(cells=cells))
-        both = Bidirectional(layer, draw(st.sampled_from(MERGES)))
-        beside = Parallel((layer, draw(recurrent(layer.hidden_size, cells=cells))), both.merge)
-        layer = draw(st.sampled_from([layer, both, Reversed(layer), beside]))
+        both = library.Bidirectional(layer, draw(st.sampled_from(MERGES)))
+        beside = library.Parallel(
+            (layer, draw(recurrent(layer.hidden_size, cells=cells))), both.merge
+        )
+        layer = draw(st.sampled_from([layer, both, library.Reversed(layer), beside]))
         layers += [layer, *draw(pointwise())]
     return (*draw(pointwise()), *layers)
 
@@ -100,15 +90,15 @@ def _deep(draw, cells):
 def _ends(draw, cells):
     """Return a layer that makes one step out of many."""
     st, layer = strategies(), draw(recurrent(cells=cells))
-    final = Final(layer, draw(st.integers(0, layer.cell.states - 1)))
-    pool = Pool(draw(st.sampled_from(POOLS)))
-    several = Parallel((pool, Final(Reversed(layer)), final))
+    final = library.Final(layer, draw(st.integers(0, layer.cell.states - 1)))
+    pool = library.Pool(draw(st.sampled_from(POOLS)))
+    several = library.Parallel((pool, library.Final(library.Reversed(layer)), final))
     return draw(st.sampled_from([pool, final, several]))
 
 
 @composite
 def feedbacks(draw, features: int, below: tuple[Any, ...]):
-    """Return a strategy of networks that read what they wrote.
+    """Return a strategy of networks whose output is their next input.
 
     Parameters
     ----------
@@ -127,13 +117,13 @@ def feedbacks(draw, features: int, below: tuple[Any, ...]):
     ...     assert network.time == "whole"
     >>> test()
     """
-    layers = (*below, *draw(pointwise()), Dense(features))
-    return Feedback(Stack(layers), draw(_few()))
+    layers = (*below, *draw(pointwise()), library.Dense(features))
+    return library.Feedback(library.Stack(layers), draw(_few()))
 
 
 @composite
 def encoder_decoders(draw, features: int, cells: Any = None):
-    """Return a strategy of one or two recurrent layers that read, and as many that write.
+    """Return a strategy of encoders of one or two recurrent layers, with decoders of as many.
 
     Parameters
     ----------
@@ -160,14 +150,14 @@ def encoder_decoders(draw, features: int, cells: Any = None):
     writers, below = [writer(reader) for reader in readers], draw(pointwise())
     if draw(st.booleans()):
         first = readers[0]
-        readers = [Bidirectional(first, draw(st.sampled_from(MERGES)))]
+        readers = [library.Bidirectional(first, draw(st.sampled_from(MERGES)))]
         writers = [writer(first), writer(first)]
-    encoder = Stack((*below, *readers, *draw(pointwise())))
+    encoder = library.Stack((*below, *readers, *draw(pointwise())))
     if draw(st.booleans()):
-        return EncoderDecoder(encoder, draw(feedbacks(features, tuple(writers))))
-    top = draw(st.sampled_from([(), (), *((Pool(how),) for how in POOLS)]))
-    layers = (Extend(draw(_few())), *writers, *draw(pointwise()), *top)
-    return EncoderDecoder(encoder, Stack(layers))
+        return library.EncoderDecoder(encoder, draw(feedbacks(features, tuple(writers))))
+    top = draw(st.sampled_from([(), (), *((library.Pool(how),) for how in POOLS)]))
+    layers = (library.Extend(draw(_few())), *writers, *draw(pointwise()), *top)
+    return library.EncoderDecoder(encoder, library.Stack(layers))
 
 
 @composite
@@ -204,5 +194,5 @@ def networks(draw, features: int, cells: Any = None):
     if kind == "pool":
         layers = (*layers, draw(_ends(cells)))
     elif kind == "extend":
-        layers = (Extend(draw(_few())), *layers)
-    return Stack((*layers, *draw(pointwise())))
+        layers = (library.Extend(draw(_few())), *layers)
+    return library.Stack((*layers, *draw(pointwise())))

@@ -1,4 +1,4 @@
-"""Strategies that need hypothesis only when they are made."""
+"""Strategies that need hypothesis only when they are created."""
 
 import functools
 import inspect
@@ -24,7 +24,7 @@ def strategies() -> Any:
 
 
 def composite(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what makes a strategy of a function that draws, as `hypothesis`'s `composite`.
+    """Turn a function that draws into one that returns a strategy, as `hypothesis.composite`.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def composite(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(function)
-    def made(*args: Any, **options: Any) -> Any:
+    def build(*args: Any, **options: Any) -> Any:
         return strategies().composite(function)(*args, **options)
 
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
-    made.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return made
+    build.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return build

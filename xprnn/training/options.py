@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from xprnn import activations, cells, losses, optimizers
 from xprnn._keywords import hinting
-from xprnn._validate import chosen, flag, number, settle, unknown, whole
+from xprnn._validate import chosen, flag, number, set_fields, unknown, whole
 from xprnn.layers import (
     Bidirectional,
     Dense,
@@ -78,7 +78,7 @@ class Network(Options):
     feedback: bool = False
 
     def __post_init__(self) -> None:
-        settle(
+        set_fields(
             self,
             num_layers=whole("num_layers", self.num_layers),
             bidirectional=flag("bidirectional", self.bidirectional),
@@ -199,7 +199,7 @@ class Method(Options):
 
     def __post_init__(self) -> None:
         optimizer = ADAM if self.optimizer is None else self.optimizer
-        settle(
+        set_fields(
             self,
             loss=losses.get(self.loss),
             optimizer=optimizers.get(optimizer, self.learning_rate),
@@ -209,9 +209,9 @@ class Method(Options):
         )
         for name in ("batch_size", "tbptt", "checkpoint_every"):
             if getattr(self, name) is not None:
-                settle(self, **{name: whole(name, getattr(self, name))})
+                set_fields(self, **{name: whole(name, getattr(self, name))})
         if self.clip_norm is not None:
-            settle(self, clip_norm=number("clip_norm", self.clip_norm, above=0))
+            set_fields(self, clip_norm=number("clip_norm", self.clip_norm, above=0))
         if self.penalty is not None:
             chosen("penalty", self.penalty, {}, ("gradient", "constrain"))
         if self.tbptt and self.checkpoint_every and self.checkpoint_every >= self.tbptt:

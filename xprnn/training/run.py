@@ -18,7 +18,7 @@ from xprnn._record import Epoch, History
 from xprnn._sequences.batches import Batch, Data, batches
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
-from xprnn._validate import settle
+from xprnn._validate import set_fields
 from xprnn.backend import dtype_name, host
 from xprnn.errors import NonFiniteError
 from xprnn.gradients.objective import Chunk, apply, chunks, every, value_and_grad
@@ -84,7 +84,7 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.xp is None:
-            settle(self, xp=self.setup.place.xp)
+            set_fields(self, xp=self.setup.place.xp)
 
     @cached_property
     def _y_scaler(self) -> Scaler | None:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Hashable
 
 from xprnn._validate import warn
-from xprnn.backend import translated
+from xprnn.backend import translate_failures
 from xprnn.errors import BackendUnavailableError
 from xprnn.kernels.cuda.plan import Unplannable
 from xprnn.kernels.tracing import Untraceable
@@ -42,7 +42,7 @@ def attempt(
     if EVERY in OFF:
         return OFF[EVERY]
     try:
-        with translated():
+        with translate_failures():
             if (reason := OFF.get(identity())) is None:
                 prepare()
             return reason
@@ -62,7 +62,7 @@ def _switch_off(
 ) -> str:
     """Switch off a kernel that failed, or all of them, with a warning; return why."""
     try:
-        with translated(), contextlib.suppress(MemoryError):
+        with translate_failures(), contextlib.suppress(MemoryError):
             prepare_smallest()
         which, what = identity(), f"xprnn's CUDA kernel for {name()} is switched off"
     except BackendUnavailableError:
