@@ -202,7 +202,7 @@ def test_what_an_interrupt_left_undone_is_done_once_and_first(workers, monkeypat
 
 
 def test_two_workspaces_in_two_threads_do_not_hinder_one_another(workspaces, shared_early):
-    cases = [draw(seed, GRU(), batch=9, hidden=20) for seed in range(2)]
+    cases = [draw(GRU(), seed=seed, batch=9, hidden=20) for seed in range(2)]
     expected = [run(case) for case in cases]
 
     def work(xp, case, wanted):
