@@ -22,9 +22,8 @@ from hypothesis import strategies as st
 from xprnn import activations, recurrence, tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import fused, launcher
-from xprnn.kernels.cuda.case import loops
 from xprnn.kernels.cuda.fused import Fused
-from xprnn.kernels.cuda.layout import Plan, Unplannable
+from xprnn.kernels.cuda.layout import Plan, Unplannable, loops
 from xprnn.kernels.cuda.plan import candidates
 from xprnn.recurrence import REFERENCE, Unroll
 
