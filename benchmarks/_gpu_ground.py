@@ -9,9 +9,9 @@ from pathlib import Path
 
 from _common import said
 
-from xprnn.kernels.cuda.case import loops
 from xprnn.kernels.cuda.fused import Fused
 from xprnn.kernels.cuda.launcher import CuPy
+from xprnn.kernels.cuda.layout import loops
 from xprnn.recurrence import Unroll
 
 STAND_IN = Path(__file__).parents[1] / "tests" / "cuda" / "standin"

@@ -2,8 +2,8 @@
 
 from _gpu_cases import CASES, CHECKED
 
-from xprnn.kernels.cuda.case import Plans, loops, plans
-from xprnn.kernels.cuda.layout import Unplannable, needs
+from xprnn.kernels.cuda.layout import Unplannable, loops, needs
+from xprnn.kernels.cuda.plan import Plans, plans
 
 
 def planned(case, dtype, device):

@@ -8,5 +8,8 @@ Array: TypeAlias = Any
 Namespace: TypeAlias = Any
 """The module ``xp`` that holds an array library's standard functions."""
 
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
+"""The shapes of arrays by their names."""
+
 Tree: TypeAlias = Any
 """Arrays in nested dicts and tuples."""

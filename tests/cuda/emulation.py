@@ -28,7 +28,7 @@ FIBERS = ("-DFIBERS", "-U_FORTIFY_SOURCE")  # which forbids jumps from one stack
 THREADS = ("-fsanitize=thread", "-g")
 ADDRESSES = ("-fsanitize=address", "-g")
 
-DEVICE = Device("emulated", (9, 0), 8, 65536, 227 << 10, 1024, True)
+DEVICE = Device("emulated", (9, 0), 8, 227 << 10)
 
 
 class Kernel:

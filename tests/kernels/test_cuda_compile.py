@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from xprnn.cells import GRU, LSTM, Elman
-from xprnn.kernels.cuda.case import loops, plans
 from xprnn.kernels.cuda.device import KNOWN
 from xprnn.kernels.cuda.expressions import step
-from xprnn.kernels.cuda.layout import REGISTERS, Plan, Unplannable, loop, needs
-from xprnn.kernels.cuda.plan import choose, shortlist
+from xprnn.kernels.cuda.layout import REGISTERS, Plan, Unplannable, loop, loops, needs
+from xprnn.kernels.cuda.plan import choose, plans, shortlist
 from xprnn.kernels.cuda.source import program
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cuda"))

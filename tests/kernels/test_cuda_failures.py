@@ -12,8 +12,8 @@ import pytest
 from xprnn import BackendUnavailableError, kernels
 from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels.cuda import failures, fused
-from xprnn.kernels.cuda.case import loops
 from xprnn.kernels.cuda.fused import Fused
+from xprnn.kernels.cuda.layout import loops
 from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.recurrence import REFERENCE, Unroll
 

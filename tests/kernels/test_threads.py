@@ -10,18 +10,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+import stress
 
 from xprnn import kernels, recurrence
 from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels import workers
 from xprnn.kernels.workers import Workers
-
-sys.path.insert(0, str(Path(__file__).parent))
-import stress
 
 ground = importlib.import_module("xprnn.kernels.workspace")
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn import _ops, activations
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array, Namespace, Shapes
 from xprnn.cells import GRU, LSTM, Cell, Elman
 from xprnn.kernels.compiler import UnbuildableError, WrongError, build
 from xprnn.kernels.proof import TOLERANCES, difference
@@ -66,9 +66,7 @@ class Memo(NamedTuple):
     """(..., T, B, H), of GRU."""
 
 
-def obstacle(
-    cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any
-) -> str | None:
+def obstacle(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str | None:
     """Return why there is no compiled loop for the case; None if there is one."""
     if not isinstance(xp, Workspace) and xp is not np:
         return "it runs on NumPy"
@@ -79,7 +77,7 @@ def obstacle(
     return _missing(cell.gates, np.dtype(dtype))
 
 
-def about(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: Any) -> str:
+def about(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str:
     """Return what a user may want to know of a loop that runs."""
     return f"in C, with at most {thread_count()} thread(s)"
 

@@ -51,10 +51,6 @@ class UnbuildableError(Exception):
     """Why there is no compiled code."""
 
 
-class NoCompilerError(UnbuildableError):
-    """There is nothing to compile with."""
-
-
 class WrongError(UnbuildableError):
     """What was compiled does not compute what it should."""
 
@@ -64,12 +60,12 @@ def compiler() -> tuple[str, ...]:
 
     Raises
     ------
-    NoCompilerError
+    UnbuildableError
         If there is none.
     """
     if commands := _compilers():
         return commands[0]
-    raise NoCompilerError(
+    raise UnbuildableError(
         "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings one"
     )
 
@@ -103,10 +99,8 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
 
     Raises
     ------
-    NoCompilerError
-        If there is no compiler.
     UnbuildableError
-        If all compilers fail; there is a warning first.
+        If there is no compiler, or if all fail; a warning tells of the latter first.
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
     sources = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]

@@ -29,20 +29,12 @@ FORMS = {
     "logical_or": "{} || {}",
     "logical_not": "!{}",
     "where": "{} ? {} : {}",
-    "abs": "abs({})",
-    "cos": "cos({})",
-    "exp": "exp({})",
-    "expm1": "expm1({})",
-    "log": "log({})",
-    "log1p": "log1p({})",
-    "logaddexp": "logaddexp({}, {})",
-    "maximum": "maximum({}, {})",
-    "minimum": "minimum({}, {})",
-    "pow": "pow({}, {})",
-    "sin": "sin({})",
-    "sqrt": "sqrt({})",
-    "tanh": "tanh({})",
 }
+FORMS |= {
+    name: f"{name}({{}})"
+    for name in ("abs", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
+}
+FORMS |= {name: f"{name}({{}}, {{}})" for name in ("logaddexp", "maximum", "minimum", "pow")}
 """Functions of the array API standard that act on single numbers, as C++ writes them."""
 
 TRUTHS = frozenset(name for name in FORMS if name.startswith(("less", "greater", "logical")))

@@ -7,18 +7,14 @@ from typing import Any
 
 import array_api_compat
 
-from xprnn._typing import Namespace
+from xprnn._typing import Namespace, Shapes
 from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
 from xprnn.recurrence import Unroll
 
 
 def obstacle(
-    cell: Cell,
-    xp: Namespace,
-    shapes: dict[str, tuple[int, ...]],
-    dtype: Any,
-    device: Device | None = None,
+    cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
 ) -> str | None:
     """Return why there is no launch for a case; None if there is one.
 
@@ -46,11 +42,7 @@ def switched_off() -> tuple[str, ...]:
 
 
 def about(
-    cell: Cell,
-    xp: Namespace,
-    shapes: dict[str, tuple[int, ...]],
-    dtype: Any,
-    device: Device | None = None,
+    cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
 ) -> str:
     """Return how a case is spread over a device."""
     from xprnn.kernels.cuda import fused

@@ -12,13 +12,13 @@ class Device(NamedTuple):
     capability: tuple[int, int]
     """Compute capability, such as (9, 0)."""
     multiprocessors: int
-    registers: int
-    """32-bit registers of a multiprocessor."""
     shared: int
     """Bytes of shared memory that a block may ask for."""
-    threads: int
+    registers: int = 65536
+    """32-bit registers of a multiprocessor."""
+    threads: int = 1024
     """Of the largest block."""
-    cooperative: bool
+    cooperative: bool = True
     """Whether blocks that wait for one another can be launched."""
 
     @property
@@ -35,26 +35,16 @@ class Device(NamedTuple):
         return f"sm_{major}{minor}"
 
 
-def _known(name: str, capability: tuple[int, int], multiprocessors: int, shared: int) -> Device:
-    """Return a device with what is the same on all of them."""
-    return Device(
-        name=name,
-        capability=capability,
-        multiprocessors=multiprocessors,
-        registers=65536,
-        shared=shared << 10,
-        threads=1024,
-        cooperative=True,
-    )
-
-
 KNOWN = {
-    "T4": _known("T4", (7, 5), 40, 64),
-    "A100": _known("A100", (8, 0), 108, 163),
-    "RTX 4090": _known("RTX 4090", (8, 9), 128, 99),
-    "H100": _known("H100", (9, 0), 132, 227),
-    "B200": _known("B200", (10, 0), 148, 227),
-    "RTX 5090": _known("RTX 5090", (12, 0), 170, 99),
+    device.name: device
+    for device in (
+        Device("T4", (7, 5), 40, 64 << 10),
+        Device("A100", (8, 0), 108, 163 << 10),
+        Device("RTX 4090", (8, 9), 128, 99 << 10),
+        Device("H100", (9, 0), 132, 227 << 10),
+        Device("B200", (10, 0), 148, 227 << 10),
+        Device("RTX 5090", (12, 0), 170, 99 << 10),
+    )
 }
 """Some, to plan for without having one. CUDA C++ Programming Guide, Compute Capabilities."""
 

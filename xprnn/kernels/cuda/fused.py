@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn import _ops
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array, Namespace, Shapes
 from xprnn.cells import Cell, Elman
-from xprnn.kernels.cuda.case import describe, loops, plans
 from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.expressions import Step, step
 from xprnn.kernels.cuda.failures import attempt
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
-from xprnn.kernels.cuda.plan import Loop, Plan, Unplannable, choose
+from xprnn.kernels.cuda.layout import Loop, Plan, Unplannable, loops
+from xprnn.kernels.cuda.plan import choose, describe, plans
 from xprnn.kernels.cuda.source import Program, program
 from xprnn.kernels.proof import TOLERANCES, difference
 from xprnn.kernels.tracing import Untraceable
@@ -88,12 +88,7 @@ class Fused:
         return Made(made, plan, source, kernel)
 
     def obstacle(
-        self,
-        cell: Cell,
-        xp: Namespace,
-        shapes: dict[str, tuple[int, ...]],
-        dtype: Any,
-        device: Device | None = None,
+        self, cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
     ) -> str | None:
         """Return why there is no loop for a case as `kernels.lookup` has it; None if there is.
 
@@ -102,7 +97,7 @@ class Fused:
         """
         size = shapes["U"][-2]
 
-        def prepare(cell: Cell, shapes: dict[str, tuple[int, ...]], dtype: Any) -> None:
+        def prepare(cell: Cell, shapes: Shapes, dtype: Any) -> None:
             made = [self.make(given, cell) for given in loops(cell, shapes, dtype)]
             self.prove(made, cell, shapes["U"][-2], dtype, xp=xp)
 
@@ -145,12 +140,7 @@ class Fused:
             )
 
     def about(
-        self,
-        cell: Cell,
-        xp: Namespace,
-        shapes: dict[str, tuple[int, ...]],
-        dtype: Any,
-        device: Device | None = None,
+        self, cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
     ) -> str:
         """Return how a case is spread over a device."""
         return describe(cell, device or self.launcher.device(), shapes, dtype)

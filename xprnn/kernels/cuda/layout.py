@@ -6,11 +6,14 @@ keeps their weights in the registers of its threads.
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._typing import Shapes
+from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
 
 WARP = 32
@@ -91,6 +94,22 @@ class Needs(NamedTuple):
     """Of a thread."""
     shared: int
     """Bytes."""
+
+
+def loops(cell: Cell, shapes: Shapes, dtype: Any) -> tuple[Loop, Loop]:
+    """Return the loop forward and the loop backward of a case, given as to `kernels.lookup`."""
+    return _loops(cell.gates, shapes["x"], shapes["U"], dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _loops(gates: int, x: tuple[int, ...], U: tuple[int, ...], dtype: Any) -> tuple[Loop, Loop]:
+    """As `loops`."""
+    *x_lead, steps, batch, _ = x
+    *u_lead, size, _ = U
+    models = math.prod(np.broadcast_shapes(tuple(x_lead), tuple(u_lead)))
+    sizes = {"steps": steps, "batch": batch, "size": size, "gates": gates, "models": models}
+    forward = loop(forward=True, dtype=dtype, **sizes)
+    return forward, forward._replace(forward=False)
 
 
 def loop(

@@ -6,10 +6,22 @@ T, B and the number of models do not change, and the plan is the cheapest of the
 
 import functools
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from xprnn._typing import Shapes
+from xprnn.cells import Cell
 from xprnn.kernels.cuda.cost import Priced, priced
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.layout import WARP, Loop, Plan, Unplannable, fitting, misfit
+from xprnn.kernels.cuda.layout import (
+    WARP,
+    Loop,
+    Plan,
+    Unplannable,
+    fitting,
+    loops,
+    misfit,
+    needs,
+)
 
 FULL = 256
 """Threads of the blocks on the short list, fewer where that were more warps than units.
@@ -22,6 +34,13 @@ BATCHES = tuple(2**k for k in range(13))
 
 STEPS = 100
 """T for which it has."""
+
+
+class Plans(NamedTuple):
+    """The layouts of a recurrence."""
+
+    forward: Plan
+    backward: Plan
 
 
 @functools.lru_cache(maxsize=1024)
@@ -41,10 +60,31 @@ def choose(device: Device, given: Loop) -> Plan:
     >>> plan.choose(device.KNOWN["H100"], loop)
     Plan(groups=128, blocks=1, rows=2, threads=256)
     """
-    cheapest = min(shortlist(device, given), key=_order(device, given))
+    cheapest = min(shortlist(device, _alike(given)), key=_order(device, given))
     return _spread(device, given, cheapest)
 
 
+def plans(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> Plans:
+    """Return the plans of a case; raise `Unplannable` if one of the two has none."""
+    return Plans(*(choose(device, given) for given in loops(cell, shapes, dtype)))
+
+
+def describe(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> str:
+    """Return the plans of a case in words."""
+    lines = [f"one launch on {device.name}"]
+    for name, given, made in zip(
+        Plans._fields, loops(cell, shapes, dtype), plans(cell, device, shapes, dtype), strict=True
+    ):
+        needed = needs(given, made)
+        lines.append(
+            f"{name}: {made.groups} group(s) of {made.blocks} block(s) of {made.threads} threads, "
+            f"{made.rows} row(s) of the batch at a time; about {needed.registers} registers a "
+            f"thread and {needed.shared} bytes of shared memory a block"
+        )
+    return "\n  ".join(lines)
+
+
+@functools.lru_cache(maxsize=256)
 def shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
     """Return the layouts from which `choose` takes a plan, the same for all T, B and models.
 
@@ -56,16 +96,11 @@ def shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
     Unplannable
         If no layout fits.
     """
-    return _shortlist(device, _alike(given))
-
-
-@functools.lru_cache(maxsize=256)
-def _shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
-    """As `shortlist`, for a loop of `_alike`."""
+    alike = _alike(given)
     full = min(FULL, WARP * given.size)
-    found = fitting(device, given, (full,)) or _fitting(device, given)
-    prices = [priced(device, given, made) for made in found]
-    sizes = (given._replace(steps=STEPS, batch=batch) for batch in BATCHES)
+    found = fitting(device, alike, (full,)) or _fitting(device, alike)
+    prices = [priced(device, alike, made) for made in found]
+    sizes = (alike._replace(steps=STEPS, batch=batch) for batch in BATCHES)
     return tuple(sorted({min(prices, key=_order(device, one)) for one in sizes}))
 
 

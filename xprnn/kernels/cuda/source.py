@@ -61,13 +61,6 @@ def program(
     patience : int
         In place of `PATIENCE`.
     """
-    alike = loop._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
-    return _program(step, *alike, hardware, patience)
-
-
-@functools.lru_cache(maxsize=256)
-def _program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: int) -> Program:
-    """As `program`, once for all sizes that do not enter the source."""
     name, needed = "forward" if loop.forward else "backward", needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
