@@ -1,9 +1,10 @@
 """The curves of a training, epoch by epoch."""
 
+import copy
 import math
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from xprnn._typing import Array
 from xprnn.backend import of, to_host
@@ -98,10 +99,9 @@ class History:
         """Add an epoch, and how long it took."""
         self._epochs.append(_Pending(epoch, seconds))
 
-    def until(self, epoch: int) -> "History":
+    def until(self, epoch: int) -> Self:
         """Return the history of the first epochs."""
-        history = History()
-        history.ended = self.ended
+        history = copy.copy(self)
         history._epochs = self._epochs[:epoch]
         return history
 
