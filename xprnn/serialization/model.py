@@ -63,33 +63,55 @@ def contents(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
         raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
+    if hasattr(model.loss, "unscale") or hasattr(model.loss, "probabilities"):
+        describe(model.loss)  # raises for one of the user's own, which predictions need
+    check(model)
     arrays: dict[str, Any] = {}
-    network = describe(model.network)
-    check(model, network)
-    header = {
-        "network": network,
-        "features": model.features,
-        "outputs": model.outputs,
-        "loss": _describe_loss(model.loss),
-        "mode": model.mode,
-        "y_rank": model.y_rank,
+    header = describe_fields(model) | {
         "history": {"ended": model.history.ended, **model.history.as_dict()},
         "params": pack(model.params, "params", arrays),
-        "feature_names": model.feature_names,
-        "output_names": model.output_names,
     }
     for name, scaler in (("x_scaler", model.x_scaler), ("y_scaler", model.y_scaler)):
         header[name] = None if scaler is None else pack(scaler._asdict(), name, arrays)
     return header, arrays
 
 
-def _describe_loss(loss: Any) -> Any:
-    """Return a loss as JSON; None for one of the user's own that predictions do not need."""
-    if loss is None or is_known(loss):
-        return describe(loss)
-    if hasattr(loss, "unscale") or hasattr(loss, "probabilities"):
-        return describe(loss)  # raises and names it
-    return None
+def describe_fields(model: Record) -> dict[str, Any]:
+    """Return the fields of a model without arrays as JSON; of the losses only xprnn's own.
+
+    Raises
+    ------
+    TypeError
+        If the network is or holds an object of a class that is not xprnn's.
+    """
+    return {
+        "network": describe(model.network),
+        "features": model.features,
+        "outputs": model.outputs,
+        "loss": describe(model.loss) if is_known(model.loss) else None,
+        "mode": model.mode,
+        "y_rank": model.y_rank,
+        "feature_names": model.feature_names,
+        "output_names": model.output_names,
+    }
+
+
+def read_fields(header: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that `describe_fields` described; raise any exception if it did not."""
+    features, outputs = header["features"], header["outputs"]
+    loss = build(header["loss"], field="loss")
+    if loss is not None and not is_known(loss):
+        raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
+    return {
+        "network": build(header["network"], field="network"),
+        "features": features,
+        "outputs": outputs,
+        "loss": loss,
+        "mode": header["mode"],
+        "y_rank": header["y_rank"],
+        "feature_names": _read_names("feature_names", header["feature_names"], features),
+        "output_names": _read_names("output_names", header["output_names"], most=outputs),
+    }
 
 
 def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
@@ -102,21 +124,18 @@ def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
 def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
     """Return the model whose `contents` these are, on the host."""
     try:
-        return check(_build_model(header, arrays), header["network"])
+        return check(_build_model(header, arrays))
     except Exception as error:  # the parts can raise anything
         raise misfit(path, error) from error
 
 
 def to_backend(model: Record, place: Backend) -> Record:
     """Return a model with its arrays on a backend."""
-    params, x_scaler, y_scaler = (
-        move(t, place) for t in (model.params, model.x_scaler, model.y_scaler)
-    )
     return replace(
         model,
-        params=params,
-        x_scaler=x_scaler and Scaler(*x_scaler),
-        y_scaler=y_scaler and Scaler(*y_scaler),
+        params=move(model.params, place),
+        x_scaler=model.x_scaler and model.x_scaler.on(place),
+        y_scaler=model.y_scaler and model.y_scaler.on(place),
     )
 
 
@@ -134,27 +153,16 @@ def misfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
 
 def _build_model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
     """Return the model that a header describes."""
-    network, features = build(header["network"], field="network"), header["features"]
     x_scaler, y_scaler = (
         None if header[name] is None else Scaler(**unpack(header[name], arrays))
         for name in ("x_scaler", "y_scaler")
     )
-    loss = build(header["loss"], field="loss")
-    if loss is not None and not is_known(loss):
-        raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
     return Record(
-        network=network,
+        **read_fields(header),
         params=unpack(header["params"], arrays),
-        features=features,
-        outputs=header["outputs"],
         x_scaler=x_scaler,
         y_scaler=y_scaler,
-        loss=loss,
-        mode=header["mode"],
-        y_rank=header["y_rank"],
         history=_read_history(header["history"]),
-        feature_names=_read_names("feature_names", header["feature_names"], features),
-        output_names=_read_names("output_names", header["output_names"], most=header["outputs"]),
     )
 
 
@@ -232,14 +240,8 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
     return build(network, Zeros(), field="network").init(_ZeroGenerator(most), features)
 
 
-def check(model: Record, network: Any) -> Record:
+def check(model: Record) -> Record:
     """Check that the parts of a model fit together; return it with its parameters in order.
-
-    Parameters
-    ----------
-    model : Record
-    network : JSON
-        Its network, as `describe` gives it.
 
     Raises
     ------
@@ -255,6 +257,7 @@ def check(model: Record, network: Any) -> Record:
     for name, array in arrays.items():
         if dtype_name(array) not in ("float32", "float64"):
             raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
+    network = describe(model.network)
     like, produced = shapes(network, features, sum(math.prod(a.shape) for a in arrays.values()))
     params = tree.unflatten(arrays, like)
     for name, zeros in tree.flatten(like).items():

@@ -10,7 +10,6 @@ from xprnn._validate import number, whole
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.serialization import files
-from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.json_text import pack, unpack
 from xprnn.serialization.model import check, contents, misfit, move, restore, to_backend
 
@@ -95,7 +94,7 @@ def _build_snapshot(model: Record, run: dict[str, Any], arrays: dict[str, Any]) 
     """Return the training run that a header describes, on the host."""
     params = unpack(run["params"], arrays)
     if params is not None:
-        params = check(replace(model, params=params), describe(model.network)).params
+        params = check(replace(model, params=params)).params
     callbacks = tuple((name, unpack(state, arrays)) for name, state in run["callbacks"])
     if not all(isinstance(name, str) for name, _ in callbacks):
         raise TypeError(f"callbacks have the names {[name for name, _ in callbacks]}")

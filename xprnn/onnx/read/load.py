@@ -18,32 +18,28 @@ from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.nodes import Reader
 from xprnn.onnx.read.ours import read_ours
 from xprnn.onnx.read.recurrent_nodes import OtherAxesError
-from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.model import check
 
 
 def read(path: Any, output: str | None) -> Record:
     """Read a model from an ONNX file; see `xprnn.from_onnx`."""
     model, folder = _open(path)
+    names = [name for node in model.graph.node for name in node.output if name]
+    if output is not None and output not in names:
+        raise unknown("output", output, names)
     where = "the model" if folder is None else str(path)
     try:
         return _read_model(model, folder, output)
     except ModelFileError as error:
         raise ModelFileError(f"{where}: {error}") from error
-    except _UnknownOutputError as error:
-        raise unknown("output", output, error.args[0]) from None
     except Exception as error:  # a damaged file can raise anything
         raise ModelFileError(f"{where} is damaged: {error!s:.400}") from error
-
-
-class _UnknownOutputError(Exception):
-    """The file has no value of the requested name; holds the names that it has."""
 
 
 def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
     """Return the model in a file."""
     if not model.graph.output:
-        raise ModelFileError("it is damaged or no ONNX file: it has no outputs")
+        raise ModelFileError("it is damaged or not an ONNX file: it has no outputs")
     first = model.graph.output[0].name
     name = first if output is None else output
     ours = read_ours(model) if name == first else None
@@ -51,10 +47,7 @@ def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
         return ours
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
-            reader = Reader(FileGraph(model, axes, folder), axes)
-            if output is not None and output not in reader.graph.makers:
-                raise _UnknownOutputError(reader.graph.makers)
-            return _build_record(reader, name)
+            return _build_record(Reader(FileGraph(model, axes, folder), axes), name)
         except OtherAxesError:
             continue
     raise ModelFileError("x has its axes in an order other than (T, B, F) and (B, T, F)")
@@ -75,7 +68,7 @@ def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
     try:
         return onnx.load(path, load_external_data=False), path.parent
     except DecodeError as error:
-        raise ModelFileError(f"{path} is damaged or no ONNX file: {error}") from error
+        raise ModelFileError(f"{path} is damaged or not an ONNX file: {error}") from error
 
 
 def _build_record(reader: Reader, name: str) -> Record:
@@ -106,4 +99,4 @@ def _build_record(reader: Reader, name: str) -> Record:
         mode="many_to_many" if steps else "many_to_one",
         y_rank=2 + (steps or "1" in y.axes) - ("F" not in y.axes),
     )
-    return check(record, describe(network))
+    return check(record)

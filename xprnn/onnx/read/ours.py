@@ -16,10 +16,12 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._record import Record
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
-from xprnn.onnx import metadata
 from xprnn.onnx.read import tensors
-from xprnn.onnx.write.export import make_proto
+from xprnn.onnx.write.export import METADATA, make_proto
+from xprnn.serialization.json_text import parse_json
+from xprnn.serialization.model import read_fields, shapes
 
 _BASE = 2**20
 """A parameter's number has two digits of this base, each exact in float32."""
@@ -33,19 +35,40 @@ def read_ours(proto: Any) -> Record | None:
     proto : onnx.ModelProto
     """
     try:
-        description = metadata.read_metadata(proto)
-        if description is None:
-            return None
-        like, dtype = description
-        model = replace(like, params=_parameters(like, dtype, proto))
+        (text,) = (entry.value for entry in proto.metadata_props if entry.key == METADATA)
+        like, dtype = _read_metadata(text, proto.ByteSize())
+        model = replace(like, params=_find_parameters(like, dtype, proto))
         again = make_proto(model, dtype, len(proto.graph.node))
-    except Exception:  # metadata that do not fit the graph can raise anything
+    except Exception:  # no metadata, or some that do not fit the graph: they can raise anything
         return None
     same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
     return model if same and not proto.functions else None
 
 
-def _parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
+def _read_metadata(text: str, size: int) -> tuple[Record, str | None]:
+    """Return the model that the metadata of a file describe, and the `dtype` of `to_proto`.
+
+    Its parameters are zeros, no more than a file of `size` bytes can hold.
+    """
+    fields = parse_json(text)
+    zeros, _ = shapes(fields["network"], fields["features"], size // 4)
+    model = Record(
+        **read_fields(fields),
+        params=tree.map(lambda a: a.astype(fields["precision"]), zeros),
+        x_scaler=_read_scaler(fields["x_scaler"]),
+        y_scaler=_read_scaler(fields["y_scaler"]),
+    )
+    return model, fields["dtype"]
+
+
+def _read_scaler(fields: Any) -> Scaler | None:
+    """Return a standardisation from JSON."""
+    if fields is None:
+        return None
+    return Scaler(*(np.asarray(a, fields["dtype"]) for a in fields["arrays"]))
+
+
+def _find_parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
     nodes = len(proto.graph.node)
     count = np.arange(sum(a.size for a in tree.leaves(like.params)))

@@ -1,5 +1,6 @@
 """Writes a whole model: batch-first, with standardisation, lengths and states."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,20 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._record import Record
+from xprnn._sequences.scaling import Scaler
 from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
 from xprnn.losses import GaussianNLL, Pinball
-from xprnn.onnx import metadata
 from xprnn.onnx.library import OPSET, library
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
 from xprnn.onnx.write.recurrent import Steps
 from xprnn.serialization.atomic import write_atomically
-from xprnn.serialization.model import check_is_model
+from xprnn.serialization.model import check_is_model, describe_fields
 
-_CODES = {"float32": 1, "int32": 6, "float64": 11}
+METADATA = "xprnn"
+"""The key of the text that describes the model of a file."""
 
 
 def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
@@ -155,8 +157,35 @@ def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any
         producer_name="xprnn",
         producer_version=__version__,
     )
-    helper.set_model_props(file, metadata.describe_model(model, dtype))
+    helper.set_model_props(file, _describe_model(model, dtype))
     return file
+
+
+def _describe_model(model: Record, dtype: str | None) -> dict[str, str]:
+    """Return the metadata of a file; none if the network has a cell or layer of one's own.
+
+    They are all of the model but the parameters, which are in the graph alone. `read.ours`
+    believes nothing of them before the graph has confirmed it.
+    """
+    try:
+        fields = describe_fields(model)
+    except TypeError:
+        return {}
+    fields |= {
+        "x_scaler": _describe_scaler(model.x_scaler),
+        "y_scaler": _describe_scaler(model.y_scaler),
+        "precision": dtype or model.dtype,
+        "dtype": dtype,
+    }
+    return {METADATA: json.dumps(fields)}
+
+
+def _describe_scaler(scaler: Scaler | None) -> Any:
+    """Return a standardisation as JSON."""
+    if scaler is None:
+        return None
+    arrays = [to_host(a) for a in scaler]
+    return {"dtype": str(arrays[0].dtype), "arrays": [a.tolist() for a in arrays]}
 
 
 def _x_dtype(model: Record) -> str:
@@ -185,7 +214,7 @@ def _input_or_default(graph: Graph, name: str, row: str) -> str:
 
 def _valid_steps(graph: Graph) -> Steps:
     """Return the valid steps, by default all."""
-    time = graph.add("Cast", _shape(graph, 1), to=_CODES["int32"])
+    time = graph.cast(_shape(graph, 1), "int32")
     lengths = _input_or_default(graph, "lengths", time)
     zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
     end = graph.add("Squeeze", time, graph.axes(0))
@@ -199,11 +228,12 @@ def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
     x, scaler = "x", model.x_scaler
     if scaler is not None:
         mean, scale = to_host(scaler.mean), to_host(scaler.scale)
-        x = _cast(graph, x, x_dtype, str(mean.dtype))
-        x = graph.add("Sub", x, graph.constant(mean, "mean", str(mean.dtype)))
-        x = graph.add("Div", x, graph.constant(scale, "scale", str(mean.dtype)))
-        x_dtype = str(mean.dtype)
-    x = _cast(graph, x, x_dtype, graph.dtype)
+        wide = str(mean.dtype)
+        x = graph.cast(x, wide, x_dtype)
+        x = graph.add("Sub", x, graph.constant(mean, "mean", wide))
+        x = graph.add("Div", x, graph.constant(scale, "scale", wide))
+        x_dtype = wide
+    x = graph.cast(x, graph.dtype, x_dtype)
     return graph.add("Transpose", x, perm=[1, 0, 2])
 
 
@@ -212,10 +242,10 @@ def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list
     if model.y_scaler is not None:
         scale, shift = _unscaling(model)
         wide = str(scale.dtype)
-        y = _cast(graph, y, graph.dtype, wide)
+        y = graph.cast(y, wide, graph.dtype)
         y = graph.add("Mul", y, graph.constant(scale, "scale", wide))
         y = graph.add("Add", y, graph.constant(shift, "mean", wide))
-        y = _cast(graph, y, wide, graph.dtype)
+        y = graph.cast(y, graph.dtype, wide)
     keeps = model.network.keeps_steps
     if keeps and steps is not None:
         y = graph.add("Where", steps.mask, y, graph.constant(0.0))
@@ -231,10 +261,6 @@ def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list
         y = graph.add("Squeeze", y, graph.axes(*dropped))
     graph.several("Identity", [y], ["y"])
     return [size for axis, size in enumerate(shape) if axis not in dropped]
-
-
-def _cast(graph: Graph, name: str, old: str, new: str) -> str:
-    return name if old == new else graph.add("Cast", name, to=_CODES[new])
 
 
 def _unscaling(model: Record) -> tuple[Any, Any]:

@@ -65,12 +65,20 @@ class Graph:
         self.nodes.append(library().helper.make_node(op, list(inputs), names, **attributes))
         return names
 
+    def cast(self, name: str, dtype: str, old: str | None = None) -> str:
+        """Return a value in another dtype; the value itself if that is its `old` one."""
+        return name if dtype == old else self.add("Cast", name, to=_code(dtype))
+
     def value(self, name: str, dtype: str | None, shape: Any) -> Any:
         """Return the declaration of an input or an output."""
-        helper = library().helper
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype or self.dtype))
-        return helper.make_tensor_value_info(name, kind, shape)
+        return library().helper.make_tensor_value_info(name, _code(dtype or self.dtype), shape)
 
     def proto(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
         """Return the graph; for a body, without the constants."""
         return library().helper.make_graph(self.nodes, name, inputs, outputs)
+
+
+def _code(dtype: str) -> int:
+    """Return ONNX's number for a dtype."""
+    code: int = library().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return code

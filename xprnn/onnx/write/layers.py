@@ -106,7 +106,7 @@ def _pool(graph, layer, params, x, state, steps):
     if steps is None:
         return graph.add("ReduceMean", x, axes=[0], keepdims=1), ()
     total = graph.add("ReduceSum", x, graph.axes(0), keepdims=1)
-    count = graph.add("Cast", steps.lengths, to=_code(graph.dtype))
+    count = graph.cast(steps.lengths, graph.dtype)
     return graph.add("Div", total, graph.add("Unsqueeze", count, graph.axes(0, 2))), ()
 
 
@@ -117,15 +117,10 @@ def _last(graph, x, steps):
         return graph.add("Slice", x, *ends)
     one = graph.constant(1, "one", "int32")
     at = graph.add("Sub", steps.lengths, one)
-    at = graph.add("Unsqueeze", graph.add("Cast", at, to=_code("int64")), graph.axes(0, 2))
+    at = graph.add("Unsqueeze", graph.cast(at, "int64"), graph.axes(0, 2))
     size = graph.add("Slice", graph.add("Shape", x), graph.axes(2), graph.axes(3))
     shape = graph.add("Concat", graph.axes(1, 1), size, axis=0)
     return graph.add("GatherElements", x, graph.add("Expand", at, shape), axis=0)
-
-
-def _code(dtype):
-    """Return the number that ONNX has for a dtype."""
-    return {"float32": 1, "int32": 6, "int64": 7, "float64": 11}[dtype]
 
 
 def _extend(graph, layer, params, x, state, steps):
