@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from xprnn import tree
+from xprnn import losses, tree
 from xprnn._record import Record
 from xprnn._sequences.scaling import Scaler
 from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
-from xprnn.losses import GaussianNLL, Pinball
 from xprnn.onnx.library import OPSET, library
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
 from xprnn.onnx.write.recurrent import Steps
+from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
 from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.model import check_is_model, describe_fields
 
@@ -197,8 +197,7 @@ def _x_dtype(model: Record) -> str:
 
 def _shape(graph: Graph, axis: int) -> str:
     """Return a size of x as an array of one number."""
-    ends = graph.axes(axis), graph.axes(axis + 1)
-    return graph.add("Slice", graph.add("Shape", "x"), *ends)
+    return graph.slice(graph.add("Shape", "x"), axis, axis + 1, axis=0)
 
 
 def _input_or_default(graph: Graph, name: str, row: str) -> str:
@@ -206,7 +205,7 @@ def _input_or_default(graph: Graph, name: str, row: str) -> str:
     batch, zero = _shape(graph, 0), graph.axes(0)
     empty = graph.add("Equal", graph.add("Size", name), graph.constant(0, "zero", "int64"))
     count = graph.add("Where", empty, batch, zero)
-    width = graph.add("Slice", graph.add("Shape", row), graph.axes(1), graph.axes(2**31 - 1))
+    width = graph.slice(graph.add("Shape", row), 1, axis=0)
     shape = graph.add("Concat", batch, width, axis=0)
     rows = graph.add("Slice", graph.add("Expand", row, shape), zero, count, zero)
     return graph.add("Reshape", graph.add("Concat", name, rows, axis=0), shape)
@@ -240,12 +239,7 @@ def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
 def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list[Any]:
     """Add y in the units of the data with the axes of `predict`; return its shape."""
     if model.y_scaler is not None:
-        scale, shift = _unscaling(model)
-        wide = str(scale.dtype)
-        y = graph.cast(y, wide, graph.dtype)
-        y = graph.add("Mul", y, graph.constant(scale, "scale", wide))
-        y = graph.add("Add", y, graph.constant(shift, "mean", wide))
-        y = graph.cast(y, graph.dtype, wide)
+        y = _unscale(graph, model, y)
     keeps = model.network.keeps_steps
     if keeps and steps is not None:
         y = graph.add("Where", steps.mask, y, graph.constant(0.0))
@@ -263,17 +257,11 @@ def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list
     return [size for axis, size in enumerate(shape) if axis not in dropped]
 
 
-def _unscaling(model: Record) -> tuple[Any, Any]:
-    """Return the factor and the summand that bring outputs into the units of y."""
-    loss, scaler = model.loss, model.y_scaler
-    scale, mean = to_host(scaler.scale), to_host(scaler.mean)  # type: ignore[union-attr]
-    if type(loss) is GaussianNLL:
-        return (
-            np.concatenate([scale, np.ones_like(scale)]),
-            np.concatenate([mean, 2 * np.log(scale)]),
-        )
-    if type(loss) is Pinball:
-        return np.tile(scale, len(loss.quantiles)), np.tile(mean, len(loss.quantiles))
-    if hasattr(loss, "unscale"):
-        raise ValueError(f"unscale of {loss!r} can't be written to an ONNX file")
-    return scale, mean
+def _unscale(graph: Graph, model: Record, y: str) -> str:
+    """Return outputs in the units of y, as the loss computes them in the scaler's dtype."""
+    scaler = Scaler(*(to_host(a) for a in model.y_scaler or ()))
+    wide = graph.in_dtype(str(scaler.mean.dtype))
+    symbol = Symbol(wide, graph.cast(y, wide.dtype, graph.dtype), (None, None, model.outputs))
+    with refusing(model.loss):
+        symbol = losses.unscale(model.loss, symbol, scaler, xp=Tracer(wide))
+    return graph.cast(symbol.name, graph.dtype, wide.dtype)

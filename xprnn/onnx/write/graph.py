@@ -1,5 +1,6 @@
 """An ONNX graph under construction: nodes, constants and their names."""
 
+import copy
 from itertools import count
 from typing import Any
 
@@ -27,6 +28,12 @@ class Graph:
         self.nodes: list[Any] = []
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
         self._numbers: Any = count() if outer is None else outer._numbers
+
+    def in_dtype(self, dtype: str) -> "Graph":
+        """Return this graph, to which numbers of another dtype are added."""
+        graph = copy.copy(self)
+        graph.dtype = dtype
+        return graph
 
     def body(self) -> "Graph":
         """Return a graph for the body of a node."""
@@ -64,6 +71,10 @@ class Graph:
         names = [self.name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
         self.nodes.append(library().helper.make_node(op, list(inputs), names, **attributes))
         return names
+
+    def slice(self, name: str, start: int, stop: int = 2**31 - 1, *, axis: int) -> str:
+        """Return a part of a value along an axis, by default to its end."""
+        return self.add("Slice", name, self.axes(start), self.axes(stop), self.axes(axis))
 
     def cast(self, name: str, dtype: str, old: str | None = None) -> str:
         """Return a value in another dtype; the value itself if that is its `old` one."""

@@ -113,18 +113,17 @@ def _pool(graph, layer, params, x, state, steps):
 def _last(graph, x, steps):
     """Return the last valid step (1, B, F)."""
     if steps is None:
-        ends = graph.axes(-1), graph.axes(2**31 - 1), graph.axes(0)
-        return graph.add("Slice", x, *ends)
+        return graph.slice(x, -1, axis=0)
     one = graph.constant(1, "one", "int32")
     at = graph.add("Sub", steps.lengths, one)
     at = graph.add("Unsqueeze", graph.cast(at, "int64"), graph.axes(0, 2))
-    size = graph.add("Slice", graph.add("Shape", x), graph.axes(2), graph.axes(3))
+    size = graph.slice(graph.add("Shape", x), 2, 3, axis=0)
     shape = graph.add("Concat", graph.axes(1, 1), size, axis=0)
     return graph.add("GatherElements", x, graph.add("Expand", at, shape), axis=0)
 
 
 def _extend(graph, layer, params, x, state, steps):
-    first = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
+    first = graph.slice(x, 0, 1, axis=0)
     pads = graph.axes(0, 0, 0, layer.steps - 1, 0, 0)
     return graph.add("Pad", first, pads, graph.constant(0.0)), ()
 
@@ -193,7 +192,7 @@ def _stack(graph, layer, params, x, state, steps):
 
 
 def _feedback(graph, layer, params, x, state, steps):
-    y_t = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
+    y_t = graph.slice(x, 0, 1, axis=0)
     outputs = []
     for _ in range(layer.steps):
         y_t, state = write_layer(graph, layer.network, params, y_t, state, None)

@@ -115,9 +115,9 @@ def _write_scan(
     xp, G = Tracer(body), cell.gates
     p = graph.add("MatMul", x, graph.constant(params["W"], "W"))
     p = graph.add("Add", p, graph.constant(params["b"], "b"))
-    old = tuple(Symbol(body, body.name("state"), H) for _ in state)
-    p_t = Symbol(body, body.name("p"), G * H)
-    mask_t = None if steps is None else Symbol(body, body.name("mask"), 1)
+    old = tuple(Symbol(body, body.name("state"), (None, H)) for _ in state)
+    p_t = Symbol(body, body.name("p"), (None, G * H))
+    mask_t = None if steps is None else Symbol(body, body.name("mask"), (None, 1))
     fixed = cells.blocks(params["v"], cell.weights) if "v" in params else []
     with refusing(cell):
         q, _, _ = recurrence.multiply(cell, params["U"], p_t, old[0], xp=xp)

@@ -41,12 +41,20 @@ _OPERATORS: dict[Any, str] = {
 
 
 class Symbol(NDArrayOperatorsMixin):
-    """The output of a node, (B, size); NumPy's functions and operators of it add nodes."""
+    """The output of a node; NumPy's functions and operators of it add nodes.
 
-    def __init__(self, graph: Graph, name: str, size: int):
+    Parameters
+    ----------
+    graph : Graph
+    name : str
+    shape : tuple
+        With None for the axes of steps and of rows, such as (None, H).
+    """
+
+    def __init__(self, graph: Graph, name: str, shape: tuple[Any, ...]):
         self.graph = graph
         self.name = name
-        self.shape = (None, size)
+        self.shape = shape
 
     def __array_ufunc__(self, function, method, *inputs, out=(), **options):
         """Return the output of a new node; NumPy calls this for its functions and operators."""
@@ -60,26 +68,25 @@ class Symbol(NDArrayOperatorsMixin):
 
     def __getitem__(self, key):
         start, stop, _ = key[-1].indices(self.shape[-1])
-        axes = self.graph.axes
-        name = self.graph.add("Slice", self.name, axes(start), axes(stop), axes(-1))
-        return Symbol(self.graph, name, stop - start)
+        name = self.graph.slice(self.name, start, stop, axis=-1)
+        return Symbol(self.graph, name, (*self.shape[:-1], stop - start))
 
 
 def _add_node(
     graph: Graph, op: str, *inputs: Any, size: int | None = None, **attributes: Any
 ) -> Symbol:
     """Add a node of symbols, arrays and numbers, and return its output."""
-    symbols = [a for a in inputs if isinstance(a, Symbol)]
     names = [
         a.name if isinstance(a, Symbol) else graph.constant(a, "weight" if np.ndim(a) else "number")
         for a in inputs
     ]
-    widest = max(symbol.shape[-1] for symbol in symbols)
-    return Symbol(graph, graph.add(op, *names, **attributes), size or widest)
+    shapes = [a.shape for a in inputs if isinstance(a, Symbol)]
+    size = size or max(shape[-1] for shape in shapes)
+    return Symbol(graph, graph.add(op, *names, **attributes), (*max(shapes, key=len)[:-1], size))
 
 
 class Tracer:
-    """The functions of the array API for which ONNX has nodes: pointwise ones and concat.
+    """The functions of the array API for which ONNX has nodes.
 
     Parameters
     ----------
@@ -113,16 +120,26 @@ class Tracer:
 
     def zeros_like(self, z):
         """Return zeros of the shape of z."""
-        return self._full(z, 0)
+        return self.full_like(z, 0)
 
     def ones_like(self, z):
         """Return ones of the shape of z."""
-        return self._full(z, 1)
+        return self.full_like(z, 1)
 
-    def _full(self, z, number):
-        shape = self._graph.add("Shape", z.name)
-        name = self._graph.add("Expand", self._graph.constant(number), shape)
-        return Symbol(self._graph, name, z.shape[-1])
+    def full_like(self, z, number):
+        """Return one number in the shape of z."""
+        graph = self._graph
+        name = graph.add("Expand", graph.constant(number), graph.add("Shape", z.name))
+        return Symbol(graph, name, z.shape)
+
+    def reshape(self, z, shape):
+        """Split or merge the axes after those of steps and rows."""
+        fixed = z.shape.count(None)
+        if shape[:fixed] != z.shape[:fixed]:
+            raise TypeError(f"it reshapes {z.shape} to {shape}, which moves steps or rows")
+        rest = np.empty(z.shape[fixed:]).reshape(shape[fixed:]).shape
+        name = self._graph.add("Reshape", z.name, self._graph.axes(*[0] * fixed, *rest))
+        return Symbol(self._graph, name, (*shape[:fixed], *rest))
 
     def concat(self, arrays, *, axis):
         """Join arrays along the last axis."""
@@ -142,5 +159,5 @@ def refusing(thing: Any) -> Iterator[None]:
 def trace_activation(graph: Graph, activation: Any, z: str) -> str:
     """Add the nodes of an activation, and return its output."""
     with refusing(activation):
-        y: Symbol = activation.forward(Symbol(graph, z, 1), xp=Tracer(graph))
+        y: Symbol = activation.forward(Symbol(graph, z, (None, 1)), xp=Tracer(graph))
     return y.name
