@@ -19,6 +19,8 @@ since it does not change a network that is applied.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,26 +63,29 @@ _TOLERANCE = 5e-3
 11 bits."""
 
 
-def _compare(argument: str, output: Any, network: Stack, params: Tree, x: Any) -> None:
-    """Raise ValueError unless a module's outputs are those of the network for x (T, B, F)."""
+def _check_outputs(
+    argument: str, apply: Callable[[Any], Any], network: Stack, params: Tree
+) -> None:
+    """Raise ValueError unless `apply` gives the network's outputs for random x (T, B, F)."""
+    W = tree.leaves(params)[0]
+    x = 2 * np.random.default_rng(0).standard_normal((4, 3, len(W))).astype(W.dtype)
+    try:
+        output = apply(x)
+    except Exception as error:
+        raise ValueError(f"{argument} can't be applied to x {x.shape}: {error!s:.200}") from error
     with np.errstate(all="ignore"):
         y, _, _ = network.forward(params, x, None, None, xp=np)
     y = y if network.keeps_steps else y[0]
     finite = np.isfinite(y)  # with large weights both may overflow
-    largest, error = np.abs(y[finite]).max(initial=0), np.inf
+    largest, difference = np.abs(y[finite]).max(initial=0), np.inf
     if output.shape == y.shape:
-        error = np.abs(output[finite] - y[finite]).max(initial=0)
-    if not error <= _TOLERANCE * largest:
+        difference = np.abs(output[finite] - y[finite]).max(initial=0)
+    if not difference <= _TOLERANCE * largest:
         raise ValueError(
-            f"{argument} computes something else than what its class and attributes say: for "
-            f"random x its outputs, {output.shape}, are off by {error:.2g} where the largest is "
+            f"{argument} does not compute what its class and attributes say: for random x its "
+            f"outputs, {output.shape}, are off by {difference:.2g} and the largest is "
             f"{largest:.2g}. A forward or an activation of your own can't be read"
         )
-
-
-def _draw_x(features: int, dtype: Any) -> Any:
-    """Return random x (T, B, F) to compare a module with its network."""
-    return 2 * np.random.default_rng(0).standard_normal((4, 3, features)).astype(dtype)
 
 
 def _swap_gates(a: Any) -> Any:
@@ -91,14 +96,12 @@ def _swap_gates(a: Any) -> Any:
 
 def _layer_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
     """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
-    if not biases:
-        biases = [np.zeros_like(W[0])]
-    b = [bias[None, :] for bias in biases]
+    zeros = np.zeros_like(W[:1])
+    b, recurrent = [*(bias[None, :] for bias in biases), zeros, zeros][:2]
     if not isinstance(cell, GRU):
-        return {"W": W, "U": U, "b": sum(b[1:], b[0])}
-    recurrent = b[1] if len(b) > 1 else np.zeros_like(b[0])
+        return {"W": W, "U": U, "b": b + recurrent}
     *gates, v = np.split(recurrent, 3, axis=-1)
-    return {"W": W, "U": U, "b": b[0] + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
+    return {"W": W, "U": U, "b": b + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
 
 
 def from_torch(module: Any) -> tuple[Stack, Tree]:
@@ -169,33 +172,38 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             layers.append(Dropout(rate))
             params.append(())
         layers.append(layer)
-        ends = (f"l{k}", f"l{k}_reverse") if module.bidirectional else (f"l{k}",)
-        directions = tuple(layer_params(end) for end in ends)
-        params.append(directions if module.bidirectional else directions[0])
+        if module.bidirectional:
+            params.append((layer_params(f"l{k}"), layer_params(f"l{k}_reverse")))
+        else:
+            params.append(layer_params(f"l{k}"))
     network = Stack(tuple(layers))
     if callable(module):
-        _check_torch(module, network, tuple(params))
+        _check_outputs("module", partial(_apply_torch, module), network, tuple(params))
     return network, tuple(params)
 
 
-def _check_torch(module: Any, network: Stack, params: Tree) -> None:
-    """Raise ValueError unless a module computes what the network does, without dropout."""
-    weight = module.weight_ih_l0
-    x = _draw_x(weight.shape[1], str(weight.dtype).split(".")[-1])
-    tensor = weight.detach().new_tensor(x)
+def _apply_torch(module: Any, x: Any) -> Any:
+    """Return what a module computes from x (T, B, F) without dropout."""
+    tensor = module.weight_ih_l0.detach().new_tensor(x)
     training, module.training = module.training, False
     try:
         y = module(tensor.swapaxes(0, 1) if module.batch_first else tensor)
-        y = _to_numpy("the output of module", y[0] if isinstance(y, tuple) else y)
-    except Exception as error:
-        raise ValueError(f"module can't be applied to x {x.shape}: {error!s:.200}") from error
     finally:
         module.training = training
-    _compare("module", y.swapaxes(0, 1) if module.batch_first else y, network, params, x)
+    y = _to_numpy("the output of module", y[0] if isinstance(y, tuple) else y)
+    return y.swapaxes(0, 1) if module.batch_first else y
 
 
-def _list_recurrent(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
-    """Return the recurrent layers with their parameters; raise for what the library lacks."""
+def _list_recurrent(
+    network: Layer, params: Tree, library: str
+) -> list[tuple[Any, Recurrent, tuple[Any, ...]]]:
+    """Return every recurrent layer, what it runs, and the parameters of its directions.
+
+    Raises
+    ------
+    ValueError
+        For what the library lacks.
+    """
     params = tree.map(to_host, params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError(
@@ -203,10 +211,11 @@ def _list_recurrent(network: Layer, params: Tree, library: str) -> list[tuple[An
             "hand in those of one"
         )
     layers = network.layers if isinstance(network, Stack) else (network,)
-    pairs = zip(layers, params if isinstance(network, Stack) else (params,), strict=True)
-    recurrent = [(layer, p) for layer, p in pairs if not isinstance(layer, Dropout | Pool)]
-    for layer, _ in recurrent:
-        inner = layer.layer if isinstance(layer, Bidirectional) else layer
+    recurrent = []
+    for layer, p in zip(layers, params if isinstance(network, Stack) else (params,), strict=True):
+        if isinstance(layer, Dropout | Pool):
+            continue
+        inner: Any = layer.layer if isinstance(layer, Bidirectional) else layer
         if not isinstance(inner, Recurrent):
             raise ValueError(
                 f"{type(inner).__name__} is not a recurrent layer; hand in the layers before or "
@@ -216,6 +225,7 @@ def _list_recurrent(network: Layer, params: Tree, library: str) -> list[tuple[An
             raise ValueError(f"{library} can't express learn_initial_state=True")
         if getattr(inner.cell, "peepholes", False):
             raise ValueError(f"{library} can't express peepholes=True")
+        recurrent.append((layer, inner, (p,) if inner is layer else p))
     if not recurrent:
         raise ValueError("network has no recurrent layer")
     return recurrent
@@ -263,14 +273,12 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     """
     arrays: dict[str, Any] = {}
     kinds: dict[str, None] = {}
-    for k, (layer, p) in enumerate(_list_recurrent(network, params, "torch")):
-        both = isinstance(layer, Bidirectional)
-        if both and layer.merge != "concat":
-            raise ValueError(f"torch can't express merge={layer.merge!r}")
-        inner = layer.layer if both else layer
-        directions = "two directions" if both else "one direction"
-        kinds[f"{_torch_mode(inner.cell)} of size {inner.hidden_size} in {directions}"] = None
-        for end, w in zip((f"l{k}", f"l{k}_reverse"), p if both else (p,), strict=False):
+    for k, (outer, layer, directions) in enumerate(_list_recurrent(network, params, "torch")):
+        if getattr(outer, "merge", "concat") != "concat":
+            raise ValueError(f"torch can't express merge={outer.merge!r}")
+        count = "two directions" if len(directions) == 2 else "one direction"
+        kinds[f"{_torch_mode(layer.cell)} of size {layer.hidden_size} in {count}"] = None
+        for end, w in zip((f"l{k}", f"l{k}_reverse"), directions, strict=False):
             arrays[f"weight_ih_{end}"] = w["W"].T.copy()
             arrays[f"weight_hh_{end}"] = w["U"].T.copy()
             arrays[f"bias_ih_{end}"] = w["b"][0].copy()
@@ -410,20 +418,15 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     network = Stack((recurrent,)) if keeps_steps else Stack((recurrent, Pool("last")))
     params = (params,) if keeps_steps else (params, ())
     if callable(layer) and not getattr(layer, "stateful", False):
-        _check_keras(layer, network, params)
+        _check_outputs("layer", partial(_apply_keras, layer), network, params)
     return network, params
 
 
-def _check_keras(layer: Any, network: Stack, params: Tree) -> None:
-    """Raise ValueError unless a layer computes what the network does, without dropout."""
-    W = tree.leaves(params)[0]
-    x = _draw_x(W.shape[0], W.dtype)
-    try:
-        y = layer(x.swapaxes(0, 1), training=False)
-        y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=W.dtype)
-    except Exception as error:
-        raise ValueError(f"layer can't be applied to x {x.shape}: {error!s:.200}") from error
-    _compare("layer", y.swapaxes(0, 1) if y.ndim == 3 else y, network, params, x)
+def _apply_keras(layer: Any, x: Any) -> Any:
+    """Return what a layer computes from x (T, B, F) without dropout."""
+    y = layer(x.swapaxes(0, 1), training=False)
+    y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=x.dtype)
+    return y.swapaxes(0, 1) if y.ndim == 3 else y
 
 
 def to_keras(network: Layer, params: Tree) -> list[Any]:
@@ -459,17 +462,16 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     [(3, 12), (4, 12), (2, 12)]
     """
     arrays = []
-    for layer, p in _list_recurrent(network, params, "Keras"):
-        both = isinstance(layer, Bidirectional)
-        inner = layer.layer if both else layer
-        if not isinstance(inner.cell, Elman | LSTM | GRU | GRUResetBefore):
-            raise ValueError(f"Keras can't express {inner.cell!r}")
-        for w in p if both else (p,):
+    for _, layer, directions in _list_recurrent(network, params, "Keras"):
+        cell = layer.cell
+        if not isinstance(cell, Elman | LSTM | GRU | GRUResetBefore):
+            raise ValueError(f"Keras can't express {cell!r}")
+        for w in directions:
             weights = [w["W"], w["U"], w["b"]]
-            if isinstance(inner.cell, GRU):
+            if isinstance(cell, GRU):
                 weights[2] = np.concatenate([w["b"], _recurrent_bias(w)], axis=0)
-            if isinstance(inner.cell, GRU | GRUResetBefore):
+            if isinstance(cell, GRU | GRUResetBefore):
                 weights = [_swap_gates(a) for a in weights]
-            bias = weights[2] if isinstance(inner.cell, GRU) else weights[2][0]
+            bias = weights[2] if isinstance(cell, GRU) else weights[2][0]
             arrays += [weights[0].copy(), weights[1].copy(), bias.copy()]
     return arrays
