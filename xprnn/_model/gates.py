@@ -1,7 +1,7 @@
 """The gates and states of every cell at every step, by name.
 
-The network runs with layers that record in the place of its recurrent ones. They run the
-reference loop, step by step, wherever they compute: no other loop keeps what a cell remembers.
+The network runs with recording layers in place of its recurrent ones. They run the reference
+loop, step by step, on every backend: no other loop keeps the cell's memory.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 from xprnn import _ops
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
-from xprnn.cells import Cell, Inner
+from xprnn.cells import Cell
 from xprnn.layers import Layer, Recurrent
 from xprnn.layers.walk import inner_layers, recurrent_layers
 from xprnn.recurrence import REFERENCE
@@ -36,8 +36,8 @@ def trace_gates(
     Raises
     ------
     ValueError
-        If a layer of one's own has hidden states that belong to no `Recurrent` in its
-        fields, or if a cell names its gates or states wrongly.
+        If a user's layer has hidden states that belong to no `Recurrent` in its fields, or a
+        cell names its gates or states wrongly.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def state_names(cell: Cell) -> tuple[str, ...]:
 
 
 def _recording(layer: Any) -> Any:
-    """Return a layer with `_RecordingLayer` in the place of every recurrent layer."""
+    """Return a layer with a `_RecordingLayer` in place of every recurrent layer."""
     if isinstance(layer, tuple):
         return tuple(map(_recording, layer))
     if isinstance(layer, Recurrent):
@@ -99,39 +99,22 @@ def _recording(layer: Any) -> Any:
 
 @dataclass(frozen=True)
 class _RecordingCell:
-    """A cell whose memo holds the state before each step too."""
+    """A cell whose memo also holds the state before each step; the rest is the cell's own."""
 
     cell: Any
 
-    @property
-    def gates(self) -> int:
-        return self.cell.gates
-
-    @property
-    def states(self) -> int:
-        return self.cell.states
-
-    @property
-    def weights(self) -> int:
-        return getattr(self.cell, "weights", 0)
-
-    @property
-    def inner(self) -> Inner | None:
-        return getattr(self.cell, "inner", None)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cell, name)
 
     def forward(self, p, q, state, *, xp):
         """Return the next state, and the state before with the cell's own memo."""
         new, memo = self.cell.forward(p, q, state, xp=xp)
         return new, (state, memo)
 
-    def backward(self, dstate, memo, *, xp):
-        """Return the cell's gradients."""
-        return self.cell.backward(dstate, memo[1], xp=xp)
-
     def values(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
         """Return the gates at one step, those of the inner part first."""
         names = gate_names(self.cell)
-        show = getattr(self.inner, "trace", None)
+        show = getattr(getattr(self.cell, "inner", None), "trace", None)
         first = show(inner_memo) if show else ()
         gates = (*first, *self.cell.trace(memo)) if names else ()
         if len(gates) != len(names):
