@@ -459,9 +459,7 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
             xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
 
     refused(r"node 'y' \(Erf\): no layer of xprnn does that", RNN, squeeze, node("Erf", "s"))
-    refused(
-        r"\(Softmax\): it may act along the features", RNN, squeeze, node("Softmax", "s", axis=0)
-    )
+    refused(r"\(Softmax\): it may act on the features", RNN, squeeze, node("Softmax", "s", axis=0))
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
     refused("joins two values that depend on x", RNN, squeeze, node("Where", "s s x"))

@@ -11,11 +11,9 @@ from xprnn.onnx import activations, weights
 from xprnn.onnx.library import attributes_of
 
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
-_INPUTS = {
-    "RNN": ("X", "W", "R", "B", "sequence_lens", "initial_h"),
-    "GRU": ("X", "W", "R", "B", "sequence_lens", "initial_h"),
-    "LSTM": ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"),
-}
+_INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+"""Of an LSTM; the other operators have no initial_c and no P."""
+
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
@@ -200,27 +198,25 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
 
 
 def _read_inputs(node: Any, inputs: Any) -> list[Any]:
-    """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked."""
-    names = _INPUTS.get(node.op_type, _INPUTS["LSTM"])
+    """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked; None if missing."""
+    names = _INPUTS[:6] if node.op_type in ("RNN", "GRU") else _INPUTS
     if not 3 <= len(inputs) <= len(names):
         raise ValueError(
             f"inputs of a {node.op_type} must be 3 to {len(names)}, {', '.join(names)}, "
             f"got {len(inputs)}"
         )
-    arrays: dict[str, Any] = {
-        name: None if a is None else np.asarray(a) for name, a in zip(names, inputs, strict=False)
-    }
-    missing = [name for name in ("X", "W", "R") if arrays[name] is None]
-    if missing:
-        raise ValueError(f"{missing[0]} must be given, got None")
-    lengths = arrays.pop("sequence_lens", None)
-    dtypes = {name: str(a.dtype) for name, a in arrays.items() if a is not None}
+    arrays: dict[str, Any] = dict.fromkeys(_INPUTS)
+    for name, a in zip(names, inputs, strict=False):
+        arrays[name] = None if a is None else np.asarray(a)
+        if a is None and name in ("X", "W", "R"):
+            raise ValueError(f"{name} must be given, got None")
+    floats = {name: a for name, a in arrays.items() if a is not None and name != "sequence_lens"}
+    dtypes = {name: str(a.dtype) for name, a in floats.items()}
     if len(set(dtypes.values())) > 1 or dtypes["X"] not in ("float32", "float64"):
         raise TypeError(f"inputs must all be float32 or all float64, got {dtypes}")
     if arrays["X"].ndim != 3:
         raise ValueError(f"X must have 3 axes, got shape {arrays['X'].shape}")
-    first = [arrays.get(name) for name in ("X", "W", "R", "B")]
-    return [*first, lengths, *(arrays.get(name) for name in ("initial_h", "initial_c", "P"))]
+    return list(arrays.values())
 
 
 def _mask(lengths: Any, T: int, N: int) -> Any:

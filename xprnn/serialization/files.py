@@ -21,15 +21,17 @@ checksum stand where they do now, so that a file of another format can be named.
 _FORMATS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
 
 
-def check_path(path: str | os.PathLike[str]) -> str:
+def check_path(
+    path: str | os.PathLike[str], endings: tuple[str, ...] = (".npz", ".safetensors")
+) -> str:
     """Return the ending of a path to which a model can be written; raise as `save` does."""
     path = Path(path)
+    if path.suffix not in endings:
+        raise ValueError(f"path must end in {' or '.join(endings)}, got {str(path)!r}")
     if path.suffix == ".safetensors":
         safetensors.import_library()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
-    if path.suffix not in _FORMATS:
-        raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
     return path.suffix
 
 

@@ -103,9 +103,7 @@ def read_gemm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
 def read_layer_norm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read LayerNormalization over the features."""
     attributes = attributes_of(node)
-    v.check_features_last(node)
-    if v.axes[attributes.get("axis", -1)] != "F":
-        raise refusal(node, "it may act along the features, on the last axis, only")
+    v.check_features_last(node, attributes.get("axis", -1))
     g, b = [*rest, np.zeros_like(rest[0])][:2]
     graph.spend(node, v.size)
     params = {name: np.broadcast_to(a, (1, v.size)).copy() for name, a in (("g", g), ("b", b))}
@@ -115,9 +113,7 @@ def read_layer_norm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> V
 def read_softmax(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read Softmax and LogSoftmax over the features."""
     usual = -1 if graph.opset >= 13 else 1
-    v.check_features_last(node)
-    if v.axes[attributes_of(node).get("axis", usual)] != "F":
-        raise refusal(node, "it may act along the features, on the last axis, only")
+    v.check_features_last(node, attributes_of(node).get("axis", usual))
     return v.append_layer(node, Softmax(log=node.op_type == "LogSoftmax"))
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from xprnn import tree
 from xprnn.errors import ModelFileError
+from xprnn.onnx import activations
 from xprnn.onnx.library import attributes_of, refusal
 from xprnn.onnx.read import feature_nodes, recurrent_nodes, step_nodes
-from xprnn.onnx.read.axes import move_axes
+from xprnn.onnx.read.axes import read_axes
 from xprnn.onnx.read.branch_nodes import join
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Value
@@ -106,28 +107,13 @@ def _pass_on(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     return v
 
 
-def _move(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
-    axes = move_axes(node.op_type, v.axes, v.sizes(graph), attributes_of(node), rest)
-    if axes is None or v.stacked:
-        raise refusal(node, f"it mixes the axes {', '.join(v.axes)}")
-    if "DF" in axes:
-        axes = tuple("F" if axis == "DF" else axis for axis in axes)
-        return v._replace(axes=axes, size=v.directions * v.size, directions=1)
-    return v._replace(axes=axes)
-
-
-_ACTIVATIONS = (
-    "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh",
-    "ThresholdedRelu",
-)  # fmt: skip
-
 _TABLE: dict[str, Callable[..., Value]] = {
     **dict.fromkeys(("Identity", "Cast", "Dropout"), _pass_on),
-    **dict.fromkeys(("Transpose", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), _move),
+    **dict.fromkeys(("Transpose", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), read_axes),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), feature_nodes.read_affine),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), step_nodes.read_reduction),
     **dict.fromkeys(("Softmax", "LogSoftmax"), feature_nodes.read_softmax),
-    **dict.fromkeys(_ACTIVATIONS, feature_nodes.read_activation),
+    **dict.fromkeys(activations.TABLE, feature_nodes.read_activation),
     "Gather": step_nodes.read_gather,
     "GatherElements": step_nodes.read_last_valid,
     "Gemm": feature_nodes.read_gemm,

@@ -6,7 +6,7 @@ import numpy as np
 
 from xprnn.layers import Extend, Pool
 from xprnn.onnx.library import attributes_of, refusal
-from xprnn.onnx.read.axes import drop_axis, shrink_axis
+from xprnn.onnx.read.axes import reduce_axis
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Value, feature_stage
 
@@ -21,8 +21,8 @@ def read_gather(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value
     if at.size != 1:
         raise refusal(node, _ONE)
     k = int(at.reshape(()))
-    gone = drop_axis(v.axes, axis) if at.ndim == 0 else shrink_axis(v.axes, axis)
-    return _pick(graph, node, v, v.axes[axis], k, gone)
+    axes = reduce_axis(v.axes, axis, keep=at.ndim > 0)
+    return _pick(graph, node, v, v.axes[axis], k, axes)
 
 
 def read_slice(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
@@ -43,7 +43,9 @@ def read_slice(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     last = label == "T" and starts[0] == -1 and ends[0] > _END
     first = label == "T" and (starts[0], ends[0]) == (0, 1)
     if last or first:
-        return _pick(graph, node, v, "T", -1 if last else 0, shrink_axis(v.axes, axes[0]))
+        return _pick(
+            graph, node, v, "T", -1 if last else 0, reduce_axis(v.axes, axes[0], keep=True)
+        )
     raise refusal(node, _ONE)
 
 
@@ -100,7 +102,7 @@ def read_last_valid(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> V
     axis = attributes_of(node).get("axis", 0)
     if v.axes[axis] != "T" or v.axes[-1] != "F":
         raise refusal(node, _ONE)
-    axes = shrink_axis(v.axes, axis)
+    axes = reduce_axis(v.axes, axis, keep=True)
     shape = [graph.sizes["B"] if a == "B" else 1 for a in axes]
     if (rest[0] != np.reshape(graph.lengths - 1, shape)).any():
         raise refusal(node, "it may gather the last valid step only")
@@ -122,14 +124,14 @@ def read_where(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
 def read_reduction(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read the sum, the mean or the maximum over the steps."""
     attributes = attributes_of(node)
-    axes = list(attributes.get("axes") or (rest[0] if rest else []))
-    if len(axes) != 1 or v.axes[axes[0]] != "T":
+    where = list(attributes.get("axes") or (rest[0] if rest else []))
+    if len(where) != 1 or v.axes[where[0]] != "T":
         raise refusal(node, "it may reduce over the steps only")
-    gone = (shrink_axis if attributes.get("keepdims", 1) else drop_axis)(v.axes, axes[0])
+    axes = reduce_axis(v.axes, where[0], keep=bool(attributes.get("keepdims", 1)))
     if node.op_type == "ReduceSum" and v.prepared == "zeroed":
-        return v._replace(axes=gone, prepared="summed")
+        return v._replace(axes=axes, prepared="summed")
     if node.op_type == "ReduceMax" and v.prepared == "lowered":
-        return v._replace(prepared="").append_layer(node, Pool("max"), axes=gone)
+        return v._replace(prepared="").append_layer(node, Pool("max"), axes=axes)
     if node.op_type == "ReduceSum":
         raise refusal(node, "no layer of xprnn sums over the steps")
-    return _pool(graph, node, v, "max" if node.op_type == "ReduceMax" else "mean", gone)
+    return _pool(graph, node, v, "max" if node.op_type == "ReduceMax" else "mean", axes)

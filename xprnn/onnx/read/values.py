@@ -55,9 +55,10 @@ class Value(NamedTuple):
         v = self.complete(node)
         return v._replace(path=(*v.path, Stage(layer, params)), **changes)
 
-    def check_features_last(self, node: Any) -> None:
-        """Raise unless the last axis holds the features of a step."""
-        if self.axes[-1] != "F" or ("D" in self.axes and self.directions > 1):
+    def check_features_last(self, node: Any, axis: int = -1) -> None:
+        """Raise unless the last axis holds the features of a step, and a node's axis is it."""
+        directions = "D" in self.axes and self.directions > 1
+        if self.axes[-1] != "F" or self.axes[axis] != "F" or directions:
             raise refusal(node, "it may act on the features of a step, on the last axis, only")
 
 

@@ -18,6 +18,7 @@ from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
 from xprnn.onnx.write.recurrent import Steps
 from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
+from xprnn.serialization import check_path
 from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.model import check_is_model, describe_fields
 
@@ -60,13 +61,9 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     >>> bool(np.allclose(again.predict(x), model.predict(x), atol=1e-5))
     True
     """
-    path = Path(path)
-    if path.suffix != ".onnx":
-        raise ValueError(f"path must end in .onnx, got {str(path)!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
+    check_path(path, (".onnx",))
     proto = to_proto(model, dtype=dtype)
-    with write_atomically(path) as file:
+    with write_atomically(Path(path)) as file:
         file.write(proto.SerializeToString())
 
 
