@@ -94,7 +94,7 @@ def _swap_gates(a: Any) -> Any:
     return np.concatenate([other, one, candidate], axis=-1)
 
 
-def _layer_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
+def _convert_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
     """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
     zeros = np.zeros_like(W[:1])
     b, recurrent = [*(bias[None, :] for bias in biases), zeros, zeros][:2]
@@ -157,12 +157,12 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     if module.bidirectional:
         layer = Bidirectional(layer)
 
-    def layer_params(end):
-        W, U = (array(f"weight_{name}_{end}").T for name in ("ih", "hh"))
+    def read_direction(end):
+        W, U = (read_array(f"weight_{name}_{end}").T for name in ("ih", "hh"))
         biases = ("bias_ih", "bias_hh") if module.bias else ()
-        return _layer_params(cell, W, U, [array(f"{name}_{end}") for name in biases])
+        return _convert_params(cell, W, U, [read_array(f"{name}_{end}") for name in biases])
 
-    def array(name):
+    def read_array(name):
         return _to_numpy(name, getattr(module, name))
 
     layers: list[Layer] = []
@@ -173,9 +173,9 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             params.append(())
         layers.append(layer)
         if module.bidirectional:
-            params.append((layer_params(f"l{k}"), layer_params(f"l{k}_reverse")))
+            params.append((read_direction(f"l{k}"), read_direction(f"l{k}_reverse")))
         else:
-            params.append(layer_params(f"l{k}"))
+            params.append(read_direction(f"l{k}"))
     network = Stack(tuple(layers))
     if callable(module):
         _check_outputs("module", partial(_apply_torch, module), network, tuple(params))
@@ -277,18 +277,18 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
         if getattr(outer, "merge", "concat") != "concat":
             raise ValueError(f"torch can't express merge={outer.merge!r}")
         count = "two directions" if len(directions) == 2 else "one direction"
-        kinds[f"{_torch_mode(layer.cell)} of size {layer.hidden_size} in {count}"] = None
+        kinds[f"{_find_torch_mode(layer.cell)} of size {layer.hidden_size} in {count}"] = None
         for end, w in zip((f"l{k}", f"l{k}_reverse"), directions, strict=False):
             arrays[f"weight_ih_{end}"] = w["W"].T.copy()
             arrays[f"weight_hh_{end}"] = w["U"].T.copy()
             arrays[f"bias_ih_{end}"] = w["b"][0].copy()
-            arrays[f"bias_hh_{end}"] = _recurrent_bias(w)[0]
+            arrays[f"bias_hh_{end}"] = _make_recurrent_bias(w)[0]
     if len(kinds) > 1:
         raise ValueError(f"torch's modules have layers of one kind, got {', '.join(kinds)}")
     return arrays
 
 
-def _recurrent_bias(w: dict[str, Any]) -> Any:
+def _make_recurrent_bias(w: dict[str, Any]) -> Any:
     """Return (1, G·H) with v in the candidate's part, and zeros."""
     bias = np.zeros_like(w["b"])
     if "v" in w:
@@ -296,7 +296,7 @@ def _recurrent_bias(w: dict[str, Any]) -> Any:
     return bias
 
 
-def _torch_mode(cell: Any) -> str:
+def _find_torch_mode(cell: Any) -> str:
     """Return torch's name of a cell; raise if it has no such cell."""
     plain = LSTM(cell.activation, cell.gate_activation) if isinstance(cell, LSTM) else cell
     for mode, known in _TORCH_CELLS.items():
@@ -349,7 +349,7 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
         W, U, biases = _swap_gates(W), _swap_gates(U), [_swap_gates(b) for b in biases]
     rate = float(getattr(layer, "recurrent_dropout", 0.0))
     recurrent = Recurrent(int(layer.units), cell, recurrent_dropout=rate)
-    return recurrent, _layer_params(cell, W, U, biases)
+    return recurrent, _convert_params(cell, W, U, biases)
 
 
 def from_keras(layer: Any) -> tuple[Stack, Tree]:
@@ -469,7 +469,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
         for w in directions:
             weights = [w["W"], w["U"], w["b"]]
             if isinstance(cell, GRU):
-                weights[2] = np.concatenate([w["b"], _recurrent_bias(w)], axis=0)
+                weights[2] = np.concatenate([w["b"], _make_recurrent_bias(w)], axis=0)
             if isinstance(cell, GRU | GRUResetBefore):
                 weights = [_swap_gates(a) for a in weights]
             bias = weights[2] if isinstance(cell, GRU) else weights[2][0]

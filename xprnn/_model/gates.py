@@ -51,7 +51,7 @@ def trace_gates(
     {'reset': (5, 1, 2), 'update': (5, 1, 2), 'candidate': (5, 1, 2), 'h': (5, 1, 2)}
     """
     names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent_layers(network)]
-    recording = _recording(network)
+    recording = _replace_recurrent(network)
     _, _, cache = recording.forward(params, x, state, mask, xp=xp)
     arrays = iter(recording.states(cache, xp=xp))
     seen = tuple({name: next(arrays) for name in layer} for layer in names)
@@ -86,14 +86,14 @@ def state_names(cell: Cell) -> tuple[str, ...]:
     return names
 
 
-def _recording(layer: Any) -> Any:
+def _replace_recurrent(layer: Any) -> Any:
     """Return a layer with a `_RecordingLayer` in place of every recurrent layer."""
     if isinstance(layer, tuple):
-        return tuple(map(_recording, layer))
+        return tuple(map(_replace_recurrent, layer))
     if isinstance(layer, Recurrent):
         fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
         return _RecordingLayer(**{**fields, "cell": _RecordingCell(layer.cell)})
-    inside = {name: _recording(value) for name, value in inner_layers(layer).items()}
+    inside = {name: _replace_recurrent(value) for name, value in inner_layers(layer).items()}
     return dataclasses.replace(layer, **inside) if inside else layer
 
 
@@ -111,7 +111,7 @@ class _RecordingCell:
         new, memo = self.cell.forward(p, q, state, xp=xp)
         return new, (state, memo)
 
-    def values(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
+    def list_gates(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
         """Return the gates at one step, those of the inner part first."""
         names = gate_names(self.cell)
         show = getattr(getattr(self.cell, "inner", None), "trace", None)
@@ -142,12 +142,12 @@ class _RecordingLayer(Recurrent):
         """Return the gates, then the states, over the steps."""
         run, _, end = cache
         before = [state[: self.cell.states] for (state, _), _ in run.memo]
-        gates = [self.cell.values(memo, inner) for (_, memo), inner in run.memo]
-        seen = [_over_time(gate, xp) for gate in zip(*gates, strict=True)]
+        gates = [self.cell.list_gates(memo, inner) for (_, memo), inner in run.memo]
+        seen = [_stack_steps(gate, xp) for gate in zip(*gates, strict=True)]
         seen = [_ops.apply_mask(gate, run.mask, xp=xp) for gate in seen]
-        return (*seen, *(_over_time(s, xp) for s in zip(*before[1:], end, strict=True)))
+        return (*seen, *(_stack_steps(s, xp) for s in zip(*before[1:], end, strict=True)))
 
 
-def _over_time(steps: Any, xp: Namespace) -> Array:
+def _stack_steps(steps: Any, xp: Namespace) -> Array:
     """Return arrays (..., B, H) of successive steps as (..., T, B, H)."""
     return xp.stack(list(steps), axis=-3)

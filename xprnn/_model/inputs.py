@@ -167,7 +167,7 @@ def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
     backend = common({argument: array}, record.backend)
     dtype = wider(record.dtype, float_name(argument, array) or record.dtype)
     with backend.active():
-        x = time_major(backend.asarray(array, _dtype_to_scale(record, dtype)), xp=backend.xp)
+        x = time_major(backend.asarray(array, _choose_scaling_dtype(record, dtype)), xp=backend.xp)
         mask = None
         if sequences.valid is not None:
             mask = backend.asarray(sequences.valid.T[:, :, None], "bool")
@@ -186,6 +186,6 @@ def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
     )
 
 
-def _dtype_to_scale(record: Record, dtype: str) -> str:
+def _choose_scaling_dtype(record: Record, dtype: str) -> str:
     """Return the dtype in which x is scaled: float32 would lose digits of x far from zero."""
     return dtype if record.x_scaler is None else wider(dtype, dtype_name(record.x_scaler.mean))

@@ -37,7 +37,7 @@ class _Pending(NamedTuple):
     seconds: float
 
 
-def _row(
+def _make_row(
     pending: _Pending,
     in_units: Iterator[float],
     minimised: Iterator[float],
@@ -114,11 +114,13 @@ class History:
             [value.minimised for value in values],
             [norm for epoch in pending for norm in epoch.norms],
         )
-        rows = [_row(row, *fetched) if isinstance(row, _Pending) else row for row in self._epochs]
+        rows = [
+            _make_row(row, *fetched) if isinstance(row, _Pending) else row for row in self._epochs
+        ]
         self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves all or nothing done
         return rows
 
-    def _curve(self, name: str) -> list[float]:
+    def _read_curve(self, name: str) -> list[float]:
         index = _COLUMNS.index(name)
         return [row[index] for row in self._read()]
 
@@ -129,32 +131,32 @@ class History:
         Computed on y in its own units, not standardised, so a squared loss is in squared units
         of y. It is infinity or 0 where float64 can't hold it.
         """
-        return self._curve("loss")
+        return self._read_curve("loss")
 
     @property
     def val_loss(self) -> list[float]:
         """The loss on the validation data after the epoch; NaN where there are none."""
-        return self._curve("val_loss")
+        return self._read_curve("val_loss")
 
     @property
     def gradient_norm(self) -> list[float]:
         """The global norm of the gradient before clipping, mean over the batches."""
-        return self._curve("gradient_norm")
+        return self._read_curve("gradient_norm")
 
     @property
     def clipped(self) -> list[float]:
         """The share of the epoch's updates whose gradient was clipped, 0 to 1."""
-        return self._curve("clipped")
+        return self._read_curve("clipped")
 
     @property
     def learning_rate(self) -> list[float]:
         """The learning rate of the last update of the epoch."""
-        return self._curve("learning_rate")
+        return self._read_curve("learning_rate")
 
     @property
     def seconds(self) -> list[float]:
         """The wall-clock seconds from the end of the epoch before to the end of this one."""
-        return self._curve("seconds")
+        return self._read_curve("seconds")
 
     def value(self, curve: str, index: int = -1) -> Value:
         """Return one number of the curve "loss" or "val_loss", for both forms of y.
@@ -170,12 +172,12 @@ class History:
 
     def finite(self, since: int) -> bool:
         """Whether the minimised loss and the gradients were finite from epoch `since` on."""
-        numbers = (self._curve(name)[since:] for name in ("minimised loss", "gradient_norm"))
+        numbers = (self._read_curve(name)[since:] for name in ("minimised loss", "gradient_norm"))
         return all(map(math.isfinite, chain(*numbers)))
 
     def as_dict(self) -> dict[str, list[float]]:
         """Return all curves by name."""
-        return {name: self._curve(name) for name in _CURVES}
+        return {name: self._read_curve(name) for name in _CURVES}
 
     def __len__(self) -> int:
         return len(self._epochs)

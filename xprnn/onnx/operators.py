@@ -8,7 +8,7 @@ from xprnn._validate import unknown
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
 from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
-from xprnn.onnx.library import attributes_of
+from xprnn.onnx.library import get_attributes
 
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 _INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
@@ -39,7 +39,7 @@ def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
     """
     if node.op_type not in _DEFAULTS:
         raise ValueError(f"node must be an RNN, LSTM or GRU, got {node.op_type!r}")
-    values = attributes_of(node)
+    values = get_attributes(node)
     direction = values.get("direction", b"forward").decode()
     if direction not in _DIRECTIONS:
         raise unknown("direction", direction, _DIRECTIONS)
@@ -176,7 +176,7 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     T, N, F = X.shape
     if W.shape[-1] != F:
         raise ValueError(f"W must have {F} columns, the features of X, got shape {W.shape}")
-    mask = _mask(lengths, T, N)
+    mask = _make_mask(lengths, T, N)
     outputs, ends = [], []
     for d, (layer, params) in enumerate(read_directions(attributes, W, R, B, P)):
         start = list(layer.initial_state(params, N, xp=np))
@@ -219,7 +219,7 @@ def _read_inputs(node: Any, inputs: Any) -> list[Any]:
     return list(arrays.values())
 
 
-def _mask(lengths: Any, T: int, N: int) -> Any:
+def _make_mask(lengths: Any, T: int, N: int) -> Any:
     """Return sequence_lens as a mask (T, B, 1), None where every step is valid."""
     if lengths is None:
         return None

@@ -12,7 +12,7 @@ _PARTS = 20_000
 
 
 @functools.cache
-def _classes() -> dict[str, type]:
+def _list_classes() -> dict[str, type]:
     """Return the classes of xprnn that can be in a file, by name."""
     return {
         name: getattr(module, name)
@@ -24,7 +24,7 @@ def _classes() -> dict[str, type]:
 
 def is_known(value: Any) -> bool:
     """Whether a value is of a class of xprnn's, and so can be built again from JSON."""
-    return _classes().get(type(value).__name__) is type(value)
+    return _list_classes().get(type(value).__name__) is type(value)
 
 
 def describe(value: Any) -> Any:
@@ -94,8 +94,8 @@ def _build(described: Any, initializer: Any, field: str) -> Any:
     if not isinstance(described, dict):
         return described
     values = {name: _build(value, initializer, name) for name, value in described.items()}
-    kind = _classes()[values.pop("class")]
-    if field and kind.__name__ not in _kinds(field).__all__:
+    kind = _list_classes()[values.pop("class")]
+    if field and kind.__name__ not in _find_module(field).__all__:
         raise TypeError(f"{field} cannot be a {kind.__name__}")
     if initializer is not None:
         names = (f.name for f in dataclasses.fields(kind))
@@ -103,7 +103,7 @@ def _build(described: Any, initializer: Any, field: str) -> Any:
     return kind(**values)
 
 
-def _kinds(field: str) -> Any:
+def _find_module(field: str) -> Any:
     """Return the module whose classes may stand in a field of that name."""
     for name, module in (("cell", cells), ("activation", activations), ("loss", losses)):
         if field.endswith(name):
@@ -151,25 +151,25 @@ def differences(mine: Any, other: Any, name: str = "") -> list[str]:
         return []
     if isinstance(mine, dict) and isinstance(other, dict):
         if mine.get("class") != other.get("class"):
-            return [f"{name} is {_short(mine)}, there {_short(other)}"]
+            return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
         keys = sorted(mine.keys() | other.keys())
         pairs = [(f"{name}.{key}".lstrip("."), mine.get(key), other.get(key)) for key in keys]
-    elif _nested(mine) and _nested(other) and len(mine) == len(other):
+    elif _is_nested(mine) and _is_nested(other) and len(mine) == len(other):
         pairs = [(f"{name}.{i}", *both) for i, both in enumerate(zip(mine, other, strict=True))]
     else:
-        return [f"{name} is {_short(mine)}, there {_short(other)}"]
+        return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
     return [text for key, a, b in pairs for text in differences(a, b, key)]
 
 
-def _nested(value: Any) -> bool:
+def _is_nested(value: Any) -> bool:
     """Whether a label is a list of objects, such as layers."""
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     """Return a label as an error shows it."""
     if isinstance(value, dict) and "class" in value:
         return str(value["class"])
-    if _nested(value):
-        return f"[{', '.join(map(_short, value))}]"
+    if _is_nested(value):
+        return f"[{', '.join(map(_shorten, value))}]"
     return repr(value)

@@ -39,9 +39,9 @@ def parse_json(text: str) -> Any:
         raise ModelFileError("holds a header of more parts than any model has")
     try:
         value = json.loads(text)
-        level = _containers([value])
+        level = _list_containers([value])
         for _ in range(_DEPTH):
-            level = [item for outer in level for item in _containers(outer)]
+            level = [item for outer in level for item in _list_containers(outer)]
     except RecursionError:
         level = [None]
     if level:
@@ -49,7 +49,7 @@ def parse_json(text: str) -> Any:
     return value
 
 
-def _containers(value: Any) -> list[Any]:
+def _list_containers(value: Any) -> list[Any]:
     """Return the lists and objects in a list or an object."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict | list)]

@@ -55,10 +55,10 @@ def save(model: Record, path: str | os.PathLike[str]) -> None:
     True
     """
     check_is_model(model)
-    files.write(path, *contents(model))
+    files.write(path, *describe_model(model))
 
 
-def contents(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+def describe_model(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
     leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
@@ -122,11 +122,11 @@ def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
 
 
 def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
-    """Return the model whose `contents` these are, on the host."""
+    """Return the model whose `describe_model` these are, on the host."""
     try:
         return check(_build_model(header, arrays))
     except Exception as error:  # the parts can raise anything
-        raise misfit(path, error) from error
+        raise make_misfit_error(path, error) from error
 
 
 def to_backend(model: Record, place: Backend) -> Record:
@@ -146,7 +146,7 @@ def move(branch: Tree, place: Backend) -> Tree:
     )
 
 
-def misfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
+def make_misfit_error(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
     """Return the error for a file whose parts do not fit one another."""
     return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
 
@@ -221,7 +221,7 @@ def check_is_model(value: Any) -> None:
     raise TypeError(f"model must be a Model, as xprnn.fit returns it, got {what}")
 
 
-def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
+def infer_shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
     """Return zeros shaped like the parameters of a network, and its number of outputs.
 
     Parameters
@@ -258,7 +258,9 @@ def check(model: Record) -> Record:
         if dtype_name(array) not in ("float32", "float64"):
             raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
     network = describe(model.network)
-    like, produced = shapes(network, features, sum(math.prod(a.shape) for a in arrays.values()))
+    like, produced = infer_shapes(
+        network, features, sum(math.prod(a.shape) for a in arrays.values())
+    )
     params = tree.unflatten(arrays, like)
     for name, zeros in tree.flatten(like).items():
         shape = tuple(arrays[name].shape)

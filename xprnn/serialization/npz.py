@@ -59,7 +59,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
                 raise ModelFileError(f"is damaged: it holds {name} twice")
             member = archive.read(entry)
             foreign = name == entry.filename
-            arrays[name] = np.frombuffer(member, "uint8") if foreign else _array(member)
+            arrays[name] = np.frombuffer(member, "uint8") if foreign else _read_array(member)
     header, checksum = arrays.pop("header", None), arrays.pop("sha256", None)
     return (
         None if header is None else str(header),
@@ -68,7 +68,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     )
 
 
-def _array(member: bytes) -> Any:
+def _read_array(member: bytes) -> Any:
     """Return an array if it is as large as its header says."""
     stream = io.BytesIO(member)
     version = np.lib.format.read_magic(stream)

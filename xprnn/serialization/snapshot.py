@@ -11,7 +11,14 @@ from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.serialization import files
 from xprnn.serialization.json_text import pack, unpack
-from xprnn.serialization.model import check, contents, misfit, move, restore, to_backend
+from xprnn.serialization.model import (
+    check,
+    describe_model,
+    make_misfit_error,
+    move,
+    restore,
+    to_backend,
+)
 
 
 class Snapshot(NamedTuple):
@@ -44,7 +51,7 @@ def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
     TypeError
         If the network, the optimizer's memory or a callback's state cannot be written.
     """
-    header, arrays = contents(snapshot.model)
+    header, arrays = describe_model(snapshot.model)
     header["training"] = {
         "plan": snapshot.plan,
         "epoch": snapshot.epoch,
@@ -81,7 +88,7 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     try:
         run = _build_snapshot(model, header["training"], arrays)
     except Exception as error:  # the parts can raise anything
-        raise misfit(path, error) from error
+        raise make_misfit_error(path, error) from error
     return run._replace(
         model=to_backend(model, place),
         params=move(run.params, place),

@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from xprnn.onnx.library import attributes_of, refusal
+from xprnn.onnx.library import get_attributes, make_error
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Value
 
@@ -18,7 +18,7 @@ def read_axes(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read a node that moves, adds, drops or merges axes, without changing a number."""
     axes = _move_axes(node, v.axes, v.sizes(graph), rest)
     if axes is None or v.stacked:
-        raise refusal(node, f"it mixes the axes {', '.join(v.axes)}")
+        raise make_error(node, f"it mixes the axes {', '.join(v.axes)}")
     if "DF" in axes:
         axes = tuple("F" if axis == "DF" else axis for axis in axes)
         return v._replace(axes=axes, size=v.directions * v.size, directions=1)
@@ -32,7 +32,7 @@ def _move_axes(
 
     Merged axes have the letters of both, such as BT.
     """
-    op, attributes = node.op_type, attributes_of(node)
+    op, attributes = node.op_type, get_attributes(node)
     if op == "Transpose":
         return tuple(axes[k] for k in attributes.get("perm", range(len(axes))[::-1]))
     if op == "Flatten":

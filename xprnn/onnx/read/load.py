@@ -13,7 +13,7 @@ from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.layers.walk import recurrent_layers
-from xprnn.onnx.library import library, refusal
+from xprnn.onnx.library import import_onnx, make_error
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.nodes import Reader
 from xprnn.onnx.read.ours import read_ours
@@ -55,7 +55,7 @@ def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
 
 def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
     """Return the proto of a file, without the data in other files, and the file's folder."""
-    onnx = library()
+    onnx = import_onnx()
     if isinstance(path, onnx.ModelProto):
         return path, None
     if not isinstance(path, str | os.PathLike):
@@ -76,9 +76,9 @@ def _build_record(reader: Reader, name: str) -> Record:
     graph = reader.graph
     if graph.rank != 3:
         raise ModelFileError(f"the first input must have 3 axes, got {graph.rank}")
-    if name not in graph.makers:
+    if name not in graph.producers:
         raise ModelFileError(f"its output {name!r} is not made by any node")
-    node = graph.makers[name]
+    node = graph.producers[name]
     y = reader.value(name).complete(node)
     path, scaler = y.path, None
     if path and isinstance(path[0].layer, Scaler):
@@ -87,7 +87,7 @@ def _build_record(reader: Reader, name: str) -> Record:
     if network is None or next(recurrent_layers(network), None) is None:
         raise ModelFileError(f"there is no RNN, LSTM or GRU node on the way to {name!r}")
     if "B" not in y.axes or not set(y.axes) <= set("TBFD1"):
-        raise refusal(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
+        raise make_error(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
     steps = "T" in y.axes
     record = Record(
         network=network,

@@ -21,7 +21,7 @@ from xprnn._typing import Tree
 from xprnn.onnx.read import tensors
 from xprnn.onnx.write.export import METADATA, make_proto
 from xprnn.serialization.json_text import parse_json
-from xprnn.serialization.model import read_fields, shapes
+from xprnn.serialization.model import infer_shapes, read_fields
 
 _BASE = 2**20
 """A parameter's number has two digits of this base, each exact in float32."""
@@ -51,7 +51,7 @@ def _read_metadata(text: str, size: int) -> tuple[Record, str | None]:
     Its parameters are zeros, no more than a file of `size` bytes can hold.
     """
     fields = parse_json(text)
-    zeros, _ = shapes(fields["network"], fields["features"], size // 4)
+    zeros, _ = infer_shapes(fields["network"], fields["features"], size // 4)
     model = Record(
         **read_fields(fields),
         params=tree.map(lambda a: a.astype(fields["precision"]), zeros),
@@ -77,7 +77,7 @@ def _find_parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     numbers = np.zeros(len(count))
-    for one, other, values in _constants(low.graph, high.graph, proto.graph):
+    for one, other, values in _list_constants(low.graph, high.graph, proto.graph):
         ours = (one > 0) & (other < 0)
         at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
         numbers[at] = values[ours]
@@ -93,11 +93,11 @@ def _fill(like: Tree, numbers: Any) -> Tree:
     return tree.unflatten(arrays, like)
 
 
-def _constants(*graphs: Any) -> Iterator[list[Any]]:
+def _list_constants(*graphs: Any) -> Iterator[list[Any]]:
     """Yield the constants that stand in the same place in graphs of the same nodes."""
     tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
     seen = set()
-    for names in _inputs(graphs):
+    for names in _list_inputs(graphs):
         if names not in seen and names[0] in tables[0]:
             seen.add(names)
             yield [
@@ -106,10 +106,10 @@ def _constants(*graphs: Any) -> Iterator[list[Any]]:
             ]
 
 
-def _inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
+def _list_inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
     """Yield the names of the inputs of all nodes, those of bodies too, side by side."""
     for nodes in zip(*(graph.node for graph in graphs), strict=True):
         yield from zip(*(node.input for node in nodes), strict=True)
         for attributes in zip(*(node.attribute for node in nodes), strict=True):
             if attributes[0].name == "body":
-                yield from _inputs([attribute.g for attribute in attributes])
+                yield from _list_inputs([attribute.g for attribute in attributes])

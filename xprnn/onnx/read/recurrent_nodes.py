@@ -6,9 +6,9 @@ import numpy as np
 
 from xprnn.layers import Extend, Final, Layer, Pool, Recurrent, Reversed
 from xprnn.layers.walk import recurrent_layers
-from xprnn.onnx.library import refusal
+from xprnn.onnx.library import make_error
 from xprnn.onnx.operators import Attributes, read_attributes, read_directions
-from xprnn.onnx.read.branch_nodes import side_by_side
+from xprnn.onnx.read.branch_nodes import set_side_by_side
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
 
@@ -45,7 +45,7 @@ class RecurrentNode(NamedTuple):
             last = Stage(Extend(1) if reverse[0] else Pool("last"))
             return v._replace(path=(*v.path, self.y, last))
         ends = [Stage(Final(stage.layer, index - 1), stage.params) for stage in self.stages]
-        return v._replace(path=(*v.path, ends[0] if D == 1 else side_by_side(ends)))
+        return v._replace(path=(*v.path, ends[0] if D == 1 else set_side_by_side(ends)))
 
 
 def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
@@ -59,9 +59,9 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
         below = (next(recurrent_layers(stage.layer), None) for stage in v.path)
         if set(v.axes) == set(wanted) and v.axes[-1] == "F" and not any(below):
             raise OtherAxesError
-        raise refusal(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(wanted)}")
+        raise make_error(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(wanted)}")
     if W.shape[-1] != v.size:
-        raise refusal(node, f"W has {W.shape[-1]} columns, and X has {v.size} features")
+        raise make_error(node, f"W has {W.shape[-1]} columns, and X has {v.size} features")
     _check_lengths(graph, node, lengths)
     parts, cell = read_directions(attributes, W, R, B, P), attributes.cells[0]
     rows = [
@@ -71,7 +71,7 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
     if any(np.any(row) for row in rows):
         parts = [_learn_state(part, [row[d] for row in rows]) for d, part in enumerate(parts)]
     stages = [Stage(*part) for part in parts]
-    y = stages[0] if len(stages) == 1 else side_by_side(stages)
+    y = stages[0] if len(stages) == 1 else set_side_by_side(stages)
     return RecurrentNode(v.complete(node), attributes, R.shape[-1], stages, y)
 
 
@@ -89,17 +89,17 @@ def _read_weight(graph: FileGraph, node: Any, name: str) -> Any:
     if not name:
         return None
     if graph.sources(name):
-        raise refusal(node, f"its weight {name!r} is not a constant")
+        raise make_error(node, f"its weight {name!r} is not a constant")
     return graph.compute(name)
 
 
 def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
     """Raise unless a node's sequence_lens are the model's lengths, or all steps."""
     if name and graph.depends_on_x(name):
-        raise refusal(node, f"its sequence_lens {name!r} are computed from x")
+        raise make_error(node, f"its sequence_lens {name!r} are computed from x")
     lengths = graph.compute(name) if name else np.full(graph.sizes["B"], graph.sizes["T"])
     if not np.array_equal(lengths, graph.lengths):
-        raise refusal(
+        raise make_error(
             node, "its sequence_lens are neither the lengths among the inputs nor the steps of x"
         )
 
@@ -111,14 +111,14 @@ def _read_state(
     if not name:
         return np.zeros(shape)
     if graph.depends_on_x(name):
-        raise refusal(node, f"its initial state {name!r} is computed from x")
+        raise make_error(node, f"its initial state {name!r} is computed from x")
     if graph.depends_on_inputs(name):
-        if not graph.passes_on(name):
-            raise refusal(node, f"its initial state {name!r} is computed from another input")
+        if not graph.is_copy(name):
+            raise make_error(node, f"its initial state {name!r} is computed from another input")
         return np.zeros(shape)
     state = graph.compute(name)
     if batch_first:
         state = state.swapaxes(0, 1)
     if (state != state[:, :1]).any():
-        raise refusal(node, f"its initial state {name!r} is not the same for the whole batch")
+        raise make_error(node, f"its initial state {name!r} is not the same for the whole batch")
     return np.broadcast_to(state[:, 0], shape)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from xprnn.errors import ModelFileError
-from xprnn.onnx.library import library
+from xprnn.onnx.library import import_onnx
 
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 """Bytes of one number, by ONNX's code of its type: floats, integers, booleans."""
@@ -27,48 +27,52 @@ def read_tensor(tensor: Any, folder: Path | None) -> Any:
     """
     shape, kind = tuple(tensor.dims), tensor.data_type
     if kind not in _BYTES:
-        raise _error(tensor, f"has the type {kind}, which is not read")
+        raise _make_error(tensor, f"has the type {kind}, which is not read")
     if min(shape, default=0) < 0:
-        raise _error(tensor, f"has the shape {shape}")
+        raise _make_error(tensor, f"has the shape {shape}")
     if tensor.data_location == tensor.EXTERNAL:
         data = _read_external(tensor, folder, prod(shape) * _BYTES[kind])
-        tensor = library().TensorProto(dims=shape, data_type=kind, raw_data=data)
+        tensor = import_onnx().TensorProto(dims=shape, data_type=kind, raw_data=data)
     try:
-        return library().numpy_helper.to_array(tensor)
+        return import_onnx().numpy_helper.to_array(tensor)
     except ValueError as error:
-        raise _error(tensor, f"does not fit its shape {shape}: {error}") from error
+        raise _make_error(tensor, f"does not fit its shape {shape}: {error}") from error
 
 
-def external_size(tensors: Any, folder: Path | None) -> int:
+def count_external_bytes(tensors: Any, folder: Path | None) -> int:
     """Return the bytes of the other files that hold data of tensors."""
     external = [t for t in tensors if t.data_location == t.EXTERNAL]
-    return sum(path.stat().st_size for path in {_external_path(t, folder) for t in external})
+    return sum(path.stat().st_size for path in {_find_external_file(t, folder) for t in external})
 
 
 def _read_external(tensor: Any, folder: Path | None, length: int) -> bytes:
     """Return the bytes of a tensor from another file."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    start, place = int(entries.get("offset", 0)), _external_path(tensor, folder)
+    start, place = int(entries.get("offset", 0)), _find_external_file(tensor, folder)
     claimed = int(entries.get("length", length))
     if claimed != length or start < 0:
-        raise _error(tensor, f"is {claimed} bytes from {start} on, but its shape needs {length}")
+        raise _make_error(
+            tensor, f"is {claimed} bytes from {start} on, but its shape needs {length}"
+        )
     if start + length > place.stat().st_size:
-        raise _error(tensor, f"needs {length} bytes of {place}, which is cut short")
+        raise _make_error(tensor, f"needs {length} bytes of {place}, which is cut short")
     with place.open("rb") as file:
         file.seek(start)
         return file.read(length)
 
 
-def _external_path(tensor: Any, folder: Path | None) -> Path:
+def _find_external_file(tensor: Any, folder: Path | None) -> Path:
     """Return the file that holds the data of a tensor; it must be in the folder."""
     location = next((e.value for e in tensor.external_data if e.key == "location"), "")
     if folder is None:
-        raise _error(tensor, f"lies in the file {location!r}: give the path of the model")
+        raise _make_error(tensor, f"lies in the file {location!r}: give the path of the model")
     place = (folder / location).resolve()
     if not (place.is_relative_to(folder.resolve()) and place.is_file()):
-        raise _error(tensor, f"lies in {location!r}, which is not a file beside that of the model")
+        raise _make_error(
+            tensor, f"lies in {location!r}, which is not a file beside that of the model"
+        )
     return place
 
 
-def _error(tensor: Any, what: str) -> ModelFileError:
+def _make_error(tensor: Any, what: str) -> ModelFileError:
     return ModelFileError(f"the tensor {tensor.name!r} {what}")

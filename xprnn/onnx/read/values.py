@@ -5,7 +5,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from xprnn.layers import Extend, Parallel, Pool, Reversed
-from xprnn.onnx.library import refusal
+from xprnn.onnx.library import make_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,9 @@ class Value(NamedTuple):
     def complete(self, node: Any) -> "Value":
         """Return the value on a path of its own, ready for a layer; raise if it is only a part."""
         if self.stacked:
-            raise refusal(node, "it uses the last states of several layers as those of one")
+            raise make_error(node, "it uses the last states of several layers as those of one")
         if self.prepared not in ("", "zeroed"):
-            raise refusal(node, "it uses steps that were prepared for a pool")
+            raise make_error(node, "it uses steps that were prepared for a pool")
         if self.branch is None:
             return self._replace(prepared="")
         return self._replace(path=_follow_branch(self.path, self.branch), branch=None, prepared="")
@@ -59,18 +59,18 @@ class Value(NamedTuple):
         """Raise unless the last axis holds the features of a step, and a node's axis is it."""
         directions = "D" in self.axes and self.directions > 1
         if self.axes[-1] != "F" or self.axes[axis] != "F" or directions:
-            raise refusal(node, "it may act on the features of a step, on the last axis, only")
+            raise make_error(node, "it may act on the features of a step, on the last axis, only")
 
 
-def feature_stage(path: tuple[Stage, ...]) -> int:
+def find_feature_stage(path: tuple[Stage, ...]) -> int:
     """Return the index of the stage that made the features; pools after it only pick steps."""
-    makers = (k for k, stage in enumerate(path) if not isinstance(stage.layer, Pool | Extend))
-    return max(makers, default=0)
+    producers = (k for k, stage in enumerate(path) if not isinstance(stage.layer, Pool | Extend))
+    return max(producers, default=0)
 
 
 def _follow_branch(path: tuple[Stage, ...], branch: int) -> tuple[Stage, ...]:
     """Return the path through one of the layers side by side, with the pools after it."""
-    at = feature_stage(path)
+    at = find_feature_stage(path)
     layer, params = path[at].layer, path[at].params[branch]
     layers = layer.layers if isinstance(layer, Parallel) else (layer.layer, Reversed(layer.layer))
     return (*path[:at], Stage(layers[branch], params), *path[at + 1 :])

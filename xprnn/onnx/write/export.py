@@ -13,7 +13,7 @@ from xprnn._sequences.scaling import Scaler
 from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
-from xprnn.onnx.library import OPSET, library
+from xprnn.onnx.library import OPSET, import_onnx
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
 from xprnn.onnx.write.recurrent import Steps
@@ -113,39 +113,39 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
 
 def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any:
     """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
-    helper = library().helper
+    helper = import_onnx().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError("the model holds several models side by side; hand in one of them")
     graph = Graph(dtype or model.dtype, most=most)
-    x_dtype = dtype or _x_dtype(model)
+    x_dtype = dtype or _choose_x_dtype(model)
     time = 1 if model.mode == "one_to_many" else "time"
-    inputs = [graph.value("x", x_dtype, ["batch", time, model.features])]
+    inputs = [graph.declare("x", x_dtype, ["batch", time, model.features])]
     x, steps = _prepare_x(graph, model, x_dtype), None
     defaults = []
     if model.mode != "one_to_many":
-        inputs.append(graph.value("lengths", "int32", ["lengths"]))
+        inputs.append(graph.declare("lengths", "int32", ["lengths"]))
         defaults.append(np.zeros(0, dtype="int32"))
-        steps = _valid_steps(graph)
+        steps = _write_steps(graph)
         x = graph.add("Where", steps.mask, x, graph.constant(0.0))
     rows = model.network.initial_state(params, 1, xp=host)
     states = {}
     for k, (name, row) in enumerate(tree.flatten(rows).items()):
-        inputs.append(graph.value(f"state_{k}", None, [f"rows_{k}", row.shape[-1]]))
+        inputs.append(graph.declare(f"state_{k}", None, [f"rows_{k}", row.shape[-1]]))
         defaults.append(np.zeros((0, row.shape[-1]), dtype=graph.dtype))
-        states[name] = _input_or_default(graph, f"state_{k}", graph.constant(row, "row"))
+        states[name] = _write_input(graph, f"state_{k}", graph.constant(row, "row"))
     start = tree.unflatten(states, like=rows)
     y, end = write_layer(graph, model.network, params, x, start, steps)
     y_shape = _restore_y(graph, model, y, steps)
     ends = [f"new_state_{k}" for k in range(len(states))]
     for name, new in zip(tree.leaves(end), ends, strict=True):
-        graph.several("Identity", [name], [new])
-    outputs = [graph.value("y", None, y_shape)]
+        graph.add_node("Identity", [name], [new])
+    outputs = [graph.declare("y", None, y_shape)]
     for new, row in zip(ends, tree.leaves(rows), strict=True):
-        outputs.append(graph.value(new, None, ["batch", row.shape[-1]]))
-    proto = graph.proto("xprnn", inputs, outputs)
+        outputs.append(graph.declare(new, None, ["batch", row.shape[-1]]))
+    proto = graph.build("xprnn", inputs, outputs)
     for value, array in zip(inputs[1:], defaults, strict=True):
-        proto.initializer.append(library().numpy_helper.from_array(array, value.name))
+        proto.initializer.append(import_onnx().numpy_helper.from_array(array, value.name))
     proto.initializer.extend(graph.constants.values())
     file = helper.make_model(
         proto,
@@ -185,21 +185,21 @@ def _describe_scaler(scaler: Scaler | None) -> Any:
     return {"dtype": str(arrays[0].dtype), "arrays": [a.tolist() for a in arrays]}
 
 
-def _x_dtype(model: Record) -> str:
+def _choose_x_dtype(model: Record) -> str:
     """Return the dtype of x: the scaler's if wider, as float32 loses digits of x far from zero."""
     if model.x_scaler is None:
         return model.dtype
     return wider(model.dtype, dtype_name(model.x_scaler.mean))
 
 
-def _shape(graph: Graph, axis: int) -> str:
+def _write_size(graph: Graph, axis: int) -> str:
     """Return a size of x as an array of one number."""
     return graph.slice(graph.add("Shape", "x"), axis, axis + 1, axis=0)
 
 
-def _input_or_default(graph: Graph, name: str, row: str) -> str:
+def _write_input(graph: Graph, name: str, row: str) -> str:
     """Return an input or, if it is empty, one row repeated for the whole batch."""
-    batch, zero = _shape(graph, 0), graph.axes(0)
+    batch, zero = _write_size(graph, 0), graph.axes(0)
     empty = graph.add("Equal", graph.add("Size", name), graph.constant(0, "zero", "int64"))
     count = graph.add("Where", empty, batch, zero)
     width = graph.slice(graph.add("Shape", row), 1, axis=0)
@@ -208,14 +208,14 @@ def _input_or_default(graph: Graph, name: str, row: str) -> str:
     return graph.add("Reshape", graph.add("Concat", name, rows, axis=0), shape)
 
 
-def _valid_steps(graph: Graph) -> Steps:
+def _write_steps(graph: Graph) -> Steps:
     """Return the valid steps, by default all."""
-    time = graph.cast(_shape(graph, 1), "int32")
-    lengths = _input_or_default(graph, "lengths", time)
+    time = graph.cast(_write_size(graph, 1), "int32")
+    lengths = _write_input(graph, "lengths", time)
     zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
     end = graph.add("Squeeze", time, graph.axes(0))
-    counted = graph.add("Unsqueeze", graph.add("Range", zero, end, one), graph.axes(1))
-    mask = graph.add("Less", counted, lengths)
+    indices = graph.add("Unsqueeze", graph.add("Range", zero, end, one), graph.axes(1))
+    mask = graph.add("Less", indices, lengths)
     return Steps(lengths, graph.add("Unsqueeze", mask, graph.axes(2)))
 
 
@@ -250,7 +250,7 @@ def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list
         dropped.append(2)
     if dropped:
         y = graph.add("Squeeze", y, graph.axes(*dropped))
-    graph.several("Identity", [y], ["y"])
+    graph.add_node("Identity", [y], ["y"])
     return [size for axis, size in enumerate(shape) if axis not in dropped]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xprnn.onnx.library import library
+from xprnn.onnx.library import import_onnx
 
 
 class Graph:
@@ -35,11 +35,11 @@ class Graph:
         graph.dtype = dtype
         return graph
 
-    def body(self) -> "Graph":
+    def start_body(self) -> "Graph":
         """Return a graph for the body of a node."""
         return Graph(self.dtype, self)
 
-    def name(self, what: str) -> str:
+    def make_name(self, what: str) -> str:
         """Return a new name."""
         return f"{what}_{next(self._numbers)}"
 
@@ -49,7 +49,7 @@ class Graph:
         array = array.reshape(np.shape(value))
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self.constants:
-            tensor = library().numpy_helper.from_array(array, self.name(what))
+            tensor = import_onnx().numpy_helper.from_array(array, self.make_name(what))
             self.constants[key] = tensor
         name: str = self.constants[key].name
         return name
@@ -60,16 +60,18 @@ class Graph:
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output; return the name of the output."""
-        return self.several(op, inputs, 1, **attributes)[0]
+        return self.add_node(op, inputs, 1, **attributes)[0]
 
-    def several(
+    def add_node(
         self, op: str, inputs: Any, outputs: int | list[str], **attributes: Any
     ) -> list[str]:
         """Add a node with a number of outputs, or with named ones; return their names."""
         if len(self.nodes) == self.most:
             raise ValueError(f"the graph has more than {self.most} nodes")
-        names = [self.name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
-        self.nodes.append(library().helper.make_node(op, list(inputs), names, **attributes))
+        names = (
+            [self.make_name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
+        )
+        self.nodes.append(import_onnx().helper.make_node(op, list(inputs), names, **attributes))
         return names
 
     def slice(self, name: str, start: int, stop: int = 2**31 - 1, *, axis: int) -> str:
@@ -78,18 +80,20 @@ class Graph:
 
     def cast(self, name: str, dtype: str, old: str | None = None) -> str:
         """Return a value in another dtype; the value itself if that is its `old` one."""
-        return name if dtype == old else self.add("Cast", name, to=_code(dtype))
+        return name if dtype == old else self.add("Cast", name, to=_find_code(dtype))
 
-    def value(self, name: str, dtype: str | None, shape: Any) -> Any:
+    def declare(self, name: str, dtype: str | None, shape: Any) -> Any:
         """Return the declaration of an input or an output."""
-        return library().helper.make_tensor_value_info(name, _code(dtype or self.dtype), shape)
+        return import_onnx().helper.make_tensor_value_info(
+            name, _find_code(dtype or self.dtype), shape
+        )
 
-    def proto(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
+    def build(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
         """Return the graph; for a body, without the constants."""
-        return library().helper.make_graph(self.nodes, name, inputs, outputs)
+        return import_onnx().helper.make_graph(self.nodes, name, inputs, outputs)
 
 
-def _code(dtype: str) -> int:
+def _find_code(dtype: str) -> int:
     """Return ONNX's number for a dtype."""
-    code: int = library().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    code: int = import_onnx().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     return code

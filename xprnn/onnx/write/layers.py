@@ -4,26 +4,9 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-from xprnn import tree
+from xprnn import layers, tree
 from xprnn._typing import Tree
 from xprnn.backend import host
-from xprnn.layers import (
-    Activation,
-    Bidirectional,
-    Dense,
-    Dropout,
-    EncoderDecoder,
-    Extend,
-    Feedback,
-    Final,
-    LayerNorm,
-    Parallel,
-    Pool,
-    Recurrent,
-    Reversed,
-    Softmax,
-    Stack,
-)
 from xprnn.onnx import activations
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.recurrent import Direction, Steps, write_recurrent
@@ -61,29 +44,29 @@ def write_layer(
     return function(graph, layer, params, x, state, steps)
 
 
-def _dense(graph, layer, params, x, state, steps):
+def _write_dense(graph, layer, params, x, state, steps):
     y = graph.add("MatMul", x, graph.constant(params["W"], "W"))
     if "b" in params:
         y = graph.add("Add", y, graph.constant(params["b"][0], "b"))
     return y, ()
 
 
-def _dropout(graph, layer, params, x, state, steps):
+def _write_dropout(graph, layer, params, x, state, steps):
     return x, ()
 
 
-def _activation(graph, layer, params, x, state, steps):
+def _write_activation(graph, layer, params, x, state, steps):
     kind = activations.describe_activation(layer.activation)
     if kind is not None and kind[0] in ("Relu", "Sigmoid", "Tanh") and kind[-1] is None:
         return graph.add(kind[0], x), ()
     return trace_activation(graph, layer.activation, x), ()
 
 
-def _softmax(graph, layer, params, x, state, steps):
+def _write_softmax(graph, layer, params, x, state, steps):
     return graph.add("LogSoftmax" if layer.log else "Softmax", x, axis=-1), ()
 
 
-def _layer_norm(graph, layer, params, x, state, steps):
+def _write_layer_norm(graph, layer, params, x, state, steps):
     """Normalise; in float64 step by step, since the epsilon of ONNX's node is float32."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
     if graph.dtype == "float32":
@@ -94,10 +77,10 @@ def _layer_norm(graph, layer, params, x, state, steps):
     return graph.add("Add", graph.add("Mul", scale, graph.add("Div", e, s)), shift), ()
 
 
-def _pool(graph, layer, params, x, state, steps):
+def _write_pool(graph, layer, params, x, state, steps):
     """Pool the valid steps; a file needs no state of the pool, as it sees sequences whole."""
     if layer.how == "last":
-        return _last(graph, x, steps), ()
+        return _write_last(graph, x, steps), ()
     if steps is not None:
         fill = graph.constant(-float("inf") if layer.how == "max" else 0.0)
         x = graph.add("Where", steps.mask, x, fill)
@@ -110,7 +93,7 @@ def _pool(graph, layer, params, x, state, steps):
     return graph.add("Div", total, graph.add("Unsqueeze", count, graph.axes(0, 2))), ()
 
 
-def _last(graph, x, steps):
+def _write_last(graph, x, steps):
     """Return the last valid step (1, B, F)."""
     if steps is None:
         return graph.slice(x, -1, axis=0)
@@ -122,25 +105,25 @@ def _last(graph, x, steps):
     return graph.add("GatherElements", x, graph.add("Expand", at, shape), axis=0)
 
 
-def _extend(graph, layer, params, x, state, steps):
+def _write_extend(graph, layer, params, x, state, steps):
     first = graph.slice(x, 0, 1, axis=0)
     pads = graph.axes(0, 0, 0, layer.steps - 1, 0, 0)
     return graph.add("Pad", first, pads, graph.constant(0.0)), ()
 
 
-def _recurrent(graph, layer, params, x, state, steps):
+def _write_recurrent(graph, layer, params, x, state, steps):
     y, ends = write_recurrent(graph, [Direction(layer, params, False, state)], x, steps)
     return y[0], ends[0]
 
 
-def _reversed(graph, layer, params, x, state, steps):
-    inner = _inner_recurrent(layer)
+def _write_reversed(graph, layer, params, x, state, steps):
+    inner = _unwrap_recurrent(layer)
     y, ends = write_recurrent(graph, [Direction(inner, params, True, state)], x, steps)
     return y[0], ends[0]
 
 
-def _bidirectional(graph, layer, params, x, state, steps):
-    inner = _inner_recurrent(layer)
+def _write_bidirectional(graph, layer, params, x, state, steps):
+    inner = _unwrap_recurrent(layer)
     directions = [
         Direction(inner, p, reverse, s)
         for p, reverse, s in zip(params, (False, True), state, strict=True)
@@ -158,7 +141,7 @@ def _merge(graph, how, names):
     return graph.add("Div", y, graph.constant(len(names))) if how == "mean" else y
 
 
-def _parallel(graph, layer, params, x, state, steps):
+def _write_parallel(graph, layer, params, x, state, steps):
     parts = [
         write_layer(graph, inner, p, x, s, steps)
         for inner, p, s in zip(layer.layers, params, state, strict=True)
@@ -166,14 +149,14 @@ def _parallel(graph, layer, params, x, state, steps):
     return _merge(graph, layer.merge, [y for y, _ in parts]), tuple(end for _, end in parts)
 
 
-def _final(graph, layer, params, x, state, steps):
+def _write_final(graph, layer, params, x, state, steps):
     _, end = write_layer(graph, layer.layer, params, x, state, steps)
     return graph.add("Unsqueeze", end[layer.state], graph.axes(0)), end
 
 
-def _inner_recurrent(layer):
+def _unwrap_recurrent(layer):
     """Return the recurrent layer inside of one that reads from the end."""
-    if type(layer.layer) is not Recurrent:
+    if type(layer.layer) is not layers.Recurrent:
         raise ValueError(
             f"{type(layer).__name__} of a {type(layer.layer).__name__} can't be written to an "
             "ONNX file; of a Recurrent it can"
@@ -181,7 +164,7 @@ def _inner_recurrent(layer):
     return layer.layer
 
 
-def _stack(graph, layer, params, x, state, steps):
+def _write_stack(graph, layer, params, x, state, steps):
     ends = []
     for inner, p, s in zip(layer.layers, params, state, strict=True):
         x, end = write_layer(graph, inner, p, x, s, steps)
@@ -191,7 +174,7 @@ def _stack(graph, layer, params, x, state, steps):
     return x, tuple(ends)
 
 
-def _feedback(graph, layer, params, x, state, steps):
+def _write_feedback(graph, layer, params, x, state, steps):
     y_t = graph.slice(x, 0, 1, axis=0)
     outputs = []
     for _ in range(layer.steps):
@@ -200,29 +183,29 @@ def _feedback(graph, layer, params, x, state, steps):
     return graph.add("Concat", *outputs, axis=0), state
 
 
-def _encoder_decoder(graph, layer, params, x, state, steps):
+def _write_encoder_decoder(graph, layer, params, x, state, steps):
     _, end = write_layer(graph, layer.encoder, params["encoder"], x, state, steps)
     like = layer.decoder.initial_state(params["decoder"], 1, xp=host)
     start = tree.unflatten(dict(zip(tree.flatten(like), tree.leaves(end), strict=True)), like)
-    last = _last(graph, x, steps)
+    last = _write_last(graph, x, steps)
     y, _ = write_layer(graph, layer.decoder, params["decoder"], last, start, None)
     return y, end
 
 
 _TABLE: dict[type, Callable[..., tuple[str, Tree]]] = {
-    Activation: _activation,
-    Bidirectional: _bidirectional,
-    Dense: _dense,
-    Dropout: _dropout,
-    EncoderDecoder: _encoder_decoder,
-    Extend: _extend,
-    Feedback: _feedback,
-    Final: _final,
-    LayerNorm: _layer_norm,
-    Parallel: _parallel,
-    Pool: _pool,
-    Recurrent: _recurrent,
-    Reversed: _reversed,
-    Softmax: _softmax,
-    Stack: _stack,
+    layers.Activation: _write_activation,
+    layers.Bidirectional: _write_bidirectional,
+    layers.Dense: _write_dense,
+    layers.Dropout: _write_dropout,
+    layers.EncoderDecoder: _write_encoder_decoder,
+    layers.Extend: _write_extend,
+    layers.Feedback: _write_feedback,
+    layers.Final: _write_final,
+    layers.LayerNorm: _write_layer_norm,
+    layers.Parallel: _write_parallel,
+    layers.Pool: _write_pool,
+    layers.Recurrent: _write_recurrent,
+    layers.Reversed: _write_reversed,
+    layers.Softmax: _write_softmax,
+    layers.Stack: _write_stack,
 }
