@@ -1,7 +1,7 @@
-"""Weights in and out of torch's and Keras's layouts, as plain NumPy arrays.
+"""Converts weights from and to the layouts of torch and Keras, as plain NumPy arrays.
 
-Neither library is imported: only attributes are read, and only arrays are returned. W and U
-are transposed or reordered, and biases that are added to one another become one b:
+Neither library is imported: xprnn reads attributes and returns arrays. W and U are transposed
+or reordered, and the two biases of a layer, which are added, become one b:
 
 =========  =================================  ==========================================
 xprnn      torch                              Keras
@@ -14,8 +14,8 @@ LSTM       i, f, g, o                         i, f, c, o: the same
 GRU        r, z, n                            z, r, h
 =========  =================================  ==========================================
 
-Dropout is not a weight. It is carried over where both sides have it and left out otherwise,
-since it does not change a network that is applied.
+Dropout has no weights. It is converted where both sides have it and left out otherwise, since
+it does not change predictions.
 """
 
 import sys
@@ -59,8 +59,8 @@ def _to_numpy(name: str, a: Any) -> Any:
 
 
 _TOLERANCE = 5e-3
-"""The largest error of a module's output, relative to the largest output: GPUs may multiply with
-11 bits."""
+"""The largest error of a module's output, relative to the largest output. It is that large since
+GPUs may multiply with 11 bits."""
 
 
 def _check_outputs(
@@ -107,10 +107,10 @@ def _convert_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, A
 def from_torch(module: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
-    ``batch_first`` only says how torch takes x, and is ignored. ``dropout``
+    ``batch_first`` only says how torch takes x; it is ignored. ``dropout``
     between the layers becomes `Dropout` layers. The module and the network are both applied
-    to a few random numbers and must agree, so that a subclass with a ``forward`` of its own
-    is refused.
+    to a few random numbers and must agree, so a subclass with another ``forward`` is
+    refused.
 
     Parameters
     ----------
@@ -127,10 +127,9 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of the three, or its weights are not dense float32 or float64.
+        If it is not one of the three, or its weights are not dense float32 or float64.
     ValueError
-        If it has ``proj_size``, which no network of xprnn has, or does not compute what its
-        class says.
+        If it has ``proj_size``, which xprnn lacks, or does not compute what its class says.
 
     Examples
     --------
@@ -151,7 +150,9 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {shown(module)}"
         )
     if getattr(module, "proj_size", 0):
-        raise ValueError(f"proj_size must be 0, got {module.proj_size}: no layer here projects h")
+        raise ValueError(
+            f"proj_size must be 0, got {module.proj_size}: no layer of xprnn projects h"
+        )
     rate = float(getattr(module, "dropout", 0.0))
     layer: Layer = Recurrent(module.hidden_size, cell)
     if module.bidirectional:
@@ -208,7 +209,7 @@ def _list_recurrent(
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError(
             f"params hold several models side by side, which {library} can't express; "
-            "hand in those of one"
+            "pass those of one"
         )
     layers = network.layers if isinstance(network, Stack) else (network,)
     recurrent = []
@@ -218,7 +219,7 @@ def _list_recurrent(
         inner: Any = layer.layer if isinstance(layer, Bidirectional) else layer
         if not isinstance(inner, Recurrent):
             raise ValueError(
-                f"{type(inner).__name__} is not a recurrent layer; hand in the layers before or "
+                f"{type(inner).__name__} is not a recurrent layer; pass the layers before or "
                 f"after it, with their parameters: Stack(network.layers[:n]), params[:n]"
             )
         if inner.learn_initial_state:
@@ -239,12 +240,12 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
         state = {name: torch.tensor(a) for name, a in interop.to_torch(network, params).items()}
         module.load_state_dict(state)
 
-    ``bias_ih`` is b; ``bias_hh`` is zero but for the candidate's part of a GRU, which is v.
+    ``bias_ih`` is b; ``bias_hh`` is zero, except for the candidate's part of a GRU, which is v.
 
     Parameters
     ----------
     network : Layer
-        Recurrent layers of one cell and size, or the `Bidirectional` of such with
+        Recurrent layers of one cell and size, or `Bidirectional` layers of them with
         ``merge="concat"``. `Dropout` and `Pool` have no weights and are skipped.
     params : tree of arrays
 
@@ -252,12 +253,12 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     -------
     dict of NumPy arrays
         ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, …; those of
-        the backward layers end in ``_reverse``.
+        backward layers end in ``_reverse``.
 
     Raises
     ------
     ValueError
-        If torch's modules can't express the network; says why.
+        If torch's modules can't express the network; the error says why.
 
     Examples
     --------
@@ -289,7 +290,7 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
 
 
 def _make_recurrent_bias(w: dict[str, Any]) -> Any:
-    """Return (1, G·H) with v in the candidate's part, and zeros."""
+    """Return zeros (1, G·H), with v in the candidate's part of a GRU."""
     bias = np.zeros_like(w["b"])
     if "v" in w:
         bias[:, -w["v"].shape[-1] :] = w["v"]
@@ -297,7 +298,7 @@ def _make_recurrent_bias(w: dict[str, Any]) -> Any:
 
 
 def _find_torch_mode(cell: Any) -> str:
-    """Return torch's name of a cell; raise if it has no such cell."""
+    """Return torch's name for a cell; raise if torch has no such cell."""
     plain = LSTM(cell.activation, cell.gate_activation) if isinstance(cell, LSTM) else cell
     for mode, known in _TORCH_CELLS.items():
         if plain == known:
@@ -318,7 +319,9 @@ def _read_activation(argument: str, value: Any) -> Activation:
             raise ValueError(f"{argument} is a {name!r} that is not Keras's own: {shown(value)}")
     name = "identity" if name == "linear" else name
     if name not in activations.TABLE:
-        raise ValueError(f"{argument}={name!r} is none of xprnn's: {', '.join(activations.TABLE)}")
+        raise ValueError(
+            f"{argument} must be one of xprnn's, {', '.join(activations.TABLE)}, got {name!r}"
+        )
     return activations.TABLE[name]
 
 
@@ -340,7 +343,7 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
     if len(weights) not in (2, 3):
         raise ValueError(
             f"layer must have its kernel, recurrent kernel and bias, got {len(weights)} arrays; a "
-            "layer has its weights when it was built: layer.build((None, None, features))"
+            "layer gets its weights when it is built: layer.build((None, None, features))"
         )
     names = ("kernel", "recurrent_kernel", "bias")
     W, U, *bias = (_to_numpy(*pair) for pair in zip(names, weights, strict=False))
@@ -355,8 +358,8 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
 def from_keras(layer: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a recurrent layer of Keras.
 
-    With ``return_sequences=False`` a ``Pool("last")`` stands after it. Keras's
-    ``dropout`` on x, the same at every step, is left out. The layer and the network are
+    With ``return_sequences=False`` a ``Pool("last")`` follows it. Keras's ``dropout`` on x,
+    the same at every step, is left out. The layer and the network are
     both applied to a few random numbers and must agree.
 
     Parameters
@@ -375,11 +378,11 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of these layers, or its weights are neither float32 nor float64.
+        If it is not one of these layers, or its weights are neither float32 nor float64.
     ValueError
-        If it has what no network of xprnn has, such as ``go_backwards`` or an activation
-        that is not Keras's own, has no weights yet, or computes something else than its
-        class and attributes say.
+        If it has what xprnn lacks, such as ``go_backwards`` or an activation that is not
+        Keras's own, if it has no weights yet, or does not compute what its class and
+        attributes say.
 
     Examples
     --------
@@ -438,8 +441,8 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     Parameters
     ----------
     network : Layer
-        Recurrent layers with any cell but those with peepholes, or the `Bidirectional`
-        of such. `Dropout` and `Pool` have no weights and are skipped.
+        Recurrent layers with any cell without peepholes, or `Bidirectional` layers of them.
+        `Dropout` and `Pool` have no weights and are skipped.
     params : tree of arrays
 
     Returns
@@ -450,7 +453,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     Raises
     ------
     ValueError
-        If Keras can't express the network; says why.
+        If Keras can't express the network; the error says why.
 
     Examples
     --------

@@ -28,9 +28,9 @@ def trace_gates(
     params : tree
     x : array, (..., T, B, F)
     state : tree or None
-        The state to start from; None: the network's own.
+        The state to start from; None stands for the network's own.
     mask : array of bool, (T, B, 1), or None
-        At padding gates are zero, and states stay as they are.
+        At padding gates are zero, and states do not change.
     xp : namespace
 
     Raises
@@ -64,12 +64,12 @@ def trace_gates(
 
 
 def gate_names(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's gates; () if it has no names for them or no `trace`."""
+    """Return the names of a cell's gates; () if it does not name them or has no `trace`."""
     return tuple(getattr(cell, "gate_names", ())) if hasattr(cell, "trace") else ()
 
 
 def state_names(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's states; h, state 1, … if it has none for them.
+    """Return the names of a cell's states; h, state 1, … if it does not name them.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class _RecordingLayer(Recurrent):
     """A recurrent layer whose `states` are its gates and all its states."""
 
     def _unroll(self, shapes, dtype, *, xp):
-        """Return the reference, whose memo has every step."""
+        """Return the reference loop, whose memo has every step."""
         return REFERENCE
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
@@ -149,5 +149,5 @@ class _RecordingLayer(Recurrent):
 
 
 def _stack_steps(steps: Any, xp: Namespace) -> Array:
-    """Return arrays (..., B, H) of successive steps as (..., T, B, H)."""
+    """Return the arrays (..., B, H) of all steps as one, (..., T, B, H)."""
     return xp.stack(list(steps), axis=-3)

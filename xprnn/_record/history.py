@@ -1,4 +1,4 @@
-"""The curves of a training, epoch by epoch."""
+"""The curves of a training, with one number for each epoch."""
 
 import copy
 import math
@@ -15,23 +15,23 @@ _COLUMNS = (*_CURVES, "minimised loss", "minimised val_loss")
 
 
 class Epoch(NamedTuple):
-    """The measurements of an epoch; the numbers are still on the device."""
+    """The measurements of an epoch, as arrays on the device."""
 
     losses: list[Value]
     """Before each update, 0-d."""
     shares: list[float]
-    """Their parts in the loss of the epoch."""
+    """The share of each loss in the loss of the epoch."""
     norms: list[Array]
-    """Of each gradient before clipping, 0-d."""
+    """The norm of each gradient before clipping, 0-d."""
     clip_norm: float | None
     val_loss: list[Value]
-    """After the epoch, if there are validation data."""
+    """The validation loss after the epoch; empty without validation data."""
     learning_rate: float
     """Of the last update."""
 
 
 class _Pending(NamedTuple):
-    """An epoch whose numbers were not fetched yet."""
+    """An epoch whose numbers are still on the device."""
 
     epoch: Epoch
     seconds: float
@@ -71,8 +71,8 @@ def _fetch(*kinds: list[Array]) -> list[Iterator[float]]:
 class History:
     """The curves of one training run, one number for each epoch.
 
-    The numbers stay on the device until they are read, so a GPU does not wait for the host
-    in an epoch that is not looked at.
+    The numbers stay on the device until somebody reads them, so a GPU does not wait for the
+    host in other epochs.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class History:
         return history
 
     def _read(self) -> list[list[float]]:
-        """Fetch all numbers that are still on the device at once; return all epochs."""
+        """Fetch all numbers that are still on the device, in one transfer; return all epochs."""
         pending = [row.epoch for row in self._epochs if isinstance(row, _Pending)]
         values = [value for epoch in pending for value in (*epoch.losses, *epoch.val_loss)]
         fetched = _fetch(
@@ -135,7 +135,7 @@ class History:
 
     @property
     def val_loss(self) -> list[float]:
-        """The loss on the validation data after the epoch; NaN where there are none."""
+        """The loss on the validation data after the epoch; NaN without validation data."""
         return self._read_curve("val_loss")
 
     @property
@@ -159,15 +159,15 @@ class History:
         return self._read_curve("seconds")
 
     def value(self, curve: str, index: int = -1) -> Value:
-        """Return one number of the curve "loss" or "val_loss", for both forms of y.
+        """Return one value of the curve "loss" or "val_loss", for y in its units and standardised.
 
-        The loss of the standardised y is NaN for epochs that come from a file.
+        The loss of the standardised y is NaN for epochs from a file.
         """
         row = dict(zip(_COLUMNS, self._read()[index], strict=True))
         return Value(row[f"minimised {curve}"], row[curve])
 
     def alone(self) -> list["History"]:
-        """Return one history for each model that was trained; here there is one."""
+        """Return the history of each model: only one here."""
         return [self]
 
     def finite(self, since: int) -> bool:

@@ -1,11 +1,11 @@
-"""The library onnx, imported when it is needed, and helpers for its nodes."""
+"""The library onnx, imported on first use, and helpers for its nodes."""
 
 from typing import Any
 
 from xprnn.errors import MissingExtraError, ModelFileError
 
 OPSET = 17
-"""The version of ONNX's operators in the files written."""
+"""The version of ONNX's operators in the files that xprnn writes."""
 
 
 def import_onnx() -> Any:
@@ -27,6 +27,6 @@ def get_attributes(node: Any) -> dict[str, Any]:
 
 
 def make_error(node: Any, reason: str) -> ModelFileError:
-    """Return the error for a node that can't be read."""
+    """Return the error for a node that xprnn can't read."""
     name = node.name or next(filter(None, node.output), "")
     return ModelFileError(f"node {name!r} ({node.op_type}): {reason}")

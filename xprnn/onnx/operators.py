@@ -1,4 +1,4 @@
-"""ONNX's operators RNN, LSTM and GRU: their attributes from and to cells, and their results."""
+"""ONNX's operators RNN, LSTM and GRU: cells from and to their attributes, and their results."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Attributes(NamedTuple):
     cells: list[Cell]
     """One for each direction."""
     reverse: tuple[bool, ...]
-    """Whether it reads from the end, for each direction."""
+    """Whether each direction reads from the end."""
     batch_first: bool
     hidden_size: int | None
 
@@ -35,7 +35,7 @@ def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
     ----------
     node : onnx.NodeProto
     peepholes : bool
-        Whether it has an input P.
+        Whether the node has an input P.
     """
     if node.op_type not in _DEFAULTS:
         raise ValueError(f"node must be an RNN, LSTM or GRU, got {node.op_type!r}")
@@ -43,16 +43,16 @@ def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
     direction = values.get("direction", b"forward").decode()
     if direction not in _DIRECTIONS:
         raise unknown("direction", direction, _DIRECTIONS)
-    reverse, usual = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
-    names = [name.decode() for name in values.get("activations", ())] or usual * len(reverse)
-    if len(names) != len(usual) * len(reverse):
+    reverse, defaults = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
+    names = [name.decode() for name in values.get("activations", ())] or defaults * len(reverse)
+    if len(names) != len(defaults) * len(reverse):
         raise ValueError(
-            f"activations of a {node.op_type} must be {len(usual)} for each of "
+            f"activations of a {node.op_type} must be {len(defaults)} for each of "
             f"{len(reverse)} direction(s), got {names}"
         )
     alpha, beta = (list(values.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
     functions = activations.read_activations(names, alpha, beta, values.get("clip"))
-    parts = [functions[d * len(usual) : (d + 1) * len(usual)] for d in range(len(reverse))]
+    parts = [functions[d * len(defaults) : (d + 1) * len(defaults)] for d in range(len(reverse))]
     cells = [_build_cell(node.op_type, part, values, peepholes) for part in parts]
     return Attributes(cells, reverse, bool(values.get("layout", 0)), values.get("hidden_size"))
 
@@ -99,7 +99,7 @@ def read_directions(
 
 
 def describe_cell(cell: Any) -> tuple[str, dict[str, Any]] | None:
-    """Return the operator of a cell and its attributes in one direction; None if it has none."""
+    """Return a cell's operator and its attributes in one direction; None if ONNX has none."""
     kinds: dict[type, tuple[str, tuple[str, ...], dict[str, Any]]] = {
         Elman: ("RNN", ("activation",), {}),
         GRU: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 1}),
@@ -135,8 +135,8 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
         With any attributes of ONNX's operator: direction, layout, clip, activations with
         their alpha and beta, linear_before_reset, input_forget.
     inputs : list of arrays
-        In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for
-        LSTM, initial_c and P. Optional ones may be None, or missing at the end. All but
+        In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for an
+        LSTM, initial_c and P. Optional inputs may be None or left out at the end. All but
         sequence_lens have one dtype, float32 or float64.
 
     Returns
@@ -146,14 +146,14 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Y_h : NumPy array, (D, B, H)
         After the last valid step of each row. With ``layout=1``, (B, D, H).
     Y_c : NumPy array, (D, B, H)
-        Of an LSTM only.
+        Only for an LSTM.
 
     Raises
     ------
     ValueError
         If the node is another operator, or the inputs do not fit it.
     TypeError
-        If the inputs have other dtypes.
+        If the inputs have different dtypes, or other ones.
     MissingExtraError
         Without the library onnx.
 
@@ -220,7 +220,7 @@ def _read_inputs(node: Any, inputs: Any) -> list[Any]:
 
 
 def _make_mask(lengths: Any, T: int, N: int) -> Any:
-    """Return sequence_lens as a mask (T, B, 1), None where every step is valid."""
+    """Return sequence_lens as a mask (T, B, 1); None without sequence_lens."""
     if lengths is None:
         return None
     if lengths.dtype.kind not in "iu":

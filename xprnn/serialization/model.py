@@ -1,4 +1,4 @@
-"""A model in a file."""
+"""Saves a model to a file and loads it."""
 
 import math
 import os
@@ -12,7 +12,7 @@ from xprnn._record import History, Record
 from xprnn._sequences.modes import MODES
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
-from xprnn._validate import shown, whole
+from xprnn._validate import shown, unknown, whole
 from xprnn.backend import Backend, dtype_name, resolve, to_host
 from xprnn.errors import ModelFileError
 from xprnn.initializers import Zeros
@@ -33,11 +33,11 @@ def save(model: Record, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the path has another ending, the model is several side by side, or its parts do
-        not fit one another.
+        If the path has another ending, the model holds several models side by side, or its
+        parts do not fit together.
     TypeError
-        If it is no `Model`, the network holds a cell, activation or initializer of one's
-        own, or its numbers are neither float32 nor float64.
+        If it is not a `Model`, the network holds a user-defined cell, activation or
+        initializer, or its numbers are neither float32 nor float64.
     MissingExtraError
         For ``.safetensors`` without that library.
 
@@ -62,7 +62,9 @@ def describe_model(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
     leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
-        raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
+        raise ValueError(
+            f"a file holds one model, and this one holds several side by side: {leads}"
+        )
     if hasattr(model.loss, "unscale") or hasattr(model.loss, "probabilities"):
         describe(model.loss)  # raises for one of the user's own, which predictions need
     check(model)
@@ -97,7 +99,7 @@ def describe_fields(model: Record) -> dict[str, Any]:
 
 
 def read_fields(header: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that `describe_fields` described; raise any exception if it did not."""
+    """Return the fields that `describe_fields` described; other JSON can raise any exception."""
     features, outputs = header["features"], header["outputs"]
     loss = build(header["loss"], field="loss")
     if loss is not None and not is_known(loss):
@@ -147,7 +149,7 @@ def move(branch: Tree, place: Backend) -> Tree:
 
 
 def make_misfit_error(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
-    """Return the error for a file whose parts do not fit one another."""
+    """Return the error for a file whose parts do not fit together."""
     return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
 
 
@@ -167,7 +169,7 @@ def _build_model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
 
 
 def _read_history(curves: dict[str, Any]) -> History:
-    """Return the history that was written."""
+    """Return the history of a header."""
     for name, curve in curves.items():
         kinds = (str,) if name == "ended" else (list,)
         numbers = curve if isinstance(curve, list) else ()
@@ -185,13 +187,13 @@ def _read_names(
     strings = isinstance(names, list) and all(isinstance(name, str) for name in names)
     too_many = strings and most is not None and len(names) > most
     if not strings or not names or too_many or count not in (None, len(names)):
-        wanted = f"{count} " if count else f"at most {most} " if most else ""
-        raise ValueError(f"{what} must be {wanted}names or none, got {shown(names)}")
+        number = f"{count} " if count else f"at most {most} " if most else ""
+        raise ValueError(f"{what} must be {number}names or none, got {shown(names)}")
     return tuple(names)
 
 
 _SLACK = 2**20
-"""Parameters that may be missing in a file, so that an error can name their shape."""
+"""Parameters that a file may lack: up to here an error names their shape."""
 
 
 class _ZeroGenerator:
@@ -230,7 +232,7 @@ def infer_shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
         As `describe` gives it.
     features : int
     most : int
-        The numbers in the file: the network can't have many more parameters.
+        The count of numbers in the file; the network can't have many more parameters.
 
     Raises
     ------
@@ -241,17 +243,17 @@ def infer_shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
 
 
 def check(model: Record) -> Record:
-    """Check that the parts of a model fit together; return it with its parameters in order.
+    """Check that the parts of a model fit together; return it with its parameters in its order.
 
     Raises
     ------
     TypeError, ValueError
-        If two parts do not fit; names them.
+        If two parts do not fit together; the error names them.
     """
     if type(model.y_rank) is not int or model.y_rank not in (1, 2, 3):
         raise ValueError(f"y_rank must be 1, 2 or 3, got {model.y_rank}")
     if model.mode not in MODES:
-        raise ValueError(f"there is no mode {model.mode!r}")
+        raise unknown("mode", model.mode, MODES)
     features, outputs = whole("features", model.features), whole("outputs", model.outputs)
     arrays = tree.flatten(model.params)
     for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""A training run in a file, between two epochs."""
+"""Saves a training run between two epochs, and loads it."""
 
 import os
 from dataclasses import replace
@@ -24,21 +24,21 @@ from xprnn.serialization.model import (
 class Snapshot(NamedTuple):
     """All that a training run needs to go on as if it had never ended.
 
-    It holds no generator of random numbers: what an epoch draws follows from the number of
-    the epoch and the seed, which is in the plan.
+    It holds no random generator: an epoch draws its numbers from its own number and the seed,
+    which is in the plan.
     """
 
     model: Record
-    """With the history, and the parameters with which the run ends if it ends here."""
+    """With the history, and the parameters of the result if the run ended here."""
     params: Tree | None
-    """The parameters to go on from, if a callback chose others to end with."""
+    """The parameters to go on from, if a callback chose others for the result."""
     epoch: int
     updates: int
     factor: float
     memory: Tree
     """What the optimizer remembers."""
     callbacks: tuple[tuple[str, Tree], ...]
-    """The class and the state of each callback that has a state."""
+    """The name of the class and the state of each callback that has a state."""
     plan: Any
     """The network, data and options of the training, as JSON."""
 
@@ -49,7 +49,7 @@ def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If the network, the optimizer's memory or a callback's state cannot be written.
+        If the network, the optimizer's memory or a callback's state can't be written.
     """
     header, arrays = describe_model(snapshot.model)
     header["training"] = {
@@ -73,9 +73,9 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
-        As `load`, and if the file holds a model only.
+        As `load`, and if the file holds only a model.
     """
     place = resolve(backend)
     header, arrays = files.read(path)

@@ -1,4 +1,4 @@
-"""Nodes at which several ways from x meet, as layers side by side."""
+"""Nodes that join several paths from x, as layers side by side."""
 
 from dataclasses import replace
 from itertools import takewhile
@@ -16,7 +16,7 @@ _MERGES: dict[str, Merge] = {"Concat": "concat", "Add": "sum", "Mul": "product"}
 
 
 def read_join(node: Any, values: list[Value]) -> Value:
-    """Read Concat, or the sum or the product of values that are functions of x."""
+    """Read a Concat, Add or Mul of values that are all functions of x."""
     first, merge = values[0], _MERGES[node.op_type]
     if any(v.axes != first.axes for v in values):
         raise make_error(node, "it joins values of other axes")
@@ -51,7 +51,7 @@ def read_join(node: Any, values: list[Value]) -> Value:
 
 
 def _are_all_branches(values: list[Value]) -> bool:
-    """Whether values are all the branches of one layer, in their order."""
+    """Whether values are all branches of one layer, in order."""
     first, *rest = (v._replace(branch=None) for v in values)
     if not first.path or any(v != first for v in rest):
         return False

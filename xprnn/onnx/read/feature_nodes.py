@@ -34,7 +34,7 @@ def read_subtraction_from(graph: FileGraph, node: Any, v: Value, c: Any) -> Valu
 
 
 def _read_row(node: Any, v: Value, c: Any) -> Any:
-    """Return a constant as one number, or one for each feature."""
+    """Return a constant as an array of one number, or of one for each feature."""
     if c.size > 1:
         v.check_features_last(node)
         if c.shape[-1] != c.size or c.size != v.size:
@@ -52,7 +52,7 @@ def _read_mean(graph: FileGraph, node: Any, v: Value, c: Any) -> Value:
 
 
 def _extend_scaler(v: Value, op: str, c: Any) -> Value:
-    """Add an operation to the standardisation of x, (x - mean) / scale."""
+    """Return x with an operation added to its standardisation, (x - mean) / scale."""
     mean, scale = v.path[0].layer if v.path else (np.zeros(v.size), np.ones(v.size))
     if op in ("Add", "Sub"):
         mean = mean + (c if op == "Sub" else -c) * scale
@@ -62,7 +62,7 @@ def _extend_scaler(v: Value, op: str, c: Any) -> Value:
 
 
 def _multiply_add(graph: FileGraph, node: Any, v: Value, slope: Any, shift: Any) -> Value:
-    """Multiply and add, within the dense layer before or in another one."""
+    """Multiply and add, in the dense layer before if there is one, else in a new one."""
     v.check_features_last(node)
     v = v.complete(node)
     last = v.path[-1] if v.path else None

@@ -1,8 +1,8 @@
-"""The graph of a file: what each of its values depends on, and those that x does not change.
+"""The graph of a file: what each value depends on, and the values that do not depend on x.
 
-Exporters write shapes, zeros and masks with a dozen small nodes. They are not recognised one
-by one: onnx's reference computes them for a batch of small, odd sizes. A limit holds for the
-numbers that it may compute for one file.
+Exporters write shapes, zeros and masks with a dozen small nodes. xprnn does not recognise them
+one by one: onnx's reference computes them for a batch of small, odd sizes. The numbers that it
+computes for one file are limited.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,14 @@ _RECURRENT = {"RNN", "LSTM", "GRU", "Scan", "Loop"}
 
 
 _MOST = 2**25
-"""Numbers that may be computed for a file, beside one for each of its bytes."""
+"""The most numbers that are computed for a file, plus one for each of its bytes."""
 
 _NODE = 2**14
-"""Numbers that each node costs beside its result, since it takes time."""
+"""What each node costs on top of the numbers of its result, since it takes time."""
 
 
 class FileGraph:
-    """A graph and a batch of x of small sizes, for which its constants are computed.
+    """A graph, and a small batch of x for which its constants are computed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FileGraph:
     axes : tuple of str
         The axes of x, ``("T", "B", "F")`` or ``("B", "T", "F")``.
     folder : path or None
-        The file's folder, which may hold data of its tensors.
+        The file's folder, where other files may hold its tensors.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class FileGraph:
 
     @property
     def features(self) -> int:
-        """F, as x has it or, where x does not say, the first recurrent node."""
+        """F, from x or, if x does not say, from the first recurrent node."""
         for node in self.graph.node:
             if node.op_type in ("RNN", "LSTM", "GRU") and not self._static:
                 return int(self.compute(node.input[1]).shape[-1])
@@ -97,7 +97,7 @@ class FileGraph:
         return not fixed and kind.elem_type in (6, 7) and len(kind.shape.dim) == 1
 
     def _find_sources(self) -> None:
-        """Find what each value depends on, and which values are unchanged inputs."""
+        """Find what each value depends on, and which values are copies of inputs."""
         for name in self.inputs:
             kind = "x" if name == self.x else "fixed" if name in self._tensors else "free"
             self._sources[name] = frozenset([kind])
@@ -150,7 +150,7 @@ class FileGraph:
             raise make_error(node, f"it is not a valid node: {error!s:.400}") from error
 
     def spend(self, node: Any, count: int) -> None:
-        """Count numbers that are computed for a node; raise ModelFileError beyond the limit."""
+        """Count the numbers computed for a node; raise ModelFileError beyond the limit."""
         self._budget -= count
         if self._budget < 0:
             raise make_error(
@@ -159,10 +159,10 @@ class FileGraph:
 
     def compute(self, name: str) -> Any:
         """Return a value that does not depend on x, in the batch of this graph."""
-        waiting, wanted = [name], set[int]()
-        while waiting:
-            n = waiting.pop()
-            if not n or n in self._values or self._order.get(n) in wanted:
+        names, indices = [name], set[int]()
+        while names:
+            n = names.pop()
+            if not n or n in self._values or self._order.get(n) in indices:
                 continue
             if n == self.lengths_name:
                 kind = self.inputs[n].type.tensor_type.elem_type
@@ -175,14 +175,14 @@ class FileGraph:
             elif n not in self.producers:
                 raise ModelFileError(f"{n!r} is neither the output of a node nor a constant")
             else:
-                wanted.add(self._order[n])
-                waiting.extend(() if self._is_shape(self.producers[n]) else self.producers[n].input)
-        for k in sorted(wanted):
+                indices.add(self._order[n])
+                names.extend(() if self._is_shape(self.producers[n]) else self.producers[n].input)
+        for k in sorted(indices):
             self._compute(self.graph.node[k])
         return self._values[name]
 
     def _is_shape(self, node: Any) -> bool:
-        """Whether a node gives the shape of a value that depends on x."""
+        """Whether a node returns the shape of a value that depends on x."""
         return node.op_type in _SHAPE and self.depends_on_x(node.input[0])
 
     def _compute(self, node: Any) -> None:
@@ -217,7 +217,7 @@ class FileGraph:
         self._values |= dict(zip((end.name for end in ends), outputs, strict=True))
 
     def make_mask(self, axes: tuple[str, ...]) -> Any:
-        """Return the valid steps on the given axes, of size 1 where they are neither T nor B."""
+        """Return the valid steps on these axes; axes other than T and B have size 1."""
         mask = np.arange(self.sizes["T"])[:, None] < self.lengths[None, :]
         if [a for a in axes if a in "TB"] == ["B", "T"]:
             mask = mask.T

@@ -1,4 +1,4 @@
-"""Opens an ONNX file and builds the model that its graph computes."""
+"""Opens an ONNX file and builds the model of its graph."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The way from x to y through a graph, node by node, as layers of xprnn."""
+"""Reads the path from x to y through a graph, node by node, as layers of xprnn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ _FLOATS = (1, 11)
 
 
 class Reader:
-    """Follows a graph from a value back to x, and reads the nodes on the way as layers.
+    """Follows a graph from a value back to x, and reads the nodes on the path as layers.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
 """Reads the model from which xprnn wrote a file.
 
 The metadata of the file describe the model, and the graph must confirm them: the model is
-written again, and only if that gives the same graph, to the bit, is it the model. Otherwise
-the graph is read like that of any other program.
+written again, and if the graph differs by one bit, the file is read like that of any other
+program.
 
-The same trick finds the parameters in the graph. The model is written with numbered
-parameters, and where a number then stands in the graph, its parameter stands in the file.
+The parameters are found in the same way. The model is written with numbered parameters: where
+the graph then has a number, the file has the parameter of that number.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _BASE = 2**20
 
 
 def read_ours(proto: Any) -> Record | None:
-    """Return the model from which `to_proto` wrote a file; None if it did not write it.
+    """Return the model from which `to_proto` wrote a file; None for other files.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def _find_parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     numbers = np.zeros(len(count))
-    for one, other, values in _list_constants(low.graph, high.graph, proto.graph):
-        ours = (one > 0) & (other < 0)
-        at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
+    for units, tens, values in _list_constants(low.graph, high.graph, proto.graph):
+        ours = (units > 0) & (tens < 0)
+        at = units[ours].astype(int) - 1 + _BASE * (-1 - tens[ours].astype(int))
         numbers[at] = values[ours]
     return _fill(like.params, numbers)
 
@@ -94,7 +94,7 @@ def _fill(like: Tree, numbers: Any) -> Tree:
 
 
 def _list_constants(*graphs: Any) -> Iterator[list[Any]]:
-    """Yield the constants that stand in the same place in graphs of the same nodes."""
+    """Yield the constants at the same place in graphs of the same nodes."""
     tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
     seen = set()
     for names in _list_inputs(graphs):
@@ -107,7 +107,7 @@ def _list_constants(*graphs: Any) -> Iterator[list[Any]]:
 
 
 def _list_inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
-    """Yield the names of the inputs of all nodes, those of bodies too, side by side."""
+    """Yield the names of the inputs of all nodes and of their bodies, side by side."""
     for nodes in zip(*(graph.node for graph in graphs), strict=True):
         yield from zip(*(node.input for node in nodes), strict=True)
         for attributes in zip(*(node.attribute for node in nodes), strict=True):

@@ -14,7 +14,7 @@ from xprnn.onnx.read.values import Stage, Value
 
 
 class OtherAxesError(Exception):
-    """x has its axes in another order than was assumed."""
+    """The axes of x are in another order than the reader assumed."""
 
 
 class RecurrentNode(NamedTuple):
@@ -31,8 +31,8 @@ class RecurrentNode(NamedTuple):
     def output(self, index: int) -> Value:
         """Return Y, Y_h or Y_c.
 
-        Y_h of a node that runs forward is the last step of Y; of one that reads from the
-        end, the first. Other outputs come from the same layer, applied once more.
+        Y_h is the last step of Y or, for a node that reads from the end, its first step. Other
+        outputs come from the same layer, applied once more.
         """
         D, H = len(self.stages), self.hidden_size
         batch_first, reverse = self.attributes.batch_first, self.attributes.reverse
@@ -54,12 +54,12 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
     _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
     W, R, B, P = (_read_weight(graph, node, name) for name in (W, R, B, P))
     attributes = read_attributes(node, peepholes=P is not None)
-    wanted = ("B", "T", "F") if attributes.batch_first else ("T", "B", "F")
-    if v.axes != wanted:
+    axes = ("B", "T", "F") if attributes.batch_first else ("T", "B", "F")
+    if v.axes != axes:
         below = (next(recurrent_layers(stage.layer), None) for stage in v.path)
-        if set(v.axes) == set(wanted) and v.axes[-1] == "F" and not any(below):
+        if set(v.axes) == set(axes) and v.axes[-1] == "F" and not any(below):
             raise OtherAxesError
-        raise make_error(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(wanted)}")
+        raise make_error(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(axes)}")
     if W.shape[-1] != v.size:
         raise make_error(node, f"W has {W.shape[-1]} columns, and X has {v.size} features")
     _check_lengths(graph, node, lengths)
@@ -76,7 +76,7 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
 
 
 def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
-    """Return a layer and its parameters with the initial state among these."""
+    """Return a layer that learns its initial state, and its parameters with that state."""
     layer, params = part
     inner: Any = layer.layer if isinstance(layer, Reversed) else layer
     inner = Recurrent(inner.hidden_size, inner.cell, learn_initial_state=True)
@@ -107,7 +107,7 @@ def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
 def _read_state(
     graph: FileGraph, node: Any, name: str, shape: tuple[int, int], batch_first: bool
 ) -> Any:
-    """Return an initial state (D, H) that is the same for the whole batch; zero for an input."""
+    """Return an initial state (D, H) that the whole batch shares; zeros for an input."""
     if not name:
         return np.zeros(shape)
     if graph.depends_on_x(name):

@@ -1,7 +1,7 @@
 """The size of a node's result, before it is computed.
 
-A short file may ask for gigabytes, so only operators are computed whose inputs tell the size
-of their result.
+A short file can ask for gigabytes, so xprnn computes only operators whose inputs tell the size
+of the result.
 """
 
 from collections.abc import Callable

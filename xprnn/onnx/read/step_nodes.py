@@ -1,4 +1,4 @@
-"""Nodes that act along the steps or pick directions, as layers."""
+"""Nodes that act along the steps, or pick steps, directions or features, as layers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from xprnn.onnx.read.values import Value, find_feature_stage
 
 _ONE = "it may pick the first step, the last step or one direction only"
 _END = 2**30
-"""Exporters write the end of an axis as a larger number."""
+"""Exporters write any larger number for the end of an axis."""
 
 
 def read_gather(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
@@ -66,7 +66,7 @@ def _pick(
 
 
 def _pick_directions(node: Any, v: Value, start: int, end: int) -> Value:
-    """Return some of the directions: all of one layer, or one of them."""
+    """Return all directions of one layer, or one of them."""
     for item in v.stacked or (v,):
         if (start, end) == (0, item.directions):
             return item
@@ -77,7 +77,7 @@ def _pick_directions(node: Any, v: Value, start: int, end: int) -> Value:
 
 
 def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
-    """Return the features of one of the layers that stand side by side."""
+    """Return the features of one of several layers side by side."""
     stage = v.path[find_feature_stage(v.path)] if v.path else None
     if stage is not None and v.branch is None and getattr(stage.layer, "merge", "") == "concat":
         for part, params in enumerate(stage.params):
@@ -91,7 +91,7 @@ def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
 
 
 def _pool(graph: FileGraph, node: Any, v: Value, how: Any, axes: tuple[str, ...]) -> Value:
-    """Put a pool over all steps after the other layers."""
+    """Append a pool over all steps."""
     if graph.lengths_name is not None:
         raise make_error(node, "it treats padding as valid steps")
     return v.append_layer(node, Pool(how), axes=axes)

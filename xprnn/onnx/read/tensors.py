@@ -18,7 +18,7 @@ def read_tensor(tensor: Any, folder: Path | None) -> Any:
     ----------
     tensor : onnx.TensorProto
     folder : path or None
-        The file's folder, which may hold data of its tensors.
+        The file's folder, where other files may hold its tensors.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read_tensor(tensor: Any, folder: Path | None) -> Any:
 
 
 def count_external_bytes(tensors: Any, folder: Path | None) -> int:
-    """Return the bytes of the other files that hold data of tensors."""
+    """Return the size of the other files that hold tensors, in bytes."""
     external = [t for t in tensors if t.data_location == t.EXTERNAL]
     return sum(path.stat().st_size for path in {_find_external_file(t, folder) for t in external})
 

@@ -44,7 +44,7 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     TypeError
         If the model is not a `Model`.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     MissingExtraError
         Without the library onnx.
 
@@ -78,18 +78,18 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     ``state_0``, …      (batch, H)                as `Model.predict` takes; may be left out
     ==================  ========================  ===========================================
 
-    The outputs are ``y``, with the axes that `Model.predict` gives it for several
-    sequences, and ``new_state_0``, …, after the last valid step, without the state of a pool,
-    which `Model.predict` returns too. One-to-many models have no ``lengths``.
+    The outputs are ``y``, with the axes that `Model.predict` returns for several sequences,
+    and ``new_state_0``, … after the last valid step. They lack the state of a pool, which
+    `Model.predict` returns too. One-to-many models have no ``lengths``.
 
     Parameters
     ----------
     model : Model
     dtype : {"float32", "float64"}, optional
-        The dtype of x and of the computation. Left out, the model's; then x has the dtype
-        of the training data if that was wider. In float32 the recurrent layers are ONNX's
-        nodes RNN, LSTM and GRU. In float64, for which onnxruntime lacks these nodes, and
-        for cells of one's own they are loops (Scan).
+        The dtype of x and of the computation. Left out, the model's; x then has the dtype
+        of the training data if that is wider. In float32 the recurrent layers are ONNX's
+        nodes RNN, LSTM and GRU. In float64, where onnxruntime has no such nodes, and for
+        user-defined cells they are loops (Scan).
 
     Returns
     -------
@@ -116,7 +116,7 @@ def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any
     helper = import_onnx().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
-        raise ValueError("the model holds several models side by side; hand in one of them")
+        raise ValueError("the model holds several models side by side; pass one of them")
     graph = Graph(dtype or model.dtype, most=most)
     x_dtype = dtype or _choose_x_dtype(model)
     time = 1 if model.mode == "one_to_many" else "time"
@@ -159,10 +159,10 @@ def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any
 
 
 def _describe_model(model: Record, dtype: str | None) -> dict[str, str]:
-    """Return the metadata of a file; none if the network has a cell or layer of one's own.
+    """Return the metadata of a file; none if the network has a user-defined cell or layer.
 
-    They are all of the model but the parameters, which are in the graph alone. `read.ours`
-    believes nothing of them before the graph has confirmed it.
+    They are the whole model except the parameters, which only the graph has. `read.ours`
+    believes nothing of them until the graph has confirmed it.
     """
     try:
         fields = describe_fields(model)
@@ -193,12 +193,12 @@ def _choose_x_dtype(model: Record) -> str:
 
 
 def _write_size(graph: Graph, axis: int) -> str:
-    """Return a size of x as an array of one number."""
+    """Return the size of an axis of x, as an array of one number."""
     return graph.slice(graph.add("Shape", "x"), axis, axis + 1, axis=0)
 
 
 def _write_input(graph: Graph, name: str, row: str) -> str:
-    """Return an input or, if it is empty, one row repeated for the whole batch."""
+    """Return an input or, if it is empty, a row repeated for the whole batch."""
     batch, zero = _write_size(graph, 0), graph.axes(0)
     empty = graph.add("Equal", graph.add("Size", name), graph.constant(0, "zero", "int64"))
     count = graph.add("Where", empty, batch, zero)
@@ -209,7 +209,7 @@ def _write_input(graph: Graph, name: str, row: str) -> str:
 
 
 def _write_steps(graph: Graph) -> Steps:
-    """Return the valid steps, by default all."""
+    """Return the valid steps: by default, all of them."""
     time = graph.cast(_write_size(graph, 1), "int32")
     lengths = _write_input(graph, "lengths", time)
     zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
@@ -234,7 +234,7 @@ def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
 
 
 def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list[Any]:
-    """Add y in the units of the data with the axes of `predict`; return its shape."""
+    """Write y in the units of the data and with the axes of `predict`; return its shape."""
     if model.y_scaler is not None:
         y = _unscale(graph, model, y)
     keeps = model.network.keeps_steps

@@ -15,9 +15,9 @@ class Graph:
     Parameters
     ----------
     dtype : str
-        Of the numbers, ``"float32"`` or ``"float64"``.
+        The dtype of its numbers, ``"float32"`` or ``"float64"``.
     outer : Graph, optional
-        The graph that holds the constants, if this one is the body of a node.
+        For the body of a node: the graph that holds the constants.
     most : int, optional
         The largest number of nodes.
     """

@@ -26,9 +26,9 @@ def write_layer(
     x : str
         (T, B, F)
     state : tree of str
-        Of the structure of the layer's ``initial_state``.
+        Has the structure of the layer's ``initial_state``.
     steps : Steps or None
-        The valid steps; None if all are.
+        The valid steps; None if all steps are valid.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def _write_softmax(graph, layer, params, x, state, steps):
 
 
 def _write_layer_norm(graph, layer, params, x, state, steps):
-    """Normalise; in float64 step by step, since the epsilon of ONNX's node is float32."""
+    """Normalise, in float64 by single operators: the epsilon of ONNX's node is float32."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
     if graph.dtype == "float32":
         return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
@@ -78,7 +78,7 @@ def _write_layer_norm(graph, layer, params, x, state, steps):
 
 
 def _write_pool(graph, layer, params, x, state, steps):
-    """Pool the valid steps; a file needs no state of the pool, as it sees sequences whole."""
+    """Pool the valid steps; the file sees whole sequences, so the pool needs no state."""
     if layer.how == "last":
         return _write_last(graph, x, steps), ()
     if steps is not None:
@@ -155,11 +155,11 @@ def _write_final(graph, layer, params, x, state, steps):
 
 
 def _unwrap_recurrent(layer):
-    """Return the recurrent layer inside of one that reads from the end."""
+    """Return the recurrent layer inside a `Reversed` or a `Bidirectional`."""
     if type(layer.layer) is not layers.Recurrent:
         raise ValueError(
             f"{type(layer).__name__} of a {type(layer.layer).__name__} can't be written to an "
-            "ONNX file; of a Recurrent it can"
+            "ONNX file; expected a Recurrent inside"
         )
     return layer.layer
 

@@ -1,9 +1,9 @@
-"""A recurrent layer as nodes: RNN, LSTM or GRU where ONNX has them, else a Scan.
+"""Writes a recurrent layer: as an RNN, LSTM or GRU node where ONNX has it, else as a Scan.
 
 onnxruntime computes its recurrent nodes in float32 only, their Softplus overflows from 89 on,
-and its LSTM does not clip the memory before the last activation. In float64, in these two
-cases, and for cells and activations without a node in ONNX, the layer becomes ONNX's loop,
-Scan. The cell's ``forward`` writes the body of the loop.
+and its LSTM does not clip c before the last activation. In float64, in these two cases, and
+for cells and activations that ONNX lacks, the layer becomes ONNX's loop, Scan. The cell's
+``forward`` writes the body of the loop.
 """
 
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""A namespace whose functions write nodes of ONNX instead of computing.
+"""A namespace whose functions add ONNX nodes instead of computing.
 
 A cell's ``forward``, called with arrays of this namespace, writes its own equations
 into a graph. So the mathematics of the cells is written once, for files too.
