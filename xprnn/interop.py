@@ -1,7 +1,7 @@
-"""Weights in and out of torch's and Keras's layouts, as plain NumPy arrays.
+"""Converts weights from and to the layouts of torch and Keras, as plain NumPy arrays.
 
-Neither library is imported: only attributes are read, and only arrays are returned. W and U
-are transposed or reordered, and biases that are added to one another become one b:
+Neither library is imported: xprnn reads attributes and returns arrays. W and U are transposed
+or reordered, and the two biases of a layer, which are added, become one b:
 
 =========  =================================  ==========================================
 xprnn      torch                              Keras
@@ -14,11 +14,13 @@ LSTM       i, f, g, o                         i, f, c, o: the same
 GRU        r, z, n                            z, r, h
 =========  =================================  ==========================================
 
-Dropout is not a weight. It is carried over where both sides have it and left out otherwise,
-since it does not change a network that is applied.
+Dropout has no weights. It is converted where both sides have it and left out otherwise, since
+it does not change predictions.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,30 +59,33 @@ def _to_numpy(name: str, a: Any) -> Any:
 
 
 _TOLERANCE = 5e-3
-"""The largest error of a module's output, relative to the largest output: GPUs may multiply with
-11 bits."""
+"""The largest error of a module's output, relative to the largest output. It is that large since
+GPUs may multiply with 11 bits."""
 
 
-def _compare(argument: str, output: Any, network: Stack, params: Tree, x: Any) -> None:
-    """Raise ValueError unless a module's outputs are those of the network for x (T, B, F)."""
+def _check_outputs(
+    argument: str, apply: Callable[[Any], Any], network: Stack, params: Tree
+) -> None:
+    """Raise ValueError unless `apply` gives the network's outputs for random x (T, B, F)."""
+    W = tree.leaves(params)[0]
+    x = 2 * np.random.default_rng(0).standard_normal((4, 3, len(W))).astype(W.dtype)
+    try:
+        output = apply(x)
+    except Exception as error:
+        raise ValueError(f"{argument} can't be applied to x {x.shape}: {error!s:.200}") from error
     with np.errstate(all="ignore"):
         y, _, _ = network.forward(params, x, None, None, xp=np)
     y = y if network.keeps_steps else y[0]
     finite = np.isfinite(y)  # with large weights both may overflow
-    largest, error = np.abs(y[finite]).max(initial=0), np.inf
+    largest, difference = np.abs(y[finite]).max(initial=0), np.inf
     if output.shape == y.shape:
-        error = np.abs(output[finite] - y[finite]).max(initial=0)
-    if not error <= _TOLERANCE * largest:
+        difference = np.abs(output[finite] - y[finite]).max(initial=0)
+    if not difference <= _TOLERANCE * largest:
         raise ValueError(
-            f"{argument} computes something else than what its class and attributes say: for "
-            f"random x its outputs, {output.shape}, are off by {error:.2g} where the largest is "
+            f"{argument} does not compute what its class and attributes say: for random x its "
+            f"outputs, {output.shape}, are off by {difference:.2g} and the largest is "
             f"{largest:.2g}. A forward or an activation of your own can't be read"
         )
-
-
-def _draw_x(features: int, dtype: Any) -> Any:
-    """Return random x (T, B, F) to compare a module with its network."""
-    return 2 * np.random.default_rng(0).standard_normal((4, 3, features)).astype(dtype)
 
 
 def _swap_gates(a: Any) -> Any:
@@ -89,25 +94,23 @@ def _swap_gates(a: Any) -> Any:
     return np.concatenate([other, one, candidate], axis=-1)
 
 
-def _layer_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
+def _convert_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
     """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
-    if not biases:
-        biases = [np.zeros_like(W[0])]
-    b = [bias[None, :] for bias in biases]
+    zeros = np.zeros_like(W[:1])
+    b, recurrent = [*(bias[None, :] for bias in biases), zeros, zeros][:2]
     if not isinstance(cell, GRU):
-        return {"W": W, "U": U, "b": sum(b[1:], b[0])}
-    recurrent = b[1] if len(b) > 1 else np.zeros_like(b[0])
+        return {"W": W, "U": U, "b": b + recurrent}
     *gates, v = np.split(recurrent, 3, axis=-1)
-    return {"W": W, "U": U, "b": b[0] + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
+    return {"W": W, "U": U, "b": b + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
 
 
 def from_torch(module: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
-    ``batch_first`` only says how torch takes x, and is ignored. ``dropout``
+    ``batch_first`` only says how torch takes x; it is ignored. ``dropout``
     between the layers becomes `Dropout` layers. The module and the network are both applied
-    to a few random numbers and must agree, so that a subclass with a ``forward`` of its own
-    is refused.
+    to a few random numbers and must agree, so a subclass with another ``forward`` is
+    refused.
 
     Parameters
     ----------
@@ -124,10 +127,9 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of the three, or its weights are not dense float32 or float64.
+        If it is not one of the three, or its weights are not dense float32 or float64.
     ValueError
-        If it has ``proj_size``, which no network of xprnn has, or does not compute what its
-        class says.
+        If it has ``proj_size``, which xprnn lacks, or does not compute what its class says.
 
     Examples
     --------
@@ -148,18 +150,20 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {shown(module)}"
         )
     if getattr(module, "proj_size", 0):
-        raise ValueError(f"proj_size must be 0, got {module.proj_size}: no layer here projects h")
+        raise ValueError(
+            f"proj_size must be 0, got {module.proj_size}: no layer of xprnn projects h"
+        )
     rate = float(getattr(module, "dropout", 0.0))
     layer: Layer = Recurrent(module.hidden_size, cell)
     if module.bidirectional:
         layer = Bidirectional(layer)
 
-    def layer_params(end):
-        W, U = (array(f"weight_{name}_{end}").T for name in ("ih", "hh"))
+    def read_direction(end):
+        W, U = (read_array(f"weight_{name}_{end}").T for name in ("ih", "hh"))
         biases = ("bias_ih", "bias_hh") if module.bias else ()
-        return _layer_params(cell, W, U, [array(f"{name}_{end}") for name in biases])
+        return _convert_params(cell, W, U, [read_array(f"{name}_{end}") for name in biases])
 
-    def array(name):
+    def read_array(name):
         return _to_numpy(name, getattr(module, name))
 
     layers: list[Layer] = []
@@ -169,53 +173,60 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
             layers.append(Dropout(rate))
             params.append(())
         layers.append(layer)
-        ends = (f"l{k}", f"l{k}_reverse") if module.bidirectional else (f"l{k}",)
-        directions = tuple(layer_params(end) for end in ends)
-        params.append(directions if module.bidirectional else directions[0])
+        if module.bidirectional:
+            params.append((read_direction(f"l{k}"), read_direction(f"l{k}_reverse")))
+        else:
+            params.append(read_direction(f"l{k}"))
     network = Stack(tuple(layers))
     if callable(module):
-        _check_torch(module, network, tuple(params))
+        _check_outputs("module", partial(_apply_torch, module), network, tuple(params))
     return network, tuple(params)
 
 
-def _check_torch(module: Any, network: Stack, params: Tree) -> None:
-    """Raise ValueError unless a module computes what the network does, without dropout."""
-    weight = module.weight_ih_l0
-    x = _draw_x(weight.shape[1], str(weight.dtype).split(".")[-1])
-    tensor = weight.detach().new_tensor(x)
+def _apply_torch(module: Any, x: Any) -> Any:
+    """Return what a module computes from x (T, B, F) without dropout."""
+    tensor = module.weight_ih_l0.detach().new_tensor(x)
     training, module.training = module.training, False
     try:
         y = module(tensor.swapaxes(0, 1) if module.batch_first else tensor)
-        y = _to_numpy("the output of module", y[0] if isinstance(y, tuple) else y)
-    except Exception as error:
-        raise ValueError(f"module can't be applied to x {x.shape}: {error!s:.200}") from error
     finally:
         module.training = training
-    _compare("module", y.swapaxes(0, 1) if module.batch_first else y, network, params, x)
+    y = _to_numpy("the output of module", y[0] if isinstance(y, tuple) else y)
+    return y.swapaxes(0, 1) if module.batch_first else y
 
 
-def _list_recurrent(network: Layer, params: Tree, library: str) -> list[tuple[Any, Tree]]:
-    """Return the recurrent layers with their parameters; raise for what the library lacks."""
+def _list_recurrent(
+    network: Layer, params: Tree, library: str
+) -> list[tuple[Any, Recurrent, tuple[Any, ...]]]:
+    """Return every recurrent layer, what it runs, and the parameters of its directions.
+
+    Raises
+    ------
+    ValueError
+        For what the library lacks.
+    """
     params = tree.map(to_host, params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError(
             f"params hold several models side by side, which {library} can't express; "
-            "hand in those of one"
+            "pass those of one"
         )
     layers = network.layers if isinstance(network, Stack) else (network,)
-    pairs = zip(layers, params if isinstance(network, Stack) else (params,), strict=True)
-    recurrent = [(layer, p) for layer, p in pairs if not isinstance(layer, Dropout | Pool)]
-    for layer, _ in recurrent:
-        inner = layer.layer if isinstance(layer, Bidirectional) else layer
+    recurrent = []
+    for layer, p in zip(layers, params if isinstance(network, Stack) else (params,), strict=True):
+        if isinstance(layer, Dropout | Pool):
+            continue
+        inner: Any = layer.layer if isinstance(layer, Bidirectional) else layer
         if not isinstance(inner, Recurrent):
             raise ValueError(
-                f"{type(inner).__name__} is not a recurrent layer; hand in the layers before or "
+                f"{type(inner).__name__} is not a recurrent layer; pass the layers before or "
                 f"after it, with their parameters: Stack(network.layers[:n]), params[:n]"
             )
         if inner.learn_initial_state:
             raise ValueError(f"{library} can't express learn_initial_state=True")
         if getattr(inner.cell, "peepholes", False):
             raise ValueError(f"{library} can't express peepholes=True")
+        recurrent.append((layer, inner, (p,) if inner is layer else p))
     if not recurrent:
         raise ValueError("network has no recurrent layer")
     return recurrent
@@ -229,12 +240,12 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
         state = {name: torch.tensor(a) for name, a in interop.to_torch(network, params).items()}
         module.load_state_dict(state)
 
-    ``bias_ih`` is b; ``bias_hh`` is zero but for the candidate's part of a GRU, which is v.
+    ``bias_ih`` is b; ``bias_hh`` is zero, except for the candidate's part of a GRU, which is v.
 
     Parameters
     ----------
     network : Layer
-        Recurrent layers of one cell and size, or the `Bidirectional` of such with
+        Recurrent layers of one cell and size, or `Bidirectional` layers of them with
         ``merge="concat"``. `Dropout` and `Pool` have no weights and are skipped.
     params : tree of arrays
 
@@ -242,12 +253,12 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     -------
     dict of NumPy arrays
         ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, …; those of
-        the backward layers end in ``_reverse``.
+        backward layers end in ``_reverse``.
 
     Raises
     ------
     ValueError
-        If torch's modules can't express the network; says why.
+        If torch's modules can't express the network; the error says why.
 
     Examples
     --------
@@ -263,33 +274,31 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     """
     arrays: dict[str, Any] = {}
     kinds: dict[str, None] = {}
-    for k, (layer, p) in enumerate(_list_recurrent(network, params, "torch")):
-        both = isinstance(layer, Bidirectional)
-        if both and layer.merge != "concat":
-            raise ValueError(f"torch can't express merge={layer.merge!r}")
-        inner = layer.layer if both else layer
-        directions = "two directions" if both else "one direction"
-        kinds[f"{_torch_mode(inner.cell)} of size {inner.hidden_size} in {directions}"] = None
-        for end, w in zip((f"l{k}", f"l{k}_reverse"), p if both else (p,), strict=False):
+    for k, (outer, layer, directions) in enumerate(_list_recurrent(network, params, "torch")):
+        if getattr(outer, "merge", "concat") != "concat":
+            raise ValueError(f"torch can't express merge={outer.merge!r}")
+        count = "two directions" if len(directions) == 2 else "one direction"
+        kinds[f"{_find_torch_mode(layer.cell)} of size {layer.hidden_size} in {count}"] = None
+        for end, w in zip((f"l{k}", f"l{k}_reverse"), directions, strict=False):
             arrays[f"weight_ih_{end}"] = w["W"].T.copy()
             arrays[f"weight_hh_{end}"] = w["U"].T.copy()
             arrays[f"bias_ih_{end}"] = w["b"][0].copy()
-            arrays[f"bias_hh_{end}"] = _recurrent_bias(w)[0]
+            arrays[f"bias_hh_{end}"] = _make_recurrent_bias(w)[0]
     if len(kinds) > 1:
         raise ValueError(f"torch's modules have layers of one kind, got {', '.join(kinds)}")
     return arrays
 
 
-def _recurrent_bias(w: dict[str, Any]) -> Any:
-    """Return (1, G·H) with v in the candidate's part, and zeros."""
+def _make_recurrent_bias(w: dict[str, Any]) -> Any:
+    """Return zeros (1, G·H), with v in the candidate's part of a GRU."""
     bias = np.zeros_like(w["b"])
     if "v" in w:
         bias[:, -w["v"].shape[-1] :] = w["v"]
     return bias
 
 
-def _torch_mode(cell: Any) -> str:
-    """Return torch's name of a cell; raise if it has no such cell."""
+def _find_torch_mode(cell: Any) -> str:
+    """Return torch's name for a cell; raise if torch has no such cell."""
     plain = LSTM(cell.activation, cell.gate_activation) if isinstance(cell, LSTM) else cell
     for mode, known in _TORCH_CELLS.items():
         if plain == known:
@@ -310,7 +319,9 @@ def _read_activation(argument: str, value: Any) -> Activation:
             raise ValueError(f"{argument} is a {name!r} that is not Keras's own: {shown(value)}")
     name = "identity" if name == "linear" else name
     if name not in activations.TABLE:
-        raise ValueError(f"{argument}={name!r} is none of xprnn's: {', '.join(activations.TABLE)}")
+        raise ValueError(
+            f"{argument} must be one of xprnn's, {', '.join(activations.TABLE)}, got {name!r}"
+        )
     return activations.TABLE[name]
 
 
@@ -332,7 +343,7 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
     if len(weights) not in (2, 3):
         raise ValueError(
             f"layer must have its kernel, recurrent kernel and bias, got {len(weights)} arrays; a "
-            "layer has its weights when it was built: layer.build((None, None, features))"
+            "layer gets its weights when it is built: layer.build((None, None, features))"
         )
     names = ("kernel", "recurrent_kernel", "bias")
     W, U, *bias = (_to_numpy(*pair) for pair in zip(names, weights, strict=False))
@@ -341,14 +352,14 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
         W, U, biases = _swap_gates(W), _swap_gates(U), [_swap_gates(b) for b in biases]
     rate = float(getattr(layer, "recurrent_dropout", 0.0))
     recurrent = Recurrent(int(layer.units), cell, recurrent_dropout=rate)
-    return recurrent, _layer_params(cell, W, U, biases)
+    return recurrent, _convert_params(cell, W, U, biases)
 
 
 def from_keras(layer: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a recurrent layer of Keras.
 
-    With ``return_sequences=False`` a ``Pool("last")`` stands after it. Keras's
-    ``dropout`` on x, the same at every step, is left out. The layer and the network are
+    With ``return_sequences=False`` a ``Pool("last")`` follows it. Keras's ``dropout`` on x,
+    the same at every step, is left out. The layer and the network are
     both applied to a few random numbers and must agree.
 
     Parameters
@@ -367,11 +378,11 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     Raises
     ------
     TypeError
-        If it is none of these layers, or its weights are neither float32 nor float64.
+        If it is not one of these layers, or its weights are neither float32 nor float64.
     ValueError
-        If it has what no network of xprnn has, such as ``go_backwards`` or an activation
-        that is not Keras's own, has no weights yet, or computes something else than its
-        class and attributes say.
+        If it has what xprnn lacks, such as ``go_backwards`` or an activation that is not
+        Keras's own, if it has no weights yet, or does not compute what its class and
+        attributes say.
 
     Examples
     --------
@@ -410,20 +421,15 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
     network = Stack((recurrent,)) if keeps_steps else Stack((recurrent, Pool("last")))
     params = (params,) if keeps_steps else (params, ())
     if callable(layer) and not getattr(layer, "stateful", False):
-        _check_keras(layer, network, params)
+        _check_outputs("layer", partial(_apply_keras, layer), network, params)
     return network, params
 
 
-def _check_keras(layer: Any, network: Stack, params: Tree) -> None:
-    """Raise ValueError unless a layer computes what the network does, without dropout."""
-    W = tree.leaves(params)[0]
-    x = _draw_x(W.shape[0], W.dtype)
-    try:
-        y = layer(x.swapaxes(0, 1), training=False)
-        y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=W.dtype)
-    except Exception as error:
-        raise ValueError(f"layer can't be applied to x {x.shape}: {error!s:.200}") from error
-    _compare("layer", y.swapaxes(0, 1) if y.ndim == 3 else y, network, params, x)
+def _apply_keras(layer: Any, x: Any) -> Any:
+    """Return what a layer computes from x (T, B, F) without dropout."""
+    y = layer(x.swapaxes(0, 1), training=False)
+    y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=x.dtype)
+    return y.swapaxes(0, 1) if y.ndim == 3 else y
 
 
 def to_keras(network: Layer, params: Tree) -> list[Any]:
@@ -435,8 +441,8 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     Parameters
     ----------
     network : Layer
-        Recurrent layers with any cell but those with peepholes, or the `Bidirectional`
-        of such. `Dropout` and `Pool` have no weights and are skipped.
+        Recurrent layers with any cell without peepholes, or `Bidirectional` layers of them.
+        `Dropout` and `Pool` have no weights and are skipped.
     params : tree of arrays
 
     Returns
@@ -447,7 +453,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     Raises
     ------
     ValueError
-        If Keras can't express the network; says why.
+        If Keras can't express the network; the error says why.
 
     Examples
     --------
@@ -459,17 +465,16 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     [(3, 12), (4, 12), (2, 12)]
     """
     arrays = []
-    for layer, p in _list_recurrent(network, params, "Keras"):
-        both = isinstance(layer, Bidirectional)
-        inner = layer.layer if both else layer
-        if not isinstance(inner.cell, Elman | LSTM | GRU | GRUResetBefore):
-            raise ValueError(f"Keras can't express {inner.cell!r}")
-        for w in p if both else (p,):
+    for _, layer, directions in _list_recurrent(network, params, "Keras"):
+        cell = layer.cell
+        if not isinstance(cell, Elman | LSTM | GRU | GRUResetBefore):
+            raise ValueError(f"Keras can't express {cell!r}")
+        for w in directions:
             weights = [w["W"], w["U"], w["b"]]
-            if isinstance(inner.cell, GRU):
-                weights[2] = np.concatenate([w["b"], _recurrent_bias(w)], axis=0)
-            if isinstance(inner.cell, GRU | GRUResetBefore):
+            if isinstance(cell, GRU):
+                weights[2] = np.concatenate([w["b"], _make_recurrent_bias(w)], axis=0)
+            if isinstance(cell, GRU | GRUResetBefore):
                 weights = [_swap_gates(a) for a in weights]
-            bias = weights[2] if isinstance(inner.cell, GRU) else weights[2][0]
+            bias = weights[2] if isinstance(cell, GRU) else weights[2][0]
             arrays += [weights[0].copy(), weights[1].copy(), bias.copy()]
     return arrays

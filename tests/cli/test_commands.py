@@ -543,7 +543,7 @@ def test_predict_refuses_what_gives_no_number_at_every_row(airline, tmp_path, ca
     model.save(tmp_path / "m.npz")
     assert "got 'many_to_one'" in refused(capsys, "predict", tmp_path / "m.npz", airline)
     assert "No such file" in refused(capsys, "predict", tmp_path / "none.npz", airline)
-    assert "holds no model" in refused(capsys, "predict", damaged(tmp_path), airline)
+    assert "is not a model" in refused(capsys, "predict", damaged(tmp_path), airline)
 
 
 def damaged(folder):

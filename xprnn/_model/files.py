@@ -1,4 +1,4 @@
-"""Models read from files: what `serialization` and `onnx` read is a record, and becomes a model."""
+"""Loads models: makes models of the records that `serialization` and `onnx` read."""
 
 import os
 from typing import Any
@@ -17,7 +17,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     ----------
     path : str or path
     backend : str
-        Where the model is to compute, whatever backend it was trained on.
+        Where the model computes; it may have been trained on another backend.
 
     Returns
     -------
@@ -26,9 +26,9 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
-        If it is cut short, damaged, holds no model of xprnn, or was written by
+        If it is cut short, damaged, not a model of xprnn, or was written by
         another version in another format.
     BackendUnavailableError
         If the backend can't be used.
@@ -37,20 +37,20 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     --------
     See `save`.
     """
-    return _model(serialization.load(path, backend))
+    return _make_model(serialization.load(path, backend))
 
 
 def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snapshot:
-    """Read a training run whose model is a `Model`; raises as `serialization.load_snapshot`."""
+    """Read a training run, with a `Model` in it; raises as `serialization.load_snapshot`."""
     snapshot = serialization.load_snapshot(path, backend)
-    return snapshot._replace(model=_model(snapshot.model))
+    return snapshot._replace(model=_make_model(snapshot.model))
 
 
 def from_onnx(path: Any, *, output: str | None = None) -> Model:
     """Read a model of RNN, LSTM and GRU nodes from an ONNX file.
 
-    A file of ours gives the model that was written. In one of another program the nodes
-    may stand one after the other and side by side, with what exporters write around them:
+    A file of xprnn gives the model that was exported. In a file of another program the nodes
+    may follow one another and be side by side, with the nodes that exporters write around them:
     Transpose, Squeeze, Reshape, Slice and the like; MatMul, Gemm, Add and Mul for dense
     layers; activations and Softmax; the last step, the mean or the maximum over the steps;
     LayerNormalization. Initial states that are inputs of the file are `Model.predict`'s
@@ -60,23 +60,23 @@ def from_onnx(path: Any, *, output: str | None = None) -> Model:
     ----------
     path : str, path or onnx.ModelProto
     output : str, optional
-        The name of the output that the model gives, or of any value in the graph; left
+        The name of the output that the model returns, or of any value in the graph; left
         out, the first output.
 
     Returns
     -------
     Model
-        Batch-first, whatever the file was. Of another program without a loss:
-        `Model.evaluate` needs one then.
+        Always batch-first. From a file of another program it has no loss, so
+        `Model.evaluate` needs one.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it has no value of the name `output`.
+        If it has no value named `output`.
     ModelFileError
-        If it is damaged, or holds what no network of xprnn has; says which node.
+        If it is damaged, or holds a node that xprnn lacks; the error names the node.
     MissingExtraError
         Without the library onnx.
 
@@ -86,9 +86,9 @@ def from_onnx(path: Any, *, output: str | None = None) -> Model:
     """
     from xprnn.onnx.read.load import read
 
-    return _model(read(path, output))
+    return _make_model(read(path, output))
 
 
-def _model(record: Record) -> Model:
+def _make_model(record: Record) -> Model:
     """Return the model with the fields of a record."""
     return Model(**vars(record))

@@ -1,7 +1,7 @@
 """The gates and states of every cell at every step, by name.
 
-The network runs with layers that record in the place of its recurrent ones. They run the
-reference loop, step by step, wherever they compute: no other loop keeps what a cell remembers.
+The network runs with recording layers in place of its recurrent ones. They run the reference
+loop, step by step, on every backend: no other loop keeps the cell's memory.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 from xprnn import _ops
 from xprnn._typing import Array, Namespace, Tree
 from xprnn._validate import shown
-from xprnn.cells import Cell, Inner
+from xprnn.cells import Cell
 from xprnn.layers import Layer, Recurrent
 from xprnn.layers.walk import inner_layers, recurrent_layers
 from xprnn.recurrence import REFERENCE
@@ -28,16 +28,16 @@ def trace_gates(
     params : tree
     x : array, (..., T, B, F)
     state : tree or None
-        The state to start from; None: the network's own.
+        The state to start from; None stands for the network's own.
     mask : array of bool, (T, B, 1), or None
-        At padding gates are zero, and states stay as they are.
+        At padding gates are zero, and states do not change.
     xp : namespace
 
     Raises
     ------
     ValueError
-        If a layer of one's own has hidden states that belong to no `Recurrent` in its
-        fields, or if a cell names its gates or states wrongly.
+        If a user's layer has hidden states that belong to no `Recurrent` in its fields, or a
+        cell names its gates or states wrongly.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def trace_gates(
     {'reset': (5, 1, 2), 'update': (5, 1, 2), 'candidate': (5, 1, 2), 'h': (5, 1, 2)}
     """
     names = [(*gate_names(r.cell), *state_names(r.cell)) for r in recurrent_layers(network)]
-    recording = _recording(network)
+    recording = _replace_recurrent(network)
     _, _, cache = recording.forward(params, x, state, mask, xp=xp)
     arrays = iter(recording.states(cache, xp=xp))
     seen = tuple({name: next(arrays) for name in layer} for layer in names)
@@ -64,12 +64,12 @@ def trace_gates(
 
 
 def gate_names(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's gates; () if it has no names for them or no `trace`."""
+    """Return the names of a cell's gates; () if it does not name them or has no `trace`."""
     return tuple(getattr(cell, "gate_names", ())) if hasattr(cell, "trace") else ()
 
 
 def state_names(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's states; h, state 1, … if it has none for them.
+    """Return the names of a cell's states; h, state 1, … if it does not name them.
 
     Raises
     ------
@@ -86,52 +86,35 @@ def state_names(cell: Cell) -> tuple[str, ...]:
     return names
 
 
-def _recording(layer: Any) -> Any:
-    """Return a layer with `_RecordingLayer` in the place of every recurrent layer."""
+def _replace_recurrent(layer: Any) -> Any:
+    """Return a layer with a `_RecordingLayer` in place of every recurrent layer."""
     if isinstance(layer, tuple):
-        return tuple(map(_recording, layer))
+        return tuple(map(_replace_recurrent, layer))
     if isinstance(layer, Recurrent):
         fields = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
         return _RecordingLayer(**{**fields, "cell": _RecordingCell(layer.cell)})
-    inside = {name: _recording(value) for name, value in inner_layers(layer).items()}
+    inside = {name: _replace_recurrent(value) for name, value in inner_layers(layer).items()}
     return dataclasses.replace(layer, **inside) if inside else layer
 
 
 @dataclass(frozen=True)
 class _RecordingCell:
-    """A cell whose memo holds the state before each step too."""
+    """A cell whose memo also holds the state before each step; the rest is the cell's own."""
 
     cell: Any
 
-    @property
-    def gates(self) -> int:
-        return self.cell.gates
-
-    @property
-    def states(self) -> int:
-        return self.cell.states
-
-    @property
-    def weights(self) -> int:
-        return getattr(self.cell, "weights", 0)
-
-    @property
-    def inner(self) -> Inner | None:
-        return getattr(self.cell, "inner", None)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cell, name)
 
     def forward(self, p, q, state, *, xp):
         """Return the next state, and the state before with the cell's own memo."""
         new, memo = self.cell.forward(p, q, state, xp=xp)
         return new, (state, memo)
 
-    def backward(self, dstate, memo, *, xp):
-        """Return the cell's gradients."""
-        return self.cell.backward(dstate, memo[1], xp=xp)
-
-    def values(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
+    def list_gates(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
         """Return the gates at one step, those of the inner part first."""
         names = gate_names(self.cell)
-        show = getattr(self.inner, "trace", None)
+        show = getattr(getattr(self.cell, "inner", None), "trace", None)
         first = show(inner_memo) if show else ()
         gates = (*first, *self.cell.trace(memo)) if names else ()
         if len(gates) != len(names):
@@ -147,7 +130,7 @@ class _RecordingLayer(Recurrent):
     """A recurrent layer whose `states` are its gates and all its states."""
 
     def _unroll(self, shapes, dtype, *, xp):
-        """Return the reference, whose memo has every step."""
+        """Return the reference loop, whose memo has every step."""
         return REFERENCE
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
@@ -159,12 +142,12 @@ class _RecordingLayer(Recurrent):
         """Return the gates, then the states, over the steps."""
         run, _, end = cache
         before = [state[: self.cell.states] for (state, _), _ in run.memo]
-        gates = [self.cell.values(memo, inner) for (_, memo), inner in run.memo]
-        seen = [_over_time(gate, xp) for gate in zip(*gates, strict=True)]
+        gates = [self.cell.list_gates(memo, inner) for (_, memo), inner in run.memo]
+        seen = [_stack_steps(gate, xp) for gate in zip(*gates, strict=True)]
         seen = [_ops.apply_mask(gate, run.mask, xp=xp) for gate in seen]
-        return (*seen, *(_over_time(s, xp) for s in zip(*before[1:], end, strict=True)))
+        return (*seen, *(_stack_steps(s, xp) for s in zip(*before[1:], end, strict=True)))
 
 
-def _over_time(steps: Any, xp: Namespace) -> Array:
-    """Return arrays (..., B, H) of successive steps as (..., T, B, H)."""
+def _stack_steps(steps: Any, xp: Namespace) -> Array:
+    """Return the arrays (..., B, H) of all steps as one, (..., T, B, H)."""
     return xp.stack(list(steps), axis=-3)

@@ -1,4 +1,4 @@
-"""Sequences that a caller hands to a model, where and as the model computes."""
+"""Reads the sequences that a caller passes to a model, and returns its outputs."""
 
 from typing import Any, NamedTuple
 
@@ -21,23 +21,23 @@ class Inputs(NamedTuple):
     """(T, B, F)"""
     mask: Array | None
     array: Array
-    """x as it came, (B, T, F)."""
+    """x as the caller passed it, (B, T, F)."""
     sizes: tuple[int, ...] | None
     single: bool
-    """Whether it is one sequence, without the axis B."""
+    """Whether x is one sequence, without the axis B."""
     on_host: bool
     backend: Backend
     dtype: str
     frames: Any = None
-    """The DataFrame, or the list of them, in whose form outputs go back."""
+    """The DataFrame, or the list of them, whose form the outputs get."""
 
     def scale(self, x: Array) -> Array:
-        """Return x in the units of the data as the network takes it."""
+        """Return x, in the units of the data, standardised for the network."""
         scaler = self.record.x_scaler
         return self.backend.asarray(x if scaler is None else scaler.apply(x), self.dtype)
 
     def unscale(self, y: Array, xp: Namespace) -> Array:
-        """Return y as the network gives it in the units of the data."""
+        """Return the network's outputs in the units of the data."""
         loss, scaler = self.record.loss, self.record.y_scaler
         return y if scaler is None else losses.unscale(loss, y, scaler, xp=xp)
 
@@ -65,7 +65,7 @@ class Inputs(NamedTuple):
         slots = tree.flatten(like)
         if not isinstance(state, tuple | list) or len(state) != len(slots):
             raise ValueError(
-                f"state must be a tuple of {len(slots)} array(s), as return_state gives them, "
+                f"state must be a tuple of {len(slots)} array(s), as return_state returns them, "
                 f"got {type(state).__name__}"
                 + (f" of {len(state)}" if isinstance(state, tuple | list) else "")
             )
@@ -82,7 +82,7 @@ class Inputs(NamedTuple):
         return tree.unflatten(arrays, like=like)
 
     def restore(self, y: Array) -> Any:
-        """Return outputs (T, B, O) batch-first, with the axes that the y of the training had."""
+        """Return outputs (T, B, O) batch-first, with the axes of the y of the training."""
         record = self.record
         keeps_steps = record.network.keeps_steps
         if keeps_steps:
@@ -101,9 +101,9 @@ class Inputs(NamedTuple):
         return like(self.frames, outputs, names)
 
     def restore_layers(self, layers: tuple[Tree, ...]) -> tuple[Any, ...]:
-        """Return arrays (T, B, H) of every recurrent layer batch-first, in the trees they are in.
+        """Return trees of arrays (T, B, H), one for each recurrent layer, batch-first.
 
-        Those of a decoder have steps of their own.
+        The arrays of a decoder have other steps than x.
         """
         readers = len(layers) // (2 if self.record.mode == "encoder_decoder" else 1)
 
@@ -116,7 +116,7 @@ class Inputs(NamedTuple):
         )
 
     def restore_state(self, state: Tree) -> tuple[Any, ...]:
-        """Return the arrays of a state, (B, H) or (H,) for one sequence each."""
+        """Return the arrays of a state, (B, H) each; (H,) for one sequence."""
         return tuple(self._drop_batch(s) for s in tree.leaves(state))
 
     def _batch_first(self, y: Array, flat: bool, split: bool) -> Any:
@@ -138,7 +138,7 @@ class Inputs(NamedTuple):
 
 
 def read(record: Record, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
-    """Return an argument of a caller's, checked and placed where the model computes."""
+    """Return a caller's argument, checked and on the backend where the model computes."""
     one_step = record.mode == "one_to_many"
     columns = record.feature_names
     sequences = read_sequences(
@@ -152,7 +152,7 @@ def read(record: Record, argument: str, value: object, lengths: Any, mask: Any) 
 
 
 def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
-    """Return sequences and parameters where and in the dtype in which the model computes."""
+    """Return sequences and parameters on the backend and in the dtype of the computation."""
     array = sequences.array
     if array.shape[-1] != record.features:
         raise ValueError(
@@ -167,7 +167,7 @@ def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
     backend = common({argument: array}, record.backend)
     dtype = wider(record.dtype, float_name(argument, array) or record.dtype)
     with backend.active():
-        x = time_major(backend.asarray(array, _dtype_to_scale(record, dtype)), xp=backend.xp)
+        x = time_major(backend.asarray(array, _choose_scaling_dtype(record, dtype)), xp=backend.xp)
         mask = None
         if sequences.valid is not None:
             mask = backend.asarray(sequences.valid.T[:, :, None], "bool")
@@ -186,6 +186,6 @@ def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
     )
 
 
-def _dtype_to_scale(record: Record, dtype: str) -> str:
+def _choose_scaling_dtype(record: Record, dtype: str) -> str:
     """Return the dtype in which x is scaled: float32 would lose digits of x far from zero."""
     return dtype if record.x_scaler is None else wider(dtype, dtype_name(record.x_scaler.mean))

@@ -22,7 +22,7 @@ from xprnn.losses.units import in_units
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model(Record):
-    """A network with its parameters; built by keywords.
+    """A network with its parameters; takes keyword arguments only.
 
     Attributes
     ----------
@@ -35,13 +35,13 @@ class Model(Record):
     x_scaler, y_scaler : Scaler or None
         The standardisation of x and y, measured on the training data.
     loss : Loss or None
-        The loss of the training; None for a loss of one's own that a file could not hold.
+        The loss of the training; None for a user-defined loss after loading from a file.
     mode : str
         ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` or
         ``"encoder_decoder"``.
     y_rank : int
-        The axes of y for several sequences: 3 for (B, T, O), fewer if the y of the training
-        had no axis of steps or of features.
+        The number of axes of y for several sequences: 3 for (B, T, O), fewer if the y of the
+        training had no axis of steps or of features.
     history : History
         The curves of the training.
     feature_names, output_names : tuple of str, optional
@@ -152,7 +152,7 @@ class Model(Record):
         mask: object = None,
         state: tuple[object, ...] | None = None,
     ) -> tuple[dict[str, Any], ...]:
-        """Return every gate and every state at every step, by name.
+        """Return all gates and states at every step, by name.
 
         Parameters
         ----------
@@ -165,9 +165,9 @@ class Model(Record):
             One for each recurrent layer, in the order of `predict`'s states; forward, then
             backward for a bidirectional one. Of a layer of LSTM ``"input"``, ``"forget"``,
             ``"cell"`` (the candidate) and ``"output"``, ``"h"`` and ``"c"``; of GRU
-            ``"reset"``, ``"update"``, ``"candidate"`` and ``"h"``; of Elman ``"h"``; of a cell
-            of one's own what it names, see `xprnn.cells`. Each (B, T, H), or (T, H) for one
-            sequence, a list for a list. At padding gates are zero.
+            ``"reset"``, ``"update"``, ``"candidate"`` and ``"h"``; of Elman ``"h"``; of a
+            user-defined cell what it names, see `xprnn.cells`. Each (B, T, H), or (T, H) for
+            one sequence, a list for a list. At padding gates are zero.
 
         Raises
         ------
@@ -244,7 +244,7 @@ class Model(Record):
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
         """Continue sequences: every output is the next input (closed loop).
 
-        Meant for a network trained to give the next step, ``fit(s[:-1], s[1:])``.
+        For a network trained to predict the next step, ``fit(s[:-1], s[1:])``.
 
         Parameters
         ----------
@@ -291,11 +291,11 @@ class Model(Record):
             return data.restore(xp.concat(future, axis=0))
 
     def _check_closes_loop(self) -> None:
-        """Raise unless the outputs can be the next inputs."""
+        """Raise unless the network can take its outputs as the next inputs."""
         if self.network.time == "whole" or not self.network.keeps_steps:
             raise ValueError(
                 "forecast runs the network step by step, each output the next input; this one "
-                "sees sequences whole (bidirectional, one to many, encoder and decoder) or gives "
+                "sees whole sequences (bidirectional, one to many, encoder and decoder) or gives "
                 "one output for many steps"
             )
         if self.features != self.outputs:
@@ -335,7 +335,7 @@ class Model(Record):
         Raises
         ------
         ValueError, TypeError
-            If x or y do not fit the model or one another.
+            If x or y do not fit the model or each other.
 
         Examples
         --------
@@ -348,7 +348,9 @@ class Model(Record):
         """
         loss = self.loss if loss is None else losses.get(loss)
         if loss is None:
-            raise ValueError("loss must be given: the model was trained on one that no file holds")
+            raise ValueError(
+                "loss must be given: the model was trained on a loss that its file does not hold"
+            )
         columns = self.feature_names, self.output_names
         pair = read_pair(x, y, columns=columns, mode=self.mode, lengths=lengths, mask=mask)
         data = inputs.place(self, "x", pair.x)
@@ -409,7 +411,7 @@ class Model(Record):
         Raises
         ------
         ValueError
-            If the path has another ending, or the network can't be written; says why.
+            If the path has another ending, or the network can't be written; the error says why.
         MissingExtraError
             Without the library onnx.
 
@@ -427,7 +429,7 @@ class Model(Record):
         export(self, path, dtype=dtype)
 
     def summary(self) -> str:
-        """Return a table of the parameters with their shapes and numbers.
+        """Return a table of the parameters with their shapes and counts.
 
         Examples
         --------

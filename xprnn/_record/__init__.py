@@ -1,7 +1,7 @@
-"""What a training leaves, as plain data: the fields of a model, and its history.
+"""The results of a training as plain data: the fields of a model, and its history.
 
-`serialization` and `onnx` write and read records; `Model`, which stands above both, is a
-record with methods.
+`serialization` and `onnx` write and read records; `Model`, which imports both, is a record
+with methods.
 """
 
 from xprnn._record.history import Epoch, History

@@ -1,9 +1,10 @@
-"""The curves of a training, epoch by epoch."""
+"""The curves of a training, with one number for each epoch."""
 
+import copy
 import math
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from xprnn._typing import Array
 from xprnn.backend import of, to_host
@@ -14,29 +15,29 @@ _COLUMNS = (*_CURVES, "minimised loss", "minimised val_loss")
 
 
 class Epoch(NamedTuple):
-    """The measurements of an epoch; the numbers are still on the device."""
+    """The measurements of an epoch, as arrays on the device."""
 
     losses: list[Value]
     """Before each update, 0-d."""
     shares: list[float]
-    """Their parts in the loss of the epoch."""
+    """The share of each loss in the loss of the epoch."""
     norms: list[Array]
-    """Of each gradient before clipping, 0-d."""
+    """The norm of each gradient before clipping, 0-d."""
     clip_norm: float | None
     val_loss: list[Value]
-    """After the epoch, if there are validation data."""
+    """The validation loss after the epoch; empty without validation data."""
     learning_rate: float
     """Of the last update."""
 
 
 class _Pending(NamedTuple):
-    """An epoch whose numbers were not fetched yet."""
+    """An epoch whose numbers are still on the device."""
 
     epoch: Epoch
     seconds: float
 
 
-def _row(
+def _make_row(
     pending: _Pending,
     in_units: Iterator[float],
     minimised: Iterator[float],
@@ -70,8 +71,8 @@ def _fetch(*kinds: list[Array]) -> list[Iterator[float]]:
 class History:
     """The curves of one training run, one number for each epoch.
 
-    The numbers stay on the device until they are read, so a GPU does not wait for the host
-    in an epoch that is not looked at.
+    The numbers stay on the device until somebody reads them, so a GPU does not wait for the
+    host in other epochs.
 
     Attributes
     ----------
@@ -98,15 +99,14 @@ class History:
         """Add an epoch, and how long it took."""
         self._epochs.append(_Pending(epoch, seconds))
 
-    def until(self, epoch: int) -> "History":
+    def until(self, epoch: int) -> Self:
         """Return the history of the first epochs."""
-        history = History()
-        history.ended = self.ended
+        history = copy.copy(self)
         history._epochs = self._epochs[:epoch]
         return history
 
     def _read(self) -> list[list[float]]:
-        """Fetch all numbers that are still on the device at once; return all epochs."""
+        """Fetch all numbers that are still on the device, in one transfer; return all epochs."""
         pending = [row.epoch for row in self._epochs if isinstance(row, _Pending)]
         values = [value for epoch in pending for value in (*epoch.losses, *epoch.val_loss)]
         fetched = _fetch(
@@ -114,11 +114,13 @@ class History:
             [value.minimised for value in values],
             [norm for epoch in pending for norm in epoch.norms],
         )
-        rows = [_row(row, *fetched) if isinstance(row, _Pending) else row for row in self._epochs]
+        rows = [
+            _make_row(row, *fetched) if isinstance(row, _Pending) else row for row in self._epochs
+        ]
         self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves all or nothing done
         return rows
 
-    def _curve(self, name: str) -> list[float]:
+    def _read_curve(self, name: str) -> list[float]:
         index = _COLUMNS.index(name)
         return [row[index] for row in self._read()]
 
@@ -129,53 +131,53 @@ class History:
         Computed on y in its own units, not standardised, so a squared loss is in squared units
         of y. It is infinity or 0 where float64 can't hold it.
         """
-        return self._curve("loss")
+        return self._read_curve("loss")
 
     @property
     def val_loss(self) -> list[float]:
-        """The loss on the validation data after the epoch; NaN where there are none."""
-        return self._curve("val_loss")
+        """The loss on the validation data after the epoch; NaN without validation data."""
+        return self._read_curve("val_loss")
 
     @property
     def gradient_norm(self) -> list[float]:
         """The global norm of the gradient before clipping, mean over the batches."""
-        return self._curve("gradient_norm")
+        return self._read_curve("gradient_norm")
 
     @property
     def clipped(self) -> list[float]:
         """The share of the epoch's updates whose gradient was clipped, 0 to 1."""
-        return self._curve("clipped")
+        return self._read_curve("clipped")
 
     @property
     def learning_rate(self) -> list[float]:
         """The learning rate of the last update of the epoch."""
-        return self._curve("learning_rate")
+        return self._read_curve("learning_rate")
 
     @property
     def seconds(self) -> list[float]:
         """The wall-clock seconds from the end of the epoch before to the end of this one."""
-        return self._curve("seconds")
+        return self._read_curve("seconds")
 
     def value(self, curve: str, index: int = -1) -> Value:
-        """Return one number of the curve "loss" or "val_loss", for both forms of y.
+        """Return one value of the curve "loss" or "val_loss", for y in its units and standardised.
 
-        The loss of the standardised y is NaN for epochs that come from a file.
+        The loss of the standardised y is NaN for epochs from a file.
         """
         row = dict(zip(_COLUMNS, self._read()[index], strict=True))
         return Value(row[f"minimised {curve}"], row[curve])
 
     def alone(self) -> list["History"]:
-        """Return one history for each model that was trained; here there is one."""
+        """Return the history of each model: only one here."""
         return [self]
 
     def finite(self, since: int) -> bool:
         """Whether the minimised loss and the gradients were finite from epoch `since` on."""
-        numbers = (self._curve(name)[since:] for name in ("minimised loss", "gradient_norm"))
+        numbers = (self._read_curve(name)[since:] for name in ("minimised loss", "gradient_norm"))
         return all(map(math.isfinite, chain(*numbers)))
 
     def as_dict(self) -> dict[str, list[float]]:
         """Return all curves by name."""
-        return {name: self._curve(name) for name in _CURVES}
+        return {name: self._read_curve(name) for name in _CURVES}
 
     def __len__(self) -> int:
         return len(self._epochs)

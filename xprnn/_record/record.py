@@ -13,9 +13,9 @@ from xprnn.losses import HalfMSE, Loss
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Record:
-    """The fields of a `Model`, which says what each of them is.
+    """The fields of a `Model`, which documents them.
 
-    A file is written from a record and read as one.
+    Files are written from records and read as records.
     """
 
     network: Layer

@@ -1,7 +1,7 @@
 """Models to and from ONNX files, for onnxruntime and other programs that run them.
 
-`export` writes a model, `xprnn.from_onnx` reads one that any program wrote, and `run`
-computes a single node RNN, LSTM or GRU. All need the extra ``onnx``.
+`export` writes a model, `xprnn.from_onnx` reads one from a file of any program, and `run`
+computes one RNN, LSTM or GRU node. All need the extra ``onnx``.
 """
 
 from xprnn.onnx.operators import run

@@ -1,7 +1,7 @@
 """The activations of ONNX's recurrent nodes, by name, with α, β and clip.
 
-α and β are the node's ``activation_alpha`` and ``activation_beta``, and have the defaults
-of ONNX's operators of the same names; ScaledTanh has none there.
+α and β are the node's ``activation_alpha`` and ``activation_beta``. Their defaults are those of
+ONNX's operators of the same names; ScaledTanh has no defaults.
 """
 
 from dataclasses import fields
@@ -40,7 +40,7 @@ def read_activations(
     """
     kinds = {name.lower(): kind for name, kind in TABLE.items()}
     queues = {"alpha": iter(alpha), "beta": iter(beta)}
-    read: list[Activation] = []
+    functions: list[Activation] = []
     for name in names:
         kind = kinds.get(name.lower())
         if kind is None:
@@ -48,11 +48,13 @@ def read_activations(
         values = {f.name: next(queues[f.name], None) for f in fields(kind)}
         values = {parameter: value for parameter, value in values.items() if value is not None}
         if kind is ScaledTanh and len(values) < 2:
-            raise ValueError("ScaledTanh has no default: give activation_alpha and activation_beta")
+            raise ValueError(
+                "ScaledTanh has no defaults: give activation_alpha and activation_beta"
+            )
         activation: Activation = kind(**values)
         activation = Identity() if activation == Affine() else activation
-        read.append(activation if clip is None else Clipped(activation, clip))
-    return read
+        functions.append(activation if clip is None else Clipped(activation, clip))
+    return functions
 
 
 def describe_activation(

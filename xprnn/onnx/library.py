@@ -1,14 +1,14 @@
-"""The library onnx, imported when it is needed, and helpers for its nodes."""
+"""The library onnx, imported on first use, and helpers for its nodes."""
 
 from typing import Any
 
 from xprnn.errors import MissingExtraError, ModelFileError
 
 OPSET = 17
-"""The version of ONNX's operators in the files written."""
+"""The version of ONNX's operators in the files that xprnn writes."""
 
 
-def library() -> Any:
+def import_onnx() -> Any:
     """Return the module onnx with its helpers."""
     try:
         import onnx
@@ -20,13 +20,13 @@ def library() -> Any:
     return onnx
 
 
-def attributes_of(node: Any) -> dict[str, Any]:
+def get_attributes(node: Any) -> dict[str, Any]:
     """Return the attributes of a node by name."""
-    value = library().helper.get_attribute_value
+    value = import_onnx().helper.get_attribute_value
     return {a.name: value(a) for a in node.attribute}
 
 
-def refusal(node: Any, reason: str) -> ModelFileError:
-    """Return the error for a node that can't be read."""
+def make_error(node: Any, reason: str) -> ModelFileError:
+    """Return the error for a node that xprnn can't read."""
     name = node.name or next(filter(None, node.output), "")
     return ModelFileError(f"node {name!r} ({node.op_type}): {reason}")

@@ -1,4 +1,4 @@
-"""ONNX's operators RNN, LSTM and GRU: their attributes from and to cells, and their results."""
+"""ONNX's operators RNN, LSTM and GRU: cells from and to their attributes, and their results."""
 
 from typing import Any, NamedTuple
 
@@ -8,14 +8,12 @@ from xprnn._validate import unknown
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
 from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
-from xprnn.onnx.library import attributes_of
+from xprnn.onnx.library import get_attributes
 
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
-_INPUTS = {
-    "RNN": ("X", "W", "R", "B", "sequence_lens", "initial_h"),
-    "GRU": ("X", "W", "R", "B", "sequence_lens", "initial_h"),
-    "LSTM": ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P"),
-}
+_INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+"""Of an LSTM; the other operators have no initial_c and no P."""
+
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
@@ -25,7 +23,7 @@ class Attributes(NamedTuple):
     cells: list[Cell]
     """One for each direction."""
     reverse: tuple[bool, ...]
-    """Whether it reads from the end, for each direction."""
+    """Whether each direction reads from the end."""
     batch_first: bool
     hidden_size: int | None
 
@@ -37,24 +35,24 @@ def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
     ----------
     node : onnx.NodeProto
     peepholes : bool
-        Whether it has an input P.
+        Whether the node has an input P.
     """
     if node.op_type not in _DEFAULTS:
         raise ValueError(f"node must be an RNN, LSTM or GRU, got {node.op_type!r}")
-    values = attributes_of(node)
+    values = get_attributes(node)
     direction = values.get("direction", b"forward").decode()
     if direction not in _DIRECTIONS:
         raise unknown("direction", direction, _DIRECTIONS)
-    reverse, usual = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
-    names = [name.decode() for name in values.get("activations", ())] or usual * len(reverse)
-    if len(names) != len(usual) * len(reverse):
+    reverse, defaults = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
+    names = [name.decode() for name in values.get("activations", ())] or defaults * len(reverse)
+    if len(names) != len(defaults) * len(reverse):
         raise ValueError(
-            f"activations of a {node.op_type} must be {len(usual)} for each of "
+            f"activations of a {node.op_type} must be {len(defaults)} for each of "
             f"{len(reverse)} direction(s), got {names}"
         )
     alpha, beta = (list(values.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
     functions = activations.read_activations(names, alpha, beta, values.get("clip"))
-    parts = [functions[d * len(usual) : (d + 1) * len(usual)] for d in range(len(reverse))]
+    parts = [functions[d * len(defaults) : (d + 1) * len(defaults)] for d in range(len(reverse))]
     cells = [_build_cell(node.op_type, part, values, peepholes) for part in parts]
     return Attributes(cells, reverse, bool(values.get("layout", 0)), values.get("hidden_size"))
 
@@ -101,7 +99,7 @@ def read_directions(
 
 
 def describe_cell(cell: Any) -> tuple[str, dict[str, Any]] | None:
-    """Return the operator of a cell and its attributes in one direction; None if it has none."""
+    """Return a cell's operator and its attributes in one direction; None if ONNX has none."""
     kinds: dict[type, tuple[str, tuple[str, ...], dict[str, Any]]] = {
         Elman: ("RNN", ("activation",), {}),
         GRU: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 1}),
@@ -137,8 +135,8 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
         With any attributes of ONNX's operator: direction, layout, clip, activations with
         their alpha and beta, linear_before_reset, input_forget.
     inputs : list of arrays
-        In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for
-        LSTM, initial_c and P. Optional ones may be None, or missing at the end. All but
+        In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for an
+        LSTM, initial_c and P. Optional inputs may be None or left out at the end. All but
         sequence_lens have one dtype, float32 or float64.
 
     Returns
@@ -148,14 +146,14 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Y_h : NumPy array, (D, B, H)
         After the last valid step of each row. With ``layout=1``, (B, D, H).
     Y_c : NumPy array, (D, B, H)
-        Of an LSTM only.
+        Only for an LSTM.
 
     Raises
     ------
     ValueError
         If the node is another operator, or the inputs do not fit it.
     TypeError
-        If the inputs have other dtypes.
+        If the inputs have different dtypes, or other ones.
     MissingExtraError
         Without the library onnx.
 
@@ -178,7 +176,7 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     T, N, F = X.shape
     if W.shape[-1] != F:
         raise ValueError(f"W must have {F} columns, the features of X, got shape {W.shape}")
-    mask = _mask(lengths, T, N)
+    mask = _make_mask(lengths, T, N)
     outputs, ends = [], []
     for d, (layer, params) in enumerate(read_directions(attributes, W, R, B, P)):
         start = list(layer.initial_state(params, N, xp=np))
@@ -200,31 +198,29 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
 
 
 def _read_inputs(node: Any, inputs: Any) -> list[Any]:
-    """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked."""
-    names = _INPUTS.get(node.op_type, _INPUTS["LSTM"])
+    """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked; None if missing."""
+    names = _INPUTS[:6] if node.op_type in ("RNN", "GRU") else _INPUTS
     if not 3 <= len(inputs) <= len(names):
         raise ValueError(
             f"inputs of a {node.op_type} must be 3 to {len(names)}, {', '.join(names)}, "
             f"got {len(inputs)}"
         )
-    arrays: dict[str, Any] = {
-        name: None if a is None else np.asarray(a) for name, a in zip(names, inputs, strict=False)
-    }
-    missing = [name for name in ("X", "W", "R") if arrays[name] is None]
-    if missing:
-        raise ValueError(f"{missing[0]} must be given, got None")
-    lengths = arrays.pop("sequence_lens", None)
-    dtypes = {name: str(a.dtype) for name, a in arrays.items() if a is not None}
+    arrays: dict[str, Any] = dict.fromkeys(_INPUTS)
+    for name, a in zip(names, inputs, strict=False):
+        arrays[name] = None if a is None else np.asarray(a)
+        if a is None and name in ("X", "W", "R"):
+            raise ValueError(f"{name} must be given, got None")
+    floats = {name: a for name, a in arrays.items() if a is not None and name != "sequence_lens"}
+    dtypes = {name: str(a.dtype) for name, a in floats.items()}
     if len(set(dtypes.values())) > 1 or dtypes["X"] not in ("float32", "float64"):
         raise TypeError(f"inputs must all be float32 or all float64, got {dtypes}")
     if arrays["X"].ndim != 3:
         raise ValueError(f"X must have 3 axes, got shape {arrays['X'].shape}")
-    first = [arrays.get(name) for name in ("X", "W", "R", "B")]
-    return [*first, lengths, *(arrays.get(name) for name in ("initial_h", "initial_c", "P"))]
+    return list(arrays.values())
 
 
-def _mask(lengths: Any, T: int, N: int) -> Any:
-    """Return sequence_lens as a mask (T, B, 1), None where every step is valid."""
+def _make_mask(lengths: Any, T: int, N: int) -> Any:
+    """Return sequence_lens as a mask (T, B, 1); None without sequence_lens."""
     if lengths is None:
         return None
     if lengths.dtype.kind not in "iu":

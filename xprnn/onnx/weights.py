@@ -1,4 +1,4 @@
-"""Weights in and out of the layout of ONNX's recurrent nodes.
+"""Parameters from and to the layout of ONNX's recurrent nodes.
 
 ==========  =========================================  ==============================
 xprnn       ONNX, for each direction                   blocks of a gate
@@ -19,19 +19,19 @@ from xprnn import cells
 from xprnn.cells import GRU
 
 _ORDERS = {1: (0,), 3: (1, 0, 2), 4: (0, 3, 1, 2)}
-"""Which of our blocks is ONNX's first, second, …, by the number of gates."""
+"""The index of the block of ours that comes first, second, … in ONNX, by the number of gates."""
 
 _PEEPHOLES = (0, 2, 1)
 
 
-def _ours(a: Any, order: tuple[int, ...]) -> Any:
-    """Return blocks of the last axis that stand in ONNX's order in ours."""
+def _from_onnx_order(a: Any, order: tuple[int, ...]) -> Any:
+    """Return the blocks of the last axis, in ONNX's order, in ours."""
     blocks = cells.blocks(a, len(order))
     return np.concatenate([blocks[order.index(k)] for k in range(len(order))], axis=-1)
 
 
-def _theirs(a: Any, order: tuple[int, ...]) -> Any:
-    """Return blocks of the last axis that stand in our order in ONNX's."""
+def _to_onnx_order(a: Any, order: tuple[int, ...]) -> Any:
+    """Return the blocks of the last axis, in our order, in ONNX's."""
     blocks = cells.blocks(a, len(order))
     return np.concatenate([blocks[k] for k in order], axis=-1)
 
@@ -49,27 +49,27 @@ def from_node(cell: Any, W: Any, R: Any, B: Any, P: Any) -> dict[str, Any]:
     """
     order = _ORDERS[cell.gates]
     B = np.zeros(2 * len(R), dtype=R.dtype) if B is None else B
-    one, other = (_ours(half[None, :], order) for half in np.split(B, 2))
-    params = {"W": _ours(W.T, order), "U": _ours(R.T, order)}
+    bias, recurrent_bias = (_from_onnx_order(half[None, :], order) for half in np.split(B, 2))
+    params = {"W": _from_onnx_order(W.T, order), "U": _from_onnx_order(R.T, order)}
     if isinstance(cell, GRU):
-        *gates, v = cells.blocks(other, 3)
-        other = np.concatenate([*gates, np.zeros_like(v)], axis=-1)
-        return {**params, "b": one + other, "v": v}
-    params["b"] = one + other
+        *gates, v = cells.blocks(recurrent_bias, 3)
+        recurrent_bias = np.concatenate([*gates, np.zeros_like(v)], axis=-1)
+        return {**params, "b": bias + recurrent_bias, "v": v}
+    params["b"] = bias + recurrent_bias
     if getattr(cell, "peepholes", False):
-        params["v"] = _ours(P[None, :], _PEEPHOLES)
+        params["v"] = _from_onnx_order(P[None, :], _PEEPHOLES)
     return params
 
 
 def to_node(cell: Any, params: dict[str, Any]) -> list[Any]:
-    """Return W, R, B and, with peepholes, P."""
+    """Return the node's W, R, B and, with peepholes, P."""
     order, v = _ORDERS[cell.gates], params.get("v", np.zeros((1, 0)))
-    b = _theirs(params["b"], order)[0]
-    own = np.zeros_like(b)
+    b = _to_onnx_order(params["b"], order)[0]
+    recurrent_bias = np.zeros_like(b)
     if isinstance(cell, GRU):
-        own[-v.shape[-1] :] = v[0]
-    arrays = [_theirs(params["W"], order).T, _theirs(params["U"], order).T]
-    arrays.append(np.concatenate([b, own]))
+        recurrent_bias[-v.shape[-1] :] = v[0]
+    arrays = [_to_onnx_order(params["W"], order).T, _to_onnx_order(params["U"], order).T]
+    arrays.append(np.concatenate([b, recurrent_bias]))
     if getattr(cell, "peepholes", False):
-        arrays.append(_theirs(v, _PEEPHOLES)[0])
+        arrays.append(_to_onnx_order(v, _PEEPHOLES)[0])
     return arrays

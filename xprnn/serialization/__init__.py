@@ -1,9 +1,9 @@
 """Files: a model, or a training run, as arrays by name and one JSON text, without pickle.
 
 The ending of the path chooses the format: ``.npz`` needs NumPy alone,
-``.safetensors`` the extra ``safetensors``. A file is written beside its place and moved
-there when it is complete, so an older one is never harmed; its checksum shows whether it
-is still what was written.
+``.safetensors`` the extra ``safetensors``. A file is written under another name and
+renamed when it is complete, so the old file survives a failure; its checksum shows whether
+it is damaged.
 """
 
 from xprnn.serialization.files import check_path

@@ -1,4 +1,4 @@
-"""Writes a file beside its place, and moves it there when it is complete."""
+"""Writes a file under another name, and renames it when it is complete."""
 
 import contextlib
 import errno
@@ -30,11 +30,11 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If `path` is a folder, a pipe, a device or anything else but a file.
+        If `path` exists and is not a file: a folder, a pipe, a device.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
-        raise OSError(f"{path} is not a file, and saving would put one in its place")
+        raise OSError(f"{path} is not a file, and saving would replace it by one")
     _remove_leftovers(path)
     part, file = _create(path)
     try:
@@ -66,13 +66,13 @@ def _copy_owner(path: Path, file: BinaryIO) -> None:
     except OSError:
         try:
             os.fchown(file.fileno(), -1, old.st_gid)
-        except OSError:  # another group gets only what everybody may do
+        except OSError:  # another group may only do what everybody may
             mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
     os.fchmod(file.fileno(), mode)
 
 
 def _create(path: Path) -> tuple[Path, BinaryIO]:
-    """Return a new file beside `path`, locked, and its name."""
+    """Create a file beside `path` and lock it; return its name and the file."""
     while True:
         part = path.with_name(f"{path.name}.xprnn-{os.urandom(8).hex()}.part")
         file = part.open("xb")
@@ -82,7 +82,7 @@ def _create(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove unfinished files beside `path` whose writers are dead."""
+    """Remove the unfinished files beside `path` whose writers have died."""
     for part in path.parent.glob(f"{glob.escape(path.name)}.xprnn-*.part"):
         if not _OURS.fullmatch(part.name.removeprefix(path.name)) or part.is_symlink():
             continue
@@ -97,7 +97,7 @@ def _lock(file: BinaryIO, *, wait: bool) -> bool:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody else has it, or the file system has no locks
+    except OSError:  # another process has it, or the file system has no locks
         return False
     return True
 
@@ -110,7 +110,7 @@ def _sync(folder: Path) -> None:
     try:
         os.fsync(opened)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # what file systems say that cannot
+        if error.errno != errno.EINVAL:  # the answer of file systems that cannot
             raise
     finally:
         os.close(opened)

@@ -15,32 +15,34 @@ from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.json_text import parse_json
 
 FORMAT = 4
-"""The format of the files written; other formats are refused. From format 3 on, header and
-checksum stand where they do now, so that a file of another format can be named."""
+"""The format of the files that xprnn writes; other formats are refused. Header and checksum
+are at the same place since format 3, so an error can name the format of a file."""
 
 _FORMATS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
 
 
-def check_path(path: str | os.PathLike[str]) -> str:
+def check_path(
+    path: str | os.PathLike[str], endings: tuple[str, ...] = (".npz", ".safetensors")
+) -> str:
     """Return the ending of a path to which a model can be written; raise as `save` does."""
     path = Path(path)
+    if path.suffix not in endings:
+        raise ValueError(f"path must end in {' or '.join(endings)}, got {str(path)!r}")
     if path.suffix == ".safetensors":
         safetensors.import_library()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
-    if path.suffix not in _FORMATS:
-        raise ValueError(f"path must end in .npz or .safetensors, got {str(path)!r}")
     return path.suffix
 
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Write a header and arrays; the file that was there stays until the new one is whole.
+    """Write a header and arrays; the old file stays until the new one is complete.
 
     Parameters
     ----------
     path : str or path
     header : dict
-        What JSON can hold.
+        JSON.
     arrays : dict of NumPy arrays, contiguous
 
     Raises
@@ -53,7 +55,7 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     try:
         parse_json(text)
     except ModelFileError as error:
-        raise ValueError(f"the model cannot be written, since its file {error}") from error
+        raise ValueError(f"the model can't be written, since its file {error}") from error
     ending = check_path(path)
     with write_atomically(Path(path)) as file:
         _FORMATS[ending].write(file, text, _checksum(text, arrays), arrays)
@@ -77,9 +79,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
-        If it is cut short, damaged, not a model, or of another format; says which.
+        If it is cut short, damaged, not a model, or of another format; the error says which.
     """
     ending, data = check_path(path), Path(path).read_bytes()
     try:
@@ -95,11 +97,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _check(
     text: str | None, checksum: str | None, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return header and arrays if they are what was written, in a known format."""
+    """Return header and arrays if they are unchanged and of this format."""
     header = _parse_header(text)
     if checksum is None:
         if header is None:
-            raise ModelFileError("holds no model of xprnn")
+            raise ModelFileError("is not a model of xprnn")
         if header["format"] < 3:
             raise ModelFileError(
                 f"was written by xprnn {header['xprnn']:.40} in format {header['format']}, which "
@@ -109,7 +111,7 @@ def _check(
     if text is None or _checksum(text, arrays) != checksum:
         raise ModelFileError(f"is damaged: {_describe_damage(header, arrays)}")
     if header is None:
-        raise ModelFileError("holds no model of xprnn")
+        raise ModelFileError("is not a model of xprnn")
     if header["format"] != FORMAT:
         raise ModelFileError(
             f"was written by xprnn {header['xprnn']:.40} in format {header['format']}; this xprnn "
@@ -132,12 +134,12 @@ def _parse_header(text: str | None) -> dict[str, Any] | None:
 
 
 def _describe_damage(header: dict[str, Any] | None, arrays: dict[str, Any]) -> str:
-    """Return what is wrong with a file whose checksum does not fit."""
-    listed = (header or {}).get("arrays")
-    if isinstance(listed, list):
-        missing, extra = sorted({*listed} - {*arrays}), sorted({*arrays} - {*listed})
+    """Say what is wrong with a file whose checksum differs."""
+    names = (header or {}).get("arrays")
+    if isinstance(names, list):
+        missing, extra = sorted({*names} - {*arrays}), sorted({*arrays} - {*names})
         if missing:
             return f"it lacks {', '.join(missing)}"
         if extra:
-            return f"it holds {', '.join(extra)}, which was not written"
-    return "its content is not what was written (the checksum differs)"
+            return f"it holds {', '.join(extra)}, which its header does not list"
+    return "its content has changed since it was written (the checksum differs)"

@@ -1,4 +1,4 @@
-"""Hyper-parameters as JSON, to build a network again or to compare two runs."""
+"""Hyper-parameters as JSON, to rebuild a network or to compare two trainings."""
 
 import dataclasses
 import functools
@@ -8,11 +8,11 @@ from typing import Any
 from xprnn import activations, cells, initializers, layers, losses
 
 _PARTS = 20_000
-"""How many layers, cells and other parts a network from a file may have."""
+"""The most layers, cells and other parts of a network from a file."""
 
 
 @functools.cache
-def _classes() -> dict[str, type]:
+def _list_classes() -> dict[str, type]:
     """Return the classes of xprnn that can be in a file, by name."""
     return {
         name: getattr(module, name)
@@ -23,17 +23,17 @@ def _classes() -> dict[str, type]:
 
 
 def is_known(value: Any) -> bool:
-    """Whether a value is of a class of xprnn's, and so can be built again from JSON."""
-    return _classes().get(type(value).__name__) is type(value)
+    """Whether the class of a value is xprnn's, so that `build` can rebuild the value."""
+    return _list_classes().get(type(value).__name__) is type(value)
 
 
 def describe(value: Any) -> Any:
-    """Return a hyper-parameter as JSON from which `build` makes it again.
+    """Return a hyper-parameter as JSON, from which `build` rebuilds it.
 
     Raises
     ------
     TypeError
-        If it is or holds an object of a class that is not xprnn's.
+        If it is or holds an object whose class is not xprnn's.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def describe(value: Any) -> Any:
         return [describe(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"a {type(value).__name__} of one's own cannot be written to a file: {value!r}")
+    raise TypeError(f"a user-defined {type(value).__name__} can't be written to a file: {value!r}")
 
 
 def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
@@ -61,16 +61,16 @@ def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
     ----------
     described : JSON
     initializer : Initializer, optional
-        Takes the place of every initializer in it.
+        Replaces every initializer in it.
     field : str, optional
-        Its name, which says what it must be: a name that ends in ``cell``, ``activation``,
-        ``initializer`` or ``loss`` stands for one of these, any other name for a layer.
-        Left out, it may be anything.
+        Its name, which says its kind: a name that ends in ``cell``, ``activation``,
+        ``initializer`` or ``loss`` must be one, any other name must be a layer. Left out, the
+        value may be of any kind.
 
     Raises
     ------
     ValueError
-        If it has more parts than any network; the classes may raise other errors.
+        If it has more parts than any network. The classes can raise other errors.
     """
     if _count_parts(described) > _PARTS:
         raise ValueError(f"a network has more than {_PARTS:,} parts")
@@ -78,7 +78,7 @@ def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
 
 
 def _count_parts(described: Any) -> int:
-    """Return the number of objects described; those inside Bidirectional count twice."""
+    """Return the number of objects; those inside a Bidirectional count twice."""
     if isinstance(described, list):
         return sum(map(_count_parts, described))
     if not isinstance(described, dict):
@@ -94,17 +94,17 @@ def _build(described: Any, initializer: Any, field: str) -> Any:
     if not isinstance(described, dict):
         return described
     values = {name: _build(value, initializer, name) for name, value in described.items()}
-    kind = _classes()[values.pop("class")]
-    if field and kind.__name__ not in _kinds(field).__all__:
-        raise TypeError(f"{field} cannot be a {kind.__name__}")
+    kind = _list_classes()[values.pop("class")]
+    if field and kind.__name__ not in _find_module(field).__all__:
+        raise TypeError(f"{field} can't be a {kind.__name__}")
     if initializer is not None:
         names = (f.name for f in dataclasses.fields(kind))
         values |= {name: initializer for name in names if name.endswith("initializer")}
     return kind(**values)
 
 
-def _kinds(field: str) -> Any:
-    """Return the module whose classes may stand in a field of that name."""
+def _find_module(field: str) -> Any:
+    """Return the module that has the classes for a field of that name."""
     for name, module in (("cell", cells), ("activation", activations), ("loss", losses)):
         if field.endswith(name):
             return module
@@ -112,7 +112,7 @@ def _kinds(field: str) -> Any:
 
 
 def label(value: Any) -> Any:
-    """Return a hyper-parameter as JSON for a comparison; an object of one's own by its class.
+    """Return a hyper-parameter as JSON to compare; of a user-defined object only the class.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def label(value: Any) -> Any:
 
 
 def differences(mine: Any, other: Any, name: str = "") -> list[str]:
-    """Return in words where two labels differ.
+    """Say where two labels differ, in a list of phrases.
 
     Examples
     --------
@@ -151,25 +151,25 @@ def differences(mine: Any, other: Any, name: str = "") -> list[str]:
         return []
     if isinstance(mine, dict) and isinstance(other, dict):
         if mine.get("class") != other.get("class"):
-            return [f"{name} is {_short(mine)}, there {_short(other)}"]
+            return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
         keys = sorted(mine.keys() | other.keys())
         pairs = [(f"{name}.{key}".lstrip("."), mine.get(key), other.get(key)) for key in keys]
-    elif _nested(mine) and _nested(other) and len(mine) == len(other):
+    elif _is_nested(mine) and _is_nested(other) and len(mine) == len(other):
         pairs = [(f"{name}.{i}", *both) for i, both in enumerate(zip(mine, other, strict=True))]
     else:
-        return [f"{name} is {_short(mine)}, there {_short(other)}"]
+        return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
     return [text for key, a, b in pairs for text in differences(a, b, key)]
 
 
-def _nested(value: Any) -> bool:
+def _is_nested(value: Any) -> bool:
     """Whether a label is a list of objects, such as layers."""
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     """Return a label as an error shows it."""
     if isinstance(value, dict) and "class" in value:
         return str(value["class"])
-    if _nested(value):
-        return f"[{', '.join(map(_short, value))}]"
+    if _is_nested(value):
+        return f"[{', '.join(map(_shorten, value))}]"
     return repr(value)

@@ -1,4 +1,4 @@
-"""JSON in a file: read within limits, as a file may come from a stranger; trees of arrays in it."""
+"""JSON in files, read within limits, as a file may come from a stranger; and trees as JSON."""
 
 import json
 from typing import Any
@@ -39,9 +39,9 @@ def parse_json(text: str) -> Any:
         raise ModelFileError("holds a header of more parts than any model has")
     try:
         value = json.loads(text)
-        level = _containers([value])
+        level = _list_containers([value])
         for _ in range(_DEPTH):
-            level = [item for outer in level for item in _containers(outer)]
+            level = [item for outer in level for item in _list_containers(outer)]
     except RecursionError:
         level = [None]
     if level:
@@ -49,21 +49,21 @@ def parse_json(text: str) -> Any:
     return value
 
 
-def _containers(value: Any) -> list[Any]:
+def _list_containers(value: Any) -> list[Any]:
     """Return the lists and objects in a list or an object."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict | list)]
 
 
 def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
-    """Return a tree as JSON with names in the place of its arrays, which go into `arrays`.
+    """Return a tree as JSON with names in place of its arrays, which are added to `arrays`.
 
     Parameters
     ----------
     tree : tree
         Of arrays, numbers and None, in dicts and tuples.
     name : str
-        The tree's name, with which the names of its arrays begin.
+        The tree's name, the beginning of the names of its arrays.
     arrays : dict
         Receives the arrays by name, on the host and contiguous.
 
@@ -90,7 +90,7 @@ def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
         return [pack(branch, f"{name}.{i}", arrays) for i, branch in enumerate(tree)]
     if of(tree) is None or to_host(tree).dtype.kind not in "biuf":
         raise TypeError(
-            f"{name} cannot be written to a file: expected arrays of numbers, numbers and None in "
+            f"{name} can't be written to a file: expected arrays of numbers, numbers and None in "
             f"dicts and tuples, got {shown(tree)}"
         )
     arrays[name] = np.asarray(to_host(tree), order="C")
@@ -98,7 +98,7 @@ def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
 
 
 def unpack(packed: Any, arrays: dict[str, Any]) -> Tree:
-    """Return the tree that `pack` packed; its arrays are taken out of `arrays`.
+    """Return the tree that `pack` packed; remove its arrays from `arrays`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A model in a file."""
+"""Saves a model to a file and loads it."""
 
 import math
 import os
@@ -12,7 +12,7 @@ from xprnn._record import History, Record
 from xprnn._sequences.modes import MODES
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
-from xprnn._validate import shown, whole
+from xprnn._validate import shown, unknown, whole
 from xprnn.backend import Backend, dtype_name, resolve, to_host
 from xprnn.errors import ModelFileError
 from xprnn.initializers import Zeros
@@ -33,11 +33,11 @@ def save(model: Record, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the path has another ending, the model is several side by side, or its parts do
-        not fit one another.
+        If the path has another ending, the model holds several models side by side, or its
+        parts do not fit together.
     TypeError
-        If it is no `Model`, the network holds a cell, activation or initializer of one's
-        own, or its numbers are neither float32 nor float64.
+        If it is not a `Model`, the network holds a user-defined cell, activation or
+        initializer, or its numbers are neither float32 nor float64.
     MissingExtraError
         For ``.safetensors`` without that library.
 
@@ -55,41 +55,65 @@ def save(model: Record, path: str | os.PathLike[str]) -> None:
     True
     """
     check_is_model(model)
-    files.write(path, *contents(model))
+    files.write(path, *describe_model(model))
 
 
-def contents(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+def describe_model(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a model as a header and arrays."""
     leads = {weight.shape[:-2] for weight in tree.leaves(model.params)} - {()}
     if leads:
-        raise ValueError(f"a file holds one model, and these are several side by side: {leads}")
+        raise ValueError(
+            f"a file holds one model, and this one holds several side by side: {leads}"
+        )
+    if hasattr(model.loss, "unscale") or hasattr(model.loss, "probabilities"):
+        describe(model.loss)  # raises for one of the user's own, which predictions need
+    check(model)
     arrays: dict[str, Any] = {}
-    network = describe(model.network)
-    check(model, network)
-    header = {
-        "network": network,
-        "features": model.features,
-        "outputs": model.outputs,
-        "loss": _describe_loss(model.loss),
-        "mode": model.mode,
-        "y_rank": model.y_rank,
+    header = describe_fields(model) | {
         "history": {"ended": model.history.ended, **model.history.as_dict()},
         "params": pack(model.params, "params", arrays),
-        "feature_names": model.feature_names,
-        "output_names": model.output_names,
     }
     for name, scaler in (("x_scaler", model.x_scaler), ("y_scaler", model.y_scaler)):
         header[name] = None if scaler is None else pack(scaler._asdict(), name, arrays)
     return header, arrays
 
 
-def _describe_loss(loss: Any) -> Any:
-    """Return a loss as JSON; None for one of the user's own that predictions do not need."""
-    if loss is None or is_known(loss):
-        return describe(loss)
-    if hasattr(loss, "unscale") or hasattr(loss, "probabilities"):
-        return describe(loss)  # raises and names it
-    return None
+def describe_fields(model: Record) -> dict[str, Any]:
+    """Return the fields of a model without arrays as JSON; of the losses only xprnn's own.
+
+    Raises
+    ------
+    TypeError
+        If the network is or holds an object of a class that is not xprnn's.
+    """
+    return {
+        "network": describe(model.network),
+        "features": model.features,
+        "outputs": model.outputs,
+        "loss": describe(model.loss) if is_known(model.loss) else None,
+        "mode": model.mode,
+        "y_rank": model.y_rank,
+        "feature_names": model.feature_names,
+        "output_names": model.output_names,
+    }
+
+
+def read_fields(header: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that `describe_fields` described; other JSON can raise any exception."""
+    features, outputs = header["features"], header["outputs"]
+    loss = build(header["loss"], field="loss")
+    if loss is not None and not is_known(loss):
+        raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
+    return {
+        "network": build(header["network"], field="network"),
+        "features": features,
+        "outputs": outputs,
+        "loss": loss,
+        "mode": header["mode"],
+        "y_rank": header["y_rank"],
+        "feature_names": _read_names("feature_names", header["feature_names"], features),
+        "output_names": _read_names("output_names", header["output_names"], most=outputs),
+    }
 
 
 def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
@@ -100,23 +124,20 @@ def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
 
 
 def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
-    """Return the model whose `contents` these are, on the host."""
+    """Return the model whose `describe_model` these are, on the host."""
     try:
-        return check(_build_model(header, arrays), header["network"])
+        return check(_build_model(header, arrays))
     except Exception as error:  # the parts can raise anything
-        raise misfit(path, error) from error
+        raise make_misfit_error(path, error) from error
 
 
 def to_backend(model: Record, place: Backend) -> Record:
     """Return a model with its arrays on a backend."""
-    params, x_scaler, y_scaler = (
-        move(t, place) for t in (model.params, model.x_scaler, model.y_scaler)
-    )
     return replace(
         model,
-        params=params,
-        x_scaler=x_scaler and Scaler(*x_scaler),
-        y_scaler=y_scaler and Scaler(*y_scaler),
+        params=move(model.params, place),
+        x_scaler=model.x_scaler and model.x_scaler.on(place),
+        y_scaler=model.y_scaler and model.y_scaler.on(place),
     )
 
 
@@ -127,39 +148,28 @@ def move(branch: Tree, place: Backend) -> Tree:
     )
 
 
-def misfit(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
-    """Return the error for a file whose parts do not fit one another."""
+def make_misfit_error(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
+    """Return the error for a file whose parts do not fit together."""
     return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
 
 
 def _build_model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
     """Return the model that a header describes."""
-    network, features = build(header["network"], field="network"), header["features"]
     x_scaler, y_scaler = (
         None if header[name] is None else Scaler(**unpack(header[name], arrays))
         for name in ("x_scaler", "y_scaler")
     )
-    loss = build(header["loss"], field="loss")
-    if loss is not None and not is_known(loss):
-        raise TypeError(f"loss must be one of xprnn's or none, got {loss!r}")
     return Record(
-        network=network,
+        **read_fields(header),
         params=unpack(header["params"], arrays),
-        features=features,
-        outputs=header["outputs"],
         x_scaler=x_scaler,
         y_scaler=y_scaler,
-        loss=loss,
-        mode=header["mode"],
-        y_rank=header["y_rank"],
         history=_read_history(header["history"]),
-        feature_names=_read_names("feature_names", header["feature_names"], features),
-        output_names=_read_names("output_names", header["output_names"], most=header["outputs"]),
     )
 
 
 def _read_history(curves: dict[str, Any]) -> History:
-    """Return the history that was written."""
+    """Return the history of a header."""
     for name, curve in curves.items():
         kinds = (str,) if name == "ended" else (list,)
         numbers = curve if isinstance(curve, list) else ()
@@ -177,13 +187,13 @@ def _read_names(
     strings = isinstance(names, list) and all(isinstance(name, str) for name in names)
     too_many = strings and most is not None and len(names) > most
     if not strings or not names or too_many or count not in (None, len(names)):
-        wanted = f"{count} " if count else f"at most {most} " if most else ""
-        raise ValueError(f"{what} must be {wanted}names or none, got {shown(names)}")
+        number = f"{count} " if count else f"at most {most} " if most else ""
+        raise ValueError(f"{what} must be {number}names or none, got {shown(names)}")
     return tuple(names)
 
 
 _SLACK = 2**20
-"""Parameters that may be missing in a file, so that an error can name their shape."""
+"""Parameters that a file may lack: up to here an error names their shape."""
 
 
 class _ZeroGenerator:
@@ -213,7 +223,7 @@ def check_is_model(value: Any) -> None:
     raise TypeError(f"model must be a Model, as xprnn.fit returns it, got {what}")
 
 
-def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
+def infer_shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
     """Return zeros shaped like the parameters of a network, and its number of outputs.
 
     Parameters
@@ -222,7 +232,7 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
         As `describe` gives it.
     features : int
     most : int
-        The numbers in the file: the network can't have many more parameters.
+        The count of numbers in the file; the network can't have many more parameters.
 
     Raises
     ------
@@ -232,30 +242,27 @@ def shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
     return build(network, Zeros(), field="network").init(_ZeroGenerator(most), features)
 
 
-def check(model: Record, network: Any) -> Record:
-    """Check that the parts of a model fit together; return it with its parameters in order.
-
-    Parameters
-    ----------
-    model : Record
-    network : JSON
-        Its network, as `describe` gives it.
+def check(model: Record) -> Record:
+    """Check that the parts of a model fit together; return it with its parameters in its order.
 
     Raises
     ------
     TypeError, ValueError
-        If two parts do not fit; names them.
+        If two parts do not fit together; the error names them.
     """
     if type(model.y_rank) is not int or model.y_rank not in (1, 2, 3):
         raise ValueError(f"y_rank must be 1, 2 or 3, got {model.y_rank}")
     if model.mode not in MODES:
-        raise ValueError(f"there is no mode {model.mode!r}")
+        raise unknown("mode", model.mode, MODES)
     features, outputs = whole("features", model.features), whole("outputs", model.outputs)
     arrays = tree.flatten(model.params)
     for name, array in arrays.items():
         if dtype_name(array) not in ("float32", "float64"):
             raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
-    like, produced = shapes(network, features, sum(math.prod(a.shape) for a in arrays.values()))
+    network = describe(model.network)
+    like, produced = infer_shapes(
+        network, features, sum(math.prod(a.shape) for a in arrays.values())
+    )
     params = tree.unflatten(arrays, like)
     for name, zeros in tree.flatten(like).items():
         shape = tuple(arrays[name].shape)

@@ -16,7 +16,7 @@ from xprnn.errors import ModelFileError
 _BEGIN = b"PK\x03\x04"
 _ENTRY = b"PK\x01\x02"
 _ENTRIES = 200_000
-"""More arrays than any model has; listing them would take more memory than they do."""
+"""More arrays than any model has; to list more would take more memory than the arrays."""
 
 _HEADERS: dict[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -30,7 +30,7 @@ def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) ->
 
 
 def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
-    """Return what `write` wrote; None for a text that is not there.
+    """Return the header, the checksum and the arrays; None for a missing text.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
 
     if not zipfile.is_zipfile(io.BytesIO(data)):  # which looks for its end
         whole = not _BEGIN.startswith(data[:4])
-        raise ModelFileError("is no .npz file" if whole else "is cut short: its end is missing")
+        raise ModelFileError("is not a .npz file" if whole else "is cut short: its end is missing")
     if data.count(_ENTRY) > _ENTRIES:
         raise ModelFileError("holds more arrays than any model has")
     arrays: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
         entries = archive.infolist()
         for entry in entries:
             if entry.compress_type != zipfile.ZIP_STORED:
-                raise ModelFileError(f"holds {entry.filename} compressed, which no model is")
+                raise ModelFileError(f"holds {entry.filename} compressed, unlike every model")
         if sum(entry.file_size for entry in entries) > len(data):
             raise ModelFileError("is damaged: its arrays are larger than the file")
         for entry in entries:
@@ -59,7 +59,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
                 raise ModelFileError(f"is damaged: it holds {name} twice")
             member = archive.read(entry)
             foreign = name == entry.filename
-            arrays[name] = np.frombuffer(member, "uint8") if foreign else _array(member)
+            arrays[name] = np.frombuffer(member, "uint8") if foreign else _read_array(member)
     header, checksum = arrays.pop("header", None), arrays.pop("sha256", None)
     return (
         None if header is None else str(header),
@@ -68,7 +68,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     )
 
 
-def _array(member: bytes) -> Any:
+def _read_array(member: bytes) -> Any:
     """Return an array if it is as large as its header says."""
     stream = io.BytesIO(member)
     version = np.lib.format.read_magic(stream)

@@ -6,7 +6,7 @@ from xprnn.errors import MissingExtraError, ModelFileError
 from xprnn.serialization.json_text import parse_json
 
 _LARGEST = 100_000_000
-"""Bytes of the JSON text, by the format's definition."""
+"""The most bytes of the JSON text, by the definition of the format."""
 
 
 def import_library() -> Any:
@@ -32,7 +32,7 @@ def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) ->
 
 
 def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
-    """Return what `write` wrote; None for a text that is not there.
+    """Return the header, the checksum and the arrays; None for a missing text.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
     """
     begin = 8 + int.from_bytes(data[:8], "little")
     if begin - 8 > _LARGEST or data[8:9] not in (b"", b"{"):
-        raise ModelFileError("is no .safetensors file")
+        raise ModelFileError("is not a .safetensors file")
     if len(data) < begin:
         raise ModelFileError(f"is cut short: it has {len(data)} of {begin} bytes or more")
     tensors = parse_json(data[8:begin].decode())

@@ -1,4 +1,4 @@
-"""A training run in a file, between two epochs."""
+"""Saves a training run between two epochs, and loads it."""
 
 import os
 from dataclasses import replace
@@ -10,29 +10,35 @@ from xprnn._validate import number, whole
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.serialization import files
-from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.json_text import pack, unpack
-from xprnn.serialization.model import check, contents, misfit, move, restore, to_backend
+from xprnn.serialization.model import (
+    check,
+    describe_model,
+    make_misfit_error,
+    move,
+    restore,
+    to_backend,
+)
 
 
 class Snapshot(NamedTuple):
     """All that a training run needs to go on as if it had never ended.
 
-    It holds no generator of random numbers: what an epoch draws follows from the number of
-    the epoch and the seed, which is in the plan.
+    It holds no random generator: an epoch draws its numbers from its own number and the seed,
+    which is in the plan.
     """
 
     model: Record
-    """With the history, and the parameters with which the run ends if it ends here."""
+    """With the history, and the parameters of the result if the run ended here."""
     params: Tree | None
-    """The parameters to go on from, if a callback chose others to end with."""
+    """The parameters to go on from, if a callback chose others for the result."""
     epoch: int
     updates: int
     factor: float
     memory: Tree
     """What the optimizer remembers."""
     callbacks: tuple[tuple[str, Tree], ...]
-    """The class and the state of each callback that has a state."""
+    """The name of the class and the state of each callback that has a state."""
     plan: Any
     """The network, data and options of the training, as JSON."""
 
@@ -43,9 +49,9 @@ def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If the network, the optimizer's memory or a callback's state cannot be written.
+        If the network, the optimizer's memory or a callback's state can't be written.
     """
-    header, arrays = contents(snapshot.model)
+    header, arrays = describe_model(snapshot.model)
     header["training"] = {
         "plan": snapshot.plan,
         "epoch": snapshot.epoch,
@@ -67,9 +73,9 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
-        As `load`, and if the file holds a model only.
+        As `load`, and if the file holds only a model.
     """
     place = resolve(backend)
     header, arrays = files.read(path)
@@ -82,7 +88,7 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
     try:
         run = _build_snapshot(model, header["training"], arrays)
     except Exception as error:  # the parts can raise anything
-        raise misfit(path, error) from error
+        raise make_misfit_error(path, error) from error
     return run._replace(
         model=to_backend(model, place),
         params=move(run.params, place),
@@ -95,7 +101,7 @@ def _build_snapshot(model: Record, run: dict[str, Any], arrays: dict[str, Any]) 
     """Return the training run that a header describes, on the host."""
     params = unpack(run["params"], arrays)
     if params is not None:
-        params = check(replace(model, params=params), describe(model.network)).params
+        params = check(replace(model, params=params)).params
     callbacks = tuple((name, unpack(state, arrays)) for name, state in run["callbacks"])
     if not all(isinstance(name, str) for name, _ in callbacks):
         raise TypeError(f"callbacks have the names {[name for name, _ in callbacks]}")

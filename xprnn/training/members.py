@@ -1,6 +1,6 @@
 """Several models trained side by side: together, and each by itself."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from xprnn import tree
 from xprnn._model import Model
@@ -57,10 +57,9 @@ class Members(History):
         )
         super().append(mean, seconds)
 
-    def until(self, epoch: int) -> "Members":
+    def until(self, epoch: int) -> Self:
         """Return the curves of the first epochs."""
-        mean, members = super().until(epoch), Members(0)
-        members.ended, members._epochs = mean.ended, mean._epochs
+        members = super().until(epoch)
         members.each = [history.until(epoch) for history in self.each]
         for history in members.each:
             history.ended = self.ended

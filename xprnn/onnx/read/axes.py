@@ -1,51 +1,43 @@
-"""What Transpose, Squeeze, Unsqueeze, Reshape and Flatten do to named axes."""
+"""Transpose, Squeeze, Unsqueeze, Reshape and Flatten: what they do to named axes."""
 
 from math import prod
 from typing import Any
 
-
-def drop_axis(axes: tuple[str, ...], axis: int) -> tuple[str, ...]:
-    """Return the axes without one of them."""
-    rest = list(axes)
-    del rest[axis]
-    return tuple(rest)
+from xprnn.onnx.library import get_attributes, make_error
+from xprnn.onnx.read.graph import FileGraph
+from xprnn.onnx.read.values import Value
 
 
-def shrink_axis(axes: tuple[str, ...], axis: int) -> tuple[str, ...]:
-    """Return the axes with one reduced to size 1."""
-    rest = list(axes)
-    rest[axis] = "1"
-    return tuple(rest)
+def reduce_axis(axes: tuple[str, ...], axis: int, *, keep: bool) -> tuple[str, ...]:
+    """Return the axes without one of them, or with its size 1."""
+    at = axis % len(axes)
+    return (*axes[:at], *(("1",) if keep else ()), *axes[at + 1 :])
 
 
-def move_axes(
-    op: str,
-    axes: tuple[str, ...],
-    sizes: dict[str, int],
-    attributes: dict[str, Any],
-    rest: list[Any],
+def read_axes(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
+    """Read a node that moves, adds, drops or merges axes, without changing a number."""
+    axes = _move_axes(node, v.axes, v.sizes(graph), rest)
+    if axes is None or v.stacked:
+        raise make_error(node, f"it mixes the axes {', '.join(v.axes)}")
+    if "DF" in axes:
+        axes = tuple("F" if axis == "DF" else axis for axis in axes)
+        return v._replace(axes=axes, size=v.directions * v.size, directions=1)
+    return v._replace(axes=axes)
+
+
+def _move_axes(
+    node: Any, axes: tuple[str, ...], sizes: dict[str, int], rest: list[Any]
 ) -> tuple[str, ...] | None:
     """Return the axes after a node, None if they can no longer be named.
 
-    Axes that are merged have the letters of both, such as BT.
-
-    Parameters
-    ----------
-    op : str
-    axes : tuple of str
-    sizes : dict
-        The size of each axis, by name.
-    attributes : dict
-        The attributes of the node.
-    rest : list of arrays
-        Its inputs after the first.
+    Merged axes have the letters of both, such as BT.
     """
+    op, attributes = node.op_type, get_attributes(node)
     if op == "Transpose":
         return tuple(axes[k] for k in attributes.get("perm", range(len(axes))[::-1]))
     if op == "Flatten":
-        return (
-            _reshape(axes, sizes, [sizes[axes[0]], -1]) if attributes.get("axis", 1) == 1 else None
-        )
+        flat = attributes.get("axis", 1) == 1
+        return _reshape(axes, sizes, [sizes[axes[0]], -1]) if flat else None
     if op == "Reshape":
         shape = [sizes[axes[k]] if n == 0 else int(n) for k, n in enumerate(rest[0])]
         return _reshape(axes, sizes, shape)
@@ -63,12 +55,12 @@ def move_axes(
 def _reshape(
     axes: tuple[str, ...], sizes: dict[str, int], shape: list[int]
 ) -> tuple[str, ...] | None:
-    """Return the axes after a reshape that merges some, or splits them again."""
+    """Return the axes after a reshape that merges some, or splits merged ones."""
     letters = [a for a in "".join(axes) if a in "TBF" or sizes[a] != 1]
     known = prod(n for n in shape if n != -1)
-    wanted = [prod(sizes[a] for a in letters) // known if n == -1 else n for n in shape]
+    shape = [prod(sizes[a] for a in letters) // known if n == -1 else n for n in shape]
     new = []
-    for n in wanted:
+    for n in shape:
         label = letters.pop(0) if letters and sizes[letters[0]] == n else ""
         while letters and prod(sizes[a] for a in label) < n:
             label += letters.pop(0)

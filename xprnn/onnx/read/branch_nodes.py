@@ -1,4 +1,4 @@
-"""Nodes at which several ways from x meet, as layers side by side."""
+"""Nodes that join several paths from x, as layers side by side."""
 
 from dataclasses import replace
 from itertools import takewhile
@@ -9,29 +9,29 @@ import numpy as np
 from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Activation, Bidirectional, Dense, Parallel, Reversed, Stack
 from xprnn.layers.parallel import Merge
-from xprnn.onnx.library import attributes_of, refusal
-from xprnn.onnx.read.values import Stage, Value, feature_stage
+from xprnn.onnx.library import get_attributes, make_error
+from xprnn.onnx.read.values import Stage, Value, find_feature_stage
 
 _MERGES: dict[str, Merge] = {"Concat": "concat", "Add": "sum", "Mul": "product"}
 
 
-def join(node: Any, values: list[Value]) -> Value:
-    """Read Concat, or the sum or the product of values that are functions of x."""
+def read_join(node: Any, values: list[Value]) -> Value:
+    """Read a Concat, Add or Mul of values that are all functions of x."""
     first, merge = values[0], _MERGES[node.op_type]
     if any(v.axes != first.axes for v in values):
-        raise refusal(node, "it joins values of other axes")
-    axis = first.axes[attributes_of(node)["axis"]] if merge == "concat" else "F"
+        raise make_error(node, "it joins values of other axes")
+    axis = first.axes[get_attributes(node)["axis"]] if merge == "concat" else "F"
     if axis == "D":
         directions = sum(v.directions for v in values)
         return first._replace(directions=directions, stacked=tuple(values))
     if merge == "concat":
         first.check_features_last(node)
         if axis != "F":
-            raise refusal(node, "it may join features, on the last axis, only")
+            raise make_error(node, "it may join features, on the last axis, only")
     elif len({v.size for v in values}) > 1:
-        raise refusal(node, f"it joins features of the sizes {[v.size for v in values]}")
+        raise make_error(node, f"it joins features of the sizes {[v.size for v in values]}")
     if any("D" in v.axes and v.directions > 1 for v in values):
-        raise refusal(node, "it joins the directions of one layer with something else")
+        raise make_error(node, "it joins the directions of one layer with something else")
     size = sum(v.size for v in values) if merge == "concat" else first.size
     if _are_all_branches(values):
         *before, last = first.path
@@ -44,22 +44,22 @@ def join(node: Any, values: list[Value]) -> Value:
     steps = zip(*(v.path for v in values), strict=False)
     common = [step[0] for step in takewhile(lambda step: len(set(step)) == 1, steps)]
     try:
-        stage = side_by_side([_one_stage(v.path[len(common) :]) for v in values], merge)
+        stage = set_side_by_side([_join_stages(v.path[len(common) :]) for v in values], merge)
     except ValueError as error:
-        raise refusal(node, str(error)) from error
+        raise make_error(node, str(error)) from error
     return values[0]._replace(path=(*common, stage), size=size)
 
 
 def _are_all_branches(values: list[Value]) -> bool:
-    """Whether values are all the branches of one layer, in their order."""
+    """Whether values are all branches of one layer, in order."""
     first, *rest = (v._replace(branch=None) for v in values)
     if not first.path or any(v != first for v in rest):
         return False
-    count = len(first.path[feature_stage(first.path)].params)
+    count = len(first.path[find_feature_stage(first.path)].params)
     return [v.branch for v in values] == list(range(count))
 
 
-def side_by_side(stages: list[Stage], merge: Any = "concat") -> Stage:
+def set_side_by_side(stages: list[Stage], merge: Any = "concat") -> Stage:
     """Return several layers as one that applies them side by side."""
     layers = tuple(stage.layer for stage in stages)
     params = tuple(stage.params for stage in stages)
@@ -68,9 +68,11 @@ def side_by_side(stages: list[Stage], merge: Any = "concat") -> Stage:
     return Stage(Parallel(layers, merge), params)
 
 
-def _one_stage(path: tuple[Stage, ...]) -> Stage:
+def _join_stages(path: tuple[Stage, ...]) -> Stage:
     """Return the layers of a path as one layer."""
-    stages = [_dense(stage) if isinstance(stage.layer, Scaler) else stage for stage in path]
+    stages = [
+        _convert_scaler(stage) if isinstance(stage.layer, Scaler) else stage for stage in path
+    ]
     if not stages:
         return Stage(Activation("identity"))
     if len(stages) == 1:
@@ -78,7 +80,7 @@ def _one_stage(path: tuple[Stage, ...]) -> Stage:
     return Stage(Stack(tuple(s.layer for s in stages)), tuple(s.params for s in stages))
 
 
-def _dense(stage: Stage) -> Stage:
+def _convert_scaler(stage: Stage) -> Stage:
     """Return a standardisation as a dense layer."""
     mean, scale = (np.asarray(a) for a in stage.layer)
     params = {"W": np.diag(1 / scale), "b": (-mean / scale)[None, :]}

@@ -7,7 +7,7 @@ import numpy as np
 from xprnn._sequences.scaling import Scaler
 from xprnn.layers import Activation, Dense, LayerNorm, Pool, Softmax
 from xprnn.onnx import activations
-from xprnn.onnx.library import attributes_of, refusal
+from xprnn.onnx.library import get_attributes, make_error
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
 
@@ -15,8 +15,8 @@ from xprnn.onnx.read.values import Stage, Value
 def read_affine(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read a sum, difference, product or quotient of x and a constant."""
     if v.prepared == "summed" and node.op_type == "Div":
-        return _mean(graph, node, v, rest[0])
-    c = _row(node, v, rest[0])
+        return _read_mean(graph, node, v, rest[0])
+    c = _read_row(node, v, rest[0])
     if all(isinstance(stage.layer, Scaler) for stage in v.path):
         return _extend_scaler(v, node.op_type, c)
     zero, one = np.zeros_like(c), np.ones_like(c)
@@ -27,32 +27,32 @@ def read_affine(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value
 
 def read_subtraction_from(graph: FileGraph, node: Any, v: Value, c: Any) -> Value:
     """Read a constant minus x."""
-    c = _row(node, v, c)
+    c = _read_row(node, v, c)
     if node.op_type == "Div":
-        raise refusal(node, "no layer of xprnn does that")
+        raise make_error(node, "no layer of xprnn does that")
     return _multiply_add(graph, node, v, -np.ones_like(c), c)
 
 
-def _row(node: Any, v: Value, c: Any) -> Any:
-    """Return a constant as one number, or one for each feature."""
+def _read_row(node: Any, v: Value, c: Any) -> Any:
+    """Return a constant as an array of one number, or of one for each feature."""
     if c.size > 1:
         v.check_features_last(node)
         if c.shape[-1] != c.size or c.size != v.size:
-            raise refusal(node, "its constant is not one number for each feature")
+            raise make_error(node, "its constant is not one number for each feature")
     return np.reshape(c, -1)
 
 
-def _mean(graph: FileGraph, node: Any, v: Value, c: Any) -> Value:
+def _read_mean(graph: FileGraph, node: Any, v: Value, c: Any) -> Value:
     """Read the mean over the valid steps, a sum divided by their number."""
     batch = [graph.sizes["B"] if a == "B" else 1 for a in v.axes]
     lengths = graph.lengths.reshape(batch)
     if np.broadcast_shapes(c.shape, lengths.shape) != lengths.shape or (c != lengths).any():
-        raise refusal(node, "a sum over the steps can be divided by their number only")
+        raise make_error(node, "a sum over the steps can be divided by their number only")
     return v._replace(prepared="").append_layer(node, Pool("mean"))
 
 
 def _extend_scaler(v: Value, op: str, c: Any) -> Value:
-    """Add an operation to the standardisation of x, (x - mean) / scale."""
+    """Return x with an operation added to its standardisation, (x - mean) / scale."""
     mean, scale = v.path[0].layer if v.path else (np.zeros(v.size), np.ones(v.size))
     if op in ("Add", "Sub"):
         mean = mean + (c if op == "Sub" else -c) * scale
@@ -62,7 +62,7 @@ def _extend_scaler(v: Value, op: str, c: Any) -> Value:
 
 
 def _multiply_add(graph: FileGraph, node: Any, v: Value, slope: Any, shift: Any) -> Value:
-    """Multiply and add, within the dense layer before or in another one."""
+    """Multiply and add, in the dense layer before if there is one, else in a new one."""
     v.check_features_last(node)
     v = v.complete(node)
     last = v.path[-1] if v.path else None
@@ -82,30 +82,28 @@ def read_matmul(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value
     W = rest[0]
     v.check_features_last(node)
     if W.ndim != 2 or W.shape[0] != v.size:
-        raise refusal(node, "it may multiply the features, on the last axis, by a matrix only")
+        raise make_error(node, "it may multiply the features, on the last axis, by a matrix only")
     return v.append_layer(node, Dense(W.shape[1], bias=False), {"W": W}, size=W.shape[1])
 
 
 def read_gemm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read Gemm: a dense layer, α x W + β c."""
-    attributes = attributes_of(node)
+    attributes = get_attributes(node)
     if attributes.get("transA", 0):
-        raise refusal(node, "transA=1 takes the batch for features")
+        raise make_error(node, "transA=1 takes the batch for features")
     W = rest[0].T if attributes.get("transB", 0) else rest[0]
     W = np.asarray(attributes.get("alpha", 1.0) * W, dtype=W.dtype)
     y = read_matmul(graph, node, v, [W])
     if len(rest) == 1:
         return y
     c = np.asarray(attributes.get("beta", 1.0) * rest[1], dtype=W.dtype)
-    return _multiply_add(graph, node, y, np.ones(1, dtype=W.dtype), _row(node, y, c))
+    return _multiply_add(graph, node, y, np.ones(1, dtype=W.dtype), _read_row(node, y, c))
 
 
 def read_layer_norm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read LayerNormalization over the features."""
-    attributes = attributes_of(node)
-    v.check_features_last(node)
-    if v.axes[attributes.get("axis", -1)] != "F":
-        raise refusal(node, "it may act along the features, on the last axis, only")
+    attributes = get_attributes(node)
+    v.check_features_last(node, attributes.get("axis", -1))
     g, b = [*rest, np.zeros_like(rest[0])][:2]
     graph.spend(node, v.size)
     params = {name: np.broadcast_to(a, (1, v.size)).copy() for name, a in (("g", g), ("b", b))}
@@ -115,15 +113,13 @@ def read_layer_norm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> V
 def read_softmax(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read Softmax and LogSoftmax over the features."""
     usual = -1 if graph.opset >= 13 else 1
-    v.check_features_last(node)
-    if v.axes[attributes_of(node).get("axis", usual)] != "F":
-        raise refusal(node, "it may act along the features, on the last axis, only")
+    v.check_features_last(node, get_attributes(node).get("axis", usual))
     return v.append_layer(node, Softmax(log=node.op_type == "LogSoftmax"))
 
 
 def read_activation(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read an activation function."""
-    attributes = attributes_of(node)
+    attributes = get_attributes(node)
     alpha, beta = ([attributes[k]] if k in attributes else [] for k in ("alpha", "beta"))
     (f,) = activations.read_activations([node.op_type], alpha, beta, None)
     return v.append_layer(node, Activation(f))

@@ -1,8 +1,8 @@
-"""The graph of a file: what each of its values depends on, and those that x does not change.
+"""The graph of a file: what each value depends on, and the values that do not depend on x.
 
-Exporters write shapes, zeros and masks with a dozen small nodes. They are not recognised one
-by one: onnx's reference computes them for a batch of small, odd sizes. A limit holds for the
-numbers that it may compute for one file.
+Exporters write shapes, zeros and masks with a dozen small nodes. xprnn does not recognise them
+one by one: onnx's reference computes them for a batch of small, odd sizes. The numbers that it
+computes for one file are limited.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from xprnn.errors import ModelFileError
-from xprnn.onnx.library import attributes_of, library, refusal
+from xprnn.onnx.library import get_attributes, import_onnx, make_error
 from xprnn.onnx.read import tensors
-from xprnn.onnx.read.result_sizes import result_size
+from xprnn.onnx.read.result_sizes import bound_result_size
 
 _SHAPE = {"Shape", "Size"}
 """Their results depend on the shape of x alone."""
@@ -29,14 +29,14 @@ _RECURRENT = {"RNN", "LSTM", "GRU", "Scan", "Loop"}
 
 
 _MOST = 2**25
-"""Numbers that may be computed for a file, beside one for each of its bytes."""
+"""The most numbers that are computed for a file, plus one for each of its bytes."""
 
 _NODE = 2**14
-"""Numbers that each node costs beside its result, since it takes time."""
+"""What each node costs on top of the numbers of its result, since it takes time."""
 
 
 class FileGraph:
-    """A graph and a batch of x of small sizes, for which its constants are computed.
+    """A graph, and a small batch of x for which its constants are computed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FileGraph:
     axes : tuple of str
         The axes of x, ``("T", "B", "F")`` or ``("B", "T", "F")``.
     folder : path or None
-        The file's folder, which may hold data of its tensors.
+        The file's folder, where other files may hold its tensors.
 
     Raises
     ------
@@ -56,11 +56,11 @@ class FileGraph:
         self.model, self.graph, self._folder = model, model.graph, folder
         self._opsets = {o.domain.replace("ai.onnx", ""): o.version for o in model.opset_import}
         self.opset = self._opsets.get("", 1)
-        self.makers = {out: node for node in self.graph.node for out in node.output if out}
+        self.producers = {out: node for node in self.graph.node for out in node.output if out}
         self._order = {name: k for k, node in enumerate(self.graph.node) for name in node.output}
         self._tensors = {t.name: t for t in self.graph.initializer}
-        self._left = (
-            _MOST + model.ByteSize() + tensors.external_size(self._tensors.values(), folder)
+        self._budget = (
+            _MOST + model.ByteSize() + tensors.count_external_bytes(self._tensors.values(), folder)
         )
         self.inputs: dict[str, Any] = {i.name: i for i in self.graph.input}
         self.x = next((name for name in self.inputs if name not in self._tensors), "")
@@ -77,14 +77,14 @@ class FileGraph:
         self.lengths_name = next((name for name in self.inputs if self._is_lengths(name)), None)
         some, every = np.maximum(np.arange(T - B + 1, T + 1), 1), np.full(B, T)
         self.lengths = every if self.lengths_name is None else some
-        self._known: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
         self._sources: dict[str, frozenset[str]] = {}
-        self._passed_on: dict[str, bool] = {}
+        self._copies: dict[str, bool] = {}
         self._find_sources()
 
     @property
     def features(self) -> int:
-        """F, as x has it or, where x does not say, the first recurrent node."""
+        """F, from x or, if x does not say, from the first recurrent node."""
         for node in self.graph.node:
             if node.op_type in ("RNN", "LSTM", "GRU") and not self._static:
                 return int(self.compute(node.input[1]).shape[-1])
@@ -97,24 +97,26 @@ class FileGraph:
         return not fixed and kind.elem_type in (6, 7) and len(kind.shape.dim) == 1
 
     def _find_sources(self) -> None:
-        """Find what each value depends on, and which values are unchanged inputs."""
+        """Find what each value depends on, and which values are copies of inputs."""
         for name in self.inputs:
             kind = "x" if name == self.x else "fixed" if name in self._tensors else "free"
             self._sources[name] = frozenset([kind])
         for node in self.graph.node:
             inputs = [name for name in node.input if name]
-            later = [name for name in inputs if name in self.makers and name not in self._sources]
+            later = [
+                name for name in inputs if name in self.producers and name not in self._sources
+            ]
             if later:
-                raise refusal(node, f"it reads {later[0]!r}, which is made after it")
+                raise make_error(node, f"it reads {later[0]!r}, which is made after it")
             sources = frozenset[str]().union(*map(self.sources, inputs))
             if node.op_type in _SHAPE:
                 sources = frozenset()
             elif node.op_type in _RECURRENT:
                 sources |= {"recurrent"}
-            copies = node.op_type in _COPYING and all(map(self.passes_on, inputs))
+            copies = node.op_type in _COPYING and all(map(self.is_copy, inputs))
             for name in node.output:
                 self._sources[name] = sources
-                self._passed_on[name] = copies or not self.depends_on_inputs(name)
+                self._copies[name] = copies or not self.depends_on_inputs(name)
 
     def sources(self, name: str) -> frozenset[str]:
         """Return what a value depends on.
@@ -132,60 +134,62 @@ class FileGraph:
         """Whether a value depends on inputs other than x that have no default value."""
         return bool(self.sources(name) & {"recurrent", "free"})
 
-    def passes_on(self, name: str) -> bool:
+    def is_copy(self, name: str) -> bool:
         """Whether a value holds numbers of inputs, unchanged."""
-        return self._passed_on.get(name, True)
+        return self._copies.get(name, True)
 
     def check(self, node: Any) -> None:
         """Raise ModelFileError unless a node has the inputs and attributes of its operator."""
-        checker = library().checker
+        checker = import_onnx().checker
         context = type(checker.DEFAULT_CONTEXT)()
         context.ir_version = self.model.ir_version or checker.DEFAULT_CONTEXT.ir_version
         context.opset_imports = self._opsets
         try:
             checker.check_node(node, context)
         except checker.ValidationError as error:
-            raise refusal(node, f"it is not a valid node: {error!s:.400}") from error
+            raise make_error(node, f"it is not a valid node: {error!s:.400}") from error
 
     def spend(self, node: Any, count: int) -> None:
-        """Count numbers that are computed for a node; raise ModelFileError beyond the limit."""
-        self._left -= count
-        if self._left < 0:
-            raise refusal(node, "too many numbers would be computed from the constants of the file")
+        """Count the numbers computed for a node; raise ModelFileError beyond the limit."""
+        self._budget -= count
+        if self._budget < 0:
+            raise make_error(
+                node, "too many numbers would be computed from the constants of the file"
+            )
 
     def compute(self, name: str) -> Any:
         """Return a value that does not depend on x, in the batch of this graph."""
-        waiting, wanted = [name], set[int]()
-        while waiting:
-            n = waiting.pop()
-            if not n or n in self._known or self._order.get(n) in wanted:
+        names, indices = [name], set[int]()
+        while names:
+            n = names.pop()
+            if not n or n in self._values or self._order.get(n) in indices:
                 continue
             if n == self.lengths_name:
                 kind = self.inputs[n].type.tensor_type.elem_type
-                dtype = library().helper.tensor_dtype_to_np_dtype(kind)
-                self._known[n] = self.lengths.astype(dtype)
+                dtype = import_onnx().helper.tensor_dtype_to_np_dtype(kind)
+                self._values[n] = self.lengths.astype(dtype)
             elif n in self._tensors:
-                self._known[n] = tensors.read_tensor(self._tensors[n], self._folder)
+                self._values[n] = tensors.read_tensor(self._tensors[n], self._folder)
             elif n in self.inputs:
                 raise ModelFileError(f"{name!r} depends on the input {n!r}")
-            elif n not in self.makers:
+            elif n not in self.producers:
                 raise ModelFileError(f"{n!r} is neither the output of a node nor a constant")
             else:
-                wanted.add(self._order[n])
-                waiting.extend(() if self._is_shape(self.makers[n]) else self.makers[n].input)
-        for k in sorted(wanted):
+                indices.add(self._order[n])
+                names.extend(() if self._is_shape(self.producers[n]) else self.producers[n].input)
+        for k in sorted(indices):
             self._compute(self.graph.node[k])
-        return self._known[name]
+        return self._values[name]
 
     def _is_shape(self, node: Any) -> bool:
-        """Whether a node gives the shape of a value that depends on x."""
+        """Whether a node returns the shape of a value that depends on x."""
         return node.op_type in _SHAPE and self.depends_on_x(node.input[0])
 
     def _compute(self, node: Any) -> None:
         """Compute a node whose inputs are known."""
         from onnx.reference import ReferenceEvaluator
 
-        helper = library().helper
+        helper = import_onnx().helper
         self.check(node)
         for attribute in node.attribute:
             if attribute.HasField("t"):
@@ -194,26 +198,26 @@ class FileGraph:
             shape = self.shape_of(node.input[0])
             feeds = {node.input[0]: np.broadcast_to(np.float32(0), shape)}
         else:
-            feeds = {name: self._known[name] for name in node.input if name}
+            feeds = {name: self._values[name] for name in node.input if name}
         try:
             arrays = [feeds[name] for name in node.input if name]
-            size = result_size(node.op_type, arrays, attributes_of(node))
+            size = bound_result_size(node.op_type, arrays, get_attributes(node))
             if size is None or node.domain not in ("", "ai.onnx"):
-                raise refusal(node, "it does not depend on x, and its operator is not computed")
+                raise make_error(node, "it does not depend on x, and its operator is not computed")
             self.spend(node, size + _NODE)
-            values = [library().ValueInfoProto(name=name) for name in feeds]
-            ends = [library().ValueInfoProto(name=name) for name in node.output if name]
+            values = [import_onnx().ValueInfoProto(name=name) for name in feeds]
+            ends = [import_onnx().ValueInfoProto(name=name) for name in node.output if name]
             graph = helper.make_graph([node], "node", values, ends)
             with np.errstate(all="ignore"):
                 outputs: Any = ReferenceEvaluator(graph, opsets=self._opsets).run(None, feeds)
         except ModelFileError:
             raise
         except Exception as error:  # the reference can raise anything
-            raise refusal(node, f"it can't be computed: {error!s:.400}") from error
-        self._known |= dict(zip((end.name for end in ends), outputs, strict=True))
+            raise make_error(node, f"it can't be computed: {error!s:.400}") from error
+        self._values |= dict(zip((end.name for end in ends), outputs, strict=True))
 
-    def mask(self, axes: tuple[str, ...]) -> Any:
-        """Return the valid steps on the given axes, of size 1 where they are neither T nor B."""
+    def make_mask(self, axes: tuple[str, ...]) -> Any:
+        """Return the valid steps on these axes; axes other than T and B have size 1."""
         mask = np.arange(self.sizes["T"])[:, None] < self.lengths[None, :]
         if [a for a in axes if a in "TB"] == ["B", "T"]:
             mask = mask.T

@@ -1,4 +1,4 @@
-"""Opens an ONNX file and builds the model that its graph computes."""
+"""Opens an ONNX file and builds the model of its graph."""
 
 import os
 from pathlib import Path
@@ -13,37 +13,33 @@ from xprnn._validate import shown, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.layers.walk import recurrent_layers
-from xprnn.onnx.library import library, refusal
+from xprnn.onnx.library import import_onnx, make_error
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.nodes import Reader
 from xprnn.onnx.read.ours import read_ours
 from xprnn.onnx.read.recurrent_nodes import OtherAxesError
-from xprnn.serialization.hyperparameters import describe
 from xprnn.serialization.model import check
 
 
 def read(path: Any, output: str | None) -> Record:
     """Read a model from an ONNX file; see `xprnn.from_onnx`."""
     model, folder = _open(path)
+    names = [name for node in model.graph.node for name in node.output if name]
+    if output is not None and output not in names:
+        raise unknown("output", output, names)
     where = "the model" if folder is None else str(path)
     try:
         return _read_model(model, folder, output)
     except ModelFileError as error:
         raise ModelFileError(f"{where}: {error}") from error
-    except _UnknownOutputError as error:
-        raise unknown("output", output, error.args[0]) from None
     except Exception as error:  # a damaged file can raise anything
         raise ModelFileError(f"{where} is damaged: {error!s:.400}") from error
-
-
-class _UnknownOutputError(Exception):
-    """The file has no value of the requested name; holds the names that it has."""
 
 
 def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
     """Return the model in a file."""
     if not model.graph.output:
-        raise ModelFileError("it is damaged or no ONNX file: it has no outputs")
+        raise ModelFileError("it is damaged or not an ONNX file: it has no outputs")
     first = model.graph.output[0].name
     name = first if output is None else output
     ours = read_ours(model) if name == first else None
@@ -51,10 +47,7 @@ def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
         return ours
     for axes in (("B", "T", "F"), ("T", "B", "F")):
         try:
-            reader = Reader(FileGraph(model, axes, folder), axes)
-            if output is not None and output not in reader.graph.makers:
-                raise _UnknownOutputError(reader.graph.makers)
-            return _build_record(reader, name)
+            return _build_record(Reader(FileGraph(model, axes, folder), axes), name)
         except OtherAxesError:
             continue
     raise ModelFileError("x has its axes in an order other than (T, B, F) and (B, T, F)")
@@ -62,7 +55,7 @@ def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
 
 def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
     """Return the proto of a file, without the data in other files, and the file's folder."""
-    onnx = library()
+    onnx = import_onnx()
     if isinstance(path, onnx.ModelProto):
         return path, None
     if not isinstance(path, str | os.PathLike):
@@ -75,7 +68,7 @@ def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
     try:
         return onnx.load(path, load_external_data=False), path.parent
     except DecodeError as error:
-        raise ModelFileError(f"{path} is damaged or no ONNX file: {error}") from error
+        raise ModelFileError(f"{path} is damaged or not an ONNX file: {error}") from error
 
 
 def _build_record(reader: Reader, name: str) -> Record:
@@ -83,9 +76,9 @@ def _build_record(reader: Reader, name: str) -> Record:
     graph = reader.graph
     if graph.rank != 3:
         raise ModelFileError(f"the first input must have 3 axes, got {graph.rank}")
-    if name not in graph.makers:
+    if name not in graph.producers:
         raise ModelFileError(f"its output {name!r} is not made by any node")
-    node = graph.makers[name]
+    node = graph.producers[name]
     y = reader.value(name).complete(node)
     path, scaler = y.path, None
     if path and isinstance(path[0].layer, Scaler):
@@ -94,7 +87,7 @@ def _build_record(reader: Reader, name: str) -> Record:
     if network is None or next(recurrent_layers(network), None) is None:
         raise ModelFileError(f"there is no RNN, LSTM or GRU node on the way to {name!r}")
     if "B" not in y.axes or not set(y.axes) <= set("TBFD1"):
-        raise refusal(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
+        raise make_error(node, f"y must be (B, T, O) or (B, O), got the axes {', '.join(y.axes)}")
     steps = "T" in y.axes
     record = Record(
         network=network,
@@ -106,4 +99,4 @@ def _build_record(reader: Reader, name: str) -> Record:
         mode="many_to_many" if steps else "many_to_one",
         y_rank=2 + (steps or "1" in y.axes) - ("F" not in y.axes),
     )
-    return check(record, describe(network))
+    return check(record)

@@ -1,11 +1,11 @@
 """Reads the model from which xprnn wrote a file.
 
 The metadata of the file describe the model, and the graph must confirm them: the model is
-written again, and only if that gives the same graph, to the bit, is it the model. Otherwise
-the graph is read like that of any other program.
+written again, and if the graph differs by one bit, the file is read like that of any other
+program.
 
-The same trick finds the parameters in the graph. The model is written with numbered
-parameters, and where a number then stands in the graph, its parameter stands in the file.
+The parameters are found in the same way. The model is written with numbered parameters: where
+the graph then has a number, the file has the parameter of that number.
 """
 
 from collections.abc import Iterator
@@ -16,36 +16,59 @@ import numpy as np
 
 from xprnn import tree
 from xprnn._record import Record
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
-from xprnn.onnx import metadata
 from xprnn.onnx.read import tensors
-from xprnn.onnx.write.export import make_proto
+from xprnn.onnx.write.export import METADATA, make_proto
+from xprnn.serialization.json_text import parse_json
+from xprnn.serialization.model import infer_shapes, read_fields
 
 _BASE = 2**20
 """A parameter's number has two digits of this base, each exact in float32."""
 
 
 def read_ours(proto: Any) -> Record | None:
-    """Return the model from which `to_proto` wrote a file; None if it did not write it.
+    """Return the model from which `to_proto` wrote a file; None for other files.
 
     Parameters
     ----------
     proto : onnx.ModelProto
     """
     try:
-        description = metadata.read_metadata(proto)
-        if description is None:
-            return None
-        like, dtype = description
-        model = replace(like, params=_parameters(like, dtype, proto))
+        (text,) = (entry.value for entry in proto.metadata_props if entry.key == METADATA)
+        like, dtype = _read_metadata(text, proto.ByteSize())
+        model = replace(like, params=_find_parameters(like, dtype, proto))
         again = make_proto(model, dtype, len(proto.graph.node))
-    except Exception:  # metadata that do not fit the graph can raise anything
+    except Exception:  # no metadata, or some that do not fit the graph: they can raise anything
         return None
     same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
     return model if same and not proto.functions else None
 
 
-def _parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
+def _read_metadata(text: str, size: int) -> tuple[Record, str | None]:
+    """Return the model that the metadata of a file describe, and the `dtype` of `to_proto`.
+
+    Its parameters are zeros, no more than a file of `size` bytes can hold.
+    """
+    fields = parse_json(text)
+    zeros, _ = infer_shapes(fields["network"], fields["features"], size // 4)
+    model = Record(
+        **read_fields(fields),
+        params=tree.map(lambda a: a.astype(fields["precision"]), zeros),
+        x_scaler=_read_scaler(fields["x_scaler"]),
+        y_scaler=_read_scaler(fields["y_scaler"]),
+    )
+    return model, fields["dtype"]
+
+
+def _read_scaler(fields: Any) -> Scaler | None:
+    """Return a standardisation from JSON."""
+    if fields is None:
+        return None
+    return Scaler(*(np.asarray(a, fields["dtype"]) for a in fields["arrays"]))
+
+
+def _find_parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
     """Return the parameters of a file that was written from a model like this one."""
     nodes = len(proto.graph.node)
     count = np.arange(sum(a.size for a in tree.leaves(like.params)))
@@ -54,9 +77,9 @@ def _parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
         for digits in (1 + count % _BASE, -1 - count // _BASE)
     )
     numbers = np.zeros(len(count))
-    for one, other, values in _constants(low.graph, high.graph, proto.graph):
-        ours = (one > 0) & (other < 0)
-        at = one[ours].astype(int) - 1 + _BASE * (-1 - other[ours].astype(int))
+    for units, tens, values in _list_constants(low.graph, high.graph, proto.graph):
+        ours = (units > 0) & (tens < 0)
+        at = units[ours].astype(int) - 1 + _BASE * (-1 - tens[ours].astype(int))
         numbers[at] = values[ours]
     return _fill(like.params, numbers)
 
@@ -70,11 +93,11 @@ def _fill(like: Tree, numbers: Any) -> Tree:
     return tree.unflatten(arrays, like)
 
 
-def _constants(*graphs: Any) -> Iterator[list[Any]]:
-    """Yield the constants that stand in the same place in graphs of the same nodes."""
+def _list_constants(*graphs: Any) -> Iterator[list[Any]]:
+    """Yield the constants at the same place in graphs of the same nodes."""
     tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
     seen = set()
-    for names in _inputs(graphs):
+    for names in _list_inputs(graphs):
         if names not in seen and names[0] in tables[0]:
             seen.add(names)
             yield [
@@ -83,10 +106,10 @@ def _constants(*graphs: Any) -> Iterator[list[Any]]:
             ]
 
 
-def _inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
-    """Yield the names of the inputs of all nodes, those of bodies too, side by side."""
+def _list_inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the inputs of all nodes and of their bodies, side by side."""
     for nodes in zip(*(graph.node for graph in graphs), strict=True):
         yield from zip(*(node.input for node in nodes), strict=True)
         for attributes in zip(*(node.attribute for node in nodes), strict=True):
             if attributes[0].name == "body":
-                yield from _inputs([attribute.g for attribute in attributes])
+                yield from _list_inputs([attribute.g for attribute in attributes])

@@ -6,15 +6,15 @@ import numpy as np
 
 from xprnn.layers import Extend, Final, Layer, Pool, Recurrent, Reversed
 from xprnn.layers.walk import recurrent_layers
-from xprnn.onnx.library import refusal
+from xprnn.onnx.library import make_error
 from xprnn.onnx.operators import Attributes, read_attributes, read_directions
-from xprnn.onnx.read.branch_nodes import side_by_side
+from xprnn.onnx.read.branch_nodes import set_side_by_side
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
 
 
 class OtherAxesError(Exception):
-    """x has its axes in another order than was assumed."""
+    """The axes of x are in another order than the reader assumed."""
 
 
 class RecurrentNode(NamedTuple):
@@ -31,8 +31,8 @@ class RecurrentNode(NamedTuple):
     def output(self, index: int) -> Value:
         """Return Y, Y_h or Y_c.
 
-        Y_h of a node that runs forward is the last step of Y; of one that reads from the
-        end, the first. Other outputs come from the same layer, applied once more.
+        Y_h is the last step of Y or, for a node that reads from the end, its first step. Other
+        outputs come from the same layer, applied once more.
         """
         D, H = len(self.stages), self.hidden_size
         batch_first, reverse = self.attributes.batch_first, self.attributes.reverse
@@ -45,7 +45,7 @@ class RecurrentNode(NamedTuple):
             last = Stage(Extend(1) if reverse[0] else Pool("last"))
             return v._replace(path=(*v.path, self.y, last))
         ends = [Stage(Final(stage.layer, index - 1), stage.params) for stage in self.stages]
-        return v._replace(path=(*v.path, ends[0] if D == 1 else side_by_side(ends)))
+        return v._replace(path=(*v.path, ends[0] if D == 1 else set_side_by_side(ends)))
 
 
 def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
@@ -54,14 +54,14 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
     _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
     W, R, B, P = (_read_weight(graph, node, name) for name in (W, R, B, P))
     attributes = read_attributes(node, peepholes=P is not None)
-    wanted = ("B", "T", "F") if attributes.batch_first else ("T", "B", "F")
-    if v.axes != wanted:
+    axes = ("B", "T", "F") if attributes.batch_first else ("T", "B", "F")
+    if v.axes != axes:
         below = (next(recurrent_layers(stage.layer), None) for stage in v.path)
-        if set(v.axes) == set(wanted) and v.axes[-1] == "F" and not any(below):
+        if set(v.axes) == set(axes) and v.axes[-1] == "F" and not any(below):
             raise OtherAxesError
-        raise refusal(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(wanted)}")
+        raise make_error(node, f"its X has the axes {', '.join(v.axes)}, not {', '.join(axes)}")
     if W.shape[-1] != v.size:
-        raise refusal(node, f"W has {W.shape[-1]} columns, and X has {v.size} features")
+        raise make_error(node, f"W has {W.shape[-1]} columns, and X has {v.size} features")
     _check_lengths(graph, node, lengths)
     parts, cell = read_directions(attributes, W, R, B, P), attributes.cells[0]
     rows = [
@@ -71,12 +71,12 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
     if any(np.any(row) for row in rows):
         parts = [_learn_state(part, [row[d] for row in rows]) for d, part in enumerate(parts)]
     stages = [Stage(*part) for part in parts]
-    y = stages[0] if len(stages) == 1 else side_by_side(stages)
+    y = stages[0] if len(stages) == 1 else set_side_by_side(stages)
     return RecurrentNode(v.complete(node), attributes, R.shape[-1], stages, y)
 
 
 def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
-    """Return a layer and its parameters with the initial state among these."""
+    """Return a layer that learns its initial state, and its parameters with that state."""
     layer, params = part
     inner: Any = layer.layer if isinstance(layer, Reversed) else layer
     inner = Recurrent(inner.hidden_size, inner.cell, learn_initial_state=True)
@@ -89,17 +89,17 @@ def _read_weight(graph: FileGraph, node: Any, name: str) -> Any:
     if not name:
         return None
     if graph.sources(name):
-        raise refusal(node, f"its weight {name!r} is not a constant")
+        raise make_error(node, f"its weight {name!r} is not a constant")
     return graph.compute(name)
 
 
 def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
     """Raise unless a node's sequence_lens are the model's lengths, or all steps."""
     if name and graph.depends_on_x(name):
-        raise refusal(node, f"its sequence_lens {name!r} are computed from x")
+        raise make_error(node, f"its sequence_lens {name!r} are computed from x")
     lengths = graph.compute(name) if name else np.full(graph.sizes["B"], graph.sizes["T"])
     if not np.array_equal(lengths, graph.lengths):
-        raise refusal(
+        raise make_error(
             node, "its sequence_lens are neither the lengths among the inputs nor the steps of x"
         )
 
@@ -107,18 +107,18 @@ def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
 def _read_state(
     graph: FileGraph, node: Any, name: str, shape: tuple[int, int], batch_first: bool
 ) -> Any:
-    """Return an initial state (D, H) that is the same for the whole batch; zero for an input."""
+    """Return an initial state (D, H) that the whole batch shares; zeros for an input."""
     if not name:
         return np.zeros(shape)
     if graph.depends_on_x(name):
-        raise refusal(node, f"its initial state {name!r} is computed from x")
+        raise make_error(node, f"its initial state {name!r} is computed from x")
     if graph.depends_on_inputs(name):
-        if not graph.passes_on(name):
-            raise refusal(node, f"its initial state {name!r} is computed from another input")
+        if not graph.is_copy(name):
+            raise make_error(node, f"its initial state {name!r} is computed from another input")
         return np.zeros(shape)
     state = graph.compute(name)
     if batch_first:
         state = state.swapaxes(0, 1)
     if (state != state[:, :1]).any():
-        raise refusal(node, f"its initial state {name!r} is not the same for the whole batch")
+        raise make_error(node, f"its initial state {name!r} is not the same for the whole batch")
     return np.broadcast_to(state[:, 0], shape)

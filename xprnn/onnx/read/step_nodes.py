@@ -1,28 +1,28 @@
-"""Nodes that act along the steps or pick directions, as layers."""
+"""Nodes that act along the steps, or pick steps, directions or features, as layers."""
 
 from typing import Any
 
 import numpy as np
 
 from xprnn.layers import Extend, Pool
-from xprnn.onnx.library import attributes_of, refusal
-from xprnn.onnx.read.axes import drop_axis, shrink_axis
+from xprnn.onnx.library import get_attributes, make_error
+from xprnn.onnx.read.axes import reduce_axis
 from xprnn.onnx.read.graph import FileGraph
-from xprnn.onnx.read.values import Value, feature_stage
+from xprnn.onnx.read.values import Value, find_feature_stage
 
 _ONE = "it may pick the first step, the last step or one direction only"
 _END = 2**30
-"""Exporters write the end of an axis as a larger number."""
+"""Exporters write any larger number for the end of an axis."""
 
 
 def read_gather(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read Gather: one of the directions, or one step."""
-    axis, at = attributes_of(node).get("axis", 0), rest[0]
+    axis, at = get_attributes(node).get("axis", 0), rest[0]
     if at.size != 1:
-        raise refusal(node, _ONE)
+        raise make_error(node, _ONE)
     k = int(at.reshape(()))
-    gone = drop_axis(v.axes, axis) if at.ndim == 0 else shrink_axis(v.axes, axis)
-    return _pick(graph, node, v, v.axes[axis], k, gone)
+    axes = reduce_axis(v.axes, axis, keep=at.ndim > 0)
+    return _pick(graph, node, v, v.axes[axis], k, axes)
 
 
 def read_slice(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
@@ -30,7 +30,7 @@ def read_slice(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     starts, ends, *more = (np.atleast_1d(a).tolist() for a in rest)
     axes = more[0] if more else list(range(len(starts)))
     if len(axes) != 1 or (len(more) > 1 and more[1] != [1]):
-        raise refusal(node, _ONE)
+        raise make_error(node, _ONE)
     label = v.axes[axes[0]]
     size = v.sizes(graph)[label]
     start, end, _ = slice(starts[0], ends[0]).indices(size)
@@ -43,8 +43,10 @@ def read_slice(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     last = label == "T" and starts[0] == -1 and ends[0] > _END
     first = label == "T" and (starts[0], ends[0]) == (0, 1)
     if last or first:
-        return _pick(graph, node, v, "T", -1 if last else 0, shrink_axis(v.axes, axes[0]))
-    raise refusal(node, _ONE)
+        return _pick(
+            graph, node, v, "T", -1 if last else 0, reduce_axis(v.axes, axes[0], keep=True)
+        )
+    raise make_error(node, _ONE)
 
 
 def _pick(
@@ -60,23 +62,23 @@ def _pick(
         return _pool(graph, node, v, "last", axes)
     if label == "T" and k == 0:
         return v.append_layer(node, Extend(1), axes=axes)
-    raise refusal(node, _ONE)
+    raise make_error(node, _ONE)
 
 
 def _pick_directions(node: Any, v: Value, start: int, end: int) -> Value:
-    """Return some of the directions: all of one layer, or one of them."""
+    """Return all directions of one layer, or one of them."""
     for item in v.stacked or (v,):
         if (start, end) == (0, item.directions):
             return item
         if 0 <= start < end <= item.directions:
             return item._replace(directions=1, branch=start)
         start, end = start - item.directions, end - item.directions
-    raise refusal(node, "it picks some of the last states of several layers")
+    raise make_error(node, "it picks some of the last states of several layers")
 
 
 def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
-    """Return the features of one of the layers that stand side by side."""
-    stage = v.path[feature_stage(v.path)] if v.path else None
+    """Return the features of one of several layers side by side."""
+    stage = v.path[find_feature_stage(v.path)] if v.path else None
     if stage is not None and v.branch is None and getattr(stage.layer, "merge", "") == "concat":
         for part, params in enumerate(stage.params):
             if "U" not in params:
@@ -85,25 +87,25 @@ def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
             if (start, end) == (0, size):
                 return v._replace(size=size, branch=part)
             start, end = start - size, end - size
-    raise refusal(node, "it may pick the features of one direction only")
+    raise make_error(node, "it may pick the features of one direction only")
 
 
 def _pool(graph: FileGraph, node: Any, v: Value, how: Any, axes: tuple[str, ...]) -> Value:
-    """Put a pool over all steps after the other layers."""
+    """Append a pool over all steps."""
     if graph.lengths_name is not None:
-        raise refusal(node, "it treats padding as valid steps")
+        raise make_error(node, "it treats padding as valid steps")
     return v.append_layer(node, Pool(how), axes=axes)
 
 
 def read_last_valid(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read GatherElements: the last valid step."""
-    axis = attributes_of(node).get("axis", 0)
+    axis = get_attributes(node).get("axis", 0)
     if v.axes[axis] != "T" or v.axes[-1] != "F":
-        raise refusal(node, _ONE)
-    axes = shrink_axis(v.axes, axis)
+        raise make_error(node, _ONE)
+    axes = reduce_axis(v.axes, axis, keep=True)
     shape = [graph.sizes["B"] if a == "B" else 1 for a in axes]
     if (rest[0] != np.reshape(graph.lengths - 1, shape)).any():
-        raise refusal(node, "it may gather the last valid step only")
+        raise make_error(node, "it may gather the last valid step only")
     return v.append_layer(node, Pool("last"), axes=axes)
 
 
@@ -111,25 +113,25 @@ def read_where(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read Where, which fills padding."""
     condition, fill = rest[0], np.unique(rest[1])
     if {"T", "B"} <= set(v.axes) and fill.size == 1 and graph.depends_on_x(node.input[1]):
-        mask = graph.mask(v.axes)
+        mask = graph.make_mask(v.axes)
         wide = np.broadcast_shapes(mask.shape, condition.shape)
         same = np.array_equal(np.broadcast_to(condition, wide), np.broadcast_to(mask, wide))
         if same and fill[0] in (0.0, -np.inf):
             return v._replace(prepared="lowered" if fill[0] else "zeroed")
-    raise refusal(node, "it may fill padding with 0, or before a maximum with -infinity, only")
+    raise make_error(node, "it may fill padding with 0, or before a maximum with -infinity, only")
 
 
 def read_reduction(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read the sum, the mean or the maximum over the steps."""
-    attributes = attributes_of(node)
-    axes = list(attributes.get("axes") or (rest[0] if rest else []))
-    if len(axes) != 1 or v.axes[axes[0]] != "T":
-        raise refusal(node, "it may reduce over the steps only")
-    gone = (shrink_axis if attributes.get("keepdims", 1) else drop_axis)(v.axes, axes[0])
+    attributes = get_attributes(node)
+    where = list(attributes.get("axes") or (rest[0] if rest else []))
+    if len(where) != 1 or v.axes[where[0]] != "T":
+        raise make_error(node, "it may reduce over the steps only")
+    axes = reduce_axis(v.axes, where[0], keep=bool(attributes.get("keepdims", 1)))
     if node.op_type == "ReduceSum" and v.prepared == "zeroed":
-        return v._replace(axes=gone, prepared="summed")
+        return v._replace(axes=axes, prepared="summed")
     if node.op_type == "ReduceMax" and v.prepared == "lowered":
-        return v._replace(prepared="").append_layer(node, Pool("max"), axes=gone)
+        return v._replace(prepared="").append_layer(node, Pool("max"), axes=axes)
     if node.op_type == "ReduceSum":
-        raise refusal(node, "no layer of xprnn sums over the steps")
-    return _pool(graph, node, v, "max" if node.op_type == "ReduceMax" else "mean", gone)
+        raise make_error(node, "no layer of xprnn sums over the steps")
+    return _pool(graph, node, v, "max" if node.op_type == "ReduceMax" else "mean", axes)

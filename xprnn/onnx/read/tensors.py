@@ -1,18 +1,14 @@
-"""Reads the tensors of a file as arrays, after checking their sizes."""
+"""Reads the tensors of a file as arrays; refuses those that do not fit their shapes."""
 
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from xprnn.errors import ModelFileError
-from xprnn.onnx.library import library
+from xprnn.onnx.library import import_onnx
 
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 """Bytes of one number, by ONNX's code of its type: floats, integers, booleans."""
-
-_FIELDS = {1: "float_data", 7: "int64_data", 11: "double_data", 12: "uint64_data",
-           13: "uint64_data"}  # fmt: skip
-"""The field that holds numbers that are not raw bytes; for other types it is int32_data."""
 
 
 def read_tensor(tensor: Any, folder: Path | None) -> Any:
@@ -22,60 +18,61 @@ def read_tensor(tensor: Any, folder: Path | None) -> Any:
     ----------
     tensor : onnx.TensorProto
     folder : path or None
-        The file's folder, which may hold data of its tensors.
+        The file's folder, where other files may hold its tensors.
 
     Raises
     ------
     ModelFileError
         If it does not hold as many numbers as its shape says, of a known type.
     """
-    size, kind = prod(tensor.dims), tensor.data_type
+    shape, kind = tuple(tensor.dims), tensor.data_type
     if kind not in _BYTES:
-        raise _error(tensor, f"has the type {kind}, which is not read")
-    if min(tensor.dims, default=0) < 0:
-        raise _error(tensor, f"has the shape {tuple(tensor.dims)}")
+        raise _make_error(tensor, f"has the type {kind}, which is not read")
+    if min(shape, default=0) < 0:
+        raise _make_error(tensor, f"has the shape {shape}")
     if tensor.data_location == tensor.EXTERNAL:
-        data = _read_external(tensor, folder, size * _BYTES[kind])
-        tensor = library().TensorProto(dims=tensor.dims, data_type=kind, raw_data=data)
-    elif tensor.HasField("raw_data"):
-        if len(tensor.raw_data) != size * _BYTES[kind]:
-            raise _error(tensor, f"holds {len(tensor.raw_data)} bytes for {size} numbers")
-    else:
-        count = len(getattr(tensor, _FIELDS.get(kind, "int32_data")))
-        if count != size:
-            raise _error(tensor, f"holds {count} numbers for the shape {tuple(tensor.dims)}")
-    return library().numpy_helper.to_array(tensor)
+        data = _read_external(tensor, folder, prod(shape) * _BYTES[kind])
+        tensor = import_onnx().TensorProto(dims=shape, data_type=kind, raw_data=data)
+    try:
+        return import_onnx().numpy_helper.to_array(tensor)
+    except ValueError as error:
+        raise _make_error(tensor, f"does not fit its shape {shape}: {error}") from error
 
 
-def external_size(tensors: Any, folder: Path | None) -> int:
-    """Return the bytes of the other files that hold data of tensors."""
+def count_external_bytes(tensors: Any, folder: Path | None) -> int:
+    """Return the size of the other files that hold tensors, in bytes."""
     external = [t for t in tensors if t.data_location == t.EXTERNAL]
-    return sum(path.stat().st_size for path in {_external_path(t, folder) for t in external})
+    return sum(path.stat().st_size for path in {_find_external_file(t, folder) for t in external})
 
 
 def _read_external(tensor: Any, folder: Path | None, length: int) -> bytes:
     """Return the bytes of a tensor from another file."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
-    start, place = int(entries.get("offset", 0)), _external_path(tensor, folder)
-    if int(entries.get("length", length)) != length or start < 0:
-        raise _error(tensor, f"needs {length} bytes, and its file has others for it")
+    start, place = int(entries.get("offset", 0)), _find_external_file(tensor, folder)
+    claimed = int(entries.get("length", length))
+    if claimed != length or start < 0:
+        raise _make_error(
+            tensor, f"is {claimed} bytes from {start} on, but its shape needs {length}"
+        )
     if start + length > place.stat().st_size:
-        raise _error(tensor, f"needs {length} bytes of {place}, which is cut short")
+        raise _make_error(tensor, f"needs {length} bytes of {place}, which is cut short")
     with place.open("rb") as file:
         file.seek(start)
         return file.read(length)
 
 
-def _external_path(tensor: Any, folder: Path | None) -> Path:
+def _find_external_file(tensor: Any, folder: Path | None) -> Path:
     """Return the file that holds the data of a tensor; it must be in the folder."""
     location = next((e.value for e in tensor.external_data if e.key == "location"), "")
     if folder is None:
-        raise _error(tensor, f"lies in the file {location!r}: give the path of the model")
+        raise _make_error(tensor, f"lies in the file {location!r}: give the path of the model")
     place = (folder / location).resolve()
     if not (place.is_relative_to(folder.resolve()) and place.is_file()):
-        raise _error(tensor, f"lies in {location!r}, which is not a file beside that of the model")
+        raise _make_error(
+            tensor, f"lies in {location!r}, which is not a file beside that of the model"
+        )
     return place
 
 
-def _error(tensor: Any, what: str) -> ModelFileError:
+def _make_error(tensor: Any, what: str) -> ModelFileError:
     return ModelFileError(f"the tensor {tensor.name!r} {what}")

@@ -1,19 +1,19 @@
-"""A value in a graph: the layers on the way from x to it, and its axes."""
+"""A value in a graph: the layers on the path from x to it, and its axes."""
 
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
 from xprnn.layers import Extend, Parallel, Pool, Reversed
-from xprnn.onnx.library import refusal
+from xprnn.onnx.library import make_error
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A layer on the way to a value; values that it leads to share the object."""
+    """A layer on the path to a value; values with the same start share the object."""
 
     layer: Any
-    """Or, at the start of a way, the `Scaler` of x."""
+    """At the start of a path it may be the `Scaler` of x."""
     params: Any = ()
 
 
@@ -21,19 +21,19 @@ class Value(NamedTuple):
     """A value that is a function of x."""
 
     axes: tuple[str, ...]
-    """T, B, F, D for the directions, 1 for one step; several letters are axes merged into one."""
+    """T, B, F; D for the directions; 1 for size 1; several letters for merged axes."""
     size: int
     """The size of F."""
     path: tuple[Stage, ...] = ()
     directions: int = 1
     """The size of D."""
     branch: int | None = None
-    """Its index, if it is one of several layers or directions side by side."""
+    """The index of the layer or direction, if this is one of several side by side."""
     prepared: str = ""
     """How its steps were prepared for a pool: ``"zeroed"`` or ``"lowered"`` (to -infinity) at
     padding, or ``"summed"``."""
     stacked: tuple["Value", ...] = ()
-    """The last states of several layers that stand side by side on D."""
+    """The last states of several layers, side by side on D."""
 
     def sizes(self, graph: Any) -> dict[str, int]:
         """Return the size of each axis by name, in the batch of the graph."""
@@ -41,11 +41,11 @@ class Value(NamedTuple):
         return {axis: prod(sizes[letter] for letter in axis) for axis in {*self.axes, *sizes}}
 
     def complete(self, node: Any) -> "Value":
-        """Return the value on a path of its own, ready for a layer; raise if it is only a part."""
+        """Return the value as another layer can take it; raise if no layer can."""
         if self.stacked:
-            raise refusal(node, "it uses the last states of several layers as those of one")
+            raise make_error(node, "it uses the last states of several layers as those of one")
         if self.prepared not in ("", "zeroed"):
-            raise refusal(node, "it uses steps that were prepared for a pool")
+            raise make_error(node, "it uses steps that were prepared for a pool")
         if self.branch is None:
             return self._replace(prepared="")
         return self._replace(path=_follow_branch(self.path, self.branch), branch=None, prepared="")
@@ -55,21 +55,22 @@ class Value(NamedTuple):
         v = self.complete(node)
         return v._replace(path=(*v.path, Stage(layer, params)), **changes)
 
-    def check_features_last(self, node: Any) -> None:
-        """Raise unless the last axis holds the features of a step."""
-        if self.axes[-1] != "F" or ("D" in self.axes and self.directions > 1):
-            raise refusal(node, "it may act on the features of a step, on the last axis, only")
+    def check_features_last(self, node: Any, axis: int = -1) -> None:
+        """Raise unless the last axis holds the features of a step, and is the node's `axis`."""
+        directions = "D" in self.axes and self.directions > 1
+        if self.axes[-1] != "F" or self.axes[axis] != "F" or directions:
+            raise make_error(node, "it may act on the features of a step, on the last axis, only")
 
 
-def feature_stage(path: tuple[Stage, ...]) -> int:
-    """Return the index of the stage that made the features; pools after it only pick steps."""
-    makers = (k for k, stage in enumerate(path) if not isinstance(stage.layer, Pool | Extend))
-    return max(makers, default=0)
+def find_feature_stage(path: tuple[Stage, ...]) -> int:
+    """Return the index of the last stage that is not a pool: it made the features."""
+    producers = (k for k, stage in enumerate(path) if not isinstance(stage.layer, Pool | Extend))
+    return max(producers, default=0)
 
 
 def _follow_branch(path: tuple[Stage, ...], branch: int) -> tuple[Stage, ...]:
     """Return the path through one of the layers side by side, with the pools after it."""
-    at = feature_stage(path)
+    at = find_feature_stage(path)
     layer, params = path[at].layer, path[at].params[branch]
     layers = layer.layers if isinstance(layer, Parallel) else (layer.layer, Reversed(layer.layer))
     return (*path[:at], Stage(layers[branch], params), *path[at + 1 :])

@@ -1,26 +1,29 @@
 """Writes a whole model: batch-first, with standardisation, lengths and states."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xprnn import tree
+from xprnn import losses, tree
 from xprnn._record import Record
+from xprnn._sequences.scaling import Scaler
 from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
-from xprnn.losses import GaussianNLL, Pinball
-from xprnn.onnx import metadata
-from xprnn.onnx.library import OPSET, library
+from xprnn.onnx.library import OPSET, import_onnx
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
 from xprnn.onnx.write.recurrent import Steps
+from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
+from xprnn.serialization import check_path
 from xprnn.serialization.atomic import write_atomically
-from xprnn.serialization.model import check_is_model
+from xprnn.serialization.model import check_is_model, describe_fields
 
-_CODES = {"float32": 1, "int32": 6, "float64": 11}
+METADATA = "xprnn"
+"""The key of the text that describes the model of a file."""
 
 
 def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
@@ -41,7 +44,7 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     TypeError
         If the model is not a `Model`.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     MissingExtraError
         Without the library onnx.
 
@@ -58,13 +61,9 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     >>> bool(np.allclose(again.predict(x), model.predict(x), atol=1e-5))
     True
     """
-    path = Path(path)
-    if path.suffix != ".onnx":
-        raise ValueError(f"path must end in .onnx, got {str(path)!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
+    check_path(path, (".onnx",))
     proto = to_proto(model, dtype=dtype)
-    with write_atomically(path) as file:
+    with write_atomically(Path(path)) as file:
         file.write(proto.SerializeToString())
 
 
@@ -79,18 +78,18 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     ``state_0``, …      (batch, H)                as `Model.predict` takes; may be left out
     ==================  ========================  ===========================================
 
-    The outputs are ``y``, with the axes that `Model.predict` gives it for several
-    sequences, and ``new_state_0``, …, after the last valid step, without the state of a pool,
-    which `Model.predict` returns too. One-to-many models have no ``lengths``.
+    The outputs are ``y``, with the axes that `Model.predict` returns for several sequences,
+    and ``new_state_0``, … after the last valid step. They lack the state of a pool, which
+    `Model.predict` returns too. One-to-many models have no ``lengths``.
 
     Parameters
     ----------
     model : Model
     dtype : {"float32", "float64"}, optional
-        The dtype of x and of the computation. Left out, the model's; then x has the dtype
-        of the training data if that was wider. In float32 the recurrent layers are ONNX's
-        nodes RNN, LSTM and GRU. In float64, for which onnxruntime lacks these nodes, and
-        for cells of one's own they are loops (Scan).
+        The dtype of x and of the computation. Left out, the model's; x then has the dtype
+        of the training data if that is wider. In float32 the recurrent layers are ONNX's
+        nodes RNN, LSTM and GRU. In float64, where onnxruntime has no such nodes, and for
+        user-defined cells they are loops (Scan).
 
     Returns
     -------
@@ -114,39 +113,39 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
 
 def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any:
     """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
-    helper = library().helper
+    helper = import_onnx().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
-        raise ValueError("the model holds several models side by side; hand in one of them")
+        raise ValueError("the model holds several models side by side; pass one of them")
     graph = Graph(dtype or model.dtype, most=most)
-    x_dtype = dtype or _x_dtype(model)
+    x_dtype = dtype or _choose_x_dtype(model)
     time = 1 if model.mode == "one_to_many" else "time"
-    inputs = [graph.value("x", x_dtype, ["batch", time, model.features])]
+    inputs = [graph.declare("x", x_dtype, ["batch", time, model.features])]
     x, steps = _prepare_x(graph, model, x_dtype), None
     defaults = []
     if model.mode != "one_to_many":
-        inputs.append(graph.value("lengths", "int32", ["lengths"]))
+        inputs.append(graph.declare("lengths", "int32", ["lengths"]))
         defaults.append(np.zeros(0, dtype="int32"))
-        steps = _valid_steps(graph)
+        steps = _write_steps(graph)
         x = graph.add("Where", steps.mask, x, graph.constant(0.0))
     rows = model.network.initial_state(params, 1, xp=host)
     states = {}
     for k, (name, row) in enumerate(tree.flatten(rows).items()):
-        inputs.append(graph.value(f"state_{k}", None, [f"rows_{k}", row.shape[-1]]))
+        inputs.append(graph.declare(f"state_{k}", None, [f"rows_{k}", row.shape[-1]]))
         defaults.append(np.zeros((0, row.shape[-1]), dtype=graph.dtype))
-        states[name] = _input_or_default(graph, f"state_{k}", graph.constant(row, "row"))
+        states[name] = _write_input(graph, f"state_{k}", graph.constant(row, "row"))
     start = tree.unflatten(states, like=rows)
     y, end = write_layer(graph, model.network, params, x, start, steps)
     y_shape = _restore_y(graph, model, y, steps)
     ends = [f"new_state_{k}" for k in range(len(states))]
     for name, new in zip(tree.leaves(end), ends, strict=True):
-        graph.several("Identity", [name], [new])
-    outputs = [graph.value("y", None, y_shape)]
+        graph.add_node("Identity", [name], [new])
+    outputs = [graph.declare("y", None, y_shape)]
     for new, row in zip(ends, tree.leaves(rows), strict=True):
-        outputs.append(graph.value(new, None, ["batch", row.shape[-1]]))
-    proto = graph.proto("xprnn", inputs, outputs)
+        outputs.append(graph.declare(new, None, ["batch", row.shape[-1]]))
+    proto = graph.build("xprnn", inputs, outputs)
     for value, array in zip(inputs[1:], defaults, strict=True):
-        proto.initializer.append(library().numpy_helper.from_array(array, value.name))
+        proto.initializer.append(import_onnx().numpy_helper.from_array(array, value.name))
     proto.initializer.extend(graph.constants.values())
     file = helper.make_model(
         proto,
@@ -155,42 +154,68 @@ def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any
         producer_name="xprnn",
         producer_version=__version__,
     )
-    helper.set_model_props(file, metadata.describe_model(model, dtype))
+    helper.set_model_props(file, _describe_model(model, dtype))
     return file
 
 
-def _x_dtype(model: Record) -> str:
+def _describe_model(model: Record, dtype: str | None) -> dict[str, str]:
+    """Return the metadata of a file; none if the network has a user-defined cell or layer.
+
+    They are the whole model except the parameters, which only the graph has. `read.ours`
+    believes nothing of them until the graph has confirmed it.
+    """
+    try:
+        fields = describe_fields(model)
+    except TypeError:
+        return {}
+    fields |= {
+        "x_scaler": _describe_scaler(model.x_scaler),
+        "y_scaler": _describe_scaler(model.y_scaler),
+        "precision": dtype or model.dtype,
+        "dtype": dtype,
+    }
+    return {METADATA: json.dumps(fields)}
+
+
+def _describe_scaler(scaler: Scaler | None) -> Any:
+    """Return a standardisation as JSON."""
+    if scaler is None:
+        return None
+    arrays = [to_host(a) for a in scaler]
+    return {"dtype": str(arrays[0].dtype), "arrays": [a.tolist() for a in arrays]}
+
+
+def _choose_x_dtype(model: Record) -> str:
     """Return the dtype of x: the scaler's if wider, as float32 loses digits of x far from zero."""
     if model.x_scaler is None:
         return model.dtype
     return wider(model.dtype, dtype_name(model.x_scaler.mean))
 
 
-def _shape(graph: Graph, axis: int) -> str:
-    """Return a size of x as an array of one number."""
-    ends = graph.axes(axis), graph.axes(axis + 1)
-    return graph.add("Slice", graph.add("Shape", "x"), *ends)
+def _write_size(graph: Graph, axis: int) -> str:
+    """Return the size of an axis of x, as an array of one number."""
+    return graph.slice(graph.add("Shape", "x"), axis, axis + 1, axis=0)
 
 
-def _input_or_default(graph: Graph, name: str, row: str) -> str:
-    """Return an input or, if it is empty, one row repeated for the whole batch."""
-    batch, zero = _shape(graph, 0), graph.axes(0)
+def _write_input(graph: Graph, name: str, row: str) -> str:
+    """Return an input or, if it is empty, a row repeated for the whole batch."""
+    batch, zero = _write_size(graph, 0), graph.axes(0)
     empty = graph.add("Equal", graph.add("Size", name), graph.constant(0, "zero", "int64"))
     count = graph.add("Where", empty, batch, zero)
-    width = graph.add("Slice", graph.add("Shape", row), graph.axes(1), graph.axes(2**31 - 1))
+    width = graph.slice(graph.add("Shape", row), 1, axis=0)
     shape = graph.add("Concat", batch, width, axis=0)
     rows = graph.add("Slice", graph.add("Expand", row, shape), zero, count, zero)
     return graph.add("Reshape", graph.add("Concat", name, rows, axis=0), shape)
 
 
-def _valid_steps(graph: Graph) -> Steps:
-    """Return the valid steps, by default all."""
-    time = graph.add("Cast", _shape(graph, 1), to=_CODES["int32"])
-    lengths = _input_or_default(graph, "lengths", time)
+def _write_steps(graph: Graph) -> Steps:
+    """Return the valid steps: by default, all of them."""
+    time = graph.cast(_write_size(graph, 1), "int32")
+    lengths = _write_input(graph, "lengths", time)
     zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
     end = graph.add("Squeeze", time, graph.axes(0))
-    counted = graph.add("Unsqueeze", graph.add("Range", zero, end, one), graph.axes(1))
-    mask = graph.add("Less", counted, lengths)
+    indices = graph.add("Unsqueeze", graph.add("Range", zero, end, one), graph.axes(1))
+    mask = graph.add("Less", indices, lengths)
     return Steps(lengths, graph.add("Unsqueeze", mask, graph.axes(2)))
 
 
@@ -199,23 +224,19 @@ def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
     x, scaler = "x", model.x_scaler
     if scaler is not None:
         mean, scale = to_host(scaler.mean), to_host(scaler.scale)
-        x = _cast(graph, x, x_dtype, str(mean.dtype))
-        x = graph.add("Sub", x, graph.constant(mean, "mean", str(mean.dtype)))
-        x = graph.add("Div", x, graph.constant(scale, "scale", str(mean.dtype)))
-        x_dtype = str(mean.dtype)
-    x = _cast(graph, x, x_dtype, graph.dtype)
+        wide = str(mean.dtype)
+        x = graph.cast(x, wide, x_dtype)
+        x = graph.add("Sub", x, graph.constant(mean, "mean", wide))
+        x = graph.add("Div", x, graph.constant(scale, "scale", wide))
+        x_dtype = wide
+    x = graph.cast(x, graph.dtype, x_dtype)
     return graph.add("Transpose", x, perm=[1, 0, 2])
 
 
 def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list[Any]:
-    """Add y in the units of the data with the axes of `predict`; return its shape."""
+    """Write y in the units of the data and with the axes of `predict`; return its shape."""
     if model.y_scaler is not None:
-        scale, shift = _unscaling(model)
-        wide = str(scale.dtype)
-        y = _cast(graph, y, graph.dtype, wide)
-        y = graph.add("Mul", y, graph.constant(scale, "scale", wide))
-        y = graph.add("Add", y, graph.constant(shift, "mean", wide))
-        y = _cast(graph, y, wide, graph.dtype)
+        y = _unscale(graph, model, y)
     keeps = model.network.keeps_steps
     if keeps and steps is not None:
         y = graph.add("Where", steps.mask, y, graph.constant(0.0))
@@ -229,25 +250,15 @@ def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list
         dropped.append(2)
     if dropped:
         y = graph.add("Squeeze", y, graph.axes(*dropped))
-    graph.several("Identity", [y], ["y"])
+    graph.add_node("Identity", [y], ["y"])
     return [size for axis, size in enumerate(shape) if axis not in dropped]
 
 
-def _cast(graph: Graph, name: str, old: str, new: str) -> str:
-    return name if old == new else graph.add("Cast", name, to=_CODES[new])
-
-
-def _unscaling(model: Record) -> tuple[Any, Any]:
-    """Return the factor and the summand that bring outputs into the units of y."""
-    loss, scaler = model.loss, model.y_scaler
-    scale, mean = to_host(scaler.scale), to_host(scaler.mean)  # type: ignore[union-attr]
-    if type(loss) is GaussianNLL:
-        return (
-            np.concatenate([scale, np.ones_like(scale)]),
-            np.concatenate([mean, 2 * np.log(scale)]),
-        )
-    if type(loss) is Pinball:
-        return np.tile(scale, len(loss.quantiles)), np.tile(mean, len(loss.quantiles))
-    if hasattr(loss, "unscale"):
-        raise ValueError(f"unscale of {loss!r} can't be written to an ONNX file")
-    return scale, mean
+def _unscale(graph: Graph, model: Record, y: str) -> str:
+    """Return outputs in the units of y, as the loss computes them in the scaler's dtype."""
+    scaler = Scaler(*(to_host(a) for a in model.y_scaler or ()))
+    wide = graph.in_dtype(str(scaler.mean.dtype))
+    symbol = Symbol(wide, graph.cast(y, wide.dtype, graph.dtype), (None, None, model.outputs))
+    with refusing(model.loss):
+        symbol = losses.unscale(model.loss, symbol, scaler, xp=Tracer(wide))
+    return graph.cast(symbol.name, graph.dtype, wide.dtype)

@@ -1,11 +1,12 @@
 """An ONNX graph under construction: nodes, constants and their names."""
 
+import copy
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from xprnn.onnx.library import library
+from xprnn.onnx.library import import_onnx
 
 
 class Graph:
@@ -14,9 +15,9 @@ class Graph:
     Parameters
     ----------
     dtype : str
-        Of the numbers, ``"float32"`` or ``"float64"``.
+        The dtype of its numbers, ``"float32"`` or ``"float64"``.
     outer : Graph, optional
-        The graph that holds the constants, if this one is the body of a node.
+        For the body of a node: the graph that holds the constants.
     most : int, optional
         The largest number of nodes.
     """
@@ -28,11 +29,17 @@ class Graph:
         self.constants: dict[Any, Any] = {} if outer is None else outer.constants
         self._numbers: Any = count() if outer is None else outer._numbers
 
-    def body(self) -> "Graph":
+    def in_dtype(self, dtype: str) -> "Graph":
+        """Return this graph, to which numbers of another dtype are added."""
+        graph = copy.copy(self)
+        graph.dtype = dtype
+        return graph
+
+    def start_body(self) -> "Graph":
         """Return a graph for the body of a node."""
         return Graph(self.dtype, self)
 
-    def name(self, what: str) -> str:
+    def make_name(self, what: str) -> str:
         """Return a new name."""
         return f"{what}_{next(self._numbers)}"
 
@@ -42,7 +49,7 @@ class Graph:
         array = array.reshape(np.shape(value))
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self.constants:
-            tensor = library().numpy_helper.from_array(array, self.name(what))
+            tensor = import_onnx().numpy_helper.from_array(array, self.make_name(what))
             self.constants[key] = tensor
         name: str = self.constants[key].name
         return name
@@ -53,24 +60,40 @@ class Graph:
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output; return the name of the output."""
-        return self.several(op, inputs, 1, **attributes)[0]
+        return self.add_node(op, inputs, 1, **attributes)[0]
 
-    def several(
+    def add_node(
         self, op: str, inputs: Any, outputs: int | list[str], **attributes: Any
     ) -> list[str]:
         """Add a node with a number of outputs, or with named ones; return their names."""
         if len(self.nodes) == self.most:
             raise ValueError(f"the graph has more than {self.most} nodes")
-        names = [self.name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
-        self.nodes.append(library().helper.make_node(op, list(inputs), names, **attributes))
+        names = (
+            [self.make_name(op) for _ in range(outputs)] if isinstance(outputs, int) else outputs
+        )
+        self.nodes.append(import_onnx().helper.make_node(op, list(inputs), names, **attributes))
         return names
 
-    def value(self, name: str, dtype: str | None, shape: Any) -> Any:
-        """Return the declaration of an input or an output."""
-        helper = library().helper
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype or self.dtype))
-        return helper.make_tensor_value_info(name, kind, shape)
+    def slice(self, name: str, start: int, stop: int = 2**31 - 1, *, axis: int) -> str:
+        """Return a part of a value along an axis, by default to its end."""
+        return self.add("Slice", name, self.axes(start), self.axes(stop), self.axes(axis))
 
-    def proto(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
+    def cast(self, name: str, dtype: str, old: str | None = None) -> str:
+        """Return a value in another dtype; the value itself if that is its `old` one."""
+        return name if dtype == old else self.add("Cast", name, to=_find_code(dtype))
+
+    def declare(self, name: str, dtype: str | None, shape: Any) -> Any:
+        """Return the declaration of an input or an output."""
+        return import_onnx().helper.make_tensor_value_info(
+            name, _find_code(dtype or self.dtype), shape
+        )
+
+    def build(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
         """Return the graph; for a body, without the constants."""
-        return library().helper.make_graph(self.nodes, name, inputs, outputs)
+        return import_onnx().helper.make_graph(self.nodes, name, inputs, outputs)
+
+
+def _find_code(dtype: str) -> int:
+    """Return ONNX's number for a dtype."""
+    code: int = import_onnx().helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return code

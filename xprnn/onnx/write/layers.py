@@ -4,26 +4,9 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-from xprnn import tree
+from xprnn import layers, tree
 from xprnn._typing import Tree
 from xprnn.backend import host
-from xprnn.layers import (
-    Activation,
-    Bidirectional,
-    Dense,
-    Dropout,
-    EncoderDecoder,
-    Extend,
-    Feedback,
-    Final,
-    LayerNorm,
-    Parallel,
-    Pool,
-    Recurrent,
-    Reversed,
-    Softmax,
-    Stack,
-)
 from xprnn.onnx import activations
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.recurrent import Direction, Steps, write_recurrent
@@ -43,9 +26,9 @@ def write_layer(
     x : str
         (T, B, F)
     state : tree of str
-        Of the structure of the layer's ``initial_state``.
+        Has the structure of the layer's ``initial_state``.
     steps : Steps or None
-        The valid steps; None if all are.
+        The valid steps; None if all steps are valid.
 
     Raises
     ------
@@ -61,30 +44,30 @@ def write_layer(
     return function(graph, layer, params, x, state, steps)
 
 
-def _dense(graph, layer, params, x, state, steps):
+def _write_dense(graph, layer, params, x, state, steps):
     y = graph.add("MatMul", x, graph.constant(params["W"], "W"))
     if "b" in params:
         y = graph.add("Add", y, graph.constant(params["b"][0], "b"))
     return y, ()
 
 
-def _dropout(graph, layer, params, x, state, steps):
+def _write_dropout(graph, layer, params, x, state, steps):
     return x, ()
 
 
-def _activation(graph, layer, params, x, state, steps):
+def _write_activation(graph, layer, params, x, state, steps):
     kind = activations.describe_activation(layer.activation)
     if kind is not None and kind[0] in ("Relu", "Sigmoid", "Tanh") and kind[-1] is None:
         return graph.add(kind[0], x), ()
     return trace_activation(graph, layer.activation, x), ()
 
 
-def _softmax(graph, layer, params, x, state, steps):
+def _write_softmax(graph, layer, params, x, state, steps):
     return graph.add("LogSoftmax" if layer.log else "Softmax", x, axis=-1), ()
 
 
-def _layer_norm(graph, layer, params, x, state, steps):
-    """Normalise; in float64 step by step, since the epsilon of ONNX's node is float32."""
+def _write_layer_norm(graph, layer, params, x, state, steps):
+    """Normalise, in float64 by single operators: the epsilon of ONNX's node is float32."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
     if graph.dtype == "float32":
         return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
@@ -94,10 +77,10 @@ def _layer_norm(graph, layer, params, x, state, steps):
     return graph.add("Add", graph.add("Mul", scale, graph.add("Div", e, s)), shift), ()
 
 
-def _pool(graph, layer, params, x, state, steps):
-    """Pool the valid steps; a file needs no state of the pool, as it sees sequences whole."""
+def _write_pool(graph, layer, params, x, state, steps):
+    """Pool the valid steps; the file sees whole sequences, so the pool needs no state."""
     if layer.how == "last":
-        return _last(graph, x, steps), ()
+        return _write_last(graph, x, steps), ()
     if steps is not None:
         fill = graph.constant(-float("inf") if layer.how == "max" else 0.0)
         x = graph.add("Where", steps.mask, x, fill)
@@ -106,47 +89,41 @@ def _pool(graph, layer, params, x, state, steps):
     if steps is None:
         return graph.add("ReduceMean", x, axes=[0], keepdims=1), ()
     total = graph.add("ReduceSum", x, graph.axes(0), keepdims=1)
-    count = graph.add("Cast", steps.lengths, to=_code(graph.dtype))
+    count = graph.cast(steps.lengths, graph.dtype)
     return graph.add("Div", total, graph.add("Unsqueeze", count, graph.axes(0, 2))), ()
 
 
-def _last(graph, x, steps):
+def _write_last(graph, x, steps):
     """Return the last valid step (1, B, F)."""
     if steps is None:
-        ends = graph.axes(-1), graph.axes(2**31 - 1), graph.axes(0)
-        return graph.add("Slice", x, *ends)
+        return graph.slice(x, -1, axis=0)
     one = graph.constant(1, "one", "int32")
     at = graph.add("Sub", steps.lengths, one)
-    at = graph.add("Unsqueeze", graph.add("Cast", at, to=_code("int64")), graph.axes(0, 2))
-    size = graph.add("Slice", graph.add("Shape", x), graph.axes(2), graph.axes(3))
+    at = graph.add("Unsqueeze", graph.cast(at, "int64"), graph.axes(0, 2))
+    size = graph.slice(graph.add("Shape", x), 2, 3, axis=0)
     shape = graph.add("Concat", graph.axes(1, 1), size, axis=0)
     return graph.add("GatherElements", x, graph.add("Expand", at, shape), axis=0)
 
 
-def _code(dtype):
-    """Return the number that ONNX has for a dtype."""
-    return {"float32": 1, "int32": 6, "int64": 7, "float64": 11}[dtype]
-
-
-def _extend(graph, layer, params, x, state, steps):
-    first = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
+def _write_extend(graph, layer, params, x, state, steps):
+    first = graph.slice(x, 0, 1, axis=0)
     pads = graph.axes(0, 0, 0, layer.steps - 1, 0, 0)
     return graph.add("Pad", first, pads, graph.constant(0.0)), ()
 
 
-def _recurrent(graph, layer, params, x, state, steps):
+def _write_recurrent(graph, layer, params, x, state, steps):
     y, ends = write_recurrent(graph, [Direction(layer, params, False, state)], x, steps)
     return y[0], ends[0]
 
 
-def _reversed(graph, layer, params, x, state, steps):
-    inner = _inner_recurrent(layer)
+def _write_reversed(graph, layer, params, x, state, steps):
+    inner = _unwrap_recurrent(layer)
     y, ends = write_recurrent(graph, [Direction(inner, params, True, state)], x, steps)
     return y[0], ends[0]
 
 
-def _bidirectional(graph, layer, params, x, state, steps):
-    inner = _inner_recurrent(layer)
+def _write_bidirectional(graph, layer, params, x, state, steps):
+    inner = _unwrap_recurrent(layer)
     directions = [
         Direction(inner, p, reverse, s)
         for p, reverse, s in zip(params, (False, True), state, strict=True)
@@ -164,7 +141,7 @@ def _merge(graph, how, names):
     return graph.add("Div", y, graph.constant(len(names))) if how == "mean" else y
 
 
-def _parallel(graph, layer, params, x, state, steps):
+def _write_parallel(graph, layer, params, x, state, steps):
     parts = [
         write_layer(graph, inner, p, x, s, steps)
         for inner, p, s in zip(layer.layers, params, state, strict=True)
@@ -172,22 +149,22 @@ def _parallel(graph, layer, params, x, state, steps):
     return _merge(graph, layer.merge, [y for y, _ in parts]), tuple(end for _, end in parts)
 
 
-def _final(graph, layer, params, x, state, steps):
+def _write_final(graph, layer, params, x, state, steps):
     _, end = write_layer(graph, layer.layer, params, x, state, steps)
     return graph.add("Unsqueeze", end[layer.state], graph.axes(0)), end
 
 
-def _inner_recurrent(layer):
-    """Return the recurrent layer inside of one that reads from the end."""
-    if type(layer.layer) is not Recurrent:
+def _unwrap_recurrent(layer):
+    """Return the recurrent layer inside a `Reversed` or a `Bidirectional`."""
+    if type(layer.layer) is not layers.Recurrent:
         raise ValueError(
             f"{type(layer).__name__} of a {type(layer.layer).__name__} can't be written to an "
-            "ONNX file; of a Recurrent it can"
+            "ONNX file; expected a Recurrent inside"
         )
     return layer.layer
 
 
-def _stack(graph, layer, params, x, state, steps):
+def _write_stack(graph, layer, params, x, state, steps):
     ends = []
     for inner, p, s in zip(layer.layers, params, state, strict=True):
         x, end = write_layer(graph, inner, p, x, s, steps)
@@ -197,8 +174,8 @@ def _stack(graph, layer, params, x, state, steps):
     return x, tuple(ends)
 
 
-def _feedback(graph, layer, params, x, state, steps):
-    y_t = graph.add("Slice", x, graph.axes(0), graph.axes(1), graph.axes(0))
+def _write_feedback(graph, layer, params, x, state, steps):
+    y_t = graph.slice(x, 0, 1, axis=0)
     outputs = []
     for _ in range(layer.steps):
         y_t, state = write_layer(graph, layer.network, params, y_t, state, None)
@@ -206,29 +183,29 @@ def _feedback(graph, layer, params, x, state, steps):
     return graph.add("Concat", *outputs, axis=0), state
 
 
-def _encoder_decoder(graph, layer, params, x, state, steps):
+def _write_encoder_decoder(graph, layer, params, x, state, steps):
     _, end = write_layer(graph, layer.encoder, params["encoder"], x, state, steps)
     like = layer.decoder.initial_state(params["decoder"], 1, xp=host)
     start = tree.unflatten(dict(zip(tree.flatten(like), tree.leaves(end), strict=True)), like)
-    last = _last(graph, x, steps)
+    last = _write_last(graph, x, steps)
     y, _ = write_layer(graph, layer.decoder, params["decoder"], last, start, None)
     return y, end
 
 
 _TABLE: dict[type, Callable[..., tuple[str, Tree]]] = {
-    Activation: _activation,
-    Bidirectional: _bidirectional,
-    Dense: _dense,
-    Dropout: _dropout,
-    EncoderDecoder: _encoder_decoder,
-    Extend: _extend,
-    Feedback: _feedback,
-    Final: _final,
-    LayerNorm: _layer_norm,
-    Parallel: _parallel,
-    Pool: _pool,
-    Recurrent: _recurrent,
-    Reversed: _reversed,
-    Softmax: _softmax,
-    Stack: _stack,
+    layers.Activation: _write_activation,
+    layers.Bidirectional: _write_bidirectional,
+    layers.Dense: _write_dense,
+    layers.Dropout: _write_dropout,
+    layers.EncoderDecoder: _write_encoder_decoder,
+    layers.Extend: _write_extend,
+    layers.Feedback: _write_feedback,
+    layers.Final: _write_final,
+    layers.LayerNorm: _write_layer_norm,
+    layers.Parallel: _write_parallel,
+    layers.Pool: _write_pool,
+    layers.Recurrent: _write_recurrent,
+    layers.Reversed: _write_reversed,
+    layers.Softmax: _write_softmax,
+    layers.Stack: _write_stack,
 }

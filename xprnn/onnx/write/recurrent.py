@@ -1,9 +1,9 @@
-"""A recurrent layer as nodes: RNN, LSTM or GRU where ONNX has them, else a Scan.
+"""Writes a recurrent layer: as an RNN, LSTM or GRU node where ONNX has it, else as a Scan.
 
 onnxruntime computes its recurrent nodes in float32 only, their Softplus overflows from 89 on,
-and its LSTM does not clip the memory before the last activation. In float64, in these two
-cases, and for cells and activations without a node in ONNX, the layer becomes ONNX's loop,
-Scan. The cell's ``forward`` writes the body of the loop.
+and its LSTM does not clip c before the last activation. In float64, in these two cases, and
+for cells and activations that ONNX lacks, the layer becomes ONNX's loop, Scan. The cell's
+``forward`` writes the body of the loop.
 """
 
 from typing import Any, NamedTuple
@@ -61,7 +61,7 @@ def write_recurrent(
     layer = directions[0].layer
     kind = describe_cell(layer.cell) if graph.dtype == "float32" else None
     if kind is None or not _runs_as_defined(*kind):
-        scans = [_write_scan(graph, direction, x, steps) for direction in directions]
+        scans = [_write_scan(graph, d, x, steps) for d in directions]
         return [y for y, _ in scans], [end for _, end in scans]
     op, attributes = kind
     D, count = len(directions), layer.cell.states
@@ -70,19 +70,19 @@ def write_recurrent(
         for name, value in attributes.items()
         if value != []
     }
-    where = "bidirectional" if D == 2 else "reverse" if directions[0].reverse else "forward"
+    direction = "bidirectional" if D == 2 else "reverse" if directions[0].reverse else "forward"
     parts = [weights.to_node(d.layer.cell, d.params) for d in directions]
     W, R, B, *P = (
         graph.constant(np.stack(arrays), name)
         for name, arrays in zip("WRBP", zip(*parts, strict=True), strict=False)
     )
-    start = [_stack(graph, [d.state[k] for d in directions]) for k in range(count)]
-    Y, *last = graph.several(
+    start = [_stack_directions(graph, [d.state[k] for d in directions]) for k in range(count)]
+    Y, *last = graph.add_node(
         op,
         [x, W, R, B, "" if steps is None else steps.lengths, *start, *P],
         1 + count,
         hidden_size=layer.hidden_size,
-        direction=where,
+        direction=direction,
         **attributes,
     )
 
@@ -99,7 +99,7 @@ def _runs_as_defined(op: str, attributes: dict[str, Any]) -> bool:
     return "Softplus" not in attributes["activations"] and not clipped
 
 
-def _stack(graph: Graph, names: list[str]) -> str:
+def _stack_directions(graph: Graph, names: list[str]) -> str:
     """Return arrays (B, H) as one (D, B, H)."""
     parts = [graph.add("Unsqueeze", name, graph.axes(0)) for name in names]
     return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=0)
@@ -111,13 +111,13 @@ def _write_scan(
     """Add a recurrent layer as a loop whose body is the cell's step."""
     layer, params, reverse, state = direction
     cell: Any = layer.cell
-    body, H = graph.body(), params["U"].shape[-2]
+    body, H = graph.start_body(), params["U"].shape[-2]
     xp, G = Tracer(body), cell.gates
     p = graph.add("MatMul", x, graph.constant(params["W"], "W"))
     p = graph.add("Add", p, graph.constant(params["b"], "b"))
-    old = tuple(Symbol(body, body.name("state"), H) for _ in state)
-    p_t = Symbol(body, body.name("p"), G * H)
-    mask_t = None if steps is None else Symbol(body, body.name("mask"), 1)
+    old = tuple(Symbol(body, body.make_name("state"), (None, H)) for _ in state)
+    p_t = Symbol(body, body.make_name("p"), (None, G * H))
+    mask_t = None if steps is None else Symbol(body, body.make_name("mask"), (None, 1))
     fixed = cells.blocks(params["v"], cell.weights) if "v" in params else []
     with refusing(cell):
         q, _, _ = recurrence.multiply(cell, params["U"], p_t, old[0], xp=xp)
@@ -126,14 +126,14 @@ def _write_scan(
     y = _ops.apply_mask(new[0], mask_t, xp=xp)
     ends = [body.add("Identity", s.name) for s in (*new, y)]
     arguments = [*old, p_t] if mask_t is None else [*old, p_t, mask_t]
-    inputs = [body.value(s.name, "bool" if s is mask_t else None, None) for s in arguments]
-    outputs = [body.value(name, None, None) for name in ends]
+    inputs = [body.declare(s.name, "bool" if s is mask_t else None, None) for s in arguments]
+    outputs = [body.declare(name, None, None) for name in ends]
     sequences = [p] if steps is None else [p, steps.mask]
-    *last, Y = graph.several(
+    *last, Y = graph.add_node(
         "Scan",
         [*state, *sequences],
         len(ends),
-        body=body.proto(type(cell).__name__, inputs, outputs),
+        body=body.build(type(cell).__name__, inputs, outputs),
         num_scan_inputs=len(sequences),
         scan_input_directions=[int(reverse)] * len(sequences),
         scan_output_directions=[int(reverse)],

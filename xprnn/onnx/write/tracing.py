@@ -1,7 +1,7 @@
-"""A namespace whose functions write nodes of ONNX instead of computing.
+"""A namespace whose functions add ONNX nodes instead of computing.
 
 A cell's ``forward``, called with arrays of this namespace, writes its own equations
-into a graph. So the mathematics of the cells stands written once, for files too.
+into a graph. So the mathematics of the cells is written once, for files too.
 """
 
 from collections.abc import Iterator
@@ -9,106 +9,84 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from xprnn.onnx.write.graph import Graph
 
+_OPERATORS: dict[Any, str] = {
+    np.absolute: "Abs",
+    np.add: "Add",
+    np.bitwise_and: "And",
+    np.bitwise_or: "Or",
+    np.divide: "Div",
+    np.exp: "Exp",
+    np.greater: "Greater",
+    np.greater_equal: "GreaterOrEqual",
+    np.invert: "Not",
+    np.less: "Less",
+    np.less_equal: "LessOrEqual",
+    np.log: "Log",
+    np.matmul: "MatMul",
+    np.maximum: "Max",
+    np.minimum: "Min",
+    np.multiply: "Mul",
+    np.negative: "Neg",
+    np.power: "Pow",
+    np.sign: "Sign",
+    np.sqrt: "Sqrt",
+    np.subtract: "Sub",
+    np.tanh: "Tanh",
+}
+"""The functions of NumPy for which ONNX has an operator; for booleans And, Or and Not."""
 
-class Symbol:
-    """The output of a node, (B, size), with the operators of an array."""
 
-    __array_ufunc__ = None  # so that NumPy leaves array * symbol to the symbol
+class Symbol(NDArrayOperatorsMixin):
+    """The output of a node; NumPy's functions and operators of it add nodes.
 
-    def __init__(self, graph: Graph, name: str, size: int):
+    Parameters
+    ----------
+    graph : Graph
+    name : str
+    shape : tuple
+        With None for the axes of steps and of rows, such as (None, H).
+    """
+
+    def __init__(self, graph: Graph, name: str, shape: tuple[Any, ...]):
         self.graph = graph
         self.name = name
-        self.shape = (None, size)
+        self.shape = shape
 
-    def _with(self, op: str, *others: Any, size: int | None = None) -> "Symbol":
-        return _node(self.graph, op, self, *others, size=size)
-
-    def __add__(self, other):
-        return self._with("Add", other)
-
-    def __mul__(self, other):
-        return self._with("Mul", other)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __sub__(self, other):
-        return self._with("Sub", other)
-
-    def __rsub__(self, other):
-        return _node(self.graph, "Sub", other, self)
-
-    def __truediv__(self, other):
-        return self._with("Div", other)
-
-    def __rtruediv__(self, other):
-        return _node(self.graph, "Div", other, self)
-
-    def __pow__(self, other):
-        return self._with("Pow", other)
-
-    def __neg__(self):
-        return self._with("Neg")
-
-    def __abs__(self):
-        return self._with("Abs")
-
-    def __matmul__(self, other):
-        return self._with("MatMul", other, size=other.shape[-1])
-
-    def __gt__(self, other):
-        return self._with("Greater", other)
-
-    def __ge__(self, other):
-        return self._with("GreaterOrEqual", other)
-
-    def __lt__(self, other):
-        return self._with("Less", other)
-
-    def __le__(self, other):
-        return self._with("LessOrEqual", other)
-
-    def __and__(self, other):
-        return self._with("And", other)
-
-    def __or__(self, other):
-        return self._with("Or", other)
-
-    def __invert__(self):
-        return self._with("Not")
+    def __array_ufunc__(self, function, method, *inputs, out=(), **options):
+        """Return the output of a new node; NumPy calls this for its functions and operators."""
+        if function not in _OPERATORS or method != "__call__" or options:
+            return NotImplemented
+        size = inputs[-1].shape[-1] if function is np.matmul else None
+        y = _add_node(self.graph, _OPERATORS[function], *inputs, size=size)
+        for symbol in out:  # it becomes y where it stands, as in h += x
+            symbol.name, symbol.shape = y.name, y.shape
+        return out[0] if out else y
 
     def __getitem__(self, key):
-        columns = key[-1]
-        start, stop, _ = columns.indices(self.shape[-1])
-        axes = self.graph.axes
-        ends = (_Name(axes(start)), _Name(axes(stop)), _Name(axes(-1)))
-        return self._with("Slice", *ends, size=stop - start)
+        start, stop, _ = key[-1].indices(self.shape[-1])
+        name = self.graph.slice(self.name, start, stop, axis=-1)
+        return Symbol(self.graph, name, (*self.shape[:-1], stop - start))
 
 
-class _Name(str):
-    """The name of a constant whose dtype is not the graph's."""
-
-    __slots__ = ()
-
-
-def _node(graph: Graph, op: str, *inputs: Any, size: int | None = None, **attributes: Any) -> Any:
+def _add_node(
+    graph: Graph, op: str, *inputs: Any, size: int | None = None, **attributes: Any
+) -> Symbol:
     """Add a node of symbols, arrays and numbers, and return its output."""
-    sizes = [a.shape[-1] for a in inputs if isinstance(a, Symbol)]
     names = [
-        a.name
-        if isinstance(a, Symbol)
-        else a
-        if isinstance(a, _Name)
-        else graph.constant(a, "weight" if np.ndim(a) else "number")
+        a.name if isinstance(a, Symbol) else graph.constant(a, "weight" if np.ndim(a) else "number")
         for a in inputs
     ]
-    return Symbol(graph, graph.add(op, *names, **attributes), size or max(sizes))
+    shapes = [a.shape for a in inputs if isinstance(a, Symbol)]
+    size = size or max(shape[-1] for shape in shapes)
+    return Symbol(graph, graph.add(op, *names, **attributes), (*max(shapes, key=len)[:-1], size))
 
 
 class Tracer:
-    """The functions of the array API for which ONNX has nodes: pointwise ones and concat.
+    """The functions of the array API for which ONNX has nodes.
 
     Parameters
     ----------
@@ -119,20 +97,14 @@ class Tracer:
         self._graph = graph
 
     def __getattr__(self, name):
-        operators = {
-            "abs": "Abs",
-            "exp": "Exp",
-            "log": "Log",
-            "maximum": "Max",
-            "minimum": "Min",
-            "sign": "Sign",
-            "sqrt": "Sqrt",
-            "tanh": "Tanh",
-            "where": "Where",
-        }
-        if name not in operators:
+        function = getattr(np, name, None)
+        if not isinstance(function, np.ufunc) or function not in _OPERATORS:
             raise AttributeError(f"xp.{name} is not a function that can be written to a file")
-        return lambda *arrays: _node(self._graph, operators[name], *arrays)
+        return function
+
+    def where(self, condition, a, b):
+        """Return the numbers of a where the condition holds, and those of b elsewhere."""
+        return _add_node(self._graph, "Where", condition, a, b)
 
     def expm1(self, z):
         """Return exp z - 1."""
@@ -148,27 +120,36 @@ class Tracer:
 
     def zeros_like(self, z):
         """Return zeros of the shape of z."""
-        return self._full(z, 0)
+        return self.full_like(z, 0)
 
     def ones_like(self, z):
         """Return ones of the shape of z."""
-        return self._full(z, 1)
+        return self.full_like(z, 1)
 
-    def _full(self, z, number):
+    def full_like(self, z, number):
+        """Return one number in the shape of z."""
         graph = self._graph
-        shape = _Name(graph.add("Shape", z.name))
-        one = graph.constant(number)
-        return _node(graph, "Expand", _Name(one), shape, size=z.shape[-1])
+        name = graph.add("Expand", graph.constant(number), graph.add("Shape", z.name))
+        return Symbol(graph, name, z.shape)
+
+    def reshape(self, z, shape):
+        """Split or merge the axes after those of steps and rows."""
+        fixed = z.shape.count(None)
+        if shape[:fixed] != z.shape[:fixed]:
+            raise TypeError(f"it reshapes {z.shape} to {shape}, which moves steps or rows")
+        rest = np.empty(z.shape[fixed:]).reshape(shape[fixed:]).shape
+        name = self._graph.add("Reshape", z.name, self._graph.axes(*[0] * fixed, *rest))
+        return Symbol(self._graph, name, (*shape[:fixed], *rest))
 
     def concat(self, arrays, *, axis):
         """Join arrays along the last axis."""
         size = sum(a.shape[-1] for a in arrays)
-        return _node(self._graph, "Concat", *arrays, size=size, axis=axis)
+        return _add_node(self._graph, "Concat", *arrays, size=size, axis=axis)
 
 
 @contextmanager
 def refusing(thing: Any) -> Iterator[None]:
-    """Turn the exception of a forward for which ONNX has no nodes into an error that names it."""
+    """Turn what a forward raises where ONNX has no node into an error that names its owner."""
     try:
         yield
     except (AttributeError, TypeError) as error:
@@ -178,5 +159,5 @@ def refusing(thing: Any) -> Iterator[None]:
 def trace_activation(graph: Graph, activation: Any, z: str) -> str:
     """Add the nodes of an activation, and return its output."""
     with refusing(activation):
-        y: Symbol = activation.forward(Symbol(graph, z, 1), xp=Tracer(graph))
+        y: Symbol = activation.forward(Symbol(graph, z, (None, 1)), xp=Tracer(graph))
     return y.name
