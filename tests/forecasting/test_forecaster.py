@@ -274,7 +274,7 @@ def test_scores_that_are_exchangeable_are_covered_as_said(seed, count, share):
     scores = np.random.default_rng(seed).permutation(count + 1)
     assume(share * (count + 1) <= count)
     covered = [
-        score <= calibration.width(np.sort(np.delete(scores, i)), share)
+        score <= calibration.choose_factor(np.sort(np.delete(scores, i)), share)
         for i, score in enumerate(scores)
     ]
     assert share - 1e-9 <= np.mean(covered) < share + 1 / (count + 1) + 1e-9
@@ -493,17 +493,21 @@ REFUSED = {
     "no median": (
         {"strategy": "direct", "quantiles": (0.1, 0.9)}, Y, None, "quantiles must hold 0.5",
     ),
-    "recursive quantiles": ({"quantiles": (0.5,)}, Y, None, "quantiles need strategy='direct'"),
+    "recursive quantiles": (
+        {"quantiles": (0.5,)}, Y, None, "quantiles are valid only for strategy='direct'",
+    ),
     "two losses": (
         {"strategy": "direct", "quantiles": (0.5,), "loss": "mae"}, Y, None, "loss has no effect",
     ),
-    "past columns": ({"past_columns": (0,)}, Y, None, "past_columns need strategy='direct'"),
+    "past columns": (
+        {"past_columns": (0,)}, Y, None, "past_columns are valid only for strategy='direct'",
+    ),
     "one name": ({"past_columns": "a"}, Y, None, "past_columns must be a tuple of columns"),
     "no such column": (
         {"past_columns": (3,), "strategy": "direct"}, Y, Y[:, None], r"columns of X, \[0\], got 3",
     ),
-    "both ways": ({"bidirectional": True}, Y, None, "bidirectional .*: give lags"),
-    "pool": ({"pool": "mean"}, Y, None, "pool .*expected lags, got lags=None"),
+    "both ways": ({"bidirectional": True}, Y, None, "bidirectional is valid only with lags, got"),
+    "pool": ({"pool": "mean"}, Y, None, "pool is valid only with lags, .*got lags=None"),
     "classes": ({"loss": "cross_entropy"}, Y, None, "loss must have one output"),
     "a distribution": ({"loss": "gaussian_nll"}, Y, None, "loss must have one output"),
     "callbacks": ({"members": 2, "callbacks": print}, Y, None, "a sequence of callables"),

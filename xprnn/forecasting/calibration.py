@@ -1,16 +1,15 @@
-"""Intervals as wide as held-out errors ask for: split conformal prediction.
+"""Intervals calibrated on held-out errors: split conformal prediction.
 
-The last pieces of the series are forecast, each from what came before it. σ_j is the spread
-that the networks expect at step j ahead, the mean over the pieces. The score of a step is its
-error in these spreads::
+The last pieces of the series are forecast, each from the steps before it. σ_j is the spread
+that the networks expect at step j of the horizon, averaged over the pieces. The score of a
+step is its error in units of this spread::
 
     s = |y - ŷ| / σ_j
 
-The bounds of an interval that is to cover a share p are ŷ ± c σ_j, where c is the
-⌈(n + 1) p⌉-th smallest of the n scores (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
-"Distribution-Free Predictive Inference for Regression", 2018, sections 2.2 and 5.2). They
-cover the share p of steps that are exchangeable with those held out. The steps of a series
-are so only nearly.
+An interval that is to cover a share p is ŷ ± c σ_j, where c is the ⌈(n + 1) p⌉-th smallest
+of the n scores (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free Predictive
+Inference for Regression", 2018, sections 2.2 and 5.2). It covers a share p of the steps that
+are exchangeable with the held-out ones, which later steps of a series are only roughly.
 """
 
 import math
@@ -22,7 +21,7 @@ from xprnn._typing import Array
 
 
 class Calibration(NamedTuple):
-    """The errors of forecasts of held-out pieces, and the spreads to measure them in."""
+    """The scores of held-out pieces, and the spreads that are their units."""
 
     scores: Array
     """The scores of all steps, sorted, (N,)."""
@@ -31,29 +30,29 @@ class Calibration(NamedTuple):
 
     @classmethod
     def of(cls, errors: list[list[Array]], spreads: list[list[Array]]) -> "Calibration":
-        """Return the calibration by |y - ŷ| and the spreads of every piece and series."""
-        expected = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
+        """Return the calibration for |y - ŷ| and the spreads of every piece and series."""
+        means = tuple(np.mean(each, axis=0) for each in zip(*spreads, strict=True))
         scores = [
             (error / spread).ravel()
             for piece in errors
-            for error, spread in zip(piece, expected, strict=True)
+            for error, spread in zip(piece, means, strict=True)
         ]
-        return cls(np.sort(np.concatenate(scores)), expected)
+        return cls(np.sort(np.concatenate(scores)), means)
 
-    def half_widths(self, share: float, steps: int) -> list[Array]:
-        """Return c σ of every series, (steps, O), for an interval that covers a share."""
-        horizon = len(self.spreads[0])
-        if steps > horizon:
+    def half_widths(self, share: float, horizon: int) -> list[Array]:
+        """Return c σ of every series, (horizon, O), for an interval that covers a share."""
+        most = len(self.spreads[0])
+        if horizon > most:
             raise ValueError(
-                f"horizon must be at most {horizon}, for which the intervals were calibrated, "
-                f"got {steps}"
+                f"horizon must be at most {most}, for which the intervals were calibrated, "
+                f"got {horizon}"
             )
-        c = width(self.scores, share)
-        return [c * spread[:steps] for spread in self.spreads]
+        c = choose_factor(self.scores, share)
+        return [c * spread[:horizon] for spread in self.spreads]
 
 
-def width(scores: Array, share: float) -> float:
-    """Return c, the half-width in spreads of an interval that covers a share.
+def choose_factor(scores: Array, share: float) -> float:
+    """Return c, the half-width of an interval that covers a share, in units of the spread.
 
     Parameters
     ----------
@@ -65,13 +64,13 @@ def width(scores: Array, share: float) -> float:
     Raises
     ------
     ValueError
-        If there are too few scores to tell.
+        If there are too few scores for this share.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from xprnn.forecasting.calibration import width
-    >>> width(np.arange(1.0, 10.0), 0.8)
+    >>> from xprnn.forecasting.calibration import choose_factor
+    >>> choose_factor(np.arange(1.0, 10.0), 0.8)
     8.0
     """
     rank = math.ceil(round((len(scores) + 1) * share, 9))

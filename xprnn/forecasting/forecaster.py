@@ -11,10 +11,10 @@ from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
 from xprnn.forecasting import backtest as backtests
-from xprnn.forecasting import checks, fit, panel
+from xprnn.forecasting import fit, panel
 from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.layout import Layout
-from xprnn.forecasting.paths import Interval
+from xprnn.forecasting.paths import Interval, bound_quantiles
 from xprnn.forecasting.predictor import Predictor
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
@@ -123,7 +123,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     _predictor: Predictor | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
-        checks.check(self)
+        fit.check(self)
 
     def __repr__(self) -> str:
         """Return the options that differ from the defaults."""
@@ -198,7 +198,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         """
         predictor = self._need_predictor()
         longer = panel.read(y, X, predictor.trained_on)
-        panel.check_goes_on(longer, predictor.trained_on)
+        panel.check_continues(longer, predictor.trained_on)
         self._predictor = predictor._replace(panel=longer)
         return self
 
@@ -223,8 +223,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         ValueError, TypeError
             If X or the horizon does not fit.
         """
-        predictor, steps, later = self._read_horizon(horizon, X)
-        return predictor.panel.after(predictor.forecast(steps, later))
+        predictor, horizon, later = self._read_horizon(horizon, X)
+        return predictor.panel.continue_forms(predictor.forecast(horizon, later))
 
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, X: Any = None
@@ -263,15 +263,16 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             If the network was trained on quantiles without (1 - coverage) / 2 and
             (1 + coverage) / 2, and as `predict`.
         """
-        return Interval(*self.predict_quantiles(checks.tails(coverage), horizon, X))
+        return Interval(*self.predict_quantiles(bound_quantiles(coverage), horizon, X))
 
     def predict_quantiles(
         self, quantiles: Iterable[float], horizon: int | None = None, X: Any = None
     ) -> list[Any]:
         """Return a list of what `predict` returns, for each quantile; see `predict_interval`."""
         levels = Pinball(tuple(quantiles)).quantiles
-        predictor, steps, later = self._read_horizon(horizon, X)
-        return [predictor.panel.after(y) for y in predictor.quantiles(levels, steps, later)]
+        predictor, horizon, later = self._read_horizon(horizon, X)
+        forecasts = predictor.quantiles(levels, horizon, later)
+        return [predictor.panel.continue_forms(each) for each in forecasts]
 
     def backtest(
         self,
@@ -346,22 +347,23 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         )
 
     def _read_horizon(self, horizon: int | None, X: Any) -> tuple[Predictor, int, Any]:
-        """Return the predictor, the number of steps to forecast, and the inputs at them."""
+        """Return the predictor, the horizon, and the inputs known ahead at its steps."""
         predictor = self._need_predictor()
         if getattr(horizon, "shape", ()):
             raise TypeError(
-                f"horizon must be an integer, got {shown(horizon)}: a forecast follows on the y of "
-                "fit or update, which takes longer ones; inputs at the steps ahead are X="
+                f"horizon must be an integer, got {shown(horizon)}: a forecast continues the y of "
+                "fit or update, and update takes longer ones; inputs at the steps ahead are X="
             )
-        steps = whole("horizon", self.horizon if horizon is None else horizon)
-        if self.strategy == "direct" and steps > predictor.layout.steps:
+        horizon = whole("horizon", self.horizon if horizon is None else horizon)
+        least = predictor.layout.steps
+        if self.strategy == "direct" and horizon > least:
             raise ValueError(
-                f"horizon must be at most {predictor.layout.steps}, for which the direct "
-                f"forecaster was fitted, got {steps}"
+                f"horizon must be at most {least}, for which the direct forecaster was fitted, "
+                f"got {horizon}"
             )
-        needed = max(steps, predictor.layout.steps)
-        later = panel.future(X, predictor.panel, predictor.names_ahead, needed)
-        return predictor, steps, later
+        names = predictor.names_ahead
+        later = panel.read_ahead(X, predictor.panel, names, max(horizon, least))
+        return predictor, horizon, later
 
     def _need_predictor(self) -> Predictor:
         if self._predictor is None:

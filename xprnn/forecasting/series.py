@@ -1,72 +1,133 @@
-"""pandas objects: their numbers, names and index."""
+"""One series as the forecaster takes it: its numbers, its names and its index."""
 
 from typing import Any, NamedTuple
 
+from xprnn._sequences.columns import order_names
+from xprnn._sequences.reading import check_axes, check_finite, other_shape
 from xprnn._typing import Array
-from xprnn.backend.frames import numbers
+from xprnn.backend import admit, of
+from xprnn.backend.frames import is_frame, numbers
 from xprnn.forecasting import times
 
+MEANING = (
+    "Here rows are steps: an array is (T,) or (T, O), one series; several series are a list of "
+    "arrays"
+)
+"""What the rows of an array are, for errors."""
+REMEDY = "rename, add or drop columns, or give arrays from fit on, to go by their places"
+"""What to do about columns of other names, for errors."""
 
-class Framed(NamedTuple):
-    """What makes a Series or a DataFrame of an array (T, O)."""
+
+class Form(NamedTuple):
+    """The form in which a series came, which its forecast has too."""
 
     rank: int
-    """1 for a Series, 2 for a DataFrame."""
+    """1 for an array (T,) or a Series, 2 for an array (T, O) or a DataFrame."""
     labels: Any
-    """The name of a Series, the columns of a DataFrame."""
-    index: Any
+    """The name of a Series or the columns of a DataFrame; positions for an array."""
+    index: Any = None
+    """The index of a pandas object; None for an array."""
 
     @property
     def names(self) -> tuple[Any, ...]:
         """The names of the columns."""
         return tuple(self.labels) if self.rank == 2 else (self.labels,)
 
-    def taking(self, order: list[int]) -> "Framed":
-        """Return the same for columns in another order."""
-        return self._replace(labels=self.labels[order])
+    @property
+    def kind(self) -> str:
+        """What it is, for errors."""
+        return "a NumPy array" if self.index is None else "a pandas object"
 
-    def rows(self, start: int, stop: int) -> "Framed":
-        """Return the same for the steps from `start` to before `stop`."""
-        return self._replace(index=self.index[start:stop])
+    def rows(self, cut: slice) -> "Form":
+        """Return the same for a slice of the steps."""
+        return self if self.index is None else self._replace(index=self.index[cut])
 
-    def here(self, values: Array) -> Any:
-        """Return values (T, O) with this index."""
+    def ahead(self, horizon: int) -> "Form":
+        """Return the same for the steps after the last one."""
+        if self.index is None:
+            return self
+        return self._replace(index=times.continue_index(self.index, horizon))
+
+    def apply(self, values: Array) -> Any:
+        """Return values (T, O) in this form."""
+        if self.index is None:
+            return values[:, 0] if self.rank == 1 else values
         import pandas as pd
 
         if self.rank == 1:
             return pd.Series(values[:, 0], index=self.index, name=self.labels)
         return pd.DataFrame(values, index=self.index, columns=self.labels)
 
-    def after(self, values: Array) -> Any:
-        """Return values (n, O) with the index continued."""
-        return self._replace(index=times.following(self.index, len(values))).here(values)
+
+class Series(NamedTuple):
+    """One series, or the inputs of one."""
+
+    argument: str
+    """Its name in error messages."""
+    array: Array
+    """float64, (T, O)"""
+    form: Form
+
+    def match_columns(self, names: tuple[Any, ...], like: str) -> "Series":
+        """Return the series with the columns of a frame in the order of `names`.
+
+        Raises
+        ------
+        ValueError
+            If a frame has other names, or an array another number of columns; `like` says
+            what has these.
+        """
+        form = self.form
+        if form.index is None and len(form.names) != len(names):
+            shape = self.array.shape[: form.rank]
+            raise other_shape(self.argument, shape, (len(names),), like)
+        if form.index is None or form.names == names:
+            return self
+        order = order_names(self.argument, form.names, names, REMEDY)
+        ordered = form._replace(labels=form.labels[order])
+        return self._replace(array=self.array[:, order], form=ordered)
 
 
-def is_frame(value: Any) -> bool:
-    """Whether a value is an object of pandas, which is not imported to find out."""
-    return type(value).__module__.partition(".")[0] == "pandas"
-
-
-def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
-    """Return the numbers (T, O) of a Series or a DataFrame, and its names and index.
-
-    Rows that are not in the order of time are sorted, with a warning.
+def read(argument: str, value: Any, *, continued: bool) -> Series:
+    """Read one series or its inputs. A pandas object out of order is sorted, with a warning.
 
     Parameters
     ----------
     argument : str
         Its name in error messages.
-    value : Series or DataFrame
+    value : array, Series or DataFrame
     continued : bool
-        Whether its index must have a next step.
+        Whether it must have a next step: a series must, its inputs need not.
 
     Raises
     ------
-    TypeError
-        If it is neither of the two or holds anything but numbers, and as `times.check`.
-    ValueError
-        As `times.check`.
+    ValueError, TypeError
+        If it holds anything but finite numbers or has no next step.
     """
+    if type(value).__module__.partition(".")[0] == "pandas":
+        array, form = _read_pandas(argument, value, continued)
+    elif is_frame(value):
+        raise TypeError(
+            f"{argument} must be a NumPy array, or a Series or a DataFrame of pandas, got a "
+            f"{type(value).__name__} of polars, whose names would be lost: {argument}.to_pandas()"
+        )
+    else:
+        array = admit(argument, value)
+        if of(array).name != "numpy":
+            raise TypeError(
+                f"{argument} must be a NumPy array or a pandas object, got an array on {of(array)}:"
+                " the forecaster moves it where backend= says"
+            )
+        form = Form(array.ndim, range(array.shape[1]) if array.ndim == 2 else 0)
+    if continued or array.shape[1:] != (0,):  # a frame of inputs may have no columns
+        check_axes(argument, array, (1, 2), MEANING)
+    check_finite(argument, array)
+    array = array[:, None] if array.ndim == 1 else array
+    return Series(argument, array.astype("float64"), form)
+
+
+def _read_pandas(argument: str, value: Any, continued: bool) -> tuple[Array, Form]:
+    """Return the numbers and the form of a Series or a DataFrame."""
     import pandas as pd
 
     if not isinstance(value, pd.Series | pd.DataFrame):
@@ -75,9 +136,6 @@ def read(argument: str, value: Any, *, continued: bool) -> tuple[Array, Framed]:
         )
     if continued and len(value):
         times.check(argument, value.index)
-    value = times.in_order(argument, value)
-    if isinstance(value, pd.Series):
-        column = numbers(argument, value).astype("float64")
-        return column[:, None], Framed(1, value.name, value.index)
-    array = numbers(argument, value).astype("float64")
-    return array, Framed(2, value.columns, value.index)
+    value = times.sort(argument, value)
+    rank, labels = (1, value.name) if isinstance(value, pd.Series) else (2, value.columns)
+    return numbers(argument, value), Form(rank, labels, value.index)

@@ -1,4 +1,4 @@
-"""Sorts, checks and continues a pandas index."""
+"""The times of a pandas index: sorts, checks and continues them."""
 
 import warnings
 from typing import Any
@@ -12,8 +12,8 @@ SPARSE = 2
 """If filling the gaps takes more than this many times the rows, the steps count as uneven."""
 
 
-def in_order(argument: str, value: Any) -> Any:
-    """Return a Series or a DataFrame that goes forward in time; warn if it had to be sorted."""
+def sort(argument: str, value: Any) -> Any:
+    """Sort a Series or a DataFrame by its times; warn if it goes back in time."""
     index = value.index
     if not _is_time(index) or index.hasnans or index.is_monotonic_increasing:
         return value
@@ -103,25 +103,25 @@ def check_even(argument: str, index: Any) -> None:
         )
 
 
-def following(index: Any, steps: int) -> Any:
+def continue_index(index: Any, horizon: int) -> Any:
     """Return the index of the steps after the last of an index."""
     import pandas as pd
 
     if isinstance(index, pd.DatetimeIndex):
-        found = pd.date_range(index[-1], periods=steps + 1, freq=index.freq)[1:]
-        found = found.as_unit(index.unit)
+        ahead = pd.date_range(index[-1], periods=horizon + 1, freq=index.freq)[1:]
+        ahead = ahead.as_unit(index.unit)
     elif isinstance(index, pd.PeriodIndex):
-        found = pd.period_range(index[-1], periods=steps + 1, freq=index.freq)[1:]
+        ahead = pd.period_range(index[-1], periods=horizon + 1, freq=index.freq)[1:]
     else:
-        size = step(index)
-        first = int(index[-1]) + size
-        found = pd.RangeIndex(first, first + steps * size, size)
+        step = measure_step(index)
+        first = int(index[-1]) + step
+        ahead = pd.RangeIndex(first, first + horizon * step, step)
         if not isinstance(index, pd.RangeIndex):
-            found = pd.Index(found.to_numpy(), dtype=index.dtype)
-    return found.rename(index.name)
+            ahead = pd.Index(ahead.to_numpy(), dtype=index.dtype)
+    return ahead.rename(index.name)
 
 
-def step(index: Any) -> int:
+def measure_step(index: Any) -> int:
     """Return the step of an index of integers."""
     return int(index[1] - index[0]) if len(index) > 1 else int(getattr(index, "step", 1))
 
