@@ -39,16 +39,18 @@ class Calibration(NamedTuple):
         ]
         return cls(np.sort(np.concatenate(scores)), means)
 
-    def half_widths(self, share: float, horizon: int) -> list[Array]:
-        """Return c σ of every series, (horizon, O), for an interval that covers a share."""
-        most = len(self.spreads[0])
+    def quantiles(self, forecast: list[Array], levels: tuple[float, ...]) -> list[list[Array]]:
+        """Return ŷ ± c σ for each level and series, (horizon, O)."""
+        horizon, most = len(forecast[0]), len(self.spreads[0])
         if horizon > most:
             raise ValueError(
                 f"horizon must be at most {most}, for which the intervals were calibrated, "
                 f"got {horizon}"
             )
-        c = choose_factor(self.scores, share)
-        return [c * spread[:horizon] for spread in self.spreads]
+        factors = [choose_factor(self.scores, abs(2 * level - 1)) for level in levels]
+        signed = [math.copysign(c, level - 0.5) for c, level in zip(factors, levels, strict=True)]
+        pairs = [*zip(forecast, self.spreads, strict=True)]
+        return [[y + c * spread[:horizon] for y, spread in pairs] for c in signed]
 
 
 def choose_factor(scores: Array, share: float) -> float:

@@ -1,6 +1,5 @@
 """The fitted part of a forecaster: its networks, and the series that they continue."""
 
-import math
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -83,7 +82,7 @@ class Predictor(NamedTuple):
     ) -> list[list[Array]]:
         """Return the quantiles of the next steps, (horizon, O), for each level and series."""
         if self.calibration is not None:
-            return self._calibrate(self.calibration, levels, horizon, later)
+            return self.calibration.quantiles(self.forecast(horizon, later), levels)
         if self.own_quantiles is None:
             simulated = self._simulate(horizon, later)
             return [list(y) for y in np.quantile(simulated, levels, axis=1)]
@@ -98,21 +97,6 @@ class Predictor(NamedTuple):
             )
         series = self._forecast_quantiles(horizon, later)
         return [[y[place[0]] for y in series] for place in places]
-
-    def _calibrate(
-        self,
-        calibration: Calibration,
-        levels: tuple[float, ...],
-        horizon: int,
-        later: tuple[Array, ...],
-    ) -> list[list[Array]]:
-        """Return ŷ ± c σ for each level and series, (horizon, O)."""
-        centre, quantiles = self.forecast(horizon, later), []
-        for level in levels:
-            halves = calibration.half_widths(abs(2 * level - 1), horizon)
-            sign = math.copysign(1, level - 0.5)
-            quantiles.append([y + sign * half for y, half in zip(centre, halves, strict=True)])
-        return quantiles
 
     def spreads(self, horizon: int, later: tuple[Array, ...]) -> list[Array]:
         """Return the spread that the networks expect at each step of every series, (horizon, O).
