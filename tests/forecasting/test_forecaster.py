@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import baselines, callbacks, metrics
-from xprnn.forecasting import RNNForecaster, calibration
+from xprnn.forecasting import RNNForecaster, intervals
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
@@ -275,7 +275,7 @@ def test_scores_that_are_exchangeable_are_covered_as_said(seed, count, share):
     scores = np.random.default_rng(seed).permutation(count + 1)
     assume(share * (count + 1) <= count)
     covered = [
-        score <= calibration.choose_factor(np.sort(np.delete(scores, i)), share)
+        score <= intervals.choose_factor(np.sort(np.delete(scores, i)), share)
         for i, score in enumerate(scores)
     ]
     assert share - 1e-9 <= np.mean(covered) < share + 1 / (count + 1) + 1e-9
@@ -623,7 +623,7 @@ def test_three_axes_become_a_list_of_series():
 
 
 def test_what_is_asked_for_must_fit():
-    with pytest.raises(ValueError, match="has seen no series yet"):
+    with pytest.raises(ValueError, match="is not fitted yet"):
         forecaster().predict()
     model = forecaster(strategy="direct", lags=2).fit(Y, Y[:, None])
     with pytest.raises(ValueError, match=r"horizon must be at most 3, .* got 4"):

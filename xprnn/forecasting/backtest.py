@@ -11,8 +11,8 @@ from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn._validate import unknown, warn, whole
 from xprnn.forecasting import fit
+from xprnn.forecasting.intervals import bound_quantiles
 from xprnn.forecasting.panel import Panel
-from xprnn.forecasting.paths import bound_quantiles
 from xprnn.forecasting.predictor import OneStep
 
 WINDOWS = ("expanding", "sliding")
@@ -164,7 +164,7 @@ def _choose_season(differencing: int, past: Panel, season: int | None) -> int:
         if differencing > 1:
             return differencing
         y = next((y for y in past.y if _varies(y).any()), past.y[0])
-        return baselines.best_period(Scaler.of(y, xp=np).apply(y))
+        return baselines.best_season(Scaler.of(y, xp=np).apply(y))
     season = whole("season", season)
     if season > min(past.lengths):
         raise ValueError(

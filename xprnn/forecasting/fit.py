@@ -8,7 +8,7 @@ from xprnn import losses
 from xprnn._model import Model
 from xprnn._validate import shown, unknown, whole
 from xprnn.errors import NonFiniteError
-from xprnn.forecasting.calibration import Calibration
+from xprnn.forecasting.intervals import Calibration
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.losses import Loss, Pinball
