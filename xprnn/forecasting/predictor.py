@@ -77,7 +77,7 @@ class Predictor(NamedTuple):
             return list(self._forecast_quantiles(horizon, later)[:, middle])
         pasts = self.pasts(later)
         no_noise = np.zeros((len(pasts), 1, horizon, pasts[0].y.shape[1]))
-        each = [_follow(model, pasts, self.layout, no_noise) for model in self.models]
+        each = [self._follow(model, pasts, no_noise) for model in self.models]
         return list(np.mean(each, axis=0)[:, 0])
 
     def quantiles(
@@ -115,18 +115,6 @@ class Predictor(NamedTuple):
             spreads = [(y[-1] - y[0]) / 2 for y in self._forecast_quantiles(horizon, later)]
         return [np.maximum(y, TINY * s.scale) for y, s in zip(spreads, self.scalers, strict=True)]
 
-    def _simulate(self, horizon: int, later: tuple[Array, ...]) -> Array:
-        """Return paths that the series could take, (S, P, horizon, O)."""
-        rng = generator((self.seed, len(self.models)))
-        return _simulate(self.models, self.pasts(later), self.layout, horizon, PATHS, rng)
-
-    def _forecast_quantiles(self, horizon: int, later: tuple[Array, ...]) -> Array:
-        """Return the quantiles that the networks give, sorted, (S, Q, horizon, O)."""
-        pasts = self.pasts(later)
-        each = [_forecast_at_once(model, pasts, self.layout) for model in self.models]
-        # Sorting swaps quantiles that cross: Chernozhukov et al., 2010.
-        return np.sort(np.mean(each, axis=0), axis=1)[:, :, :horizon]
-
     def one_step(self, longer: Panel) -> OneStep:
         """Return forecasts one step ahead at every step of `longer` that is new.
 
@@ -137,115 +125,110 @@ class Predictor(NamedTuple):
         pasts = self._replace(panel=longer).pasts()
         for past, length in zip(pasts, self.panel.lengths, strict=True):
             t = self.layout.times(past)
-            each = [_predict(model, past, t, self.layout) for model in self.models]
-            v = np.mean(each, axis=0)[:, quantile, 0]
-            y = self.layout.bases(past, t, 1)[:, 0] + past.scale * v
+            v = np.mean([self._predict(model, past, t) for model in self.models], axis=0)
+            y = self.layout.bases(past, t, 1)[:, 0] + past.scale * v[:, quantile, 0]
             new = t >= length - 1
             parts.append((y[new], past.y[t + 1][new], past.y[t][new]))
         return OneStep(*map(np.concatenate, zip(*parts, strict=True)))
 
+    def _forecast_quantiles(self, horizon: int, later: tuple[Array, ...]) -> Array:
+        """Return the quantiles that the networks give, sorted, (S, Q, horizon, O)."""
+        pasts = self.pasts(later)
+        each = [self._forecast_at_once(model, pasts) for model in self.models]
+        # Sorting swaps quantiles that cross: Chernozhukov et al., 2010.
+        return np.sort(np.mean(each, axis=0), axis=1)[:, :, :horizon]
 
-def _predict(model: Model, past: Past, t: Array, layout: Layout) -> Array:
-    """Return the scaled outputs of the network at successive times t, (N, Q, k, O).
+    def _simulate(self, horizon: int, later: tuple[Array, ...]) -> Array:
+        """Return at least `PATHS` paths that each series could take, (S, P, horizon, O).
 
-    Q is the number of quantiles, in the order of the loss; 1 for any other loss.
-    """
-    x = layout.sequences(past, t)
-    return model.predict(x).reshape(len(t), -1, layout.steps, past.y.shape[1])
+        Each is a forecast of one of the models, to which scaled errors of that model in training
+        are added, drawn with replacement: one at every step, or a row of k steps at once.
+        """
+        rng, pasts = generator((self.seed, len(self.models))), self.pasts(later)
+        times = [self.layout.times(past) for past in pasts]
+        each, rows = -(-PATHS // len(self.models)), -(-horizon // self.layout.steps)
+        paths = []
+        for model in self.models:
+            errors = np.concatenate(
+                [
+                    self.layout.targets(past, t) - self._predict(model, past, t)[:, 0]
+                    for past, t in zip(pasts, times, strict=True)
+                ]
+            )
+            draws = rng.integers(len(errors), size=(len(pasts), each, rows))
+            noise = errors[draws].reshape(len(pasts), each, -1, errors.shape[-1])
+            paths.append(self._follow(model, pasts, noise[:, :, :horizon]))
+        return np.concatenate(paths, axis=1)
 
+    def _predict(self, model: Model, past: Past, t: Array) -> Array:
+        """Return the scaled outputs of a network at successive times t, (N, Q, k, O).
 
-def _forecast_at_once(model: Model, pasts: list[Past], layout: Layout) -> list[Array]:
-    """Return the next k steps of each series at once, (Q, k, O), in the units of y."""
-    forecasts = []
-    for past in pasts:
-        last = len(past.y) - 1
-        first = layout.differencing if layout.lags is None else last
-        v = _predict(model, past, np.arange(first, last + 1), layout)[-1]
-        base = layout.bases(past, np.asarray([last]), layout.steps)[0]
-        forecasts.append(base + past.scale * v)
-    return forecasts
+        Q is the number of quantiles, in the order of the loss; 1 for any other loss.
+        """
+        x = self.layout.sequences(past, t)
+        return model.predict(x).reshape(len(t), -1, self.layout.steps, past.y.shape[1])
 
+    def _forecast_at_once(self, model: Model, pasts: list[Past]) -> list[Array]:
+        """Return the next k steps of each series at once, (Q, k, O), in the units of y."""
+        layout, forecasts = self.layout, []
+        for past in pasts:
+            last = len(past.y) - 1
+            first = layout.differencing if layout.lags is None else last
+            v = self._predict(model, past, np.arange(first, last + 1))[-1]
+            base = layout.bases(past, np.asarray([last]), layout.steps)[0]
+            forecasts.append(base + past.scale * v)
+        return forecasts
 
-def _follow(model: Model, pasts: list[Past], layout: Layout, noise: Array) -> Array:
-    """Return P paths of each of S series, (S, P, horizon, O), in the units of y.
+    def _follow(self, model: Model, pasts: list[Past], noise: Array) -> Array:
+        """Return P paths of each of S series, (S, P, horizon, O), in the units of y.
 
-    The scaled noise is of that shape too, and zero for a forecast. A network that gives several
-    steps gives the horizon at once. One that gives the next step reads it as the input of the
-    one after it::
+        The scaled noise ε is of that shape too, and zero for a forecast. A network that gives
+        several steps gives the horizon at once. One that gives the next step reads it as the
+        input of the step after it::
 
-        z(t+1) = v_1(t) + ε(t+1),  y(t+1) = b_1(t) + s z(t+1)
-    """
-    S, P, horizon, O = noise.shape  # noqa: E741
-    if layout.steps > 1:
-        forecasts = _forecast_at_once(model, pasts, layout)
-        pairs = zip(forecasts, pasts, noise, strict=True)
-        return np.stack([y[:1, :horizon] + past.scale * e for y, past, e in pairs])
-    ahead = np.stack([past.ahead[len(past.y) + 1 :][: horizon - 1] for past in pasts])
-    ahead, noise = np.repeat(ahead, P, axis=0), noise.reshape(S * P, horizon, O)
-    v, memory = _read_pasts(model, pasts, layout)
-    v, memory = np.repeat(v, P, axis=0), [np.repeat(a, P, axis=0) for a in memory]
-    z = [v + noise[:, 0]]
-    for j in range(1, horizon):
-        row = np.concatenate([z[-1], ahead[:, j - 1]], axis=1)[:, None]
-        v, memory = _read_row(model, row, memory, layout)
-        z.append(v + noise[:, j])
-    paths = np.stack(z, axis=1).reshape(S, P, horizon, O)
-    return np.stack([_unscale(past, z, layout) for past, z in zip(pasts, paths, strict=True)])
+            z(t+1) = v_1(t) + ε(t+1),  y(t+1) = b_1(t) + s z(t+1)
+        """
+        S, P, horizon, O = noise.shape  # noqa: E741
+        if self.layout.steps > 1:
+            parts = zip(self._forecast_at_once(model, pasts), pasts, noise, strict=True)
+            return np.stack([y[:1, :horizon] + past.scale * e for y, past, e in parts])
+        ahead = np.stack([past.ahead[len(past.y) + 1 :][: horizon - 1] for past in pasts])
+        ahead, noise = np.repeat(ahead, P, axis=0), noise.reshape(S * P, horizon, O)
+        v, memory = self._read_pasts(model, pasts)
+        v, memory = np.repeat(v, P, axis=0), [np.repeat(a, P, axis=0) for a in memory]
+        z = [v + noise[:, 0]]
+        for j in range(1, horizon):
+            row = np.concatenate([z[-1], ahead[:, j - 1]], axis=1)[:, None]
+            v, memory = self._read_row(model, row, memory)
+            z.append(v + noise[:, j])
+        paths = np.stack(z, axis=1).reshape(S, P, horizon, O)
+        return np.stack([self._unscale(past, z) for past, z in zip(pasts, paths, strict=True)])
 
+    def _read_pasts(self, model: Model, pasts: list[Past]) -> tuple[Array, list[Array]]:
+        """Return v after the last step of every series, (S, O), and the memory for the next."""
+        if self.layout.lags is None:
+            first = self.layout.differencing
+            rows = [self.layout.inputs(past, np.arange(first, len(past.y))) for past in pasts]
+            outputs, state = model.predict(rows, return_state=True)
+            return np.stack([v[-1] for v in outputs]), list(state)
+        last = [self.layout.sequences(past, np.asarray([len(past.y) - 1])) for past in pasts]
+        window = np.concatenate(last)
+        return model.predict(window), [window]
 
-def _read_pasts(model: Model, pasts: list[Past], layout: Layout) -> tuple[Array, list[Array]]:
-    """Return v after the last step of every series, (S, O), and the memory for the next one."""
-    if layout.lags is None:
-        rows = [layout.inputs(past, np.arange(layout.differencing, len(past.y))) for past in pasts]
-        outputs, state = model.predict(rows, return_state=True)
-        return np.stack([v[-1] for v in outputs]), list(state)
-    last = [layout.sequences(past, np.asarray([len(past.y) - 1])) for past in pasts]
-    window = np.concatenate(last)
-    return model.predict(window), [window]
+    def _read_row(self, model: Model, row: Array, memory: list[Array]) -> tuple[Array, list[Array]]:
+        """Return v after one more row (B, 1, F) of inputs, and the memory for the next."""
+        if self.layout.lags is None:
+            v, state = model.predict(row, state=tuple(memory), return_state=True)
+            return v[:, 0], list(state)
+        window = np.concatenate([memory[0][:, 1:], row], axis=1)
+        return model.predict(window), [window]
 
-
-def _read_row(
-    model: Model, row: Array, memory: list[Array], layout: Layout
-) -> tuple[Array, list[Array]]:
-    """Return v after one more row (B, 1, F) of inputs, and the memory for the next one."""
-    if layout.lags is None:
-        v, state = model.predict(row, state=tuple(memory), return_state=True)
-        return v[:, 0], list(state)
-    window = np.concatenate([memory[0][:, 1:], row], axis=1)
-    return model.predict(window), [window]
-
-
-def _unscale(past: Past, z: Array, layout: Layout) -> Array:
-    """Return y(t) = b(t) + s z(t) after the last step of a series, for paths (P, steps, O)."""
-    if not layout.differencing:
-        return past.mean + past.scale * z
-    y = list(past.y[-layout.differencing :])
-    for j in range(z.shape[1]):
-        y.append(y[j] + past.scale * z[:, j])
-    return np.stack(y[layout.differencing :], axis=1)
-
-
-def _measure_errors(model: Model, pasts: list[Past], layout: Layout) -> Array:
-    """Return the scaled errors of the network at every step that it was trained on, (N, k, O)."""
-    errors = []
-    for past in pasts:
-        t = layout.times(past)
-        errors.append(layout.targets(past, t) - _predict(model, past, t, layout)[:, 0])
-    return np.concatenate(errors)
-
-
-def _simulate(
-    models: tuple[Model, ...], pasts: list[Past], layout: Layout, horizon: int, count: int, rng: Any
-) -> Array:
-    """Return paths that the series could take, at least `count` of each, (S, P, horizon, O).
-
-    Each is a forecast of one of the models, to which errors of that model in training are
-    added, drawn with replacement: a single one at every step, or a row of k steps at once.
-    """
-    each, paths = -(-count // len(models)), []
-    for model in models:
-        errors = _measure_errors(model, pasts, layout)
-        draws = rng.integers(len(errors), size=(len(pasts), each, -(-horizon // layout.steps)))
-        noise = errors[draws].reshape(len(pasts), each, -1, errors.shape[-1])[:, :, :horizon]
-        paths.append(_follow(model, pasts, layout, noise))
-    return np.concatenate(paths, axis=1)
+    def _unscale(self, past: Past, z: Array) -> Array:
+        """Return y(t) = b(t) + s z(t) after the end of a series, for paths (P, horizon, O)."""
+        m = self.layout.differencing
+        if not m:
+            return past.mean + past.scale * z
+        y = list(past.y[-m:])
+        for j in range(z.shape[1]):
+            y.append(y[j] + past.scale * z[:, j])
+        return np.stack(y[m:], axis=1)
