@@ -6,7 +6,7 @@ import numpy as np
 
 from xprnn.backend import on_host, quiet
 
-__all__ = ["best_period", "drift", "naive", "seasonal_naive"]
+__all__ = ["best_season", "drift", "naive", "seasonal_naive"]
 
 
 def naive(series: Any, steps: int) -> Any:
@@ -30,17 +30,17 @@ def naive(series: Any, steps: int) -> Any:
     return np.repeat(on_host("series", series)[-1:], steps, axis=0)
 
 
-def seasonal_naive(series: Any, steps: int, period: int) -> Any:
-    """Repeat the last period.
+def seasonal_naive(series: Any, steps: int, season: int) -> Any:
+    """Repeat the last season.
 
     Examples
     --------
     >>> from xprnn import baselines
-    >>> baselines.seasonal_naive([1, 2, 3, 4], 3, period=2)
+    >>> baselines.seasonal_naive([1, 2, 3, 4], 3, season=2)
     array([3, 4, 3])
     """
     s = on_host("series", series)
-    return np.resize(s[-period:], (steps, *s.shape[1:]))
+    return np.resize(s[-season:], (steps, *s.shape[1:]))
 
 
 def drift(series: Any, steps: int) -> Any:
@@ -60,18 +60,18 @@ def drift(series: Any, steps: int) -> Any:
         return s[-1] + ahead * ((s[-1] - s[0]) / (len(s) - 1))
 
 
-def best_period(series: Any, longest: int = 22) -> int:
-    """Return the period from 2 to `longest` whose repetition fits the series itself best.
+def best_season(series: Any, longest: int = 22) -> int:
+    """Return the season from 2 to `longest` whose repetition fits the series itself best.
 
-    The one with the smallest mean of |s(t) - s(t - period)|.
+    The one with the smallest mean of |s(t) - s(t - season)|.
 
     Examples
     --------
     >>> from xprnn import baselines
-    >>> baselines.best_period([0, 5, 1, 0, 5, 1, 0, 5], longest=5)
+    >>> baselines.best_season([0, 5, 1, 0, 5, 1, 0, 5], longest=5)
     3
     """
     s = on_host("series", series)
-    periods = range(2, min(longest, s.shape[0] - 1) + 1)
+    seasons = range(2, min(longest, s.shape[0] - 1) + 1)
     with quiet():
-        return min(periods, key=lambda p: np.abs(s[p:] - s[:-p]).mean())
+        return min(seasons, key=lambda m: np.abs(s[m:] - s[:-m]).mean())

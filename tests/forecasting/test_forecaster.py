@@ -1,5 +1,6 @@
 """Forecasts: nothing ahead is looked at, and what comes out is what the equations say."""
 
+import ast
 import pickle
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import baselines, callbacks, metrics
-from xprnn.forecasting import RNNForecaster, calibration
+from xprnn.forecasting import RNNForecaster, intervals
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
@@ -274,7 +275,7 @@ def test_scores_that_are_exchangeable_are_covered_as_said(seed, count, share):
     scores = np.random.default_rng(seed).permutation(count + 1)
     assume(share * (count + 1) <= count)
     covered = [
-        score <= calibration.width(np.sort(np.delete(scores, i)), share)
+        score <= intervals.choose_factor(np.sort(np.delete(scores, i)), share)
         for i, score in enumerate(scores)
     ]
     assert share - 1e-9 <= np.mean(covered) < share + 1 / (count + 1) + 1e-9
@@ -320,8 +321,12 @@ def test_who_knows_its_series_by_heart_is_made_less_sure():
 def test_too_few_steps_to_calibrate():
     model = forecaster(lags=2, calibration=6).fit(walk())
     assert np.isfinite(model.predict_interval(0.94)).all()
-    with pytest.raises(ValueError, match=r"coverage 0.95 needs at least 19 .*got 18"):
+    with pytest.raises(
+        ValueError, match=r"coverage 0.95 needs at least 19 .*got 18.* calibration="
+    ):
         model.predict_interval(0.95)
+    larger = forecaster(lags=2, calibration=7).fit(walk())
+    assert np.isfinite(larger.predict_interval(0.95)).all()
     with pytest.raises(ValueError, match="horizon must be at most 3, for which the intervals"):
         model.predict_interval(0.5, horizon=4)
 
@@ -493,17 +498,21 @@ REFUSED = {
     "no median": (
         {"strategy": "direct", "quantiles": (0.1, 0.9)}, Y, None, "quantiles must hold 0.5",
     ),
-    "recursive quantiles": ({"quantiles": (0.5,)}, Y, None, "quantiles need strategy='direct'"),
+    "recursive quantiles": (
+        {"quantiles": (0.5,)}, Y, None, "quantiles are valid only for strategy='direct'",
+    ),
     "two losses": (
         {"strategy": "direct", "quantiles": (0.5,), "loss": "mae"}, Y, None, "loss has no effect",
     ),
-    "past columns": ({"past_columns": (0,)}, Y, None, "past_columns need strategy='direct'"),
+    "past columns": (
+        {"past_columns": (0,)}, Y, None, "past_columns are valid only for strategy='direct'",
+    ),
     "one name": ({"past_columns": "a"}, Y, None, "past_columns must be a tuple of columns"),
     "no such column": (
         {"past_columns": (3,), "strategy": "direct"}, Y, Y[:, None], r"columns of X, \[0\], got 3",
     ),
-    "both ways": ({"bidirectional": True}, Y, None, "bidirectional .*: give lags"),
-    "pool": ({"pool": "mean"}, Y, None, "pool .*expected lags, got lags=None"),
+    "both ways": ({"bidirectional": True}, Y, None, "bidirectional is valid only with lags, got"),
+    "pool": ({"pool": "mean"}, Y, None, "pool is valid only with lags, .*got lags=None"),
     "classes": ({"loss": "cross_entropy"}, Y, None, "loss must have one output"),
     "a distribution": ({"loss": "gaussian_nll"}, Y, None, "loss must have one output"),
     "callbacks": ({"members": 2, "callbacks": print}, Y, None, "a sequence of callables"),
@@ -535,8 +544,86 @@ def test_what_does_not_fit_is_refused(case):
         forecaster(**options).fit(y, x)
 
 
+ADVICE = {
+    "quantiles": (
+        {"quantiles": (0.5,)}, {"strategy": "direct"}, "valid only for strategy='direct'",
+    ),
+    "past columns": (
+        {"past_columns": (0,)}, {"strategy": "direct"}, "valid only for strategy='direct'",
+    ),
+    "both ways": ({"bidirectional": True}, {"lags": 3}, "valid only with lags"),
+    "pool": ({"pool": "mean"}, {"lags": 3}, "valid only with lags"),
+    "half_mse": ({"loss": "gaussian_nll"}, {"loss": "half_mse"}, "such as 'half_mse'"),
+    "mae": ({"loss": "gaussian_nll"}, {"loss": "mae"}, "'mae'"),
+    "huber": ({"loss": "cross_entropy"}, {"loss": "huber"}, "'huber'"),
+    "a distribution": (
+        {"loss": "gaussian_nll"},
+        {"loss": "half_mse", "strategy": "direct", "quantiles": (0.1, 0.5, 0.9)},
+        "for quantiles give strategy='direct' and quantiles=",
+    ),
+    "no median": (
+        {"strategy": "direct", "quantiles": (0.1, 0.9)}, {"quantiles": (0.1, 0.5, 0.9)}, "hold 0.5",
+    ),
+    "two losses": (
+        {"strategy": "direct", "quantiles": (0.5,), "loss": "mae"}, {"loss": "half_mse"},
+        "loss has no effect with quantiles",
+    ),
+}  # fmt: skip
+"""Options, others that the error advises, and the advice."""
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_the_advice_of_a_refusal_works(case):
+    wrong, right, advice = ADVICE[case]
+    y, x = walk(), walk(1, (40, 1))
+    with pytest.raises(ValueError, match=advice):
+        forecaster(**wrong).fit(y, x)
+    model = forecaster(**{**wrong, **right}).fit(y, x)
+    assert model.predict(X=x[:3] if model.known_ahead else None).shape == (3,)
+
+
+def test_the_quantiles_of_an_error_give_the_interval():
+    options = {"strategy": "direct", "lags": 4}
+    model = forecaster(**options, quantiles=(0.1, 0.5, 0.9)).fit(Y)
+    with pytest.raises(ValueError, match="give the forecaster quantiles=") as error:
+        model.predict_interval(0.9)
+    quantiles = ast.literal_eval(str(error.value).partition("quantiles=")[2])
+    assert quantiles == (0.05, 0.1, 0.5, 0.9, 0.95)
+    assert forecaster(**options, quantiles=quantiles).fit(Y).predict_interval(0.9).lower.size == 3
+
+
+def test_a_series_that_was_revised_is_fitted_anew():
+    model, revised = forecaster(lags=3).fit(Y[:30]), Y * 1.5
+    with pytest.raises(ValueError, match="need a fit of their own"):
+        model.update(revised)
+    assert model.fit(revised).predict().shape == (3,)
+
+
+def test_a_longer_series_goes_to_update_and_inputs_to_x():
+    x = walk(1, (43, 1))
+    model = forecaster(lags=3).fit(Y[:30], x[:30])
+    with pytest.raises(TypeError, match="update takes longer ones; inputs at the steps ahead are"):
+        model.predict(x[40:])
+    assert model.update(Y, x[:40]).predict(X=x[40:]).shape == (3,)
+
+
+def test_a_list_of_numbers_becomes_what_its_error_says():
+    y = [[float(i + j) for j in range(6)] for i in range(9)]
+    with pytest.raises(ValueError, match=r"np.array\(y\), .* for a in y\]"):
+        forecaster().fit(y)
+    assert forecaster().fit(np.array(y)).predict().shape == (3, 6)
+    assert len(forecaster().fit([np.array(a)[:, None] for a in y]).predict()) == 9
+
+
+def test_three_axes_become_a_list_of_series():
+    y = walk(2, (4, 20, 2))
+    with pytest.raises(ValueError, match="several series are a list of arrays"):
+        forecaster().fit(y)
+    assert len(forecaster().fit(list(y)).predict()) == 4
+
+
 def test_what_is_asked_for_must_fit():
-    with pytest.raises(ValueError, match="has seen no series yet"):
+    with pytest.raises(ValueError, match="is not fitted yet"):
         forecaster().predict()
     model = forecaster(strategy="direct", lags=2).fit(Y, Y[:, None])
     with pytest.raises(ValueError, match=r"horizon must be at most 3, .* got 4"):

@@ -102,7 +102,7 @@ def test_inputs_by_name_and_time():
         model.predict(X=X[20:])
     with pytest.raises(
         ValueError,
-        match=r"index that follows on y: expected 2024-01-21 .* got 2024-01-20 .*row 0 is",
+        match=r"index that follows y: expected 2024-01-21 .* got 2024-01-20 .*row 0 is",
     ):
         model.predict(X=X.loc[index[19:22], ["price", "day"]])
     with pytest.raises(ValueError, match=r"X must have the index of y, .* 2024-01-01"):
@@ -162,8 +162,11 @@ def lost(index):
     return pd.DatetimeIndex(index.to_numpy())
 
 
-def mended(y):
-    """Return a series after the code of one message after the other was run."""
+def mended(y, advice=0):
+    """Return a series after the code of one message after the other was run.
+
+    Of several pieces of code in a message the first is run, or with ``advice=-1`` the last.
+    """
     for _ in range(5):  # what was mended may have another fault
         try:
             forecaster().fit(y)
@@ -171,9 +174,9 @@ def mended(y):
         except (ValueError, TypeError) as error:
             if "must have at least" in str(error):
                 break
-            code = re.search(r"(y(\[\d\])?(\.index)? = .*?)(,? or|, and|$)", str(error)).group(1)
+            codes = re.findall(r"(y(?:\[\d\])?(?:\.index)? = .*?)(?:,? or|$)", str(error))
             names = {"y": y, "pd": pd}
-            exec(code, names)
+            exec(codes[advice], names)
             y = names["y"]
     return y
 
@@ -205,7 +208,7 @@ MENDED = {
     ),
     "every fifteenth": (
         pd.DatetimeIndex([f"202{y}-{m:02d}-15" for y in "34" for m in range(1, 13)]),
-        "uneven steps: 2023-03-15.* follows on 2023-02-15.* row 2; .*to_period",
+        "uneven steps: 2023-03-15.* follows 2023-02-15.* row 2; .*to_period",
     ),
     "nearly every day": (
         lost(DAYS + pd.to_timedelta(np.random.default_rng(0).integers(0, 99, 20), "min")),
@@ -213,10 +216,10 @@ MENDED = {
     ),
     "business days after a Saturday": (
         lost(BUSINESS).insert(0, pd.Timestamp("2023-12-30")),
-        "uneven steps: 2024-01-01.* follows on 2023-12-30",
+        "uneven steps: 2024-01-01.* follows 2023-12-30",
     ),
     "numbers without steps": (
-        pd.Index([1, 5, 6, 20, 21, 22, 40, 41, 42, 90]), "uneven steps: 5 follows on 1 in row 1",
+        pd.Index([1, 5, 6, 20, 21, 22, 40, 41, 42, 90]), "uneven steps: 5 follows 1 in row 1",
     ),
     "no time": (lost(DAYS).where(np.arange(20) != 19), "no time in row 19"),
     "text": (pd.Index(DAYS.strftime("%Y-%m-%d")), "to make times of text"),
@@ -234,16 +237,60 @@ MENDED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("frame", [False, True])
+@pytest.mark.parametrize("advice", [0, -1], ids=["first", "last"])
+@pytest.mark.parametrize("kind", ["series", "frame", "list"])
 @pytest.mark.parametrize("case", MENDED)
-def test_the_code_in_a_message_mends_the_index(case, frame):
+def test_the_code_in_a_message_mends_the_index(case, kind, advice):
     index, message = MENDED[case]
     y = pd.Series(values(len(index)), index)
-    if frame:
+    if kind == "frame":
         y = pd.DataFrame({"a": y, "b": 2})
+    if kind == "list":
+        y, message = [y], message.replace("y = y.", r"y\[0\] = y\[0\].")
     with pytest.raises((ValueError, TypeError), match=message):
         forecaster().fit(y)
-    assert len(forecaster().fit(mended(y)).predict()) in (2, 3)  # series, or steps of one
+    found = forecaster().fit(mended(y, advice)).predict()
+    assert len(found) in (1, 2, 3)  # series, or steps of one
+
+
+# Advice
+
+
+def test_columns_of_other_names_are_renamed_added_dropped_or_given_as_arrays():
+    """What the error says works: the columns of a frame in three ways, and arrays from fit on."""
+    index = pd.RangeIndex(23)
+    y, X = pd.Series(values(20)), pd.DataFrame(values(23, 2), index, ["price", "day"])
+    model = forecaster().fit(y, X[:20])
+    expected = model.predict(X=X[20:])
+    renamed, fewer, more = X.rename(columns={"day": "hour"}), X[["price"]], X.assign(rain=1)
+    for wrong, right in (
+        (renamed, renamed.rename(columns={"hour": "day"})),
+        (fewer, fewer.assign(day=X["day"])),
+        (more, more.drop(columns="rain")),
+    ):
+        with pytest.raises(ValueError, match=r"rename, add or drop columns, or give arrays from f"):
+            model.predict(X=wrong[20:])
+        pd.testing.assert_series_equal(model.predict(X=right[20:]), expected)
+    with pytest.raises(TypeError, match="X must be a pandas object, as y is"):
+        model.predict(X=X[20:].to_numpy())  # which is why the advice says from fit on
+    by_place = forecaster().fit(y.to_numpy(), X[:20].to_numpy())
+    np.testing.assert_allclose(by_place.predict(X=renamed[20:].to_numpy()), expected, rtol=1e-12)
+
+
+def test_other_columns_of_an_update_are_mended_by_the_same_advice():
+    y = pd.DataFrame(values(24, 2), pd.RangeIndex(24), ["a", "b"])
+    model = forecaster().fit(y[:20])
+    expected = model.update(y).predict()
+    for wrong, right in (
+        (y.rename(columns={"a": "z"}), lambda frame: frame.rename(columns={"z": "a"})),
+        (y[["a"]], lambda frame: frame.assign(b=y["b"])),
+        (y.assign(c=1), lambda frame: frame.drop(columns="c")),
+    ):
+        with pytest.raises(ValueError, match="; rename, add or drop columns, or give arrays from"):
+            model.update(wrong)
+        pd.testing.assert_frame_equal(model.update(right(wrong)).predict(), expected)
+    model = forecaster().fit(y[:20].to_numpy())
+    np.testing.assert_allclose(model.update(y.to_numpy()).predict(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("count", [1, 2])

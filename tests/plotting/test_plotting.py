@@ -178,7 +178,7 @@ def test_forecast(ax, truth):
             lambda model: plotting.fit(model, X, TIME),
             r"y must have the \(T, O\) of the predictions, \(24, 2\), got \(24, 1\)",
         ),
-        (lambda model: plotting.fit(model, X, sequence=-1), r"sequence must be .* of x, got -1"),
+        (lambda model: plotting.fit(model, X, sequence=-1), r"sequence must be at least 0, got -1"),
         (lambda model: plotting.states(model, X, layer=2), r"layer must be one of the 2 recurrent"),
         (lambda model: plotting.fit(model, TIME), r"x must have 2 feature\(s\)"),
         (lambda model: plotting.EveryEpochs(0, X, Y), r"every must be at least 1, got 0"),

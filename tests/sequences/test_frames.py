@@ -56,7 +56,7 @@ DOORS = {
     "forecast": lambda x: ONLY.forecast(x, 3),
     "evaluate": lambda x: MODEL.evaluate(x, Y),
     "a picture": drawn,
-    "a picture of states": lambda x: plotting.series.one("x", x, 0, MODEL),
+    "a picture of states": lambda x: plotting.series.read_sequence("x", x, 0, MODEL),
 }
 doors = pytest.mark.parametrize("door", DOORS.values(), ids=list(DOORS))
 

@@ -127,7 +127,7 @@ def forecast_sunspots(
         f"\nYearly sunspots: trained on {years[0]} … {cut - 1}, forecast {len(truth)} years ahead"
     )
     model = fit(known[:-1], known[1:], backend=backend, seed=seed, progress=progress, **SUNSPOTS)
-    period = baselines.best_period(known)
+    period = baselines.best_season(known)
     forecasts = {
         "this network, closed loop": model.forecast(known, len(truth)),
         f"seasonal naive, period {period}": baselines.seasonal_naive(known, len(truth), period),

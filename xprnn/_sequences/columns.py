@@ -106,7 +106,12 @@ def _order_frame(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> A
     return frame.iloc[:, order] if is_pandas(frame) else frame[:, order]
 
 
-def order_names(argument: str, columns: tuple[Any, ...], wanted: tuple[Any, ...]) -> list[int]:
+def order_names(
+    argument: str,
+    columns: tuple[Any, ...],
+    wanted: tuple[Any, ...],
+    remedy: str = "rename them, or hand over an array to go by their places",
+) -> list[int]:
     """Return where each of the wanted columns is; raise ValueError if the names differ."""
     missing = [name for name in wanted if name not in columns]
     unknown = [name for name in columns if name not in wanted]
@@ -117,8 +122,7 @@ def order_names(argument: str, columns: tuple[Any, ...], wanted: tuple[Any, ...]
             if some
         ]
         raise ValueError(
-            f"{argument} must have the column(s) {_listed(wanted)}: {'; '.join(parts)}; "
-            "rename them, or hand over an array to go by their places"
+            f"{argument} must have the column(s) {_listed(wanted)}: {'; '.join(parts)}; {remedy}"
         )
     return [columns.index(name) for name in wanted]
 

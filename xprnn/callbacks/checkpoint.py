@@ -7,7 +7,7 @@ from xprnn import serialization
 from xprnn._model import Model
 from xprnn._typing import Tree
 from xprnn._validate import flag, whole
-from xprnn.callbacks.plateau import NOTHING, Monitor
+from xprnn.callbacks.monitor import NOTHING, Monitor
 from xprnn.callbacks.training import Training
 
 

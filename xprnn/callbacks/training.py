@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 
 from xprnn import serialization
@@ -11,6 +12,7 @@ from xprnn._record import History
 from xprnn._validate import number, warn
 
 
+@dataclass(eq=False, repr=False)
 class Training:
     """A training run as its callbacks see it, after an epoch.
 
@@ -32,22 +34,16 @@ class Training:
         Where saving failed after the previous epoch.
     """
 
-    def __init__(
-        self,
-        epoch: int,
-        epochs: int,
-        history: History,
-        build: Callable[[], Model],
-        validates: bool = False,
-        unwritten: tuple[Path, ...] = (),
-    ):
-        self.epoch = epoch
-        self.epochs = epochs
-        self.history = history
-        self.validates = validates
-        self.factor = 1.0
-        self.files: list[Path] = []
-        self.unwritten = unwritten
+    epoch: int
+    epochs: int
+    history: History
+    build: InitVar[Callable[[], Model]]
+    validates: bool = False
+    unwritten: tuple[Path, ...] = ()
+    factor: float = field(default=1.0, init=False)
+    files: list[Path] = field(default_factory=list, init=False)
+
+    def __post_init__(self, build: Callable[[], Model]) -> None:
         self._build = build
 
     @property

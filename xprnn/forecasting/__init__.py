@@ -8,6 +8,6 @@ forecaster as an sktime estimator.
 
 from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.forecaster import RNNForecaster
-from xprnn.forecasting.paths import Interval
+from xprnn.forecasting.intervals import Interval
 
 __all__ = ["Backtest", "Interval", "RNNForecaster"]

@@ -1,4 +1,4 @@
-"""Forecasts of the past, scored beside forecasts that need no model."""
+"""Forecasts of the past, with their scores and those of forecasts that need no model."""
 
 import math
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn._validate import unknown, warn, whole
 from xprnn.forecasting import fit
-from xprnn.forecasting.checks import tails
+from xprnn.forecasting.intervals import bound_quantiles
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import OneStep
 
 WINDOWS = ("expanding", "sliding")
 OURS = "RNNForecaster"
 LATE = 0.5
-"""A forecast is late if its error against y(t-1) is below this part of that against y(t)."""
+"""Forecasts of y(t) are late if their error as forecasts of y(t-1) is below this part of it."""
 SHOWN = 5
-"""How many constant series the note below the table names."""
+"""The most constant columns that the note below the table names."""
 ENOUGH = 8
-"""The least number of forecasts that tells whether they are late."""
+"""The fewest forecasts that show whether they are late."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,17 +33,17 @@ class Backtest:
     ----------
     scores : dict
         By forecast, then by score: ``"MAE"`` and ``"RMSE"`` in the units of y, ``"MASE"``
-        in those of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
-        and ``"coverage"``, the share of the steps that fell into the interval, NaN
-        where there is none. Each is over all folds, steps, series and columns, except the
-        MASE, which leaves out those that are `unscaled` and is NaN if all are.
+        in units of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
+        and ``"coverage"``, the share of steps inside the interval, NaN for a forecast
+        without one. Each is over all folds, steps, series and columns. MASE leaves out the
+        `unscaled` columns, and is NaN if all are.
     forecasts : dict
         By forecast, a tuple with one for each fold, like y.
     truth, lower, upper : tuple
-        What came, and the bounds of the interval, one for each fold, like y.
+        The actual steps and the bounds of the interval, one for each fold, like y.
     folds, horizon, season : int
     coverage : float or None
-        What the interval was to cover.
+        The share that the interval is to cover.
     window : str
     unscaled : tuple of str
         The series and columns that are constant before a fold. The naive forecast makes
@@ -65,16 +65,12 @@ class Backtest:
     def __repr__(self) -> str:
         """Return a table of the scores."""
         names = [*self.scores[OURS]]
-        rows = [["", *names]]
-        for forecast, scores in self.scores.items():
-            rows.append([forecast, *(_written(scores[name]) for name in names)])
-        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
-        lines = [
-            "  ".join(
-                [row[0].ljust(first), *(c.rjust(w) for c, w in zip(row[1:], others, strict=True))]
-            ).rstrip()
-            for row in rows
-        ]
+        columns = [["", *self.scores]]
+        for name in names:
+            cells = [name, *(_format(scores[name]) for scores in self.scores.values())]
+            columns.append([cell.rjust(max(map(len, cells))) for cell in cells])
+        columns[0] = [name.ljust(max(map(len, columns[0]))) for name in columns[0]]
+        lines = ["  ".join(row) for row in zip(*columns, strict=True)]
         interval = "" if self.coverage is None else f", interval for {self.coverage:g}"
         lines.append(
             f"{self.folds} fold(s) of {self.horizon} step(s), {self.window} window, "
@@ -88,17 +84,19 @@ class Backtest:
         return "\n".join(lines)
 
 
-def _written(score: float) -> str:
+def _format(score: float) -> str:
     return "–" if math.isnan(score) else f"{score:.4g}"
 
 
 class Fold(NamedTuple):
-    """One piece: what was known, what came, and the forecasts of it, (horizon, O) each."""
+    """One piece of the past: the steps before it, its truth, and its forecasts."""
 
     past: Panel
     truth: Panel
     forecasts: dict[str, list[Array]]
-    bounds: tuple[list[Array], ...]
+    """By name, (horizon, O) for each series."""
+    bounds: list[list[Array]]
+    """The lower and the upper bounds, (horizon, O) for each series; [] without an interval."""
 
 
 def run(
@@ -111,7 +109,7 @@ def run(
     season: int | None,
     coverage: float | None,
 ) -> Backtest:
-    """Return the backtest of a forecaster; see `RNNForecaster.backtest`."""
+    """Run the backtest of a forecaster; see `RNNForecaster.backtest`."""
     folds, horizon = whole("folds", folds), whole("horizon", horizon)
     if window not in WINDOWS:
         raise unknown("window", window, WINDOWS)
@@ -119,53 +117,54 @@ def run(
         raise ValueError(
             f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
         )
-    levels = () if coverage is None else tails(coverage)
-    least = max(forecaster.layout.least, 3) + folds * horizon
-    if min(panel.lengths) < least:
+    levels = () if coverage is None else bound_quantiles(coverage)
+    least = max(forecaster.layout.least, 3)
+    if min(panel.lengths) < least + folds * horizon:
         raise ValueError(
-            f"y must have at least {least} steps, {least - folds * horizon} to train and {folds} "
+            f"y must have at least {least + folds * horizon} steps, {least} to train and {folds} "
             f"fold(s) of {horizon}, got {min(panel.lengths)}"
         )
     pieces = fit.hold_out(panel, folds, horizon, sliding=window == "sliding")
-    season = _season(forecaster.differencing, pieces[0][0], season)
+    season = _choose_season(forecaster.differencing, pieces[0][0], season)
     results: list[Fold] = []
     for past, truth in pieces:
         predictor = fit.fit(forecaster, past)
         if not results:
             _warn_if_late(predictor.one_step(panel))
-        later = tuple(x[:, predictor.known] for x in truth.x)
-        forecasts = {OURS: predictor.forecast(horizon, later), **_rules(past, horizon, season)}
-        bounds = tuple(predictor.quantiles(levels, horizon, later)) if levels else ()
+        later = predictor.select_ahead(truth)
+        forecasts = {
+            OURS: predictor.forecast(horizon, later),
+            "naive": [baselines.naive(y, horizon) for y in past.y],
+            "seasonal naive": [baselines.seasonal_naive(y, horizon, season) for y in past.y],
+            "drift": [baselines.drift(y, horizon) for y in past.y],
+        }
+        bounds = predictor.quantiles(levels, horizon, later) if levels else []
         results.append(Fold(past, truth, forecasts, bounds))
-    names = [*results[0].forecasts]
-    lower, upper = (
-        tuple(fold.truth.here(fold.bounds[side]) for fold in results if fold.bounds)
-        for side in range(2)
-    )
     return Backtest(
-        scores={name: _score(results, name) for name in names},
+        scores={name: _score(results, name) for name in results[0].forecasts},
         forecasts={
-            name: tuple(fold.truth.here(fold.forecasts[name]) for fold in results) for name in names
+            name: tuple(fold.truth.apply_forms(fold.forecasts[name]) for fold in results)
+            for name in results[0].forecasts
         },
-        truth=tuple(fold.truth.here(list(fold.truth.y)) for fold in results),
-        lower=lower,
-        upper=upper,
+        truth=tuple(fold.truth.apply_forms(list(fold.truth.y)) for fold in results),
+        lower=tuple(fold.truth.apply_forms(fold.bounds[0]) for fold in results if levels),
+        upper=tuple(fold.truth.apply_forms(fold.bounds[1]) for fold in results if levels),
         folds=folds,
         horizon=horizon,
         season=season,
         coverage=coverage,
         window=window,
-        unscaled=_constant_columns(panel, results),
+        unscaled=_name_constant_columns(panel, results),
     )
 
 
-def _season(differencing: int, past: Panel, season: int | None) -> int:
-    """Return the season asked for, that of the differencing, or the best one of the past."""
+def _choose_season(differencing: int, past: Panel, season: int | None) -> int:
+    """Return `season`; if it is None, that of the differencing or the best one for the past."""
     if season is None:
         if differencing > 1:
             return differencing
         y = next((y for y in past.y if _varies(y).any()), past.y[0])
-        return baselines.best_period(Scaler.of(y, xp=np).apply(y))
+        return baselines.best_season(Scaler.of(y, xp=np).apply(y))
     season = whole("season", season)
     if season > min(past.lengths):
         raise ValueError(
@@ -173,15 +172,6 @@ def _season(differencing: int, past: Panel, season: int | None) -> int:
             f"got {season}"
         )
     return season
-
-
-def _rules(past: Panel, horizon: int, season: int) -> dict[str, list[Array]]:
-    """Return the forecasts that need no model."""
-    return {
-        "naive": [baselines.naive(y, horizon) for y in past.y],
-        "seasonal naive": [baselines.seasonal_naive(y, horizon, season) for y in past.y],
-        "drift": [baselines.drift(y, horizon) for y in past.y],
-    }
 
 
 def _score(folds: list[Fold], name: str) -> dict[str, float]:
@@ -192,7 +182,7 @@ def _score(folds: list[Fold], name: str) -> dict[str, float]:
     scores = {
         "MAE": metrics.mae(truth, forecasts),
         "RMSE": metrics.rmse(truth, forecasts),
-        "MASE": _mase(truth, forecasts, train),
+        "MASE": _score_mase(truth, forecasts, train),
         "sMAPE": metrics.smape(truth, forecasts),
     }
     if folds[0].bounds:
@@ -202,7 +192,7 @@ def _score(folds: list[Fold], name: str) -> dict[str, float]:
     return scores
 
 
-def _mase(truth: list[Array], forecasts: list[Array], train: list[Array]) -> float:
+def _score_mase(truth: list[Array], forecasts: list[Array], train: list[Array]) -> float:
     """Return the MASE of the columns that vary in training, NaN if none does."""
     columns = [
         (y[:, [j]], y_hat[:, [j]], past[:, [j]])
@@ -215,7 +205,7 @@ def _mase(truth: list[Array], forecasts: list[Array], train: list[Array]) -> flo
     return metrics.mase(y, y_hat, train=past)
 
 
-def _constant_columns(panel: Panel, folds: list[Fold]) -> tuple[str, ...]:
+def _name_constant_columns(panel: Panel, folds: list[Fold]) -> tuple[str, ...]:
     """Return the names of the columns that are constant before a fold."""
     return tuple(
         panel.name(i, j)
@@ -226,7 +216,7 @@ def _constant_columns(panel: Panel, folds: list[Fold]) -> tuple[str, ...]:
 
 
 def _varies(y: Array) -> Array:
-    """Return which columns of a series (T, O) are not constant."""
+    """Return whether each column of a series (T, O) varies, (O,)."""
     return np.ptp(y, axis=0) > 0
 
 
@@ -237,14 +227,15 @@ def _warn_if_late(steps: OneStep) -> None:
     if len(steps.truth) < ENOUGH or not moving.any():
         return
 
-    def distance(y: Array) -> float:
+    def measure(y: Array) -> float:
         """Return how far the forecasts are from y, in units of the mean change."""
         return float((np.abs(steps.forecast - y).mean(axis=0)[moving] / change[moving]).mean())
 
-    late, right = distance(steps.before), distance(steps.truth)
-    if late < LATE * right:
+    before, truth = measure(steps.before), measure(steps.truth)
+    if before < LATE * truth:
         warn(
-            "the forecast is a lagged copy of the series: in units of its mean change, the "
-            f"forecasts of the next step are {late:.2g} from the step before and {right:.2g} from "
-            "the one they are of; what the last value does not say was not learnt, or is not there"
+            "the forecast is a lagged copy of the series: in units of its mean change, forecasts "
+            f"of the next step are {before:.2g} from the step before it and {truth:.2g} from the "
+            "step itself; the network learnt nothing that the last value does not say, or there "
+            "is nothing to learn"
         )

@@ -1,4 +1,4 @@
-"""How a forecaster is fitted: from options and series to trained networks."""
+"""The fit of a forecaster: checks its options, and trains its networks on a panel."""
 
 from typing import Any
 
@@ -6,49 +6,106 @@ import numpy as np
 
 from xprnn import losses
 from xprnn._model import Model
-from xprnn._validate import shown
+from xprnn._validate import shown, unknown, whole
 from xprnn.errors import NonFiniteError
-from xprnn.forecasting import checks
-from xprnn.forecasting.calibration import Calibration
+from xprnn.forecasting.intervals import Calibration
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.losses import Loss, Pinball
 from xprnn.training import Method, Network, Setup, prepare, train
 
+STRATEGIES = ("recursive", "direct")
+
+
+def check(forecaster: Any) -> None:
+    """Raise ValueError or TypeError unless the forecaster's own options fit one another."""
+    for name, least in (("horizon", 1), ("members", 1), ("differencing", 0), ("calibration", 0)):
+        whole(name, getattr(forecaster, name), least)
+    if forecaster.strategy not in STRATEGIES:
+        raise unknown("strategy", forecaster.strategy, STRATEGIES)
+    if not isinstance(forecaster.past_columns, tuple | list):
+        raise TypeError(
+            f"past_columns must be a tuple of columns, got {shown(forecaster.past_columns)}"
+        )
+    if forecaster.lags is None:
+        _check_without_lags(forecaster)
+    else:
+        whole("lags", forecaster.lags)
+    if forecaster.quantiles is not None:
+        quantiles = Pinball(forecaster.quantiles).quantiles
+        if 0.5 not in quantiles or len(set(quantiles)) < len(quantiles):
+            raise ValueError(
+                f"quantiles must hold 0.5, the forecast, and each one once, got {shown(quantiles)}"
+            )
+        if forecaster.loss != "half_mse":
+            raise ValueError("loss has no effect with quantiles, whose loss is Pinball")
+    if forecaster.strategy == "recursive" and forecaster.quantiles is not None:
+        raise ValueError(
+            "quantiles are valid only for strategy='direct': a forecast that is fed back gives "
+            "the quantiles of the step after it as if it were certain"
+        )
+    if forecaster.strategy == "recursive" and forecaster.past_columns:
+        raise ValueError(
+            "past_columns are valid only for strategy='direct': a recursive forecast needs its "
+            "inputs at every step ahead"
+        )
+
+
+def _check_without_lags(forecaster: Any) -> None:
+    """Raise if the network would see the steps that it is to forecast."""
+    if forecaster.bidirectional:
+        raise ValueError(
+            "bidirectional is valid only with lags, got lags=None: read from its end, the whole "
+            "series shows the network the steps that it is to forecast"
+        )
+    if forecaster.pool is not None:
+        raise ValueError("pool is valid only with lags, whose windows it pools, got lags=None")
+    if getattr(forecaster.network, "time", None) == "whole":
+        raise ValueError(
+            "network must run step by step with lags=None: one that sees sequences whole sees the "
+            "steps that it is to forecast"
+        )
+
 
 def fit(forecaster: Any, panel: Panel) -> Predictor:
-    """Train on a panel, and calibrate the intervals on pieces of it if the forecaster wants that.
+    """Train on a panel, and calibrate the intervals if the forecaster has calibration > 0.
 
     Raises
     ------
     ValueError
         If a series is too short.
     """
-    checks.check(forecaster)
-    count, h, least = forecaster.calibration, forecaster.horizon, forecaster.layout.least
+    check(forecaster)
+    count, horizon, least = forecaster.calibration, forecaster.horizon, forecaster.layout.least
     if not count:
         return _fit(forecaster, panel)
-    if min(panel.lengths) < least + count * h:
+    if min(panel.lengths) < least + count * horizon:
         raise ValueError(
-            f"y must have at least {least + count * h} steps, {least} to train and "
-            f"calibration={count} pieces of {h}, got {min(panel.lengths)}"
+            f"y must have at least {least + count * horizon} steps, {least} to train and "
+            f"calibration={count} pieces of {horizon}, got {min(panel.lengths)}"
         )
-    pieces = [(_fit(forecaster, past), truth) for past, truth in hold_out(panel, count, h)]
-    return _fit(forecaster, panel)._replace(calibration=_calibrate(pieces))
+    errors, spreads = [], []
+    for past, truth in hold_out(panel, count, horizon):
+        predictor = _fit(forecaster, past)
+        later = predictor.select_ahead(truth)
+        forecasts = predictor.forecast(horizon, later)
+        errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
+        spreads.append(predictor.spreads(horizon, later))
+    return _fit(forecaster, panel)._replace(calibration=Calibration.of(errors, spreads))
 
 
 def hold_out(
-    panel: Panel, count: int, steps: int, *, sliding: bool = False
+    panel: Panel, count: int, horizon: int, *, sliding: bool = False
 ) -> list[tuple[Panel, Panel]]:
-    """Return the last `count` pieces of a panel, of `steps` steps each, after their pasts.
+    """Return the last `count` pieces of a panel, of `horizon` steps each, after their pasts.
 
-    A past begins at the first step; with `sliding`, all pasts are of one length.
+    A past begins at the first step; with `sliding`, all pasts have the same length.
     """
     pieces = []
     for i in range(count):
-        stops = [length - (count - i) * steps for length in panel.lengths]
-        past = panel.rows([i * steps if sliding else 0] * len(stops), stops)
-        pieces.append((past, panel.rows(stops, [stop + steps for stop in stops])))
+        left = (count - i) * horizon
+        past = panel.rows(slice(i * horizon if sliding else 0, -left))
+        pieces.append((past, panel.rows(slice(-left, horizon - left or None))))
     return pieces
 
 
@@ -83,7 +140,7 @@ def _fit(forecaster: Any, panel: Panel) -> Predictor:
         x,
         y,
         Network.of(forecaster, feedback=False).unless(forecaster.network),
-        Method.of(forecaster, loss=_loss(forecaster, layout.steps * panel.y[0].shape[1])),
+        Method.of(forecaster, loss=_choose_loss(forecaster, layout.steps * panel.y[0].shape[1])),
         mode="many_to_many" if forecaster.lags is None else "many_to_one",
         backend=forecaster.backend,
         dtype=forecaster.dtype,
@@ -91,7 +148,7 @@ def _fit(forecaster: Any, panel: Panel) -> Predictor:
     return untrained._replace(models=_train(setup, forecaster))
 
 
-def _loss(forecaster: Any, outputs: int) -> Loss:
+def _choose_loss(forecaster: Any, outputs: int) -> Loss:
     """Return the loss for targets of so many numbers."""
     if forecaster.quantiles is not None:
         return Pinball(forecaster.quantiles)
@@ -99,7 +156,7 @@ def _loss(forecaster: Any, outputs: int) -> Loss:
     if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
         raise ValueError(
             "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
-            f"got {shown(forecaster.loss)}; for quantiles give quantiles="
+            f"got {shown(forecaster.loss)}; for quantiles give strategy='direct' and quantiles="
         )
     return loss
 
@@ -116,14 +173,3 @@ def _train(setup: Setup, forecaster: Any) -> tuple[Model, ...]:
     except NonFiniteError as error:
         error.model = error.model.split()[0]
         raise
-
-
-def _calibrate(pieces: list[tuple[Predictor, Panel]]) -> Calibration:
-    """Return the calibration by pieces, each forecast by networks trained on its past."""
-    errors, spreads = [], []
-    for predictor, truth in pieces:
-        later, steps = tuple(x[:, predictor.known] for x in truth.x), truth.lengths[0]
-        forecasts = predictor.forecast(steps, later)
-        errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
-        spreads.append(predictor.spreads(steps, later))
-    return Calibration.of(errors, spreads)

@@ -11,10 +11,10 @@ from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
 from xprnn.forecasting import backtest as backtests
-from xprnn.forecasting import checks, fit, panel
+from xprnn.forecasting import fit, panel
 from xprnn.forecasting.backtest import Backtest
+from xprnn.forecasting.intervals import Interval, bound_quantiles
 from xprnn.forecasting.layout import Layout
-from xprnn.forecasting.paths import Interval
 from xprnn.forecasting.predictor import Predictor
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
@@ -32,34 +32,34 @@ class RNNForecaster:
     horizon : int
         How many steps to forecast.
     lags : int, optional
-        The network reads windows of so many steps. Left out, it reads the whole series from
-        the first step on, and remembers it in its state alone.
+        The network reads windows of this many steps. Left out, it reads the whole series from
+        the first step on and remembers it in its state.
     strategy : {"recursive", "direct"}
-        Whether the network gives the next step, which then becomes an input of the one after
-        it, or all steps of the horizon at once.
+        With "recursive" the network gives the next step, which becomes an input of the step
+        after it; with "direct" it gives all steps of the horizon at once.
     differencing : int
-        With 0 the network learns the series itself; with 1 the change from step to step; with
-        m the change from the same step of the season before, m steps ago.
+        With 0 the network learns the series itself, with 1 the change from step to step, and
+        with the season m the change from the same step of the season before, m steps ago.
     past_columns : tuple
-        The columns of X, by name or position, that are not known ahead; for
+        The columns of X, by name or position, that are not known ahead. Valid only for
         ``strategy="direct"``.
     quantiles : tuple of float, optional
-        Train on the pinball loss of these quantiles, for ``strategy="direct"``. They must
-        include 0.5, which is the forecast.
+        Train on the pinball loss of these quantiles. They must include 0.5, which is the
+        forecast. Valid only for ``strategy="direct"``.
     members : int
-        How many networks to train side by side. They differ in their first weights: those of
-        member i are drawn from ``seed + i``. The forecast is the mean of theirs.
+        How many networks to train side by side. Their first weights differ: member i draws
+        its own from ``seed + i``. The forecast is the mean of the members' forecasts.
     calibration : int
-        With 0, intervals come from the errors that the networks made in training. Above 0,
-        so many pieces of `horizon` steps at the end of y are held out. Each is forecast by
-        networks trained on what came before it, and intervals become as wide as these errors
-        ask for. The forecaster itself is then trained on all of y.
+        With 0, intervals come from the errors of the networks in training. Above 0, this many
+        pieces of `horizon` steps at the end of y are held out, and each is forecast by
+        networks trained on the steps before it. These errors set the width of the intervals.
+        The forecaster itself is then trained on all of y.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
-        As for `xprnn.fit`. `bidirectional` and `pool` need `lags`. A sequence of a batch is a
-        window or, without `lags`, a series. `standardize` also scales every series by itself.
-        Callbacks of several members see the mean of their curves.
+        As for `xprnn.fit`. `bidirectional` and `pool` are valid only with `lags`. A sequence of
+        a batch is a window or, without `lags`, a series. `standardize` also scales every series
+        on its own. With several members, callbacks see the mean of their curves.
 
     Attributes
     ----------
@@ -69,11 +69,11 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range, or two of them don't go together.
+        If an option is out of its range, or two options contradict each other.
 
     Notes
     -----
-    Means and scales are measured on the y of `fit` alone, never on a later step.
+    Means and scales are those of the y of `fit`, and never change with later steps.
 
     Examples
     --------
@@ -123,7 +123,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     _predictor: Predictor | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
-        checks.check(self)
+        fit.check(self)
 
     def __repr__(self) -> str:
         """Return the options that differ from the defaults."""
@@ -153,14 +153,13 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Parameters
         ----------
         y : array, Series or DataFrame, (T,) or (T, O), or list of them
-            A column is a quantity that the network reads and forecasts together with the
-            others. A list holds series of the same quantities and of any lengths, from which
-            one network learns. Columns of DataFrames are found by their names and
-            put in the order of the first DataFrame. An index must have even steps; rows
-            that are not in the order of time are sorted, with a warning.
+            The network reads and forecasts all columns together. A list holds series with the
+            same columns and of any lengths, from which one network learns. Columns of
+            DataFrames are matched by name, in the order of the first DataFrame. An index must
+            have even steps; rows out of order are sorted by time, with a warning.
         X : array or DataFrame, (T, K), or list of them, optional
             Inputs at the steps of y, of the type of y and with its index. Columns of a
-            DataFrame are found by their names here, in `update` and in `predict`.
+            DataFrame are matched by name here, in `update` and in `predict`.
 
         Returns
         -------
@@ -170,20 +169,20 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Raises
         ------
         ValueError, TypeError
-            If y or X is of another kind or too short, if a pandas index can't be continued,
+            If y or X has another type or is too short, if a pandas index can't be continued,
             and as `xprnn.fit`.
         """
         self._predictor = fit.fit(self, panel.read(y, X))
         return self
 
     def update(self, y: Any, X: Any = None) -> "RNNForecaster":
-        """Go on from longer series, with the same networks and scales.
+        """Continue longer series with the same networks and scales.
 
         Parameters
         ----------
         y, X
-            The series of `fit` from their first step on, followed by the new steps: of the
-            same type, with the same names, columns, order and numbers.
+            The series of `fit` from their first step on, followed by the new steps: the same
+            type, names, columns, order and numbers.
 
         Returns
         -------
@@ -198,7 +197,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         """
         predictor = self._need_predictor()
         longer = panel.read(y, X, predictor.trained_on)
-        panel.check_goes_on(longer, predictor.trained_on)
+        panel.check_continues(longer, predictor.trained_on)
         self._predictor = predictor._replace(panel=longer)
         return self
 
@@ -208,10 +207,10 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Parameters
         ----------
         horizon : int, optional
-            Left out, that of the forecaster; a direct forecaster has no longer one.
+            Left out, the forecaster's; for a direct forecaster at most that.
         X : array or DataFrame, (horizon, K), or list of them
-            The inputs at those steps that are known ahead, if there are any. A direct
-            forecaster always needs them for its whole horizon.
+            The inputs known ahead at those steps, if the forecaster was fitted with any. A
+            direct forecaster always needs them for its whole horizon.
 
         Returns
         -------
@@ -223,27 +222,27 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         ValueError, TypeError
             If X or the horizon does not fit.
         """
-        predictor, steps, later = self._read_horizon(horizon, X)
-        return predictor.panel.after(predictor.forecast(steps, later))
+        predictor, horizon, later = self._read_horizon(horizon, X)
+        return predictor.panel.continue_forms(predictor.forecast(horizon, later))
 
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, X: Any = None
     ) -> Interval:
         """Return bounds between which a share `coverage` of the steps is expected.
 
-        With `quantiles` the bounds are those that the networks give, the mean of the
-        members'. Without, they are quantiles of 1000 simulated paths: forecasts of the
-        members in turn, to which errors of that member in training are added, drawn at
-        random and fed back (Hyndman and Athanasopoulos, "Forecasting: Principles and
-        Practice", 3rd edition, sections 5.5 and 12.4). A network that knows its series by
-        heart made no errors, and its intervals are too narrow: `backtest` measures that.
+        With `quantiles` the networks give the bounds, averaged over the members. Without,
+        the bounds are quantiles of 1000 simulated paths. Each path is a forecast of one
+        member plus random errors of that member in training, which are fed back (Hyndman and
+        Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition, sections 5.5 and
+        12.4). A network that overfits has small errors in training, and its intervals are
+        too narrow: `backtest` measures that.
 
         With `calibration` the bounds are the forecast ± c σ_j. σ_j is the spread that the
-        networks expect at step j, and c is as large as it takes to cover the share
-        `coverage` of the pieces held out: split conformal prediction (Lei, G'Sell, Rinaldo,
-        Tibshirani and Wasserman, "Distribution-Free Predictive Inference for Regression",
-        2018). Then the horizon is at most the forecaster's, and any coverage can be asked
-        for, even with `quantiles`.
+        networks expect at step j, and c the smallest factor that covers a share `coverage` of
+        the held-out pieces: split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and
+        Wasserman, "Distribution-Free Predictive Inference for Regression", 2018). The horizon
+        is then at most the forecaster's, and `coverage` may have any value, even with
+        `quantiles`.
 
         Parameters
         ----------
@@ -255,7 +254,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Returns
         -------
         Interval
-            ``lower, upper``, each like what `predict` returns.
+            ``lower, upper``, each in the form in which `predict` returns its forecast.
 
         Raises
         ------
@@ -263,15 +262,16 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             If the network was trained on quantiles without (1 - coverage) / 2 and
             (1 + coverage) / 2, and as `predict`.
         """
-        return Interval(*self.predict_quantiles(checks.tails(coverage), horizon, X))
+        return Interval(*self.predict_quantiles(bound_quantiles(coverage), horizon, X))
 
     def predict_quantiles(
         self, quantiles: Iterable[float], horizon: int | None = None, X: Any = None
     ) -> list[Any]:
-        """Return a list of what `predict` returns, for each quantile; see `predict_interval`."""
+        """Return a list of forecasts, one for each quantile; see `predict_interval`."""
         levels = Pinball(tuple(quantiles)).quantiles
-        predictor, steps, later = self._read_horizon(horizon, X)
-        return [predictor.panel.after(y) for y in predictor.quantiles(levels, steps, later)]
+        predictor, horizon, later = self._read_horizon(horizon, X)
+        forecasts = predictor.quantiles(levels, horizon, later)
+        return [predictor.panel.continue_forms(each) for each in forecasts]
 
     def backtest(
         self,
@@ -287,7 +287,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         """Train and forecast at several points of the past, and compare with simple rules.
 
         The last ``folds · horizon`` steps are forecast in pieces of `horizon`, each by a
-        forecaster of these hyper-parameters that was trained on what came before the piece.
+        forecaster with the same options, trained on the steps before the piece.
 
         Parameters
         ----------
@@ -295,21 +295,21 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             As for `fit`; X holds the inputs known ahead too.
         folds : int
         horizon : int, optional
-            Left out, the forecaster's own.
+            Left out, the forecaster's.
         window : {"expanding", "sliding"}
-            Train on all that came before, or on as many steps as the first fold has.
+            Train on all steps before the piece, or on as many as before the first piece.
         season : int, optional
-            The period of the seasonal naive forecast. Left out, `differencing` if it is above
-            1; if not, what `baselines.best_period` finds before the first fold, in the first
-            series that varies there.
+            The season of the seasonal naive forecast, in steps. Left out, `differencing` if
+            that is above 1, else the `baselines.best_season` of the steps before the first
+            fold, in the first series that varies there.
         coverage : float or None
-            Of the interval whose coverage is counted; with None no interval is made.
+            The share that the interval is to cover; with None there is no interval.
 
         Returns
         -------
         Backtest
-            All scores and forecasts. It prints as a table, which names the series without a
-            MASE, those that are constant before a fold.
+            All scores and forecasts. It prints as a table, which names the series that have
+            no MASE because they are constant before a fold.
 
         Raises
         ------
@@ -319,7 +319,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         Warns
         -----
         UserWarning
-            If the forecasts follow the series a step late, as copies of the last value.
+            If the forecasts follow the series one step late, as copies of the last value.
 
         Examples
         --------
@@ -346,26 +346,27 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         )
 
     def _read_horizon(self, horizon: int | None, X: Any) -> tuple[Predictor, int, Any]:
-        """Return the predictor, the number of steps to forecast, and the inputs at them."""
+        """Return the predictor, the horizon, and the inputs known ahead at its steps."""
         predictor = self._need_predictor()
         if getattr(horizon, "shape", ()):
             raise TypeError(
-                f"horizon must be an integer, got {shown(horizon)}: a forecast follows on the y of "
-                "fit or update, which takes longer ones; inputs at the steps ahead are X="
+                f"horizon must be an integer, got {shown(horizon)}: a forecast continues the y of "
+                "fit or update, and update takes longer ones; inputs at the steps ahead are X="
             )
-        steps = whole("horizon", self.horizon if horizon is None else horizon)
-        if self.strategy == "direct" and steps > predictor.layout.steps:
+        horizon = whole("horizon", self.horizon if horizon is None else horizon)
+        least = predictor.layout.steps
+        if self.strategy == "direct" and horizon > least:
             raise ValueError(
-                f"horizon must be at most {predictor.layout.steps}, for which the direct "
-                f"forecaster was fitted, got {steps}"
+                f"horizon must be at most {least}, for which the direct forecaster was fitted, "
+                f"got {horizon}"
             )
-        needed = max(steps, predictor.layout.steps)
-        later = panel.future(X, predictor.panel, predictor.names_ahead, needed)
-        return predictor, steps, later
+        names = predictor.names_ahead
+        later = panel.read_ahead(X, predictor.panel, names, max(horizon, least))
+        return predictor, horizon, later
 
     def _need_predictor(self) -> Predictor:
         if self._predictor is None:
-            raise ValueError("the forecaster has seen no series yet: expected fit(y) before")
+            raise ValueError("the forecaster is not fitted yet: expected fit(y) before")
         return self._predictor
 
 

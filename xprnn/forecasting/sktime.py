@@ -218,9 +218,10 @@ def _number_rows(argument: str, frame: Any) -> Any:
     if frame is None or frame.shape[1] == 0:
         return None
     times.check_even(argument, frame.index)
-    if not hasattr(frame.index, "freq") and times.step(frame.index) != 1:
+    step = 1 if hasattr(frame.index, "freq") else times.measure_step(frame.index)
+    if step != 1:
         raise ValueError(
-            f"{argument} has an index of integers in steps of {times.step(frame.index)}, and "
-            f"sktime's horizon counts in steps of 1: {argument} = {argument}.reset_index(drop=True)"
+            f"{argument} has an index of integers in steps of {step}, and sktime's horizon counts "
+            f"in steps of 1: {argument} = {argument}.reset_index(drop=True)"
         )
     return frame.reset_index(drop=True)

@@ -8,14 +8,10 @@ is drawn.
 """
 
 from xprnn.plotting.canvas import check_path, pyplot
-from xprnn.plotting.eigenvalues import eigenvalues
-from xprnn.plotting.every_epochs import EveryEpochs
-from xprnn.plotting.fit import fit
-from xprnn.plotting.forecast import forecast
-from xprnn.plotting.gates import gates
-from xprnn.plotting.gradients import gradients, singular_values
-from xprnn.plotting.loss import loss
-from xprnn.plotting.states import heatmap, states
+from xprnn.plotting.gradients import eigenvalues, gradients, singular_values
+from xprnn.plotting.predictions import fit, forecast
+from xprnn.plotting.states import gates, heatmap, states
+from xprnn.plotting.training import EveryEpochs, loss
 
 __all__ = [
     "EveryEpochs",

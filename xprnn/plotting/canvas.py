@@ -1,4 +1,4 @@
-"""matplotlib, and where it draws."""
+"""matplotlib, and the Axes that it draws on."""
 
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,24 @@ def check_path(path: str) -> None:
         raise FileNotFoundError(f"there is no folder {str(Path(path).parent)!r}")
 
 
-def new_axes(ax: Any, width: float = 8, height: float = 4) -> Any:
-    """Return `ax`, or new Axes of so many inches."""
-    if ax is not None:
-        return ax
-    return pyplot().subplots(figsize=(width, height), layout="constrained")[1]
+def open_axes(ax: Any, size: tuple[float, float] = (8, 4), **properties: str) -> Any:
+    """Return `ax`, or new Axes of a size in inches, with labels and scales set."""
+    if ax is None:
+        ax = pyplot().subplots(figsize=size, layout="constrained")[1]
+    ax.set(**properties)
+    return ax
 
 
-def legend_on_top(lines: list[Any], *axes: Any) -> None:
+def add_right_axis(ax: Any, ylabel: str) -> Any:
+    """Return Axes behind `ax`, with the same steps and a y-axis on the right."""
+    right = ax.twinx()
+    right.set_ylabel(ylabel)
+    ax.set_zorder(right.get_zorder() + 1)
+    ax.patch.set_visible(False)
+    return right
+
+
+def draw_legend_on_top(lines: list[Any], *axes: Any) -> None:
     """Draw a legend of lines in rows of five at the top, with room for it on all the axes."""
     rows = -(-len(lines) // 5)
     for ax in axes:

@@ -1,4 +1,4 @@
-"""What reaches the states on the way back through time."""
+"""What a recurrence remembers: gradients through time, and the eigenvalues of its matrices."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from xprnn._model import Model
 from xprnn._model.gates import state_names
 from xprnn.backend import to_host
 from xprnn.layers.walk import recurrent_layers
-from xprnn.plotting.canvas import new_axes
-from xprnn.plotting.series import one, one_pair
+from xprnn.plotting.canvas import open_axes
+from xprnn.plotting.series import find_cell, read_data, read_sequence
 
 
 def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any = None):
@@ -53,19 +53,18 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
     """
     if model.loss is None:
         raise ValueError("gradients needs the loss, and the model was loaded without: set its loss")
-    inputs, targets = one_pair(model, x, y, sequence)
-    place = model.backend
-    with place.active():
-        X = _standardised(model, model.x_scaler, inputs)
-        Y = _standardised(model, model.y_scaler, targets)
-        found = flow.through_time(model.network, model.loss, _weights(model), X, Y, xp=place.xp)
-    norms = [to_host(norm)[:, 0] for norm in found]
-    ax = new_axes(ax)
-    for name, norm in zip(_names(model, len(norms)), norms, strict=True):
+    inputs, targets = read_data(model, x, y, sequence)
+    with model.backend.active():
+        X = _standardise(model, model.x_scaler, inputs)
+        Y = _standardise(model, model.y_scaler, targets)
+        weights, xp = _convert_weights(model), model.backend.xp
+        arrays = flow.through_time(model.network, model.loss, weights, X, Y, xp=xp)
+    norms = [to_host(norm)[:, 0] for norm in arrays]
+    scale = "log" if any((norm > 0).any() for norm in norms) else "linear"
+    ylabel = f"‖∂L/∂{_name_state(model)}(t)‖"
+    ax = open_axes(ax, xlabel="step t", ylabel=ylabel, yscale=scale)
+    for name, norm in zip(_name_states(model, len(norms)), norms, strict=True):
         ax.plot(np.arange(len(norm)), norm, label=name)
-    if any((norm > 0).any() for norm in norms):
-        ax.set_yscale("log")
-    ax.set(xlabel="step t", ylabel=f"‖∂L/∂{_state(model)}(t)‖")
     ax.legend()
     return ax
 
@@ -106,47 +105,95 @@ def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = Non
     >>> plotting.singular_values(xprnn.fit(x, y, hidden_size=4, epochs=1), x).get_yscale()
     'log'
     """
-    inputs = one("x", x, sequence, model)
-    place = model.backend
-    with place.active():
-        X = _standardised(model, model.x_scaler, inputs)
-        found = flow.state_jacobians(model.network, _weights(model), X, xp=place.xp)
-    values = np.linalg.svd(to_host(found)[:, 0], compute_uv=False)
+    inputs = read_sequence("x", x, sequence, model)
+    with model.backend.active():
+        X = _standardise(model, model.x_scaler, inputs)
+        weights, xp = _convert_weights(model), model.backend.xp
+        jacobians = flow.state_jacobians(model.network, weights, X, xp=xp)
+    values = np.linalg.svd(to_host(jacobians)[:, 0], compute_uv=False)
     eps = np.finfo(values.dtype).eps
-    seen = np.where(values > eps * values[:, :1], values, np.nan)
-    ax = new_axes(ax)
-    steps = np.arange(len(seen))
-    if seen.shape[1] > 1:
-        ax.plot(steps, seen[:, 1:], color="C0", linewidth=0.7, alpha=0.4)
+    visible = np.where(values > eps * values[:, :1], values, np.nan)
+    scale, state = "log" if (values > 0).any() else "linear", _name_state(model)
+    ylabel = f"singular values of ∂{state}(T)/∂{state}(t)"
+    ax = open_axes(ax, xlabel="step t", ylabel=ylabel, yscale=scale)
+    steps = np.arange(len(visible))
+    if visible.shape[1] > 1:
+        ax.plot(steps, visible[:, 1:], color="C0", linewidth=0.7, alpha=0.4)
         ax.lines[-1].set_label("the others")
-    ax.plot(steps, seen[:, 0], color="C3", label="the largest")
-    if (values > 0).any():
-        ax.set_yscale("log")
-    state = _state(model)
-    ax.set(xlabel="step t", ylabel=f"singular values of ∂{state}(T)/∂{state}(t)")
+    ax.plot(steps, visible[:, 0], color="C3", label="the largest")
     ax.legend()
     return ax
 
 
-def _standardised(model: Model, scaler: Any, array: Any) -> Any:
+def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
+    """Draw the eigenvalues of a recurrent matrix U in the complex plane, with the unit circle.
+
+    Outside of the circle what a linear recurrence remembers grows from step to step, inside
+    it fades. Of a cell with gates each has a matrix of its own, a block of U.
+
+    Parameters
+    ----------
+    model : Model
+    layer : int
+        Which of the recurrent layers.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    ValueError
+        If there is no such layer.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> from xprnn import datasets, plotting
+    >>> model = xprnn.fit(*datasets.noisy_sine(), hidden_size=8, epochs=1)
+    >>> plotting.eigenvalues(model).get_xlabel()
+    'real part'
+    """
+    cell = find_cell(model, layer)
+    matrices = [array for name, array in model.named().items() if name.split(".")[-1] == "U"]
+    U = to_host(matrices[layer])
+    names = getattr(cell, "gate_names", ())
+    if len(names) != cell.gates:
+        names = [f"gate {k}" for k in range(cell.gates)]
+    ax = open_axes(ax, (5, 5), xlabel="real part", ylabel="imaginary part", aspect="equal")
+    ax.set_title(f"eigenvalues of U, layer {layer}")
+    angle = np.linspace(0, 2 * np.pi, 200)
+    ax.plot(np.cos(angle), np.sin(angle), color="0.6", linewidth=1)
+    for name, block in zip(names, np.split(U, cell.gates, axis=-1), strict=True):
+        values = np.linalg.eigvals(block.astype("float64"))
+        ax.plot(values.real, values.imag, "o", markersize=4, alpha=0.7, label=name)
+    if cell.gates > 1:
+        ax.legend()
+    return ax
+
+
+def _standardise(model: Model, scaler: Any, array: Any) -> Any:
     """Return a host array (T, F) as the network takes it, (T, 1, F) in float64."""
     moved = model.backend.asarray(array[:, None, :], "float64")
     return moved if scaler is None else model.backend.asarray(scaler.apply(moved), "float64")
 
 
-def _weights(model: Model) -> Any:
-    """Return the weights in float64, in which a gradient may vanish further."""
+def _convert_weights(model: Model) -> Any:
+    """Return the weights in float64, which holds smaller gradients."""
     return tree.map(lambda a: model.backend.asarray(a, "float64"), model.params)
 
 
-def _state(model: Model) -> str:
-    """Return what to call the state: h if it is nothing else."""
+def _name_state(model: Model) -> str:
+    """Return the name of the network's state: h if that is all of it."""
     names = [state_names(layer.cell) for layer in recurrent_layers(model.network)]
     return "h" if names == [("h",)] else "state"
 
 
-def _names(model: Model, count: int) -> list[str]:
-    """Return what to call each array of the network's state."""
+def _name_states(model: Model, count: int) -> list[str]:
+    """Return a name for each array of the network's state."""
     layers = [state_names(layer.cell) for layer in recurrent_layers(model.network)]
     where = "" if len(layers) == 1 else " of layer {}"
     names = [f"{name}{where.format(i)}" for i, own in enumerate(layers) for name in own]

@@ -1,4 +1,4 @@
-"""The hidden states over time."""
+"""What a recurrent layer does over time: its hidden states and its gates."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 
 from xprnn._model import Model
+from xprnn._model.gates import gate_names
 from xprnn.backend import to_host
-from xprnn.plotting.canvas import legend_on_top, new_axes
-from xprnn.plotting.series import along, index, labels, one, one_pair
+from xprnn.plotting.canvas import add_right_axis, draw_legend_on_top, open_axes
+from xprnn.plotting.series import (
+    choose_steps,
+    find_cell,
+    label_columns,
+    read_data,
+    read_index,
+    read_sequence,
+)
 
 
 def states(
@@ -63,30 +71,27 @@ def states(
     >>> len(plotting.states(model, x, y, units=[0, 3]).lines)
     2
     """
-    inputs, targets, hidden = _hidden(model, x, y, layer, sequence)
+    inputs, targets, hidden = _read_states(model, x, y, layer, sequence)
     count = hidden.shape[1]
-    shown = range(count) if units is None else [index("units", u, count, "units") for u in units]
+    if units is None:
+        units = range(count)
+    shown = [read_index("units", unit, count, "units") for unit in units]
     if not shown:
         raise ValueError("units must name at least one unit, got none")
-    ax = new_axes(ax)
-    steps, label = along(inputs, len(hidden))
+    steps, label = choose_steps(inputs, len(hidden))
+    ax = open_axes(ax, xlabel=label, ylabel=f"hidden states of layer {layer}")
     named = len(shown) <= 10
+    lines = []
     for unit in shown:
         style = {"label": f"unit {unit}"} if named else {"linewidth": 0.7, "alpha": 0.7}
-        ax.plot(steps, hidden[:, unit], **style)
-    ax.set(xlabel=label, ylabel=f"hidden states of layer {layer}")
-    lines, drawn = list(ax.lines[-len(shown) :]) if named else [], [ax]
+        lines += ax.plot(steps, hidden[:, unit], **style)
+    lines, axes = lines if named else [], [ax]
     if targets is not None:
-        behind = ax.twinx()
-        dots = behind.plot(
-            steps, targets, ".", color="0.6", markersize=4, label=labels("data", targets)
-        )
-        behind.set_ylabel("data")
-        ax.set_zorder(behind.get_zorder() + 1)  # the units stand before the data
-        ax.patch.set_visible(False)
-        lines, drawn = [*dots, *lines], [ax, behind]
+        axes.append(add_right_axis(ax, "data"))
+        name = label_columns("data", targets)
+        lines = [*axes[1].plot(steps, targets, ".", color="0.6", markersize=4, label=name), *lines]
     if lines:
-        legend_on_top(lines, *drawn)
+        draw_legend_on_top(lines, *axes)
     return ax
 
 
@@ -122,9 +127,9 @@ def heatmap(model: Model, x: object, *, layer: int = 0, sequence: int = 0, ax: A
     >>> plotting.heatmap(xprnn.fit(x, y, hidden_size=8, epochs=1), x).get_ylabel()
     'unit of layer 0'
     """
-    inputs, _, hidden = _hidden(model, x, None, layer, sequence)
-    ax = new_axes(ax)
-    steps, label = along(inputs, len(hidden))
+    inputs, _, hidden = _read_states(model, x, None, layer, sequence)
+    steps, label = choose_steps(inputs, len(hidden))
+    ax = open_axes(ax, xlabel=label, ylabel=f"unit of layer {layer}")
     most = np.abs(hidden).max() or 1.0
     colours = ax.pcolormesh(
         steps, np.arange(hidden.shape[1]), hidden.T,
@@ -132,21 +137,89 @@ def heatmap(model: Model, x: object, *, layer: int = 0, sequence: int = 0, ax: A
     )  # fmt: skip
     ax.figure.colorbar(colours, ax=ax, label="h")
     ax.yaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel=label, ylabel=f"unit of layer {layer}")
     return ax
 
 
-def _hidden(model: Model, x: object, y: object, layer: Any, sequence: Any) -> tuple[Any, Any, Any]:
+def gates(
+    model: Model,
+    x: object,
+    *,
+    layer: int = 0,
+    unit: int | None = None,
+    sequence: int = 0,
+    ax: Any = None,
+):
+    """Draw the gates of a recurrent layer over time: of one unit, or of all together.
+
+    A forget gate near 1 keeps what it has, near 0 loses it.
+
+    Parameters
+    ----------
+    model : Model
+        With cells that name their gates, such as LSTM and GRU.
+    x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
+    layer : int
+        Which of the recurrent layers.
+    unit : int, optional
+        Which hidden unit; left out, a line is the mean over all, and the band around it
+        holds 80 % of them.
+    sequence : int
+        Which of the B sequences.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    ValueError
+        If there is no such layer, unit or sequence, or the layer's cell names no gates.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> from xprnn import datasets, plotting
+    >>> x, y = datasets.noisy_sine()
+    >>> model = xprnn.fit(x, y, cell="gru", hidden_size=4, epochs=1)
+    >>> [text.get_text() for text in plotting.gates(model, x).get_legend().get_texts()]
+    ['reset', 'update', 'candidate']
+    """
+    inputs = read_sequence("x", x, sequence, model)
+    cell = find_cell(model, layer)
+    names = gate_names(cell)
+    if not names:
+        raise ValueError(f"gates draws gates, and the cell of layer {layer} names none: {cell!r}")
+    trace = model.trace(inputs)[layer]
+    arrays = {name: to_host(trace[name]) for name in names}
+    values = {name: np.reshape(a, a.shape[-2:]) for name, a in arrays.items()}
+    count, units = values[names[0]].shape
+    if unit is not None:
+        unit = read_index("unit", unit, units, "units")
+    steps, label = choose_steps(inputs, count)
+    whose = "mean over the units" if unit is None else f"unit {unit}"
+    ax = open_axes(ax, xlabel=label, ylabel=f"gates of layer {layer}, {whose}")
+    for name, value in values.items():
+        drawn = value.mean(axis=1) if unit is None else value[:, unit]
+        (line,) = ax.plot(steps, drawn, label=name)
+        if unit is None:
+            edges = np.quantile(value, [0.1, 0.9], axis=1)
+            ax.fill_between(steps, *edges, color=line.get_color(), alpha=0.15, lw=0)
+    draw_legend_on_top(ax.lines[-len(names) :], ax)
+    return ax
+
+
+def _read_states(
+    model: Model, x: object, y: object, layer: Any, sequence: Any
+) -> tuple[Any, Any, Any]:
     """Return x (T, F), y (T, O) or None, and the states (T, H) of a layer."""
-    targets = None
-    if y is None:
-        inputs = one("x", x, sequence, model)
-    else:
-        inputs, targets = one_pair(model, x, y, sequence)
+    inputs, targets = read_data(model, x, y, sequence)
     _, layers = model.predict(inputs, return_states=True)
     if not layers:
         raise ValueError("the model has no recurrent layer, and so no hidden states to draw")
-    h = to_host(layers[index("layer", layer, len(layers), "recurrent layers")])
+    h = to_host(layers[read_index("layer", layer, len(layers), "recurrent layers")])
     hidden = np.reshape(h, h.shape[-2:])
     if targets is not None and len(targets) != len(hidden):
         raise ValueError(

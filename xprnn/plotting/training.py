@@ -1,12 +1,66 @@
-"""A callback that draws."""
+"""Pictures of a training: its curves, and the fit every few epochs."""
 
 from os import PathLike, fspath
 from typing import Any
 
-from xprnn._validate import whole
+import numpy as np
+
+from xprnn._record import History
+from xprnn._validate import shown, whole
 from xprnn.callbacks import Training, Writer
-from xprnn.plotting.canvas import check_path, new_axes, pyplot
-from xprnn.plotting.fit import fit, predict
+from xprnn.plotting.canvas import add_right_axis, check_path, open_axes, pyplot
+from xprnn.plotting.predictions import fit, predict
+
+
+def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
+    """Draw the training loss, and the validation loss if there is one, on a log axis.
+
+    A loss that is not above zero everywhere, such as ``"gaussian_nll"``, gets a linear
+    axis.
+
+    Parameters
+    ----------
+    history : History
+        ``model.history``.
+    learning_rate : bool
+        Draw the learning rate too, with a log axis of its own on the right.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        Those of the loss.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    TypeError
+        If `history` is none.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> from xprnn import datasets, plotting
+    >>> history = xprnn.fit(*datasets.noisy_sine(), epochs=2).history
+    >>> plotting.loss(history).get_yscale()
+    'log'
+    """
+    if not isinstance(history, History):
+        raise TypeError(f"history must be a History, such as model.history, got {shown(history)}")
+    positive = all(value > 0 or np.isnan(value) for value in (*history.loss, *history.val_loss))
+    scale = "log" if positive else "linear"
+    ax = open_axes(ax, xlabel="epoch", ylabel="loss", yscale=scale)
+    epochs = np.arange(1, len(history) + 1)
+    lines = ax.plot(epochs, history.loss, label="training")
+    if np.isfinite(np.asarray(history.val_loss)).any():
+        lines += ax.plot(epochs, history.val_loss, label="validation")
+    if learning_rate:
+        right, rates = add_right_axis(ax, "learning rate"), np.asarray(history.learning_rate)
+        lines += right.plot(epochs, rates, color="0.6", linestyle="--", label="learning rate")
+        right.set_yscale("log" if (rates > 0).all() else "linear")
+    ax.legend(handles=lines)
+    return ax
 
 
 class EveryEpochs:
@@ -66,7 +120,7 @@ class EveryEpochs:
             predict(training.model, self.x, self.y)  # raises at once if x and y don't fit
         if training.epoch % self.every:
             return
-        self.ax = new_axes(self.ax)
+        self.ax = open_axes(self.ax)
         self.ax.clear()
         fit(training.model, self.x, self.y, ax=self.ax)
         self.ax.set_title(f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}")

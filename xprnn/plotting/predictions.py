@@ -1,0 +1,211 @@
+"""What a model predicts: over its data, and after a series."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xprnn import losses
+from xprnn._model import Model
+from xprnn.backend import to_host
+from xprnn.losses import GaussianNLL, Pinball
+from xprnn.plotting.canvas import open_axes
+from xprnn.plotting.series import (
+    choose_steps,
+    label_columns,
+    read_data,
+    read_feature,
+    read_interval,
+)
+
+
+class _Predicted(NamedTuple):
+    """What a model says of y: a number for each output (T, O), and from where to where."""
+
+    middle: Any
+    name: str
+    low: Any = None
+    high: Any = None
+    interval: str = ""
+
+
+def fit(
+    model: Model,
+    x: object,
+    y: object | None = None,
+    *,
+    interval: tuple[object, object] | None = None,
+    sequence: int = 0,
+    ax: Any = None,
+):
+    """Draw the predictions for x, over the data y if they are given.
+
+    A model trained on quantiles shows the one nearest to the median, and the interval
+    between the outer ones; one trained on ``"gaussian_nll"`` its mean, and the interval
+    of 1.96 standard deviations on either side. An encoder–decoder's predictions stand
+    where they belong, after x.
+
+    Parameters
+    ----------
+    model : Model
+        One that gives quantities, and more than one step of them.
+    x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
+    y : array or list of arrays, optional
+        As for `fit` of the model.
+    interval : pair of arrays, (T, O) or (T,), optional
+        From where to where y is expected, if the model does not say so itself.
+    sequence : int
+        Which of the B sequences.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    ValueError
+        If the model gives one output for a sequence or tells classes apart, and if x, y
+        or the interval do not fit.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> from xprnn import datasets, plotting
+    >>> x, y = datasets.noisy_sine()
+    >>> plotting.fit(xprnn.fit(x, y, epochs=1), x, y).get_ylabel()
+    'y'
+    """
+    inputs, targets, predicted = predict(model, x, y, interval, sequence)
+    steps, label = choose_steps(inputs, len(predicted.middle))
+    if model.mode == "encoder_decoder":
+        steps, label = len(inputs) + np.arange(len(predicted.middle)), "step"
+    ax = open_axes(ax, xlabel=label, ylabel="y")
+    if targets is not None:
+        name = label_columns("data", targets)
+        ax.plot(steps, targets, ".", color="0.6", markersize=4, label=name)
+    lines = ax.plot(steps, predicted.middle, label=label_columns(predicted.name, predicted.middle))
+    if predicted.low is not None:
+        names = np.atleast_1d(label_columns(predicted.interval, predicted.low))
+        for line, low, high, name in zip(
+            lines, predicted.low.T, predicted.high.T, names, strict=True
+        ):
+            ax.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, lw=0, label=name)
+    ax.legend()
+    return ax
+
+
+def predict(
+    model: Model,
+    x: object,
+    y: object | None,
+    interval: tuple[object, object] | None = None,
+    sequence: int = 0,
+) -> tuple[Any, Any, _Predicted]:
+    """Return inputs (T, F), targets (T', O) or None, and the model's predictions."""
+    if model.mode == "many_to_one":
+        raise ValueError(
+            "fit draws an output for every step, and this model gives one for a whole sequence"
+        )
+    if model.loss is not None and not losses.standardizes(model.loss):
+        raise ValueError(
+            "fit draws quantities, and this model tells classes apart; xprnn.metrics has the "
+            "confusion matrix"
+        )
+    inputs, targets = read_data(model, x, y, sequence)
+    y_hat = np.reshape(to_host(model.predict(inputs)), (-1, model.outputs))
+    predicted = _read_outputs(model.loss, y_hat)
+    if targets is not None and targets.shape != predicted.middle.shape:
+        raise ValueError(
+            f"y must have the (T, O) of the predictions, {predicted.middle.shape}, "
+            f"got {targets.shape}"
+        )
+    if interval is not None:
+        low, high = read_interval(interval, predicted.middle.shape, "the predictions")
+        predicted = predicted._replace(low=low, high=high, interval="interval")
+    return inputs, targets, predicted
+
+
+def _read_outputs(loss: Any, y_hat: Any) -> _Predicted:
+    """Return outputs (T, O') as predictions of y (T, O)."""
+    if isinstance(loss, Pinball):
+        blocks = np.split(y_hat, len(loss.quantiles), axis=-1)
+        ranked = sorted(zip(loss.quantiles, blocks, strict=True), key=lambda pair: pair[0])
+        q, middle = min(ranked, key=lambda pair: abs(pair[0] - 0.5))
+        name = "median" if q == 0.5 else f"{100 * q:g} % quantile"
+        if len(ranked) == 1:
+            return _Predicted(middle, name)
+        (low, lowest), (high, highest) = ranked[0], ranked[-1]
+        return _Predicted(middle, name, lowest, highest, f"{100 * low:g} % to {100 * high:g} %")
+    if isinstance(loss, GaussianNLL):
+        middle, log_variance = np.split(y_hat, 2, axis=-1)
+        reach = 1.96 * np.exp(0.5 * log_variance)
+        return _Predicted(middle, "mean", middle - reach, middle + reach, "95 %, if normal")
+    return _Predicted(y_hat, "prediction")
+
+
+def forecast(
+    past: object,
+    predicted: object,
+    truth: object | None = None,
+    *,
+    interval: tuple[object, object] | None = None,
+    start: int = 0,
+    sequence: int = 0,
+    ax: Any = None,
+):
+    """Draw a series, its forecast and, if known, how sure that is and what really came.
+
+    Parameters
+    ----------
+    past : array, (T,), or (B, T, 1)
+    predicted : array, (steps,), or (B, steps, 1)
+    truth : array, as `predicted`, optional
+    interval : pair of arrays, (steps,), optional
+        From where to where the truth is expected.
+    start : int
+        The number of the first step of `past`, a year for example.
+    sequence : int
+        Which of the B sequences.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    ValueError
+        If there are several features, or truth or interval have other steps than the
+        forecast.
+
+    Examples
+    --------
+    >>> from xprnn import plotting
+    >>> plotting.forecast([1.0, 2.0, 3.0], [4.0, 5.0], [4.0, 6.0]).get_xlabel()
+    'step'
+    """
+    known = read_feature("past", past, sequence)
+    ahead = read_feature("predicted", predicted, sequence)
+    actual = None if truth is None else read_feature("truth", truth, sequence)
+    if actual is not None and len(actual) != len(ahead):
+        raise ValueError(
+            f"truth must have the {len(ahead)} step(s) of predicted, got {len(actual)}"
+        )
+    edges = None if interval is None else read_interval(interval, (len(ahead), 1), "predicted")
+    cut = start + len(known)
+    steps = np.arange(cut, cut + len(ahead))
+    ax = open_axes(ax, xlabel="step", ylabel="value")
+    ax.plot(np.arange(start, cut), known, color="0.6", label="past")
+    if actual is not None:
+        ax.plot(steps, actual, color="0.3", marker=".", label="truth")
+    ax.plot(steps, ahead, color="C3", marker=".", label="forecast")
+    if edges is not None:
+        low, high = edges
+        ax.fill_between(steps, low[:, 0], high[:, 0], color="C3", alpha=0.2, lw=0, label="interval")
+    ax.axvline(cut - 0.5, color="0.8", linewidth=1)
+    ax.legend()
+    return ax
