@@ -10,7 +10,7 @@ import numpy as np
 from xprnn._cli import output, time_index
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import looks_like_time, parse_number
-from xprnn._cli.time_index import Numbers, RowError, are_compact, are_plain, may_be_dates
+from xprnn._cli.time_index import RowError, Times, are_compact, are_plain, may_be_dates
 from xprnn._validate import unknown
 
 _SHARE = 0.6
@@ -187,14 +187,15 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
     if name not in table.text:
         table.column(name)
     try:
-        index = time_index.read(table.text[name])
-        order = np.argsort(index.values, kind="stable")
-        _check_unique(table, index, order)
-        moved = bool((np.diff(order) < 0).any())
-        if moved:
-            _check_sortable(index)
-            table, index = table.reorder(order), index.reorder(order)
-        after = index.find_step()
+        times = time_index.read(table.text[name])
+        order = np.argsort(times.values, kind="stable")
+        _check_unique(table, times, order)
+        unsorted = bool((np.diff(order) < 0).any())
+        if unsorted:
+            _check_sortable(times)
+            table = table.reorder(order)
+            times = time_index.read(table.text[name])
+        after = times.find_step()
     except RowError as error:
         text, hint = table.text[name], ""
         if any(t[10:11] in ("T", " ") and len(t) < 20 for t in text[:1]):
@@ -213,7 +214,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
                 f"column {name!r} cannot be continued for {n} rows: {error}; --rows counts the rows"
             ) from error
 
-    return table, Timeline(name, table.text[name], extend, sorted=moved)
+    return table, Timeline(name, table.text[name], extend, sorted=unsorted)
 
 
 def _count_rows(table: Table) -> Timeline:
@@ -227,14 +228,13 @@ def _count_rows(table: Table) -> Timeline:
     )
 
 
-def _check_unique(table: Table, index: Any, order: Any) -> None:
+def _check_unique(table: Table, times: Times, order: Any) -> None:
     """Raise RowError if two rows have the same time, as in a file of several series."""
-    values, text = index.values, index.strings
-    steps = np.diff(values[order])
-    (repeats,) = np.nonzero(steps == 0 * steps)
+    values, text = times.values.astype("int64"), times.strings
+    (repeats,) = np.nonzero(np.diff(values[order]) == 0)
     if not repeats.size:
         return
-    steps = np.sign(np.diff(values).astype("int64"))
+    steps = np.sign(np.diff(values))
     (turns,) = np.nonzero(steps == -np.sign(steps.sum()))
     if turns.size and steps.sum():
         row = int(turns[0]) + 1
@@ -247,13 +247,13 @@ def _check_unique(table: Table, index: Any, order: Any) -> None:
     raise RowError(second, f"holds {text[second]} again, after {table.row_name(first)}")
 
 
-def _check_sortable(index: Any) -> None:
+def _check_sortable(times: Times) -> None:
     """Raise RowError if numbers could be dates or hours, which sort in another order."""
-    if isinstance(index, Numbers) and may_be_dates(index.strings):
-        row = int(np.flatnonzero(np.diff(index.values) < 0)[0]) + 1
+    if times.values.dtype.kind == "i" and may_be_dates(times.strings):
+        row = int(np.flatnonzero(np.diff(times.values) < 0)[0]) + 1
         raise RowError(
             row,
-            f"holds {index.strings[row]} after {index.strings[row - 1]}; numbers that could be "
+            f"holds {times.strings[row]} after {times.strings[row - 1]}; numbers that could be "
             "dates or times of day are not sorted",
         )
 
