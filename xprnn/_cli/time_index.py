@@ -35,9 +35,14 @@ def are_compact(strings: list[str]) -> bool:
     return all(_COMPACT.fullmatch(t) and len(t) == len(strings[0]) for t in strings)
 
 
+def sample(strings: list[str]) -> list[str]:
+    """Return about 1,000 evenly spaced strings of a column, enough to tell what it holds."""
+    return strings[:: max(1, len(strings) // 1000)]
+
+
 def are_plain(strings: list[str]) -> bool:
     """Whether most of a sample of strings are plain numbers: digits and a point."""
-    some = strings[:: max(1, len(strings) // 1000)]
+    some = sample(strings)
     return 2 * sum(_PLAIN.fullmatch(t) is not None for t in some) > len(some)
 
 
