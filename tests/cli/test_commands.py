@@ -238,7 +238,7 @@ def test_uneven_times_are_refused_by_every_command(tmp_path, capsys, command, da
         "xprnn: column 'day' must hold numbers or dates, such as 2026-01-31, that"
     )
     assert why in line
-    assert "--rows counts the rows as they stand" in line
+    assert "--rows counts the rows in the order of the file" in line
     found = json.loads(ran(capsys, command, *arguments[command], *target, "--rows", "--json"))
     assert (found["time"], found["sorted"], found["numbered"]) == ("row", False, True)
     if command == "forecast":

@@ -305,22 +305,22 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
         (
             {"network": NETWORK, "hidden_size": 3},
             ValueError,
-            r"hidden_size describe\(s\) the network that fit builds; with network= give them to",
+            r"hidden_size describe\(s\) a network to build, but network= or warm_start= has one",
         ),
         (
             {"network": NETWORK, "activation": "relu", "cell": "lstm", "num_layers": 2},
             ValueError,
-            r"cell, num_layers, activation describe\(s\) .* with network= give them to its layers",
+            r"cell, num_layers, activation describe\(s\) .* or set them in the layers of network=",
         ),
         (
             {"network": NETWORK, "dropout": 0.1, "pool": "max", "bidirectional": True},
             ValueError,
-            r"bidirectional, dropout, pool describe\(s\) .* with network= give them to its layers",
+            r"bidirectional, dropout, pool describe\(s\) .* or set them in the layers of network=",
         ),
         (
             {"network": NETWORK, "feedback": True, "recurrent_dropout": 0.1},
             ValueError,
-            r"recurrent_dropout, feedback describe\(s\) .* with network= give them to its layers",
+            r"recurrent_dropout, feedback describe\(s\) .* or set them in the layers of network=",
         ),
         ({"network": "lstm"}, TypeError, r"network must be an object with init, .*, got 'lstm'"),
         ({"network": Recurrent}, TypeError, r"network must be an object with init, .*, got <cl"),
@@ -513,11 +513,11 @@ STARTED = fit()
         ({"batch_size": 1}, r"batch_size=1 has no effect: .* one sequence of 12 steps of 1 featu"),
         (
             {"tbptt": 4, "checkpoint_every": 4},
-            r"checkpoint_every=4 has no effect with tbptt=4, which keeps no more",
+            r"checkpoint_every must be below tbptt=4, since no more steps are kept anyway",
         ),
         (
             {"warm_start": STARTED, "standardize": False},
-            r"standardize=False has no effect: warm_start was trained with a standardisation",
+            r"standardize=False has no effect: warm_start keeps the standardisation",
         ),
         (
             {"x": X[:, 0], "y": X, "lengths": [1, 1, 1], "mode": "one_to_many"},
@@ -533,8 +533,11 @@ STARTED = fit()
         ),
         ({"sample_weight": [2.0]}, r"sample_weight of one number has no effect: x is one sequence"),
         ({"recurrent_dropout": 0.1, "network": Dense(1)}, r"recurrent_dropout describe\(s\)"),
-        ({"pool": "max"}, r"pool is for many_to_one, and x and y are many_to_many"),
-        ({"feedback": True}, r"feedback is for one_to_many and encoder_decoder"),
+        ({"pool": "max"}, r"pool is valid only for mode='many_to_one', got mode='many_to_many'"),
+        (
+            {"feedback": True},
+            r"feedback is valid only for mode='one_to_many' and mode='encoder_decoder'",
+        ),
         ({"dropout": 0.1}, r"dropout acts between recurrent layers and has no effect with num_la"),
     ],
 )
@@ -762,10 +765,18 @@ def odd(**options):
         (odd(recurrent_dropout="a"), TypeError, r"recurrent_dropout must be a number, got 'a'$"),
         (odd(bidirectional="yes"), TypeError, r"bidirectional must be True or False, got 'yes'$"),
         (odd(feedback=1), TypeError, r"feedback must be True or False, got 1$"),
-        (odd(pool="max"), ValueError, r"pool is for many_to_one, and x and y are many_to_many$"),
+        (
+            odd(pool="max"),
+            ValueError,
+            r"pool is valid only for mode='many_to_one', got mode='many_to_many'$",
+        ),
         (odd(y=LAST, pool="maxi"), ValueError, r"pool must be one of .*; did you mean 'max'\?$"),
-        (odd(feedback=True), ValueError, r"feedback is for one_to_many and .* are many_to_many$"),
-        (odd(y=LAST, feedback=True), ValueError, r"feedback is for .* are many_to_one$"),
+        (odd(feedback=True), ValueError, r"feedback is valid only for .* got mode='many_to_many'$"),
+        (
+            odd(y=LAST, feedback=True),
+            ValueError,
+            r"feedback is valid only for .* got mode='many_to_one'$",
+        ),
         (
             odd(x=X[:, 0], feedback=True),
             ValueError,
@@ -774,12 +785,12 @@ def odd(**options):
         (
             odd(y=Y[:, :3], mode="encoder_decoder", bidirectional=True),
             ValueError,
-            r"bidirectional needs the whole sequence at once, which a network that writes",
+            r"bidirectional needs the whole sequence at once, but a network with",
         ),
         (
             odd(x=X[:, 0], y=X, feedback=True, bidirectional=True),
             ValueError,
-            r"bidirectional needs the whole sequence at once, which a network that writes",
+            r"bidirectional needs the whole sequence at once, but a network with",
         ),
         (
             odd(network=Stack((Recurrent(2), Pool("last"), Dense(1)))),

@@ -135,7 +135,7 @@ def test_values_are_checked_frozen_and_compared():
         (Method, {"loss": "mze"}, "loss must be one of .* did you mean 'mse'"),
         (Method, {"epochs": 0}, "epochs must be at least 1, got 0"),
         (Method, {"tbptt": 0}, "tbptt must be at least 1, got 0"),
-        (Method, {"checkpoint_every": 4, "tbptt": 4}, "checkpoint_every=4 has no effect"),
+        (Method, {"checkpoint_every": 4, "tbptt": 4}, "checkpoint_every must be below tbptt=4"),
         (Method, {"clip_norm": 0}, "clip_norm must be a finite number above 0, got 0"),
         (Method, {"seed": -1}, "seed must be at least 0, got -1"),
     ],
@@ -149,7 +149,7 @@ def test_a_layer_takes_the_place_of_the_options():
     layer = Stack((Recurrent(3), Dense(1)))
     assert Network().unless(layer) is layer
     assert Network(cell="gru").unless(None) == Network(cell="gru")
-    with pytest.raises(ValueError, match=r"^cell, pool describe\(s\) the network"):
+    with pytest.raises(ValueError, match=r"^cell, pool describe\(s\) a network"):
         Network(cell="gru", pool="max").unless(layer)
 
 

@@ -318,7 +318,9 @@ def test_an_optimizer_of_ones_own_that_remembers_something_else(tmp_path):
     options = {"optimizer": Own("m")}
     whole = cut(tmp_path, **options)
     assert_same_run(fit(resume=tmp_path / "2.npz", **options), whole)
-    with pytest.raises(ValueError, match=r"another training: the optimizer remembers something el"):
+    with pytest.raises(
+        ValueError, match=r"another training: the memory of the optimizer has other"
+    ):
         fit(resume=tmp_path / "2.npz", optimizer=Own("v"))
 
 

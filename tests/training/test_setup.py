@@ -145,7 +145,7 @@ def test_a_model_to_go_on_with_brings_its_network():
     setup = prepare(X, Y, warm_start=model)
     assert setup.network is model.network
     assert setup.model.x_scaler.mean.tolist() == model.x_scaler.mean.tolist()
-    with pytest.raises(ValueError, match=r"^cell, hidden_size describe\(s\) a network, and warm_"):
+    with pytest.raises(ValueError, match=r"^cell, hidden_size describe\(s\) a network to build"):
         prepare(X, Y, Network(**SMALL), warm_start=model)
     with pytest.raises(ValueError, match="leave network out"):
         prepare(X, Y, Stack((Recurrent(3), Dense(1))), warm_start=model)

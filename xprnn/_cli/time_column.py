@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Collection
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,24 +11,22 @@ import numpy as np
 from xprnn._cli import output, time_index
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import looks_like_time, parse_number
-from xprnn._cli.time_index import Numbers, RowError, are_compact, are_plain, may_be_dates
+from xprnn._cli.time_index import RowError, Times, are_compact, are_plain, may_be_dates, sample
 from xprnn._validate import unknown
 
 _SHARE = 0.6
-"""Numbers are meant as time if more than this share of their steps is the same."""
+"""Numbers count as time if more than this share of their steps is the same."""
 _SHARE_UNORDERED = 0.8
 """The same for rows in no order."""
-_TRIED = 20
+_MOST_CANDIDATES = 20
 """At most this many columns that look like time are tried; then the first error is raised."""
 _INDEX_NAMES = ("", "index", "unnamed: 0")
-"""A column of one of these names that counts the rows is the time only as a last resort."""
+"""A column with one of these names that counts the rows is the time only as a last resort."""
 _YEAR = re.compile(r"(1[6-9]|2[01])\d\d", re.ASCII)
-_SAMPLED = 1000
-"""About how many rows decide whether a column of strings looks like time."""
 
 
 class AmbiguousError(ValueError):
-    """Numbers that could be time or a feature."""
+    """A column of numbers could be the time or a feature."""
 
 
 class Timeline(NamedTuple):
@@ -37,9 +36,9 @@ class Timeline(NamedTuple):
     times: list[str]
     """The times of the rows, as the file writes them."""
     after: Callable[[int], list[str]]
-    """A function of n that returns the next n times."""
+    """Returns the next n times."""
     sorted: bool = False
-    """Whether the file has its rows in another order."""
+    """Whether the file had its rows in another order."""
     numbered: bool = False
     """Whether the rows are counted because the table has no time column."""
 
@@ -67,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def sort(
     options: argparse.Namespace, table: Table, features: Collection[str] = ()
 ) -> tuple[Table, Timeline]:
-    """Return the table sorted by time, and its timeline, as the options ask.
+    """Return the table sorted by the time column that the options name or imply, and its timeline.
 
     If the order of the rows changes, a note on standard error says so.
 
@@ -95,8 +94,8 @@ def sort(
             raise ValueError(f"{error}; --features names the columns to learn from") from error
     if timeline.sorted:
         output.note(
-            f"the rows are sorted by {timeline.name!r}, the oldest first; --rows leaves them as "
-            "they stand"
+            f"the rows are sorted by {timeline.name!r}, the oldest first; --rows keeps the order "
+            "of the file"
         )
     return table, timeline
 
@@ -140,8 +139,10 @@ def find(
     >>> table.column("y")
     array([390., 432.])
     """
-    few = target is None and len(table.columns) < 2
-    names = [name for name in table.text if name != target and not (few and name in table.columns)]
+    excluded = {target}
+    if target is None and len(table.columns) == 1:
+        excluded = {*table.columns}
+    names = [name for name in table.text if name not in excluded]
     date_like = [name for name in names if _are_dates(table, name)]
     dates = [name for name in date_like if len(table.text[name]) < 2 or _vary(table.text[name])]
     numbers = [] if dates else [name for name in names if _are_steps(table, name, features)]
@@ -149,7 +150,7 @@ def find(
     numbers = [name for name in numbers if not _is_index(table, name)] or numbers
     for candidates in (dates, years, numbers, date_like):
         errors, readings = [], {}
-        for name in candidates[:_TRIED]:
+        for name in candidates[:_MOST_CANDIDATES]:
             try:
                 readings[name] = read(table, name)
             except ValueError as error:
@@ -187,14 +188,15 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
     if name not in table.text:
         table.column(name)
     try:
-        index = time_index.read(table.text[name])
-        order = np.argsort(index.values, kind="stable")
-        _check_unique(table, index, order)
-        moved = bool((np.diff(order) < 0).any())
-        if moved:
-            _check_sortable(index)
-            table, index = table.reorder(order), index.reorder(order)
-        after = index.find_step()
+        times = time_index.read(table.text[name])
+        order = np.argsort(times.values, kind="stable")
+        _check_unique(table, times, order)
+        unsorted = bool((np.diff(order) < 0).any())
+        if unsorted:
+            _check_sortable(times)
+            table = table.reorder(order)
+            times = time_index.read(table.text[name])
+        after = times.find_step()
     except RowError as error:
         text, hint = table.text[name], ""
         if any(t[10:11] in ("T", " ") and len(t) < 20 for t in text[:1]):
@@ -202,7 +204,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
         raise ValueError(
             f"column {name!r} must hold numbers or dates, such as 2026-01-31, that step evenly, "
             f"but {table.row_name(error.row)} {error}{hint}; --time names another column, --rows "
-            "counts the rows as they stand"
+            "counts the rows in the order of the file"
         ) from error
 
     def extend(n: int) -> list[str]:
@@ -213,7 +215,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
                 f"column {name!r} cannot be continued for {n} rows: {error}; --rows counts the rows"
             ) from error
 
-    return table, Timeline(name, table.text[name], extend, sorted=moved)
+    return table, Timeline(name, table.text[name], extend, sorted=unsorted)
 
 
 def _count_rows(table: Table) -> Timeline:
@@ -227,14 +229,13 @@ def _count_rows(table: Table) -> Timeline:
     )
 
 
-def _check_unique(table: Table, index: Any, order: Any) -> None:
+def _check_unique(table: Table, times: Times, order: Any) -> None:
     """Raise RowError if two rows have the same time, as in a file of several series."""
-    values, text = index.values, index.strings
-    steps = np.diff(values[order])
-    (repeats,) = np.nonzero(steps == 0 * steps)
+    values, text = times.values.astype("int64"), times.strings
+    (repeats,) = np.nonzero(np.diff(values[order]) == 0)
     if not repeats.size:
         return
-    steps = np.sign(np.diff(values).astype("int64"))
+    steps = np.sign(np.diff(values))
     (turns,) = np.nonzero(steps == -np.sign(steps.sum()))
     if turns.size and steps.sum():
         row = int(turns[0]) + 1
@@ -247,13 +248,13 @@ def _check_unique(table: Table, index: Any, order: Any) -> None:
     raise RowError(second, f"holds {text[second]} again, after {table.row_name(first)}")
 
 
-def _check_sortable(index: Any) -> None:
+def _check_sortable(times: Times) -> None:
     """Raise RowError if numbers could be dates or hours, which sort in another order."""
-    if isinstance(index, Numbers) and may_be_dates(index.strings):
-        row = int(np.flatnonzero(np.diff(index.values) < 0)[0]) + 1
+    if times.values.dtype.kind == "i" and may_be_dates(times.strings):
+        row = int(np.flatnonzero(np.diff(times.values) < 0)[0]) + 1
         raise RowError(
             row,
-            f"holds {index.strings[row]} after {index.strings[row - 1]}; numbers that could be "
+            f"holds {times.strings[row]} after {times.strings[row - 1]}; numbers that could be "
             "dates or times of day are not sorted",
         )
 
@@ -263,13 +264,8 @@ def _are_dates(table: Table, name: str) -> bool:
     strings = table.text[name]
     if name in table.columns:
         return _vary(strings) and are_compact(strings)
-    some = _sample([text for text in strings if text])
+    some = sample([text for text in strings if text])
     return 2 * sum(map(looks_like_time, some)) > len(some)
-
-
-def _sample(strings: list[str]) -> list[str]:
-    """Return evenly spaced strings of a column, enough to tell what it holds."""
-    return strings[:: max(1, len(strings) // _SAMPLED)]
 
 
 def _vary(strings: list[str]) -> bool:
@@ -284,29 +280,26 @@ def _are_steps(table: Table, name: str, features: Collection[str]) -> bool:
     same; if its distinct numbers step evenly and occur equally often, as in several series one
     below the other (in no order, more of them must); or if all could be dates in digits.
     """
-    strings = _sample(table.text[name])
-    if sum(parse_number(text) is not None for text in strings) <= _SHARE * len(strings):
-        return False
     values = _read_numbers(table, name)
     with np.errstate(all="ignore"):
-        even = len(values) > 2 and bool(_share_of_median(np.diff(values)) == 1)
+        even = len(values) > 2 and _share_of_median(np.diff(values)) == 1
         if name in features:
             return even and are_plain(table.text[name])
         if even or len(values) < 4:
             return even
-        finite = values[np.isfinite(values)]
-        steps = np.diff(finite)
-        numbers, rows = np.unique(finite, return_counts=True)
-        ordered = (steps >= 0).all() or (steps <= 0).all()
-        if len(finite) <= _SHARE * len(values) or len(numbers) < 3:
+        finite = np.isfinite(values)
+        steps = np.diff(values[finite])
+        numbers, rows = np.unique(values[finite], return_counts=True)
+        if finite.mean() <= _SHARE or len(numbers) < 3:
             return False
-        unique = len(numbers) == len(values) > 4 and _share_of_median(np.diff(numbers)) == 1
-        regular = min(_share_of_median(np.diff(numbers)), (rows == np.median(rows)).mean())
+        ordered = (steps >= 0).all() or (steps <= 0).all()
+        share = _share_of_median(np.diff(numbers))
+        regular = min(share, (rows == np.median(rows)).mean())
         return bool(
-            unique
+            (share == 1 and len(numbers) == len(values) > 4)
             or _share_of_median(steps) * len(steps) > _SHARE * (len(values) - 1)
             or (regular > _SHARE_UNORDERED and (ordered or len(numbers) > 7))
-            or may_be_dates([text for text in table.text[name] if parse_number(text) is not None])
+            or may_be_dates([*compress(table.text[name], finite)])
         )
 
 
@@ -314,8 +307,7 @@ def _read_numbers(table: Table, name: str) -> Any:
     """Return the numbers of a column, NaN for a row that holds none."""
     if name in table.columns:
         return table.columns[name]
-    values = (parse_number(text) for text in table.text[name])
-    return np.asarray([np.nan if value is None else value for value in values])
+    return np.asarray([parse_number(text) for text in table.text[name]], "float64")
 
 
 def _share_of_median(steps: Any) -> float:
@@ -328,7 +320,7 @@ def _share_of_median(steps: Any) -> float:
 
 def _are_years(table: Table, name: str) -> bool:
     """Whether a column holds years."""
-    return all(_YEAR.fullmatch(text) for text in _sample(table.text[name]))
+    return all(map(_YEAR.fullmatch, sample(table.text[name])))
 
 
 def _is_index(table: Table, name: str) -> bool:

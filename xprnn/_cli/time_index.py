@@ -3,8 +3,8 @@
 import datetime as dt
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -35,13 +35,52 @@ def are_compact(strings: list[str]) -> bool:
     return all(_COMPACT.fullmatch(t) and len(t) == len(strings[0]) for t in strings)
 
 
+def sample(strings: list[str]) -> list[str]:
+    """Return about 1,000 evenly spaced strings of a column, enough to tell what it holds."""
+    return strings[:: max(1, len(strings) // 1000)]
+
+
 def are_plain(strings: list[str]) -> bool:
     """Whether most of a sample of strings are plain numbers: digits and a point."""
-    some = strings[:: max(1, len(strings) // 1000)]
+    some = sample(strings)
     return 2 * sum(_PLAIN.fullmatch(t) is not None for t in some) > len(some)
 
 
-def read(strings: list[str]) -> "Dates | Numbers":
+class Times(NamedTuple):
+    """The times of a column."""
+
+    strings: list[str]
+    """As the file writes them."""
+    values: Any
+    """NumPy array (T,): integers in units of the last decimal, or datetime64, which is in UTC if
+    the offsets differ."""
+    write: Callable[[Any], list[str]]
+    """A function that writes values in the notation of the strings."""
+
+    def find_step(self) -> Callable[[int], list[str]]:
+        """Return a function of n that writes the next n times; raise RowError if steps differ."""
+        if len(self.values) < 2:
+            return _refuse_one
+        units, to_values = _count_units(self.values)
+        counts = units.astype("int64")
+        last, steps = int(counts[-1]), len(counts) - 1
+        step: float
+        step, rest = divmod(last - int(counts[0]), steps)
+        step = step + rest / steps if rest else step  # an integer stays exact
+        errors = np.abs(counts - counts[0] - step * np.arange(len(counts)))
+        tolerance = _TOLERANCE if self.values.dtype.kind == "i" else 0
+        if (errors > tolerance * step).any():
+            _check_compact(self.strings)
+            _raise_uneven(self.strings, counts)
+
+        def write_next(n: int) -> list[str]:
+            ahead = [last + round(step * k) for k in range(1, n + 1)]
+            return self.write(to_values(np.asarray(ahead).astype(units.dtype)))
+
+        return write_next
+
+
+def read(strings: list[str]) -> Times:
     """Read the strings of a column as dates or as numbers.
 
     Raises
@@ -64,81 +103,48 @@ def read(strings: list[str]) -> "Dates | Numbers":
     return _read_dates(strings)
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """Times that are numbers."""
-
-    strings: list[str]
-    values: Any
-    """NumPy integers (T,), in units of the last decimal."""
-    decimals: int
-    """The most decimals that a number has."""
-
-    def reorder(self, order: Any) -> "Numbers":
-        """Return the index in another order."""
-        return replace(self, strings=[self.strings[i] for i in order], values=self.values[order])
-
-    def find_step(self) -> Callable[[int], list[str]]:
-        """Return a function of n that writes the next n times; raise RowError if steps differ."""
-        if len(self.values) < 2:
-            return _refuse_one
-        last, steps = int(self.values[-1]), len(self.values) - 1
-        step: float
-        step, rest = divmod(last - int(self.values[0]), steps)
-        step = step + rest / steps if rest else step  # an integer stays exact
-        errors = self.values - self.values[0] - step * np.arange(len(self.values))
-        if (np.abs(errors) > _TOLERANCE * step).any():
-            _check_compact(self.strings)
-            _raise_uneven(self.strings, self.values)
-        return lambda n: self._write([last + round(step * k) for k in range(1, n + 1)])
-
-    def _write(self, values: list[int]) -> list[str]:
-        """Write numbers like those of the index; raise if those may be dates and these can't."""
-        padded = _are_padded(self.strings)
-        width = len(self.strings[0].partition(".")[0]) if padded else 1
-        digits = (f"{abs(value):0{width + self.decimals}d}" for value in values)
-        if self.decimals:
-            digits = (f"{d[: -self.decimals]}.{d[-self.decimals :]}" for d in digits)
-        written = [f"{'-' * (value < 0)}{d}" for value, d in zip(values, digits, strict=True)]
-        if padded and len(written[-1]) != len(self.strings[0]):
-            raise ValueError(f"{written[-1]} is not written as {self.strings[0]}")
-        for layout in _LAYOUTS:
-            wrong = next((t for t in written if not _fits(layout, t)), None)
-            if wrong is not None and all(_fits(layout, t) for t in self.strings):
-                raise ValueError(
-                    f"if {self.strings[-1]} is a date or a time of day, {wrong} is not; write "
-                    "dates as 2026-01-31 or 2026-01-31 12:30"
-                )
-        return written
-
-
-def _read_numbers(strings: list[str]) -> Numbers:
+def _read_numbers(strings: list[str]) -> Times:
     """Read strings as numbers."""
+    padded = any(re.match(r"-?0\d", text) for text in strings)
     for i, text in enumerate(strings):
         if not _PLAIN.fullmatch(text):
             raise RowError(
                 i, f"holds {shown(text)}, which is not written as {shown(strings[i - 1])}"
             )
-    decimals = max((len(text.partition(".")[2]) for text in strings if "." in text), default=0)
-    parts = (text.partition(".") for text in strings) if decimals else ()
-    digits = [whole + part.ljust(decimals, "0") for whole, _, part in parts] or strings
-    values = list(map(int, digits))
+        if padded and len(text) != len(strings[0]):
+            raise RowError(
+                i,
+                f"holds {shown(text)}, which does not have as many digits as {shown(strings[0])}",
+            )
+    parts = [text.partition(".") for text in strings]
+    decimals = max(len(part) for _, _, part in parts)
+    values = [int(whole + part.ljust(decimals, "0")) for whole, _, part in parts]
     for i in (values.index(min(values)), values.index(max(values))):
         if abs(values[i]) >= 2**62:
             raise RowError(i, f"holds {shown(strings[i])}, which has too many digits")
-    if _are_padded(strings):
-        for i, text in enumerate(strings):
-            if len(text) != len(strings[0]):
-                first = shown(strings[0])
-                raise RowError(
-                    i, f"holds {shown(text)}, which does not have as many digits as {first}"
-                )
-    return Numbers(strings, np.asarray(values, "int64"), decimals)
+    write = partial(_write_numbers, strings, decimals, padded)
+    return Times(strings, np.asarray(values, "int64"), write)
 
 
-def _are_padded(strings: list[str]) -> bool:
-    """Whether a number is padded with zeros, such as 007."""
-    return any(re.match(r"-?0\d", text) for text in strings if text.startswith(("0", "-0")))
+def _write_numbers(strings: list[str], decimals: int, padded: bool, values: Any) -> list[str]:
+    """Write numbers like the strings; raise if these may be dates and the numbers can't be."""
+    width = len(strings[0].partition(".")[0]) if padded else 1
+    texts = []
+    for value in values.tolist():
+        digits = f"{abs(value):0{width + decimals}d}"
+        if decimals:
+            digits = f"{digits[:-decimals]}.{digits[-decimals:]}"
+        texts.append(f"{'-' * (value < 0)}{digits}")
+    if padded and len(texts[-1]) != len(strings[0]):
+        raise ValueError(f"{texts[-1]} is not written as {strings[0]}")
+    for layout in _LAYOUTS:
+        wrong = next((text for text in texts if not _fits(layout, text)), None)
+        if wrong is not None and all(_fits(layout, text) for text in strings):
+            raise ValueError(
+                f"if {strings[-1]} is a date or a time of day, {wrong} is not; write "
+                "dates as 2026-01-31 or 2026-01-31 12:30"
+            )
+    return texts
 
 
 def _check_compact(strings: list[str]) -> None:
@@ -177,70 +183,39 @@ def may_be_dates(strings: list[str]) -> bool:
     return any(all(_fits(layout, text) for text in strings) for layout in layouts)
 
 
-@dataclass(frozen=True)
-class Dates:
-    """Times that are dates, with or without a time of day."""
-
-    strings: list[str]
-    values: Any
-    """NumPy datetime64 (T,), in UTC if the offsets differ."""
-    shifts: Any
-    """What to add to `values` for the time as it is written, NumPy timedelta64 (T,)."""
-    zones: list[str]
-    """The offsets from UTC, as they are written after the times."""
-    compact: bool
-    """Whether the dates have no separators, as in 20260131."""
-
-    def reorder(self, order: Any) -> "Dates":
-        """Return the index in another order."""
-        return replace(
-            self, strings=[self.strings[i] for i in order], values=self.values[order],
-            shifts=self.shifts[order], zones=[self.zones[i] for i in order],
-        )  # fmt: skip
-
-    def find_step(self) -> Callable[[int], list[str]]:
-        """Return a function of n that writes the next n times; raise RowError if steps differ."""
-        if len(self.values) < 2:
-            return _refuse_one
-        counts, to_times = _count_units(self.values)
-        step = counts[1] - counts[0]
-        if (np.diff(counts) != step).any():
-            _raise_uneven(self.strings, counts)
-        return lambda n: self._write(to_times(counts[-1] + step * np.arange(1, n + 1)))
-
-    def _write(self, times: Any) -> list[str]:
-        """Write times like those of the index."""
-        first, zone = self.strings[0], self.zones[-1]
-        local = [str(t).replace("T", first[10:11] or "T") for t in times + self.shifts[-1]]
-        if self.compact:
-            local = [t.replace("-", "") for t in local]
-        if any(len(t) + len(zone) != len(first) for t in local[-1:]):
-            raise ValueError(f"{local[-1]} is not written as {first}")
-        return [t + zone for t in local]
-
-
-def _read_dates(strings: list[str]) -> Dates:
-    """Read strings as dates."""
+def _read_dates(strings: list[str]) -> Times:
+    """Read strings as dates, with or without a time of day."""
     compact = are_compact(strings)
     separated = [_separate(text) for text in strings] if compact else strings
-    clocks, zones = [], []
+    dates, zones = [], []
     for i, text in enumerate(separated):
         match = _DATE.fullmatch(text)
         if match is None:
             raise RowError(i, f"holds {shown(text)}, which is neither")
-        day, clock, zone = match.groups()
-        clocks.append(day or clock)
-        zones.append(zone or "")
-        if (len(clocks[i]), len(zones[i])) != (len(clocks[0]), len(zones[0])):
+        day, clock, zone = match.groups("")
+        zones.append(zone)
+        if (len(text), len(zone)) != (len(separated[0]), len(zones[0])):
             raise RowError(i, f"holds {shown(text)}, which is not written as {shown(separated[0])}")
-    local = _parse_dates(clocks)
-    unit = {"datetime64[M]": "M", "datetime64[D]": "D"}.get(str(local.dtype), "m")
-    shifts = np.zeros(len(strings), f"timedelta64[{unit}]")
+        try:
+            dates.append(np.datetime64((day or clock).replace(" ", "T")))
+        except ValueError:
+            raise RowError(i, f"holds {shown(day or clock)}, which does not exist") from None
+    values, shift = np.asarray(dates), np.timedelta64(0)
     if len(set(zones)) > 1:
-        shifts = np.asarray(
-            [_parse_offset(i, zone) for i, zone in enumerate(zones)], "timedelta64[m]"
-        )
-    return Dates(strings, local - shifts, shifts, zones, compact)
+        shifts = [_parse_offset(i, zone) for i, zone in enumerate(zones)]
+        values, shift = values - shifts, shifts[-1]
+    write = partial(_write_dates, strings[0], compact, zones[-1], shift)
+    return Times(strings, values, write)
+
+
+def _write_dates(first: str, compact: bool, zone: str, shift: Any, values: Any) -> list[str]:
+    """Write dates like the first one, at an offset from UTC that is `zone` in the text."""
+    local = [str(t).replace("T", first[10:11] or "T") for t in values + shift]
+    if compact:
+        local = [t.replace("-", "") for t in local]
+    if len(local[-1]) + len(zone) != len(first):
+        raise ValueError(f"{local[-1]} is not written as {first}")
+    return [t + zone for t in local]
 
 
 def _separate(text: str) -> str:
@@ -248,39 +223,25 @@ def _separate(text: str) -> str:
     return "-".join(part for part in (text[:4], text[4:6], text[6:]) if part)
 
 
-def _parse_dates(clocks: list[str]) -> Any:
-    """Parse dates as NumPy datetime64 (T,)."""
-    clocks = [clock.replace(" ", "T") for clock in clocks]
-    try:
-        return np.asarray(clocks, "datetime64")
-    except ValueError:
-        for i, clock in enumerate(clocks):
-            try:
-                np.datetime64(clock)
-            except ValueError:
-                raise RowError(i, f"holds {shown(clock)}, which does not exist") from None
-        raise
-
-
-def _parse_offset(row: int, zone: str) -> int:
-    """Parse an offset from UTC, in minutes."""
+def _parse_offset(row: int, zone: str) -> Any:
+    """Parse an offset from UTC as NumPy timedelta64."""
     if zone == "Z":
-        return 0
+        return np.timedelta64(0, "m")
     hours, minutes = int(zone[1:3]), int(zone[-2:])
     if hours > 14 or minutes > 59:
         raise RowError(row, f"holds the offset {zone}, which does not exist")
-    return int(f"{zone[0]}1") * (60 * hours + minutes)
+    return np.timedelta64(int(f"{zone[0]}1") * (60 * hours + minutes), "m")
 
 
 def _count_units(times: Any) -> tuple[Any, Callable[[Any], Any]]:
     """Return times as counts of a unit, and a function that turns counts back into times.
 
-    The unit is the month if all times are on the same day of the month, or all on the last one;
-    the working day if most times are one working day apart; otherwise that of the dates.
+    Dates count months if all are on the same day of the month, or all on the last one; working
+    days if most are one working day apart; otherwise the unit of the times themselves.
     """
-    months = times.astype("datetime64[M]")
-    if times.dtype == months.dtype:
+    if times.dtype in ("int64", "datetime64[M]"):
         return times, lambda counts: counts
+    months = times.astype("datetime64[M]")
     days = times.astype("datetime64[D]")
     into, left, hour = times - months, months + _MONTH - times, times - days
     if (np.diff(months) > np.timedelta64(0, "M")).all():
@@ -297,7 +258,7 @@ def _count_units(times: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _refuse_one(n: int) -> list[str]:
-    """Raise ValueError: a single time has no step."""
+    """Raise ValueError, since a single time has no step."""
     raise ValueError("one row does not say how far the next one is")
 
 

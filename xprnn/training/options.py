@@ -1,4 +1,4 @@
-"""The options of a training, as two frozen values: its `Network` and its `Method`."""
+"""The options of a training as two frozen values, `Network` and `Method`."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -31,13 +31,13 @@ class Options:
 
     @classmethod
     def of(cls, owner: Any, **options: Any) -> Self:
-        """Return the options that `owner` has as attributes, except for those given by name."""
+        """Return the options that are attributes of `owner`; those in `options` take precedence."""
         names = [field.name for field in fields(cls) if field.name not in options]  # type: ignore[arg-type]
         return cls(**{name: getattr(owner, name) for name in names}, **options)
 
 
 def differences(one: Options, other: Options) -> list[str]:
-    """Return the names of the options in which two values of one class differ."""
+    """Return the names of the options that differ between two values of one class."""
     names = [field.name for field in fields(one)]  # type: ignore[arg-type]
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 
@@ -95,25 +95,25 @@ class Network(Options):
         Raises
         ------
         ValueError
-            If there is a layer and an option that describes another one.
+            If there is a layer, and an option is not left at its default.
         """
         if layer is None:
             return self
-        described = differences(self, Network())
-        if described:
+        names = differences(self, Network())
+        if names:
             raise ValueError(
-                f"{', '.join(described)} describe(s) the network that fit builds; with network= "
-                "give them to its layers"
+                f"{', '.join(names)} describe(s) a network to build, but network= or warm_start= "
+                "has one: leave them out, or set them in the layers of network="
             )
         return layer
 
     def build(self, mode: str, outputs: int, steps: int) -> Layer:
-        """Return the network for a mode and for targets of so many outputs and steps.
+        """Return the network for a mode, and for the numbers of outputs and of steps of y.
 
         Raises
         ------
         ValueError
-            If an option has no effect beside the others, or does not go with the mode.
+            If an option has no effect with the others, or is not valid for the mode.
         """
         if self.dropout and self.num_layers == 1:
             raise ValueError(
@@ -121,15 +121,16 @@ class Network(Options):
                 "recurrent_dropout acts inside a layer"
             )
         if self.pool is not None and mode != "many_to_one":
-            raise ValueError(f"pool is for many_to_one, and x and y are {mode}")
+            raise ValueError(f"pool is valid only for mode='many_to_one', got mode={mode!r}")
         if self.feedback and mode not in ("one_to_many", "encoder_decoder"):
             raise ValueError(
-                f"feedback is for one_to_many and encoder_decoder, and x and y are {mode}"
+                "feedback is valid only for mode='one_to_many' and mode='encoder_decoder', got "
+                f"mode={mode!r}"
             )
         if self.bidirectional and (self.feedback or mode == "encoder_decoder"):
             raise ValueError(
-                "bidirectional needs the whole sequence at once, which a network that writes step "
-                "by step does not have"
+                "bidirectional needs the whole sequence at once, but a network with feedback or a "
+                "decoder writes it step by step"
             )
         hidden, top = self._hidden(), Dense(outputs)
         if mode == "many_to_many":
@@ -167,15 +168,15 @@ class Method(Options):
     Parameters
     ----------
     loss, optimizer, learning_rate, penalty, epochs, batch_size
-        See `xprnn.fit`. Names of losses and optimizers become their objects, with the
-        learning rate if there is one.
+        See `xprnn.fit`. The names of a loss and an optimizer become objects, and the learning
+        rate becomes the optimizer's.
     tbptt, checkpoint_every, clip_norm, standardize, seed
         See `xprnn.fit`.
 
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range, or has no effect beside the others.
+        If an option is out of its range, or has no effect with the others.
 
     Examples
     --------
@@ -216,8 +217,8 @@ class Method(Options):
             chosen("penalty", self.penalty, {}, ("gradient", "constrain"))
         if self.tbptt and self.checkpoint_every and self.checkpoint_every >= self.tbptt:
             raise ValueError(
-                f"checkpoint_every={self.checkpoint_every} has no effect with tbptt={self.tbptt}, "
-                f"which keeps no more than {self.tbptt} steps anyway: give fewer"
+                f"checkpoint_every must be below tbptt={self.tbptt}, since no more steps are kept "
+                f"anyway, got {self.checkpoint_every}"
             )
 
 

@@ -1,4 +1,4 @@
-"""A run in a file between two epochs: how it is saved, and how it goes on."""
+"""Saves a run to a file between two epochs, and restores it."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -19,8 +19,8 @@ from xprnn.training.members import Together
 from xprnn.training.run import Position, Run
 from xprnn.training.setup import Setup
 
-SAME = 1e-3
-"""By which part of a deviation the means and deviations of two data sets may differ."""
+TOLERANCE = 1e-3
+"""Means and deviations of the same data differ by at most this share of a deviation."""
 
 Callbacks = tuple[Callable[[Training], Any], ...]
 
@@ -38,9 +38,8 @@ def save(
     ----------
     run : Run
     position : Position
-        Where it stands.
     model : Model
-        What it ends with if it ends here; a callback may have chosen other parameters.
+        The result if the run ends here; a callback may have chosen other parameters.
     callbacks : tuple of callable
     path : str or path
 
@@ -51,7 +50,7 @@ def save(
     """
     if isinstance(model, Together):
         raise ValueError(
-            "callbacks must not save the run, as Checkpoint does: a file holds one model, and "
+            "callbacks must not save the run, as Checkpoint does: a file holds one model, but "
             "several members are trained at once; expected members=1 or other callbacks"
         )
     snapshot = Snapshot(
@@ -61,7 +60,7 @@ def save(
         updates=position.updates,
         factor=position.factor,
         memory=position.memory,
-        callbacks=tuple((type(c).__name__, state) for c, state in _remembering(callbacks)),
+        callbacks=tuple((type(c).__name__, state) for c, state in _read_states(callbacks)),
         plan=_plan(run.setup),
     )
     serialization.save_snapshot(snapshot, path)
@@ -70,98 +69,86 @@ def save(
 def restore(
     path: str | os.PathLike[str], run: Run, start: Position, callbacks: Callbacks
 ) -> tuple[Position, History]:
-    """Return where a saved run goes on, with its history, and let its callbacks go on too.
+    """Return the position and the history of a saved run, and restore its callbacks.
 
     Parameters
     ----------
     path : str or path
     run : Run
     start : Position
-        Where the run would begin.
+        The first position of a new run.
     callbacks : tuple of callable
 
     Raises
     ------
     ValueError
-        If the file is of another run; says what differs.
+        If the file is of another run; the error says what differs.
     FileNotFoundError, ModelFileError
-        If the file can't be read, or a callback can't take what it holds for it.
+        If the file can't be read, or a callback can't take its state in the file.
     """
     snapshot = load_snapshot(path, run.setup.place)
     _check(snapshot, run.setup, start)
-    remembering = _remembering(callbacks)
-    names = [type(callback).__name__ for callback, _ in remembering]
+    stateful = [callback for callback, _ in _read_states(callbacks)]
+    names = [type(callback).__name__ for callback in stateful]
     expected = [name for name, _ in snapshot.callbacks]
     if names != expected:
         raise ValueError(
-            "resume needs the callbacks of the checkpoint, as they remember something: "
+            "resume needs the callbacks whose state the checkpoint holds: "
             f"expected {', '.join(expected) or 'none'}, got {', '.join(names) or 'none'}"
         )
-    for (callback, _), (name, state) in zip(remembering, snapshot.callbacks, strict=True):
+    for callback, (name, state) in zip(stateful, snapshot.callbacks, strict=True):
         try:
             callback.restore(state, snapshot.model)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise ModelFileError(
-                f"resume: what the checkpoint holds for {name} is no state of it: {error}"
+                f"resume: {name} cannot take its state in the checkpoint: {error}"
             ) from error
     history = snapshot.model.history
     goes_on = history.ended == "running" and snapshot.epoch < run.setup.method.epochs
     params = snapshot.params if goes_on and snapshot.params is not None else snapshot.model.params
-    epoch, updates, memory = snapshot.epoch, snapshot.updates, snapshot.memory
-    return Position(epoch, updates, params, memory, snapshot.factor), history
+    position = Position(snapshot.epoch, snapshot.updates, params, snapshot.memory, snapshot.factor)
+    return position, history
 
 
-def _remembering(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:
-    """Return the callbacks that remember something, and what."""
-    able = [
-        callback
+def _read_states(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:
+    """Return the callbacks that remember something, each with its state."""
+    states = [
+        (callback, callback.state())
         for callback in callbacks
         if all(callable(getattr(callback, name, None)) for name in ("state", "restore"))
     ]
-    states = [(callback, callback.state()) for callback in able]
     return [(callback, state) for callback, state in states if state is not None]
 
 
 def _plan(setup: Setup) -> dict[str, Any]:
     """Return all that the result of a training depends on, as JSON."""
-    model, method, data, validation = setup.model, setup.method, setup.data, setup.validation
+    model, data, validation = setup.model, setup.data, setup.validation
     plan = {
-        "x": _shape(data.x),
-        "y": _shape(data.y),
-        "valid steps": _valid(data),
+        **vars(setup.method),
+        "standardize": model.x_scaler is not None,
+        **dict(zip(("x", "y", "valid steps"), _sizes(data), strict=True)),
         "sample_weight": None if data.weights is None else _shape(data.weights),
-        "validation_data": None if validation is None else _shapes(validation),
+        "validation_data": None if validation is None else _sizes(validation),
         "mode": model.mode,
         "feature_names": model.feature_names,
         "output_names": model.output_names,
         "dtype": model.dtype,
-        "standardize": model.x_scaler is not None,
         "network": model.network,
-        "loss": method.loss,
-        "optimizer": method.optimizer,
-        "penalty": method.penalty,
-        "clip_norm": method.clip_norm,
-        "batch_size": method.batch_size,
-        "tbptt": method.tbptt,
-        "checkpoint_every": method.checkpoint_every,
-        "seed": method.seed,
     }
+    del plan["epochs"], plan["learning_rate"]  # more epochs may follow; the optimizer has the rate
     return {name: label(value) for name, value in plan.items()}
+
+
+def _sizes(data: Data) -> tuple[Any, ...]:
+    """Return the shapes of x and y, and the number of valid steps, None if all are valid."""
+    valid = None if data.valid is None else int(data.valid.sum())
+    return _shape(data.x), _shape(data.y), valid
 
 
 def _shape(array: Any) -> tuple[int, ...]:
     """Return the (B, T, F) of a (T, B, F)."""
     steps, batch, features = array.shape
     return batch, steps, features
-
-
-def _shapes(data: Data) -> tuple[Any, ...]:
-    return _shape(data.x), _shape(data.y), _valid(data)
-
-
-def _valid(data: Data) -> int | None:
-    """Return the number of valid steps, None if all are."""
-    return None if data.valid is None else int(data.valid.sum())
 
 
 def _check(snapshot: Snapshot, setup: Setup, start: Position) -> None:
@@ -172,7 +159,7 @@ def _check(snapshot: Snapshot, setup: Setup, start: Position) -> None:
         if not differs and not _same(ours, its):
             differs.append(f"the values of {name} have another mean or deviation")
     if not differs and _shapes_of(start.memory) != _shapes_of(snapshot.memory):
-        differs.append("the optimizer remembers something else")
+        differs.append("the memory of the optimizer has other arrays")
     if differs:
         raise ValueError(f"resume: the checkpoint is of another training: {'; '.join(differs)}")
     if setup.method.epochs < snapshot.epoch:
@@ -187,7 +174,9 @@ def _same(one: Scaler | None, other: Scaler | None) -> bool:
     if one is None or other is None:
         return one is other
     (mean, scale), (its_mean, its_scale) = (map(to_host, scaler) for scaler in (one, other))
-    near = (abs(mean - its_mean) <= SAME * scale) & (abs(scale - its_scale) <= SAME * scale)
+    near = (abs(mean - its_mean) <= TOLERANCE * scale) & (
+        abs(scale - its_scale) <= TOLERANCE * scale
+    )
     return bool(near.all())
 
 

@@ -1,4 +1,4 @@
-"""A training before its first epoch: what `prepare` makes of the arguments of `fit`."""
+"""`prepare`: turns the arguments of `fit` into a `Setup`, a training before its first epoch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,28 +14,28 @@ from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.training import data as reading
 from xprnn.training.members import Members, Together
-from xprnn.training.options import Method, Network, differences
+from xprnn.training.options import Method, Network
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
     """A training before its first epoch.
 
-    `xprnn.training.train` trains it. Nothing in it ever changes, so it can be trained any
-    number of times; ``dataclasses.replace`` makes a variant.
+    `xprnn.training.train` trains it. A setup never changes, so it can be trained any number
+    of times; ``dataclasses.replace`` makes a variant.
 
     Attributes
     ----------
     model : Model
-        The untrained model: the network with its first parameters, the standardisation,
-        and what x and y are to one another.
+        The untrained model: the network with its first parameters, the standardisation, and
+        the mode.
     method : Method
         The loss, the optimizer and all other options of the training.
     data : Data
         x (T, B, F) and y (T, B, O), standardised, in the dtype and on the device of the
-        training; with the valid steps and the weights, if there are any.
+        training; with the valid steps and the weights, if any.
     validation : Data or None
-        The same of the validation data.
+        The validation data in the same form.
     place : Backend
         Where to compute.
 
@@ -49,7 +49,7 @@ class Setup:
     >>> setup.data.x.shape, round(float(setup.data.x.std()), 9), setup.params[0]["U"].shape
     ((60, 1, 1), 1.0, (8, 8))
 
-    One step by hand, and five epochs that go on from it:
+    One step by hand, and then five epochs:
 
     >>> loss, grads, _ = xprnn.value_and_grad(
     ...     setup.network, setup.method.loss, setup.params, setup.data.x, setup.data.y,
@@ -69,7 +69,7 @@ class Setup:
 
     @property
     def network(self) -> Layer:
-        """What is trained."""
+        """The network to train."""
         return self.model.network
 
     @property
@@ -82,11 +82,11 @@ class Setup:
         return replace(self, model=replace(self.model, params=params))
 
     def stacked(self, seeds: Iterable[int]) -> "Setup":
-        """Return a setup of several models side by side, with first parameters from `seeds`.
+        """Return a setup of several models side by side, one for each of `seeds`.
 
-        The parameters have one more axis, in front. It is one training, in which each model
-        learns what it would learn alone; they share the order of the batches and what
-        dropout draws. `split` of the trained model returns one model each.
+        Their parameters are stacked on a new first axis. In one training each model learns what
+        it would learn alone; all share the order of the batches and the random numbers of
+        dropout. `split` of the trained model returns the models.
 
         Examples
         --------
@@ -99,12 +99,13 @@ class Setup:
         True
         """
         place, model = self.place, self.model
-        drawn = [model.network.init(generator(seed), model.features)[0] for seed in seeds]
+        members = [model.network.init(generator(seed), model.features)[0] for seed in seeds]
         with place.active():
-            placed = [tree.map(lambda a: place.asarray(a, model.dtype), each) for each in drawn]
-            params = tree.map(lambda *leaves: place.xp.stack(list(leaves), axis=0), *placed)
-        members = {**vars(model), "params": params, "history": Members(len(drawn))}
-        return replace(self, model=Together(**members))
+            params = tree.map(
+                lambda *leaves: place.asarray(host.stack(leaves), model.dtype), *members
+            )
+        fields = {**vars(model), "params": params, "history": Members(len(members))}
+        return replace(self, model=Together(**fields))
 
 
 @hinting
@@ -132,10 +133,9 @@ def prepare(
     x, y
         As for `xprnn.fit`.
     network : Network or Layer, optional
-        What to train: the options of a network to build, or a layer of your own. Left out,
-        ``Network()``.
+        The options of a network to build, or a layer of your own; default ``Network()``.
     method : Method, optional
-        How to train; left out, ``Method()``.
+        How to train; default ``Method()``.
     mode, lengths, mask, sample_weight, validation_data, warm_start, backend, dtype
         As for `xprnn.fit`.
 
@@ -148,6 +148,7 @@ def prepare(
     ValueError, TypeError, BackendUnavailableError
         As `xprnn.fit`.
     """
+    network = Network() if network is None else network
     method = Method() if method is None else method
     if not isinstance(method, Method):
         raise TypeError(f"method must be a Method, got {shown(method)}")
@@ -169,7 +170,7 @@ def prepare(
         floats["warm_start"] = tree.leaves(warm_start.params)[0]
     dtype = reading.choose_dtype(dtype, floats, place)
     features, outputs = pair.x.array.shape[-1], reading.count_outputs(method.loss, pairs)
-    layer = _build(network, warm_start, pair, outputs)
+    layer = _choose_layer(network, warm_start, pair, outputs)
     _check_cuts(layer, method)
     params, produced = layer.init(generator(method.seed), features)
     if produced != outputs:
@@ -207,13 +208,13 @@ def prepare(
 
 
 def _check_effects(
-    pair: Pair, network: Network | Layer | None, method: Method, warm_start: Model | None
+    pair: Pair, network: Network | Layer, method: Method, warm_start: Model | None
 ) -> None:
-    """Raise ValueError for an option that can have no effect on these data or this model."""
+    """Raise ValueError for an option that has no effect on these data or this model."""
     steps, features = pair.x.array.shape[1:]
     if method.batch_size is not None and pair.x.rank < 3:
         raise ValueError(
-            f"batch_size={method.batch_size} has no effect: a batch is of whole sequences, and x "
+            f"batch_size={method.batch_size} has no effect: a batch holds whole sequences, and x "
             f"is one sequence of {steps} steps of {features} feature(s). If the rows of x are "
             "samples, give x as (N, 1, F), x[:, None, :], or see xprnn.estimators.RNNClassifier "
             "and RNNRegressor; to update within one long sequence give tbptt"
@@ -221,33 +222,30 @@ def _check_effects(
     drops = isinstance(network, Network) and network.recurrent_dropout
     if drops and steps == 1 and pair.mode.startswith("many_to"):
         raise ValueError(
-            "recurrent_dropout has no effect: x has one step, whose recurrent state is the first "
-            "one, of zeros"
+            "recurrent_dropout has no effect: x has one step, and the state before it is zero"
         )
     if warm_start is not None and not method.standardize and warm_start.x_scaler is not None:
         raise ValueError(
-            "standardize=False has no effect: warm_start was trained with a standardisation, and "
-            "keeps it"
+            "standardize=False has no effect: warm_start keeps the standardisation of its training"
         )
 
 
-def _build(
-    network: Network | Layer | None, warm_start: Model | None, pair: Pair, outputs: int
+def _choose_layer(
+    network: Network | Layer, warm_start: Model | None, pair: Pair, outputs: int
 ) -> Layer:
     """Return the layer to train: that of `warm_start`, `network` itself, or a new one."""
     if warm_start is not None:
-        if isinstance(network, Network) and network != Network():
-            names = ", ".join(differences(network, Network()))
-            raise ValueError(f"{names} describe(s) a network, and warm_start has one: leave it out")
-        if not isinstance(network, Network | None) and network != warm_start.network:
+        if isinstance(network, Network):
+            network = network.unless(warm_start.network)
+        if network != warm_start.network:
             raise ValueError("warm_start has a network; leave network out")
         if warm_start.mode != pair.mode:
             raise ValueError(
                 f"warm_start was trained for mode={warm_start.mode!r}, and x and y are {pair.mode}"
             )
         return warm_start.network
-    if isinstance(network, Network | None):
-        return (network or Network()).build(pair.mode, outputs, pair.y.shape[1])
+    if isinstance(network, Network):
+        return network.build(pair.mode, outputs, pair.y.shape[1])
     layer: Layer = check_layer("network", network)
     if layer.keeps_steps != (pair.mode == "many_to_many"):
         gives = "an output at every step" if layer.keeps_steps else "other steps than x has"
@@ -256,19 +254,19 @@ def _build(
 
 
 def _check_cuts(network: Layer, method: Method) -> None:
-    """Raise unless the network can be cut in time as the method says."""
+    """Raise unless the network can be cut in time where the method cuts it."""
     for argument in ("tbptt", "checkpoint_every"):
         if getattr(method, argument) is not None:
             check_cuttable(network, argument)
     if method.tbptt is not None and not network.keeps_steps:
         raise ValueError(
             "tbptt updates after every chunk and so needs outputs at every step; this network "
-            "gives one output for many steps"
+            "does not give them"
         )
 
 
 def _check_steps(network: Layer, params: Tree, features: int, pairs: list[Pair]) -> None:
-    """Raise unless a network that changes the number of steps gives as many as y has."""
+    """Raise unless a network that changes the number of steps gives that of y."""
     if network.keeps_steps:
         return
     y_hat, _, _ = network.forward(params, host.zeros((1, 1, features)), None, None, xp=host)
@@ -281,7 +279,7 @@ def _check_steps(network: Layer, params: Tree, features: int, pairs: list[Pair])
 
 
 def _check_start(model: Model, features: int, outputs: int, method: Method, place: Backend) -> None:
-    """Raise unless a model can go on with these data."""
+    """Raise unless training can go on from a model with these data."""
     for name, has, needs in (
         ("features of x", model.features, features),
         ("outputs", model.outputs, outputs),
@@ -290,7 +288,7 @@ def _check_start(model: Model, features: int, outputs: int, method: Method, plac
             raise ValueError(f"warm_start has {has} {name}, and x, y and the loss need {needs}")
     if model.y_scaler is not None and not losses.standardizes(method.loss):
         raise ValueError(
-            f"warm_start was trained on quantities, and {method.loss!r} is for classes"
+            f"warm_start was trained on quantities, but {method.loss!r} is for classes"
         )
     if model.backend not in (place, Backend("numpy", "cpu")):
         raise ValueError(

@@ -2,11 +2,11 @@
 
 import contextlib
 import csv
-import gc
 import io
 import re
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from xprnn._cli.tables.file_types import check_text
 from xprnn._cli.tables.parse import looks_like_time, parse_number
@@ -16,10 +16,8 @@ DELIMITERS = ",;\t|"
 """The delimiters that are recognised."""
 MOST_COLUMNS = 20_000
 """A file with more columns is refused."""
-_SNIFFED = 100_000
+_SNIFF_LENGTH = 100_000
 """How many characters of a line are read to recognise the delimiter."""
-_BUFFERED = 100_000
-"""How many values are held as rows before they move into the columns."""
 
 
 def read_csv(
@@ -66,79 +64,65 @@ def read_csv(
         raise ValueError(f"delimiter must be one character or tab, got {delimiter!r}")
     if delimiter == decimal:
         raise ValueError(f"delimiter must differ from decimal, got {delimiter!r} twice")
-    collecting = gc.isenabled()
-    gc.disable()  # it would scan millions of short lists over and over, and free none
-    try:
-        columns, lines = _read_columns(path, data, delimiter)
-    finally:
-        if collecting:
-            gc.enable()
+    columns, lines = _read_columns(path, data, delimiter)
     if len(lines) < 1 + header:
         raise ValueError(
             f"{path} must hold a line of column names and rows, got {len(lines)} line(s)"
         )
-    names = [str(i + 1) for i in range(len(columns))]
-    if header:
-        names = [column.pop(0).strip() for column in columns]
-        lines.pop(0)
-        if all(map(_is_value, names)) and not _count_up(names):
-            raise ValueError(
-                f"{path} must name its columns in the first line, got "
-                f"{', '.join(names[:3])}; if there are no names, say --no-header"
-            )
-    return build(path, names, columns, lines, decimal)
+    if not header:
+        return build(path, [str(i + 1) for i in range(len(columns))], columns, lines, decimal)
+    names = [column.pop(0).strip() for column in columns]
+    if all(map(_is_value, names)) and not _count_up(names):
+        raise ValueError(
+            f"{path} must name its columns in the first line, got {', '.join(names[:3])}; "
+            "if there are no names, say --no-header"
+        )
+    return build(path, names, columns, lines[1:], decimal)
+
+
+def _open(data: bytes) -> TextIO:
+    """Return the bytes of a file as a file of text."""
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
 
 
 def _read_columns(path: str, data: bytes, delimiter: str) -> tuple[list[list[str]], list[int]]:
     """Return the columns, and the line on which each row ends; raise if rows differ in length."""
-    file = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    reader = csv.reader(_open(data), delimiter=delimiter, strict=True)
     columns: list[list[str]] = []
     lines: list[int] = []
-    rows: list[list[str]] = []
-    last_line = width = most = 0
+    last_line = 0
     try:
         for row in reader:
             last_line = reader.line_num
             if not row:
                 continue
             if not columns:
-                width = len(row)
-                if width > MOST_COLUMNS:
-                    raise ValueError(f"{path} has {width} columns, more than {MOST_COLUMNS}")
-                columns, most = [[] for _ in row], _BUFFERED // width
-            if len(row) != width:
+                if len(row) > MOST_COLUMNS:
+                    raise ValueError(f"{path} has {len(row)} columns, more than {MOST_COLUMNS}")
+                columns = [[] for _ in row]
+            if len(row) != len(columns):
                 raise ValueError(
-                    f"{path}, line {last_line}: expected {width} values as in the first line, got "
-                    f"{len(row)}"
+                    f"{path}, line {last_line}: expected {len(columns)} values as in the first "
+                    f"line, got {len(row)}"
                 )
-            rows.append(row)
+            for column, cell in zip(columns, row, strict=True):
+                column.append(cell)
             lines.append(last_line)
-            if len(rows) > most:
-                _move(rows, columns)
     except csv.Error as error:
         why = str(error)
         if why == "unexpected end of data":
             why = "a quote opens here and is never closed"
         raise ValueError(f"{path}, line {last_line + 1}: {why}") from error
-    _move(rows, columns)
     return columns, lines
-
-
-def _move(rows: list[list[str]], columns: list[list[str]]) -> None:
-    """Move rows into the columns, where they take less memory."""
-    for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
-        column.extend(cells)
-    rows.clear()
 
 
 def _sniff_delimiter(data: bytes, signs: str) -> str:
     """Return the sign that splits the first line into the most names.
 
-    Signs that split the next lines into as many values come first.
+    A sign that splits the next lines into as many values takes precedence.
     """
-    file = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
-    lines = [file.readline(_SNIFFED) for _ in range(20)]
+    file = _open(data)
+    lines = [file.readline(_SNIFF_LENGTH) for _ in range(20)]
     scores = {}
     for sign in signs:
         rows = []
@@ -151,7 +135,7 @@ def _sniff_delimiter(data: bytes, signs: str) -> str:
 
 
 def _is_value(name: str) -> bool:
-    """Whether a column name is in truth a number or a date."""
+    """Whether the name of a column is rather a number or a date."""
     return parse_number(name) is not None or (
         looks_like_time(name) and re.search(r"\d", name) is not None
     )

@@ -37,7 +37,7 @@ _MARKUP = {
     rb'[\[{]\s*($|[\[{}"\d-])': "JSON; write the table as CSV",
     rb"%PDF-": _PDF,
 }
-_SEARCHED = 1 << 16
+_SEARCH_LENGTH = 1 << 16
 """How many bytes at the start and at the end of a file are searched."""
 
 
@@ -56,36 +56,34 @@ def check_text(path: str, data: bytes) -> None:
     Traceback (most recent call last):
     ValueError: a.csv must be a CSV file in UTF-8, got an Excel workbook (.xlsx); ...
     """
-    zero, actual = data.find(b"\0"), None
+    at, fault = data.find(b"\0"), "a zero byte"
+    advice = "it is damaged or not text"
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        actual = _recognise_binary(data) or (
-            f"byte {data[error.start]:#04x} in line {line}; write it in UTF-8, often with "
-            "iconv -f WINDOWS-1252 -t UTF-8 FILE"
-        )
+        at, fault = error.start, f"byte {data[error.start]:#04x}"
+        advice = "write it in UTF-8, often with iconv -f WINDOWS-1252 -t UTF-8 FILE"
+    if at < 0:
+        actual = _recognise_markup(data)
     else:
-        actual = _recognise_markup(data) if zero < 0 else _recognise_binary(data)
-    if actual is None and zero >= 0:
-        line = data.count(b"\n", 0, zero) + 1
-        actual = f"a zero byte in line {line}; it is damaged or not text"
+        line = data.count(b"\n", 0, at) + 1
+        actual = _recognise_binary(data) or f"{fault} in line {line}; {advice}"
     if actual is not None:
         raise ValueError(f"{path} must be a CSV file in UTF-8, got {actual}")
 
 
 def _recognise_markup(data: bytes) -> str | None:
     """Return the type of a text file, None if it may be CSV."""
-    first = data[:_SEARCHED].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
+    first = data[:_SEARCH_LENGTH].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
     types = (name for start, name in _MARKUP.items() if re.match(start, first, re.IGNORECASE))
     return next(types, None)
 
 
 def _recognise_binary(data: bytes) -> str | None:
     """Return the type of a binary file, None if it is not recognised."""
-    head = data[:_SEARCHED]
+    head = data[:_SEARCH_LENGTH]
     if head.startswith(b"PK\x03\x04"):
-        ends = head + data[-_SEARCHED:]  # the table of contents of an archive is at its end
+        ends = head + data[-_SEARCH_LENGTH:]  # the table of contents of an archive is at its end
         return next(
             (name for sign, name in _ARCHIVES.items() if sign in ends), _UNPACK.format("zip")
         )
