@@ -12,7 +12,7 @@ from xprnn._sequences.columns import (
     order_names,
     show_ends,
 )
-from xprnn._sequences.reading import check_axes, check_finite, check_list, other_shape
+from xprnn._sequences.reading import check_axes, check_finite, check_list, shape_error
 from xprnn._typing import Array
 from xprnn._validate import shown
 from xprnn.backend import admit, of
@@ -227,7 +227,7 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
     for series, own in zip(_inputs(X, panel.kinds, panel.listed), panel.kinds, strict=True):
         if isinstance(own, Plain):
             if len(series.kind.names) != len(names):
-                raise other_shape(series.argument, series.array.shape, (len(names),), "as in fit")
+                raise shape_error(series.argument, series.array.shape, (len(names),), "as in fit")
         else:
             series = _match_columns(series, names, "as in fit")
         if len(series.array) != steps:
@@ -302,7 +302,7 @@ def _match_columns(series: Series, names: tuple[Any, ...], like: str) -> Series:
         return series
     if isinstance(series.kind, Plain):
         shape = series.array.shape[: series.kind.rank]
-        raise other_shape(series.argument, shape, (len(names),), like)
+        raise shape_error(series.argument, shape, (len(names),), like)
     order = order_names(series.argument, own, names)
     return Series(series.argument, series.array[:, order], series.kind.taking(order))
 
