@@ -9,17 +9,18 @@ from xprnn.backend import on_host, quiet
 __all__ = ["best_season", "drift", "naive", "seasonal_naive"]
 
 
-def naive(series: Any, steps: int) -> Any:
+def naive(series: Any, horizon: int) -> Any:
     """Repeat the last value.
 
     Parameters
     ----------
     series : NumPy array, (T,) or (T, O)
-    steps : int
+    horizon : int
+        How many steps to forecast.
 
     Returns
     -------
-    NumPy array, (steps,) or (steps, O)
+    NumPy array, (horizon,) or (horizon, O)
 
     Examples
     --------
@@ -27,10 +28,10 @@ def naive(series: Any, steps: int) -> Any:
     >>> baselines.naive([1, 2, 3], 2)
     array([3, 3])
     """
-    return np.repeat(on_host("series", series)[-1:], steps, axis=0)
+    return np.repeat(on_host("series", series)[-1:], horizon, axis=0)
 
 
-def seasonal_naive(series: Any, steps: int, season: int) -> Any:
+def seasonal_naive(series: Any, horizon: int, season: int) -> Any:
     """Repeat the last season.
 
     Examples
@@ -40,10 +41,10 @@ def seasonal_naive(series: Any, steps: int, season: int) -> Any:
     array([3, 4, 3])
     """
     s = on_host("series", series)
-    return np.resize(s[-season:], (steps, *s.shape[1:]))
+    return np.resize(s[-season:], (horizon, *s.shape[1:]))
 
 
-def drift(series: Any, steps: int) -> Any:
+def drift(series: Any, horizon: int) -> Any:
     """Go on by the mean change: the line through the first and the last value.
 
     Examples
@@ -55,7 +56,7 @@ def drift(series: Any, steps: int) -> Any:
     s = on_host("series", series)
     if len(s) < 2:
         raise ValueError(f"series must have at least 2 steps, got {len(s)}")
-    ahead = np.arange(1, steps + 1).reshape(-1, *[1] * (s.ndim - 1))
+    ahead = np.arange(1, horizon + 1).reshape(-1, *[1] * (s.ndim - 1))
     with quiet():
         return s[-1] + ahead * ((s[-1] - s[0]) / (len(s) - 1))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import cells, losses, optimizers, tree, value_and_grad
 from xprnn._noise import Noise
-from xprnn._sequences.batches import Data, batches
+from xprnn._sequences.batches import Data, draw_batches
 from xprnn.layers import Bidirectional, Dense, Dropout, Pool, Recurrent, Stack
 from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
@@ -198,7 +198,7 @@ def in_chunks(place, network, k, *, sizes, epochs, batch_size, clip_norm=None, r
     data = Data(x, y, None if shown.all() else shown)
     for epoch in range(epochs):
         for number, batch in enumerate(
-            batches(data, batch_size, (seed, epoch), True, place.backend)
+            draw_batches(data, batch_size, (seed, epoch), True, place.backend)
         ):
             own, state, noise = batch.data, None, Noise((seed, epoch, number, 1))
             for start in range(0, own.x.shape[0], k):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import cells, losses
 from xprnn._sequences import modes
-from xprnn._sequences.batches import Data, batches
+from xprnn._sequences.batches import Data, draw_batches
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.layers import Dense, Pool, Recurrent, Stack
 
@@ -410,7 +410,7 @@ def test_batches_of_sequences_of_other_lengths(place, sizes, batch_size, seed, p
 
     def seen(where, array):
         data = Data(array(x), array(y), None if shown.all() else shown)
-        return list(batches(data, batch_size, seed, per_step, where))
+        return list(draw_batches(data, batch_size, seed, per_step, where))
 
     found = seen(place.backend, place.array)
     assert sum(batch.share for batch in found) == pytest.approx(1, rel=1e-14)
@@ -445,14 +445,14 @@ def test_batches_hold_sequences_of_similar_lengths():
     data = Data(np.zeros((shown.shape[0], 200, 1)), np.zeros((shown.shape[0], 200, 1)), shown)
 
     def waste(epoch):
-        parts = [batch.data for batch in batches(data, 10, (0, epoch), True, HERE)]
+        parts = [batch.data for batch in draw_batches(data, 10, (0, epoch), True, HERE)]
         return sum(np.prod(part.x.shape[:2]) for part in parts) - sizes.sum()
 
     drawn = rng.permutation(sizes).reshape(-1, 10)
     at_random = (drawn.max(1) * 10).sum() - sizes.sum()
     assert all(waste(epoch) < at_random / 3 for epoch in range(5))
     firsts = {
-        next(batches(data, 10, (0, epoch), True, HERE)).data.valid.sum() for epoch in range(5)
+        next(draw_batches(data, 10, (0, epoch), True, HERE)).data.valid.sum() for epoch in range(5)
     }
     assert len(firsts) > 1
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import xprnn
 from xprnn import activations, losses, tree, value_and_grad
 from xprnn._record import Epoch, History
-from xprnn._sequences.batches import Data, batches
+from xprnn._sequences.batches import Data, draw_batches
 from xprnn.backend import Backend, dtype_name, of
 from xprnn.cells import Elman
 from xprnn.initializers import Normal
@@ -163,7 +163,7 @@ def test_seeds():
 def test_an_epoch_sees_every_sequence_once(place, count, size, seed, epoch):
     x = place.array(np.arange(2.0 * count).reshape(2, count, 1))
     data = Data(x, 10 * x)
-    seen = list(batches(data, size, (seed, epoch), True, place.backend))
+    seen = list(draw_batches(data, size, (seed, epoch), True, place.backend))
     assert math.fsum(batch.share for batch in seen) == pytest.approx(1, rel=1e-15)
     assert [batch.share for batch in seen] == [batch.data.x.shape[1] / count for batch in seen]
     assert {batch.data.x.shape[1] for batch in seen[:-1]} <= {size}
@@ -173,7 +173,7 @@ def test_an_epoch_sees_every_sequence_once(place, count, size, seed, epoch):
     for a, b in hosts:
         np.testing.assert_array_equal(b, 10 * a)
         np.testing.assert_array_equal(a[1], a[0] + count)
-    again = batches(data, size, (seed, epoch), True, place.backend)
+    again = draw_batches(data, size, (seed, epoch), True, place.backend)
     assert all(map(np.array_equal, (place.host(b.data.x) for b in again), (a for a, _ in hosts)))
 
 
@@ -181,7 +181,7 @@ def test_every_epoch_and_every_seed_has_its_own_order():
     x = np.arange(20.0).reshape(1, 20, 1)
     here = Backend("numpy", "cpu")
     orders = {
-        seed: next(batches(Data(x, x), 19, seed, True, here)).data.x.ravel().tolist()
+        seed: next(draw_batches(Data(x, x), 19, seed, True, here)).data.x.ravel().tolist()
         for seed in [(0, 0), (0, 1), (1, 0), (1, 1)]
     }
     assert len({tuple(order) for order in orders.values()}) == 4
@@ -209,7 +209,7 @@ def by_hand(
     weights = place.tree(network.init(np.random.default_rng(seed), x.shape[-1])[0], dtype)
     memory = optimizer.init(weights, xp=xp)
     for epoch in range(epochs):
-        for batch in batches(Data(x, y), batch_size, (seed, epoch), True, place.backend):
+        for batch in draw_batches(Data(x, y), batch_size, (seed, epoch), True, place.backend):
             own = batch.data
             state = network.initial_state(weights, own.x.shape[1], xp=xp)
             value, grads, _ = value_and_grad(

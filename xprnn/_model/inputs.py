@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from xprnn import _ops, losses, tree
 from xprnn._record import Record
-from xprnn._sequences.batches import time_major
+from xprnn._sequences.batches import to_time_major
 from xprnn._sequences.reading import Sequences, check_finite, read_sequences
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
@@ -167,7 +167,9 @@ def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
     backend = common({argument: array}, record.backend)
     dtype = wider(record.dtype, float_name(argument, array) or record.dtype)
     with backend.active():
-        x = time_major(backend.asarray(array, _choose_scaling_dtype(record, dtype)), xp=backend.xp)
+        x = to_time_major(
+            backend.asarray(array, _choose_scaling_dtype(record, dtype)), xp=backend.xp
+        )
         mask = None
         if sequences.valid is not None:
             mask = backend.asarray(sequences.valid.T[:, :, None], "bool")

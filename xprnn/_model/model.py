@@ -10,7 +10,7 @@ from xprnn._keywords import hinting
 from xprnn._model import inputs
 from xprnn._model.gates import trace_gates
 from xprnn._record import Record
-from xprnn._sequences.batches import time_major
+from xprnn._sequences.batches import to_time_major
 from xprnn._sequences.modes import read_pair
 from xprnn._validate import flag, whole
 from xprnn.backend import common, float_name
@@ -358,7 +358,7 @@ class Model(Record):
         xp = backend.xp
         with backend.active():
             dtype = float_name("y", pair.y) or self.dtype
-            truth = time_major(backend.asarray(pair.y, dtype), xp=xp)
+            truth = to_time_major(backend.asarray(pair.y, dtype), xp=xp)
             y_mask = data.mask if self.network.keeps_steps else None
             needed = losses.outputs(loss, truth, y_mask, xp=xp)
             labels = truth.shape[-1] == 1 < needed and not losses.standardizes(loss)

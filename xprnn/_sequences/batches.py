@@ -10,7 +10,7 @@ POOL = 8
 """How many batches make a pool, in which sequences are sorted by length."""
 
 
-def time_major(array: Array, *, xp: Namespace) -> Array:
+def to_time_major(array: Array, *, xp: Namespace) -> Array:
     """Turn (B, T, F) into a (T, B, F) whose memory is in that order."""
     turned = xp.permute_dims(array, (1, 0, 2))
     flat = xp.reshape(turned, (-1,))  # which lays the memory out anew
@@ -70,7 +70,7 @@ class Batch(NamedTuple):
     """The share of all sequences, or of all valid steps, that this batch holds."""
 
 
-def batches(
+def draw_batches(
     data: Data, batch_size: int | None, seed: tuple[int, ...], per_step: bool, backend: Backend
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch.

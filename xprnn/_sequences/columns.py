@@ -23,7 +23,7 @@ def label_items(argument: str, value: Any) -> list[tuple[str, Any]]:
     return [(argument, value)]
 
 
-def names(argument: str, value: Any) -> tuple[str, ...] | None:
+def read_names(argument: str, value: Any) -> tuple[str, ...] | None:
     """Return the names of the columns of a frame, or of the first frame in a list.
 
     A name that is not a string, such as 2020, becomes one.
@@ -41,8 +41,8 @@ def names(argument: str, value: Any) -> tuple[str, ...] | None:
     Examples
     --------
     >>> import pandas as pd
-    >>> from xprnn._sequences.columns import names
-    >>> names("x", pd.DataFrame({"wind": [1.0], 2020: [3.0]}))
+    >>> from xprnn._sequences.columns import read_names
+    >>> read_names("x", pd.DataFrame({"wind": [1.0], 2020: [3.0]}))
     ('wind', '2020')
     """
     for label, frame in label_items(argument, value)[:1]:
@@ -99,7 +99,7 @@ def order_columns(argument: str, value: Any, wanted: tuple[str, ...] | None) -> 
 
 def _order_frame(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
     """Return one frame with its columns in the order of `wanted`."""
-    columns = names(argument, frame)
+    columns = read_names(argument, frame)
     if columns is None or wanted is None or columns == wanted:
         return frame
     order = order_names(argument, columns, wanted)

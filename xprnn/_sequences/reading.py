@@ -191,11 +191,11 @@ def read_list(argument: str, value: Any) -> list[Array]:
         if 0 in a.shape:
             raise ValueError(f"{label} is empty: {tuple(a.shape)}")
         if a.shape[1:] != arrays[0].shape[1:] or not a.shape:
-            raise other_shape(label, a.shape, arrays[0].shape[1:], f"as {argument}[0] is")
+            raise shape_error(label, a.shape, arrays[0].shape[1:], f"as {argument}[0] is")
     return arrays
 
 
-def other_shape(
+def shape_error(
     argument: str, shape: tuple[int, ...], features: tuple[int, ...], like: str
 ) -> ValueError:
     """Return the error for a sequence that has other features than another."""

@@ -7,7 +7,7 @@ from sklearn import get_config
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from xprnn._sequences.columns import is_list, label_items, names, order_columns
+from xprnn._sequences.columns import is_list, label_items, order_columns, read_names
 from xprnn._sequences.reading import MEANING, check_finite, read_arrays, to_one_dtype
 from xprnn._typing import Array
 from xprnn._validate import warn
@@ -93,7 +93,7 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
     X = to_list(X)
     axes = {len(getattr(item, "shape", ())) for item in X} if is_list(X) else set()
     if reset:
-        estimator._names = names("X", X) if axes == {2} else None
+        estimator._names = read_names("X", X) if axes == {2} else None
     if axes == {2}:
         X = order_columns("X", X, estimator._names)
     if axes == {1} and len({item.shape for item in X}) == 1:

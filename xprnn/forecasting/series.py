@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from xprnn._sequences.columns import order_names
-from xprnn._sequences.reading import check_axes, check_finite, other_shape
+from xprnn._sequences.reading import check_axes, check_finite, shape_error
 from xprnn._typing import Array
 from xprnn.backend import admit, of
 from xprnn.backend.frames import is_frame, numbers
@@ -80,7 +80,7 @@ class Series(NamedTuple):
         form = self.form
         if form.index is None and len(form.names) != len(names):
             shape = self.array.shape[: form.rank]
-            raise other_shape(self.argument, shape, (len(names),), like)
+            raise shape_error(self.argument, shape, (len(names),), like)
         if form.index is None or form.names == names:
             return self
         order = order_names(self.argument, form.names, names, REMEDY)

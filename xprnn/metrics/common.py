@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xprnn._sequences.columns import check_indexes, names
+from xprnn._sequences.columns import check_indexes, read_names
 from xprnn._sequences.reading import Sequences, arrange, clean_sequences, read_valid
 from xprnn._typing import Array
 from xprnn.backend import host, to_host
@@ -13,7 +13,7 @@ def columns_of(y: Any) -> tuple[str, ...] | None:
 
     One column is compared with one column, whatever the two are called: then None.
     """
-    columns = names("y", y)
+    columns = read_names("y", y)
     return None if columns is None or len(columns) == 1 else columns
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from xprnn import _ops, losses
 from xprnn._model import Model
-from xprnn._sequences.batches import Data, time_major
-from xprnn._sequences.columns import names
+from xprnn._sequences.batches import Data, to_time_major
+from xprnn._sequences.columns import read_names
 from xprnn._sequences.modes import Pair, read_pair
 from xprnn._sequences.reading import check_finite
 from xprnn._sequences.scaling import Scaler
@@ -46,7 +46,7 @@ def read(
     ValueError, TypeError
         If they do not fit one another.
     """
-    features, outputs = names("x", x), names("y", y)
+    features, outputs = read_names("x", x), read_names("y", y)
     if model is not None:
         features = model.feature_names or features
         outputs = model.output_names or outputs
@@ -196,7 +196,7 @@ def scale(
         for i, array in enumerate((pair.x.array, pair.y)):
             steps = valid if i == 0 or pair.mode == "many_to_many" else None
             own_dtype = float_name("xy"[i], array) or "float64"
-            array = time_major(place.asarray(array, own_dtype), xp=xp)
+            array = to_time_major(place.asarray(array, own_dtype), xp=xp)
             if standardize[i]:
                 scalers[i] = scaler = scalers[i] or _measure(array, steps, weights, xp)
                 array = _ops.apply_mask(scaler.apply(array), _mask(steps, place), xp=xp)

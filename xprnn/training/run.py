@@ -15,7 +15,7 @@ from xprnn import optimizers, tree
 from xprnn._model import Model
 from xprnn._noise import Noise
 from xprnn._record import Epoch, History
-from xprnn._sequences.batches import Batch, Data, batches
+from xprnn._sequences.batches import Batch, Data, draw_batches
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
 from xprnn._validate import set_fields
@@ -125,7 +125,9 @@ class Run:
         """Yield the updates of an epoch, the same ones every time."""
         data, method, place = self.setup.data, self.setup.method, self.setup.place
         per_step, seed = self.setup.network.keeps_steps, (method.seed, position.epoch)
-        for number, batch in enumerate(batches(data, method.batch_size, seed, per_step, place)):
+        for number, batch in enumerate(
+            draw_batches(data, method.batch_size, seed, per_step, place)
+        ):
             state, noise = None, Noise((*seed, number, 1))
             for chunk, share in self._chunks(batch, noise):
                 value, grads, state = self._gradient(position.params, chunk, state)
