@@ -20,7 +20,7 @@ EXACT = {"rtol": 0, "atol": 0}
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 CELLS = sorted(cells.TABLE)
 
-FEW = settings(max_examples=max(4, settings.default.max_examples // 3))
+FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 """For what trains several models, or comes in many kinds."""
 
 lengths_ = st.lists(st.integers(1, 6), min_size=1, max_size=5)
