@@ -4,6 +4,7 @@ A stand-in for CuPy (tests/cuda/standin) is a place too, in a session of its own
 has one module ``cupy``.
 """
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -101,6 +102,12 @@ def pytest_collection_modifyitems(config, items):
         others = [item for item in items if "place" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]
+
+
+def pytest_collection_finish(session):
+    """Keep what was collected, which lives to the end, out of every garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc):
