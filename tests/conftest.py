@@ -4,6 +4,7 @@ A stand-in for CuPy (tests/cuda/standin) is a place too, in a session of its own
 has one module ``cupy``.
 """
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -20,7 +21,9 @@ from xprnn.kernels import compiled, compiler, store
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-PLACES = ("numpy", "array_api_strict:cpu", "array_api_strict:device1", "torch", "cupy")
+PLACES = ("numpy", "array_api_strict:device1", "torch", "cupy", "array_api_strict:cpu")
+"""Where the numerical tests run. array-api-strict refuses on device1 all that it refuses on cpu,
+and arrays of the host as well: on cpu they run only with ``--backend array_api_strict``."""
 
 STANDIN = "cupy-standin"
 STANDIN_FOLDER = Path(__file__).parent / "cuda" / "standin"
@@ -30,7 +33,7 @@ collect_ignore = ["cuda"]  # tools of the tests in kernels/
 hypothesis.settings.register_profile(
     "default",
     deadline=None,
-    max_examples=15,
+    max_examples=5,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
@@ -84,7 +87,11 @@ def _on_standin(config):
 
 def pytest_report_header(config):
     if not _on_standin(config):
-        return f"{STANDIN}: has a session of its own, nox -s tests-{STANDIN}"
+        return [
+            f"places: {', '.join(_places(config))}",
+            *(f"no place: {status}" for status in xprnn.backends() if not status.usable),
+            f"{STANDIN}: has a session of its own, nox -s tests-{STANDIN}",
+        ]
     loops = os.environ.get("XPRNN_KERNELS") or "the kernels, through their emulation"
     return f"{STANDIN}: no GPU and no CuPy, but a stand-in on this CPU; loops: {loops}"
 
@@ -97,13 +104,27 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in set(others)]
 
 
+def pytest_collection_finish(session):
+    """Keep what was collected, which lives to the end, out of every garbage collection."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_generate_tests(metafunc):
     if "place" in metafunc.fixturenames:
-        asked = metafunc.config.getoption("backend")
-        names = [p for p in PLACES if not asked or p.split(":")[0] in asked]
-        if _on_standin(metafunc.config):
-            names = [STANDIN]
+        names = _places(metafunc.config)
         metafunc.parametrize("place", names, indirect=True, scope="session")
+
+
+def _places(config):
+    """Name the places of a session: those of --backend, or all that can be used."""
+    backends = config.getoption("backend")
+    if _on_standin(config):
+        return [STANDIN]
+    if backends:
+        return [place for place in PLACES if place.split(":")[0] in backends]
+    usable = {status.name for status in xprnn.backends() if status.usable}
+    return [place for place in PLACES[:-1] if place.split(":")[0] in usable]
 
 
 class Place:
@@ -135,11 +156,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(request):
-    spec = "cupy" if request.param == STANDIN else request.param
-    status = xprnn.backend.status(spec.split(":")[0])
-    if not status.usable and not request.config.getoption("backend"):
-        pytest.skip(str(status))
-    return Place(spec)
+    return Place("cupy" if request.param == STANDIN else request.param)
 
 
 @pytest.fixture

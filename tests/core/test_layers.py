@@ -30,7 +30,7 @@ from xprnn.layers import (
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
-FEW = settings(max_examples=settings.default.max_examples // 3)
+FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=3)
 FEATURES = 3
 

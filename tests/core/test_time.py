@@ -17,7 +17,7 @@ from xprnn.penalties import Penalty, Weights
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 CELLS = sorted(cells.TABLE)
-FEW = settings(max_examples=max(4, settings.default.max_examples // 3))
+FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 
 RNG = np.random.default_rng(4)
 X = RNG.standard_normal((5, 9, 2))

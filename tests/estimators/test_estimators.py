@@ -8,7 +8,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -202,7 +202,6 @@ def test_errors_about_labels_are_short():
 
 @given(n=st.integers(3, 5), T=st.integers(1, 5), seed=st.integers(0, 99))
 @example(n=3, T=3, seed=0)
-@settings(max_examples=15)
 def test_the_newest_step_may_come_first(n, T, seed):
     X = blocks(n, T, 1, seed)[:, :, 0]
     y, turned = X @ np.arange(T), X[:, ::-1]

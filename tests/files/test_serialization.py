@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import xprnn
@@ -923,7 +923,6 @@ def assert_same_model(model, again):
 
 
 @pytest.mark.parametrize("mode", NETWORKS)
-@settings(max_examples=max(15, settings.default.max_examples))
 @given(data=st.data(), ending=st.sampled_from(ENDINGS), standardize=st.booleans())
 def test_every_network_comes_back(tmp_path_factory, mode, data, ending, standardize):
     """With its mode, its history, and the same predictions to the bit."""

@@ -15,6 +15,7 @@ from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
 SEEDS = st.integers(0, 2**32 - 1)
+FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 SAW = [0.0, 5, 1, 2, 0, 3, 1]
 WAYS = {
     "recursive": {},
@@ -229,7 +230,7 @@ def test_members_are_neither_saved_nor_applied_by_a_callback(tmp_path):
 # Intervals
 
 
-@settings(max_examples=5)
+@FEW
 @given(coverage=st.floats(0.5, 0.95), seed=st.integers(0, 100))
 @pytest.mark.parametrize("way", [name for name in WAYS if "quantiles" not in name])
 def test_intervals_of_paths_are_nested_and_as_wide_as_the_noise(way, coverage, seed):
@@ -392,7 +393,6 @@ def test_a_backtest_prints_as_a_table():
 @given(
     seed=SEEDS, constant=st.sampled_from([0.0, 1.0, -3.0, 1e-30, 7e9]), where=st.integers(0, 3)
 )  # fmt: skip
-@settings(max_examples=10)
 def test_a_constant_series_leaves_the_scores_of_the_others(seed, constant, where):
     """MASE is that of the others, and the other scores are those of all."""
     series = [walk(seed + i, (length,)) for i, length in enumerate((30, 40, 25))]
@@ -715,7 +715,6 @@ CHANGES = {
 
 
 @given(seed=SEEDS, change=st.sampled_from(sorted(CHANGES)), count=st.integers(2, 3))
-@settings(max_examples=20)
 def test_update_takes_the_series_of_fit_only(seed, change, count):
     """Each with what came since, in the order of fit; else one would get another's scale."""
     longer = [walk(seed + i, (36,)) * 10**i for i in range(count)]

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xprnn.forecasting import RNNForecaster
@@ -306,7 +306,6 @@ def test_few_rows_without_a_frequency(count):
     index=INDICES, dropped=st.sets(st.integers(0, 25), max_size=12),
     twice=st.sets(st.integers(0, 25), max_size=3), shuffled=st.booleans(), seed=st.integers(0, 9),
 )  # fmt: skip
-@settings(max_examples=20)
 def test_what_messages_say_ends_in_a_forecast(index, dropped, twice, shuffled, seed):
     rows = [i for i in range(26) for _ in range(1 + (i in twice)) if i not in dropped]
     if shuffled:
@@ -350,7 +349,6 @@ def test_rows_without_order_are_sorted_and_said_so(case):
 
 
 @given(order=st.permutations(["a", "b", "c"]), second=st.permutations(["a", "b", "c"]))
-@settings(max_examples=10)
 def test_columns_are_found_by_their_names(order, second):
     """Of y and X, and in every frame but the first, which sets the order."""
     index = pd.period_range("2020-01", periods=26, freq="M")

@@ -20,7 +20,7 @@ EXACT = {"rtol": 0, "atol": 0}
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 CELLS = sorted(cells.TABLE)
 
-FEW = settings(max_examples=max(4, settings.default.max_examples // 3))
+FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 """For what trains several models, or comes in many kinds."""
 
 lengths_ = st.lists(st.integers(1, 6), min_size=1, max_size=5)
@@ -638,7 +638,7 @@ def test_writers_learn(mode, feedback, cell):
     x = np.linspace(-1, 1, 12).reshape(12, 1, 1)
     y = x * np.array([1.0, -1, 0.5, 2])[:, None]
     x = x if mode == "one_to_many" else np.tile(x, (1, 3, 1))
-    options = {"hidden_size": 8, "epochs": 120, "learning_rate": 0.03}
+    options = {"hidden_size": 8, "epochs": 50, "learning_rate": 0.1}
     model = fit(x, y, mode=mode, feedback=feedback, cell=cell, **options)
     assert model.history.loss[-1] < 0.2 * model.history.loss[0]
 
@@ -704,9 +704,9 @@ def test_classification_is_learnt(cell):
     rng = np.random.default_rng(0)
     x = draw(rng.integers(1, 6, 40), features=1)
     y = np.array([int(a.sum() > 0) for a in x])
-    model = fit(x, y, loss="cross_entropy", cell=cell, epochs=100, learning_rate=0.03)
+    model = fit(x, y, loss="cross_entropy", cell=cell, epochs=40, learning_rate=0.1)
     assert (model.predict(x).argmax(-1) == y).mean() > 0.9
-    yes = fit(x, y, loss="binary_cross_entropy", cell=cell, epochs=100, learning_rate=0.03)
+    yes = fit(x, y, loss="binary_cross_entropy", cell=cell, epochs=40, learning_rate=0.1)
     assert yes.predict(x).shape == (40,)
     assert ((yes.predict_proba(x) > 0.5) == y).mean() > 0.9
 

@@ -1257,7 +1257,7 @@ def ruled(x, y):
         )
     )
 )
-@settings(max_examples=60)
+@settings(max_examples=6 * settings.default.max_examples)
 def test_any_shapes_work_or_are_refused_with_the_name_of_the_argument(shapes):
     x, y = (np.random.default_rng(0).random(shape) for shape in shapes)
     expected = ruled(*shapes)
