@@ -376,7 +376,7 @@ def test_fit_of_one_to_many(ax):
     ("y", "options", "message"),
     [
         ([0.0, 1.0], {}, "this model gives one for a whole sequence"),
-        (np.ones((2, 24, 1), int), {"loss": "cross_entropy"}, "this model tells classes apart"),
+        (np.ones((2, 24, 1), int), {"loss": "cross_entropy"}, "this model predicts classes"),
     ],
 )
 def test_fit_refuses_what_it_cannot_draw(y, options, message):

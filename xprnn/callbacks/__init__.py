@@ -1,21 +1,21 @@
-"""Callbacks: they watch a training, and may stop it.
+"""Callbacks watch a training, and may stop it.
 
-A callback is any callable. After every epoch it is called with the `Training`. The run ends
-if it returns True, or a `Model`, whose parameters are then the result::
+A callback is any callable. It is called with the `Training` after every epoch. If it returns
+True, the run ends. If it returns a `Model`, the run ends with the parameters of that model::
 
     def good_enough(training):
         return training.history.loss[-1] < 0.01
 
     xprnn.fit(x, y, callbacks=[good_enough])
 
-A callback that remembers something from epoch to epoch begins anew at epoch 1. If it has
-two more methods, it goes on where it was when a run is resumed::
+A callback that remembers something from epoch to epoch must begin anew at epoch 1. With two
+more methods, it continues where it was when a run is resumed::
 
     state()                -> arrays, numbers and None, in dicts and tuples
     restore(state, model)     with the model at which the run goes on
 
 Reading `training.history` makes a GPU wait, and so does a prediction of `training.model`. A
-callback should read them no more often than it needs to.
+callback should do either only when it needs to.
 """
 
 from xprnn.callbacks.checkpoint import Checkpoint

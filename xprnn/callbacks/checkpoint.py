@@ -1,4 +1,4 @@
-"""Files of a run, written while it goes on."""
+"""Files of a run, written during the training."""
 
 import os
 from pathlib import Path
@@ -12,10 +12,10 @@ from xprnn.callbacks.training import Training
 
 
 class Checkpoint:
-    """Saves the run every few epochs, or whenever it is the best so far.
+    """Saves the run every few epochs, or whenever its loss is the best so far.
 
-    If a file can't be written, for example because the disk is full, it warns, the training
-    goes on, and the older file stays.
+    If a file can't be written, for example because the disk is full, there is a warning, the
+    training goes on, and the older file stays.
 
     `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` goes on from it.
 
@@ -23,14 +23,13 @@ class Checkpoint:
     ----------
     path : str or path
         Ends in ``.npz`` or ``.safetensors``. ``{epoch}`` in it becomes the number of the
-        epoch, so that every file stays.
+        epoch, so that no file replaces another.
     every : int
-        Save after every so many epochs, and after the last one.
+        Save every `every` epochs, and after the last one.
     best_only : bool
-        Save only if the monitored loss is the best so far. Losses of the standardised y are
-        compared.
+        Save only if the monitored loss, of the standardised y, is the best so far.
     monitor : {"val_loss", "loss"}, optional
-        The loss to compare; left out, that of the validation data if there are any.
+        The loss to compare; left out, the validation loss if there is one.
 
     Examples
     --------
@@ -53,31 +52,30 @@ class Checkpoint:
         best_only: bool = False,
         monitor: str | None = None,
     ):
-        serialization.check_path(self._at(path, 1))
+        self.path = path
+        serialization.check_path(self._at(1))
         if monitor is not None and not best_only:
             raise ValueError("monitor has no effect without best_only=True")
-        self.path = path
         self.every = whole("every", every)
         self.best_only = flag("best_only", best_only)
         self._monitor = Monitor(monitor, 0.0)
         self._written = NOTHING
 
-    @staticmethod
-    def _at(path: str | os.PathLike[str], epoch: int) -> Path:
-        return Path(os.fspath(path).replace("{epoch}", str(epoch)))
+    def _at(self, epoch: int) -> Path:
+        return Path(os.fspath(self.path).replace("{epoch}", str(epoch)))
 
     def __call__(self, training: Training) -> None:
         """Save the run if it is time."""
         if training.epoch == 1:
             self._monitor.best = NOTHING
-        if self._at(self.path, training.epoch - 1) in training.unwritten:
+        if self._at(training.epoch - 1) in training.unwritten:
             self._monitor.best = self._written
         if training.epoch % self.every and training.epoch != training.epochs:
             return
         best = self._monitor.best
         if not self.best_only or self._monitor.better(training):
             self._written = best  # on disk until this file is written
-            training.save(self._at(self.path, training.epoch))
+            training.save(self._at(training.epoch))
 
     def state(self) -> Tree:
         """Return the best loss so far, or None without `best_only`."""

@@ -1,4 +1,4 @@
-"""How far a run is: lines, and a bar."""
+"""The progress of a run: lines, and a bar."""
 
 import contextlib
 import math
@@ -16,9 +16,9 @@ class Log:
     Parameters
     ----------
     every : int
-        Write after every so many epochs, and after the last one.
+        Write every `every` epochs, and after the last one.
     write : callable
-        Called with each line, such as ``logging.getLogger("training").info``.
+        It is called with each line; ``logging.getLogger("training").info`` for example.
 
     Examples
     --------
@@ -56,14 +56,14 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
     Parameters
     ----------
     progress : bool or None
-        With None, there is a bar on a terminal and nothing in a pipe.
+        None shows a bar on a terminal only.
     epochs : int
         The length of the bar.
 
     Raises
     ------
     MissingExtraError
-        If a bar is asked for and tqdm is not installed.
+        If `progress` is True and tqdm is not installed.
     """
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     if not (on_terminal if progress is None else progress):
@@ -75,7 +75,7 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
         if progress:
             raise MissingExtraError("progress=True needs tqdm: pip install tqdm") from error
         try:
-            yield lambda epoch, loss: _line(epoch, epochs, loss)
+            yield lambda epoch, loss: _print(epoch, epochs, loss)
         finally:
             print(file=sys.stderr)
         return
@@ -88,5 +88,5 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
         yield report
 
 
-def _line(epoch: int, epochs: int, loss: float) -> None:
+def _print(epoch: int, epochs: int, loss: float) -> None:
     print(f"\repoch {epoch}/{epochs}, loss {loss:.4g}   ", end="", file=sys.stderr, flush=True)

@@ -15,11 +15,11 @@ NOTHING = Value(math.inf, math.inf)
 
 
 class Monitor:
-    """Tells whether a loss improved.
+    """Whether a loss improved.
 
-    It compares losses of the standardised y, which never overflow, underflow or lose digits,
-    whatever the units of y. With `min_delta`, which is in the units of the history, it compares
-    the losses that the history reports.
+    It compares losses of the standardised y, which never overflow, underflow or lose digits in
+    any units of y. With `min_delta`, which is in the units of y, it compares the losses that
+    the history reports.
     """
 
     def __init__(self, curve: str | None, min_delta: float):
@@ -30,7 +30,7 @@ class Monitor:
         self.best = NOTHING
 
     def better(self, training: Training) -> bool:
-        """Whether the last epoch is the best so far."""
+        """Return whether the last epoch is the best so far."""
         if training.epoch == 1:
             self.best = NOTHING
         curve = self.curve or ("val_loss" if training.validates else "loss")
@@ -54,7 +54,7 @@ class Monitor:
         if not isinstance(state, dict):
             raise ValueError(
                 "resume: an older xprnn wrote the checkpoint, and compared other losses than this "
-                "one does; expected the same version, or a training from the start"
+                "one; expected a checkpoint of this version, or a training from the start"
             )
         self.best = Value(**state)
 
@@ -67,12 +67,12 @@ class EarlyStopping:
     Parameters
     ----------
     patience : int
-        The run ends after so many epochs without improvement.
+        The run ends after this many epochs without improvement.
     monitor : {"val_loss", "loss"}, optional
-        The loss to compare; left out, that of the validation data if there are any.
+        The loss to compare; left out, the validation loss if there is one.
     min_delta : float
         An improvement counts if the loss in the history falls by more than this. With 0,
-        losses of the standardised y are compared, which do not depend on the units of y.
+        losses of the standardised y are compared, which don't depend on the units of y.
     restore_best : bool
         With False, the run ends with the parameters of its last epoch.
 
@@ -136,19 +136,19 @@ class EarlyStopping:
 class ReduceOnPlateau:
     """Multiplies the learning rate by a factor when the loss no longer falls.
 
-    It is like torch's ``ReduceLROnPlateau`` with an absolute threshold.
+    It does the same as torch's ``ReduceLROnPlateau`` with an absolute threshold.
 
     Parameters
     ----------
     factor : float
         Above 0 and below 1.
     patience : int
-        So many epochs without improvement are tolerated; the next one reduces the rate.
+        This many epochs without improvement leave the rate; the next one reduces it.
     monitor : {"val_loss", "loss"}, optional
-        The loss to compare; left out, that of the validation data if there are any.
+        The loss to compare; left out, the validation loss if there is one.
     min_delta : float
         An improvement counts if the loss in the history falls by more than this. With 0,
-        losses of the standardised y are compared, which do not depend on the units of y.
+        losses of the standardised y are compared, which don't depend on the units of y.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a callback sees of a run, and how it writes without ending it."""
+"""A run as its callbacks see it, and how they write without ending it."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from xprnn._validate import number, warn
 
 @dataclass(eq=False, repr=False)
 class Training:
-    """A training run as its callbacks see it, after an epoch.
+    """A run as its callbacks see it, after an epoch.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Training:
     factor : float
         The product by which callbacks have multiplied the learning rate in this epoch.
     files : list of path
-        Where to save the run after this epoch, as callbacks asked.
+        Where callbacks save the run after this epoch.
     unwritten : tuple of path
         Where saving failed after the previous epoch.
     """
@@ -58,13 +58,13 @@ class Training:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file that `xprnn.load` reads and ``fit(resume=)`` goes on from.
 
-        It is written after all callbacks have seen this epoch, since the file holds what they
-        remember and decide. If it can't be written then, the training warns and goes on.
+        It is written after all callbacks have seen this epoch, because it holds their states
+        and decisions. If it can't be written, there is a warning, and the training goes on.
 
         Raises
         ------
         ValueError, MissingExtraError
-            If the path has a wrong ending, as `xprnn.save`.
+            If the path has another ending, as `xprnn.save`.
         """
         with contextlib.suppress(FileNotFoundError):  # the warning comes when it is written
             serialization.check_path(path)
@@ -72,7 +72,7 @@ class Training:
 
 
 class Writer:
-    """Lets a training go on if something can't be written, and warns once.
+    """Lets a training go on if a file or a line can't be written, and warns once.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class Writer:
 
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:
-        """Catch an OSError, warn of the first one, and note in `failed` whether there was one."""
+        """Catch an OSError, set `failed` if there is one, and warn of the first."""
         self.failed = False
         try:
             yield

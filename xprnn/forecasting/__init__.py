@@ -1,9 +1,8 @@
-"""Forecasting: a series in, its next steps out, with intervals and an honest score.
+"""Forecasts of series, with intervals and honest scores.
 
-`RNNForecaster` turns series into what `xprnn.fit` takes, and the network's outputs
-into forecasts in the units and with the index of the series. pandas is imported if a
-pandas object comes in, and not otherwise. ``xprnn.forecasting.sktime`` has the same
-forecaster as an sktime estimator.
+`RNNForecaster` makes x and y for `xprnn.fit` from series, and makes forecasts in the units
+and with the index of the series from the network's outputs. It imports pandas only for
+pandas objects. ``xprnn.forecasting.sktime`` has the same forecaster as an sktime estimator.
 """
 
 from xprnn.forecasting.backtest import Backtest

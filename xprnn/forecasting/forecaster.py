@@ -1,4 +1,4 @@
-"""The forecaster: its options and its methods."""
+"""The forecaster, as its users see it: its options and its methods."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
@@ -10,8 +10,7 @@ from xprnn._validate import shown, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
-from xprnn.forecasting import backtest as backtests
-from xprnn.forecasting import fit, panel
+from xprnn.forecasting import backtest, fit, panel
 from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.intervals import Interval, bound_quantiles
 from xprnn.forecasting.layout import Layout
@@ -335,7 +334,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         drift            ...
         2 fold(s) of 11 step(s), expanding window, season 11, interval for 0.9
         """
-        return backtests.run(
+        return backtest.run(
             self,
             panel.read(y, X),
             folds=folds,

@@ -112,14 +112,14 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
     return Panel(arrays, tuple(one.array for one in inputs), forms, names, listed)
 
 
-def check_continues(longer: Panel, trained_on: Panel) -> None:
+def check_continues(longer: Panel, first: Panel) -> None:
     """Raise unless every series of a panel, with its inputs, begins with that of the training.
 
     Otherwise a new series, or a list in another order, would get the scale of another series.
     """
-    for i, (form, before) in enumerate(zip(longer.forms, trained_on.forms, strict=True)):
+    for i, (form, before) in enumerate(zip(longer.forms, first.forms, strict=True)):
         which = f"[{i}]" if longer.listed else ""
-        length = len(trained_on.y[i])
+        length = len(first.y[i])
         expected = f"the {length} step(s) of fit and what came since"
         if form.index is not None and not form.index[:length].equals(before.index):
             raise ValueError(
@@ -128,10 +128,7 @@ def check_continues(longer: Panel, trained_on: Panel) -> None:
             )
         if len(longer.y[i]) < length:
             raise ValueError(f"y{which} must hold {expected}, got {len(longer.y[i])} step(s)")
-        for name, new, old in (
-            ("y", longer.y[i], trained_on.y[i]),
-            ("X", longer.x[i], trained_on.x[i]),
-        ):
+        for name, new, old in (("y", longer.y[i], first.y[i]), ("X", longer.x[i], first.x[i])):
             differs = np.abs(new[:length] - old) > SAME * np.ptp(old, axis=0)
             if differs.any():
                 t, column = np.argwhere(differs)[0]
@@ -171,8 +168,8 @@ def read_ahead(X: Any, panel: Panel, names: tuple[Any, ...], horizon: int) -> tu
             "got None"
         )
     inputs = []
-    for given, form in zip(_read_inputs(X, panel.forms, panel.listed), panel.forms, strict=True):
-        one = given.match_columns(names, "as in fit")
+    for one, form in zip(_read_inputs(X, panel.forms, panel.listed), panel.forms, strict=True):
+        one = one.match_columns(names, "as in fit")
         if len(one.array) != horizon:
             raise ValueError(
                 f"{one.argument} must hold the {horizon} step(s) after the last of y, "

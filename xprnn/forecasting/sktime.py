@@ -10,9 +10,9 @@ pipelines, searches and evaluations::
     forecaster.fit(y, fh=ForecastingHorizon(range(1, 13)))
     forecaster.predict()
 
-The options are those of `xprnn.forecasting.RNNForecaster`, except for the horizon, which is
-sktime's ``fh``. With ``strategy="direct"`` `fit` needs it. The class is made on first use, as
-it derives from one of sktime's.
+It has the options of `xprnn.forecasting.RNNForecaster`, except for the horizon, which is
+sktime's ``fh``; with ``strategy="direct"`` `fit` needs it. The class is made on first use,
+because it derives from a class of sktime.
 """
 
 from typing import Any
@@ -130,28 +130,28 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
 
         def _fit(self, y, X, fh):
             """Train on y (T, O) with X (T, K)."""
-            self._seen = y, X
+            self._series = y, X
             steps = 1 if fh is None else max(int(self._ahead(fh).max()), 1)
             forecaster = _Forecaster(horizon=steps, **self.get_params(deep=False))
             self.forecaster_ = forecaster.fit(_number_rows("y", y), _number_rows("X", X))
             return self
 
         def _update(self, y, X=None, update_params=True):
-            """Train anew on all data so far, or go on from them."""
-            before, _ = self._seen
-            y, X = (update_data(old, new) for old, new in zip(self._seen, (y, X), strict=True))
+            """Train anew on all data so far, or continue them with the same networks."""
+            before, _ = self._series
+            y, X = (update_data(old, new) for old, new in zip(self._series, (y, X), strict=True))
             y = y[before.columns]  # sktime orders them like the new ones
             if update_params:
                 return self._fit(y, X, self._fh)
             self.forecaster_.update(_number_rows("y", y), _number_rows("X", X))
-            self._seen = y, X
+            self._series = y, X
             return self
 
         def _predict(self, fh, X):
             """Return the forecast at fh."""
             ahead = self._ahead(fh)
             forecast = self.forecaster_.predict(int(ahead.max()), self._later(ahead, X))
-            return self._frame(forecast.to_numpy()[ahead - 1], fh, self._seen[0].columns)
+            return self._frame(forecast.to_numpy()[ahead - 1], fh, self._series[0].columns)
 
         def _predict_quantiles(self, fh, X, alpha):
             """Return the quantiles alpha at fh, the columns (variable, alpha)."""
@@ -172,19 +172,19 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             return np.asarray(fh.to_relative(self.cutoff).to_pandas()).astype(int)
 
         def _later(self, ahead, X):
-            """Return the inputs at the steps ahead, their rows numbered on from y."""
+            """Return the inputs at the steps ahead, their rows numbered after those of y."""
             forecaster = self.forecaster_
             if not forecaster.known_ahead:
                 return None
-            y, needed = self._seen[0], max(int(ahead.max()), forecaster.layout.steps)
-            wanted = ForecastingHorizon(range(1, needed + 1)).to_absolute_index(self.cutoff)
-            missing = wanted[~wanted.isin(X.index)]
+            y, needed = self._series[0], max(int(ahead.max()), forecaster.layout.steps)
+            times_ahead = ForecastingHorizon(range(1, needed + 1)).to_absolute_index(self.cutoff)
+            missing = times_ahead[~times_ahead.isin(X.index)]
             if len(missing):
                 raise ValueError(
-                    f"X must hold the {needed} step(s) after the last of y, {wanted[0]} to "
-                    f"{wanted[-1]}, and has no row for {missing[0]}"
+                    f"X must hold the {needed} step(s) after the last of y, {times_ahead[0]} to "
+                    f"{times_ahead[-1]}, and has no row for {missing[0]}"
                 )
-            later = X.loc[wanted, list(forecaster.known_ahead)]
+            later = X.loc[times_ahead, list(forecaster.known_ahead)]
             return later.set_axis(pd.RangeIndex(len(y), len(y) + len(later)))
 
         def _frame(self, values, fh, columns):
@@ -207,7 +207,7 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
 
 
 def _number_rows(argument: str, frame: Any) -> Any:
-    """Return a DataFrame whose rows are numbered from 0, as sktime takes care of the index.
+    """Return a DataFrame with its rows numbered from 0; sktime handles the index.
 
     Raises
     ------

@@ -55,9 +55,8 @@ def check_even(argument: str, index: Any) -> None:
     """Raise unless an index, once it is sorted, has even steps; see `check`."""
     import pandas as pd
 
-    if isinstance(index, pd.RangeIndex):
-        return
-    if isinstance(index, pd.DatetimeIndex) and index.freq is not None:
+    times_with_freq = isinstance(index, pd.DatetimeIndex) and index.freq is not None
+    if times_with_freq or isinstance(index, pd.RangeIndex):
         return
     count_rows = f"to count the rows: {argument} = {argument}.reset_index(drop=True)"
     if not _is_time(index):

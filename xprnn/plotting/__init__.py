@@ -1,10 +1,9 @@
 """Pictures of a model and its training, with matplotlib (extra ``plot``).
 
-Every function takes ``ax=`` and returns the Axes that it drew on; without it, it
-draws on new ones. Models may be on any backend; what is drawn comes to the host. Of
-several sequences ``sequence=`` says which one, of several recurrent layers ``layer=``,
-in the order of `Model.predict`'s states. matplotlib is imported when the first picture
-is drawn.
+Every function takes ``ax=`` and returns the Axes that it drew on, new ones without ``ax``.
+Models may be on any backend. ``sequence=`` chooses one of several sequences, ``layer=`` one
+of several recurrent layers, in the order of the states of `Model.predict`. matplotlib is
+imported with the first picture.
 """
 
 from xprnn.plotting.canvas import check_path, pyplot

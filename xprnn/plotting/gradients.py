@@ -10,16 +10,16 @@ from xprnn._model import Model
 from xprnn._model.gates import state_names
 from xprnn.backend import to_host
 from xprnn.layers.walk import recurrent_layers
+from xprnn.plotting import series
 from xprnn.plotting.canvas import open_axes
-from xprnn.plotting.series import find_cell, read_data, read_sequence
 
 
 def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any = None):
     """Draw ‖∂L/∂h(t)‖, how much of the loss reaches the state at each step, on a log axis.
 
-    Where it falls towards the first steps the gradient vanishes, and what happened then
-    can hardly be learnt; where it rises it explodes. L is the loss of the training, of
-    standardised data if the model standardises.
+    A curve that falls towards the first steps shows a gradient that vanishes: the network
+    can hardly learn from these steps. One that rises towards them explodes. L is the loss of
+    the training, on standardised data if the model standardises.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If the network sees sequences whole, x and y do not fit, or the loss is unknown.
+        If the network sees sequences whole, x and y don't fit, or the model has no loss.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
     """
     if model.loss is None:
         raise ValueError("gradients needs the loss, and the model was loaded without: set its loss")
-    inputs, targets = read_data(model, x, y, sequence)
+    inputs, targets = series.read_data(model, x, y, sequence)
     with model.backend.active():
         X = _standardise(model, model.x_scaler, inputs)
         Y = _standardise(model, model.y_scaler, targets)
@@ -72,10 +72,9 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
 def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = None):
     """Draw the singular values of ∂h(T)/∂h(t), on a log axis.
 
-    They say by how much a small change of the state at step t is stretched or shrunk on
-    its way to the end, in each of its directions. The state is all of the network's: of
-    a layer of LSTM h and c. What is smaller than the rounding of the largest is not
-    drawn.
+    They are the factors by which a small change of the state at step t grows or shrinks
+    until the end, one for each direction. The state is that of the whole network, for an
+    LSTM layer h and c. Values below the rounding error of the largest are not drawn.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = Non
     >>> plotting.singular_values(xprnn.fit(x, y, hidden_size=4, epochs=1), x).get_yscale()
     'log'
     """
-    inputs = read_sequence("x", x, sequence, model)
+    inputs = series.read_sequence("x", x, sequence, model)
     with model.backend.active():
         X = _standardise(model, model.x_scaler, inputs)
         weights, xp = _convert_weights(model), model.backend.xp
@@ -128,8 +127,8 @@ def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = Non
 def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
     """Draw the eigenvalues of a recurrent matrix U in the complex plane, with the unit circle.
 
-    Outside of the circle what a linear recurrence remembers grows from step to step, inside
-    it fades. Of a cell with gates each has a matrix of its own, a block of U.
+    What a linear recurrence remembers grows from step to step outside the circle, and fades
+    inside it. A cell with gates has a matrix for each, a block of U.
 
     Parameters
     ----------
@@ -157,7 +156,7 @@ def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
     >>> plotting.eigenvalues(model).get_xlabel()
     'real part'
     """
-    cell = find_cell(model, layer)
+    cell = series.find_cell(model, layer)
     matrices = [array for name, array in model.named().items() if name.split(".")[-1] == "U"]
     U = to_host(matrices[layer])
     names = getattr(cell, "gate_names", ())

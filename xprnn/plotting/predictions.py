@@ -8,18 +8,12 @@ from xprnn import losses
 from xprnn._model import Model
 from xprnn.backend import to_host
 from xprnn.losses import GaussianNLL, Pinball
+from xprnn.plotting import series
 from xprnn.plotting.canvas import open_axes
-from xprnn.plotting.series import (
-    choose_steps,
-    label_columns,
-    read_data,
-    read_feature,
-    read_interval,
-)
 
 
 class _Predicted(NamedTuple):
-    """What a model says of y: a number for each output (T, O), and from where to where."""
+    """The predictions of y (T, O), with the bounds of their interval."""
 
     middle: Any
     name: str
@@ -40,19 +34,18 @@ def fit(
     """Draw the predictions for x, over the data y if they are given.
 
     A model trained on quantiles shows the one nearest to the median, and the interval
-    between the outer ones; one trained on ``"gaussian_nll"`` its mean, and the interval
-    of 1.96 standard deviations on either side. An encoder–decoder's predictions stand
-    where they belong, after x.
+    between the outermost; one trained on ``"gaussian_nll"`` shows its mean, and the interval
+    of 1.96 standard deviations on either side. Predictions of an encoder–decoder follow x.
 
     Parameters
     ----------
     model : Model
-        One that gives quantities, and more than one step of them.
+        One that predicts quantities at more than one step.
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     y : array or list of arrays, optional
         As for `fit` of the model.
     interval : pair of arrays, (T, O) or (T,), optional
-        From where to where y is expected, if the model does not say so itself.
+        The bounds between which y is expected, in place of the model's own.
     sequence : int
         Which of the B sequences.
     ax : matplotlib Axes, optional
@@ -66,8 +59,8 @@ def fit(
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If the model gives one output for a sequence or tells classes apart, and if x, y
-        or the interval do not fit.
+        If the model gives one output for a sequence or predicts classes, and if x, y or the
+        interval do not fit.
 
     Examples
     --------
@@ -78,16 +71,18 @@ def fit(
     'y'
     """
     inputs, targets, predicted = predict(model, x, y, interval, sequence)
-    steps, label = choose_steps(inputs, len(predicted.middle))
+    steps, label = series.choose_steps(inputs, len(predicted.middle))
     if model.mode == "encoder_decoder":
         steps, label = len(inputs) + np.arange(len(predicted.middle)), "step"
     ax = open_axes(ax, xlabel=label, ylabel="y")
     if targets is not None:
-        name = label_columns("data", targets)
+        name = series.label_columns("data", targets)
         ax.plot(steps, targets, ".", color="0.6", markersize=4, label=name)
-    lines = ax.plot(steps, predicted.middle, label=label_columns(predicted.name, predicted.middle))
+    lines = ax.plot(
+        steps, predicted.middle, label=series.label_columns(predicted.name, predicted.middle)
+    )
     if predicted.low is not None:
-        names = np.atleast_1d(label_columns(predicted.interval, predicted.low))
+        names = np.atleast_1d(series.label_columns(predicted.interval, predicted.low))
         for line, low, high, name in zip(
             lines, predicted.low.T, predicted.high.T, names, strict=True
         ):
@@ -110,10 +105,10 @@ def predict(
         )
     if model.loss is not None and not losses.standardizes(model.loss):
         raise ValueError(
-            "fit draws quantities, and this model tells classes apart; xprnn.metrics has the "
+            "fit draws quantities, and this model predicts classes; xprnn.metrics has the "
             "confusion matrix"
         )
-    inputs, targets = read_data(model, x, y, sequence)
+    inputs, targets = series.read_data(model, x, y, sequence)
     y_hat = np.reshape(to_host(model.predict(inputs)), (-1, model.outputs))
     predicted = _read_outputs(model.loss, y_hat)
     if targets is not None and targets.shape != predicted.middle.shape:
@@ -122,7 +117,7 @@ def predict(
             f"got {targets.shape}"
         )
     if interval is not None:
-        low, high = read_interval(interval, predicted.middle.shape, "the predictions")
+        low, high = series.read_interval(interval, predicted.middle.shape, "the predictions")
         predicted = predicted._replace(low=low, high=high, interval="interval")
     return inputs, targets, predicted
 
@@ -155,15 +150,15 @@ def forecast(
     sequence: int = 0,
     ax: Any = None,
 ):
-    """Draw a series, its forecast and, if known, how sure that is and what really came.
+    """Draw a series and its forecast, with its interval and the truth if they are given.
 
     Parameters
     ----------
     past : array, (T,), or (B, T, 1)
-    predicted : array, (steps,), or (B, steps, 1)
+    predicted : array, (horizon,), or (B, horizon, 1)
     truth : array, as `predicted`, optional
-    interval : pair of arrays, (steps,), optional
-        From where to where the truth is expected.
+    interval : pair of arrays, (horizon,), optional
+        The bounds between which the truth is expected.
     start : int
         The number of the first step of `past`, a year for example.
     sequence : int
@@ -188,14 +183,16 @@ def forecast(
     >>> plotting.forecast([1.0, 2.0, 3.0], [4.0, 5.0], [4.0, 6.0]).get_xlabel()
     'step'
     """
-    known = read_feature("past", past, sequence)
-    ahead = read_feature("predicted", predicted, sequence)
-    actual = None if truth is None else read_feature("truth", truth, sequence)
+    known = series.read_feature("past", past, sequence)
+    ahead = series.read_feature("predicted", predicted, sequence)
+    actual = None if truth is None else series.read_feature("truth", truth, sequence)
     if actual is not None and len(actual) != len(ahead):
         raise ValueError(
             f"truth must have the {len(ahead)} step(s) of predicted, got {len(actual)}"
         )
-    edges = None if interval is None else read_interval(interval, (len(ahead), 1), "predicted")
+    edges = (
+        None if interval is None else series.read_interval(interval, (len(ahead), 1), "predicted")
+    )
     cut = start + len(known)
     steps = np.arange(cut, cut + len(ahead))
     ax = open_axes(ax, xlabel="step", ylabel="value")

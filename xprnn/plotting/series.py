@@ -34,9 +34,9 @@ def read_sequence(argument: str, value: object, sequence: Any, model: Model | No
     """
     one_step = model is not None and model.mode == "one_to_many"
     columns = None if model is None else model.feature_names
-    given = read_sequences(argument, value, columns=columns, one_step=one_step)
-    b = read_index("sequence", sequence, given.array.shape[0], f"of {argument}")
-    return to_host(given.array)[b, slice(given.sizes and given.sizes[b])]
+    sequences = read_sequences(argument, value, columns=columns, one_step=one_step)
+    b = read_index("sequence", sequence, sequences.array.shape[0], f"of {argument}")
+    return to_host(sequences.array)[b, slice(sequences.sizes and sequences.sizes[b])]
 
 
 def read_feature(argument: str, value: object, sequence: Any) -> Any:

@@ -8,15 +8,8 @@ import numpy as np
 from xprnn._model import Model
 from xprnn._model.gates import gate_names
 from xprnn.backend import to_host
+from xprnn.plotting import series
 from xprnn.plotting.canvas import add_right_axis, draw_legend_on_top, open_axes
-from xprnn.plotting.series import (
-    choose_steps,
-    find_cell,
-    label_columns,
-    read_data,
-    read_index,
-    read_sequence,
-)
 
 
 def states(
@@ -31,8 +24,7 @@ def states(
 ):
     """Draw the hidden units of a recurrent layer over time, on top of one another.
 
-    Units at the ends of the activation's range are saturated: they pass next to no
-    gradient.
+    Units at the ends of the activation's range are saturated: they pass almost no gradient.
 
     Parameters
     ----------
@@ -43,7 +35,7 @@ def states(
     layer : int
         Which of the recurrent layers.
     units : iterable of int, optional
-        Which of the hidden units; left out, all. Ten or fewer are named.
+        Which of the hidden units; left out, all. The legend names up to ten.
     sequence : int
         Which of the B sequences.
     ax : matplotlib Axes, optional
@@ -51,7 +43,7 @@ def states(
     Returns
     -------
     matplotlib Axes
-        Those of the units.
+        The Axes of the units.
 
     Raises
     ------
@@ -75,10 +67,10 @@ def states(
     count = hidden.shape[1]
     if units is None:
         units = range(count)
-    shown = [read_index("units", unit, count, "units") for unit in units]
+    shown = [series.read_index("units", unit, count, "units") for unit in units]
     if not shown:
         raise ValueError("units must name at least one unit, got none")
-    steps, label = choose_steps(inputs, len(hidden))
+    steps, label = series.choose_steps(inputs, len(hidden))
     ax = open_axes(ax, xlabel=label, ylabel=f"hidden states of layer {layer}")
     named = len(shown) <= 10
     lines = []
@@ -88,7 +80,7 @@ def states(
     lines, axes = lines if named else [], [ax]
     if targets is not None:
         axes.append(add_right_axis(ax, "data"))
-        name = label_columns("data", targets)
+        name = series.label_columns("data", targets)
         lines = [*axes[1].plot(steps, targets, ".", color="0.6", markersize=4, label=name), *lines]
     if lines:
         draw_legend_on_top(lines, *axes)
@@ -128,7 +120,7 @@ def heatmap(model: Model, x: object, *, layer: int = 0, sequence: int = 0, ax: A
     'unit of layer 0'
     """
     inputs, _, hidden = _read_states(model, x, None, layer, sequence)
-    steps, label = choose_steps(inputs, len(hidden))
+    steps, label = series.choose_steps(inputs, len(hidden))
     ax = open_axes(ax, xlabel=label, ylabel=f"unit of layer {layer}")
     most = np.abs(hidden).max() or 1.0
     colours = ax.pcolormesh(
@@ -151,7 +143,7 @@ def gates(
 ):
     """Draw the gates of a recurrent layer over time: of one unit, or of all together.
 
-    A forget gate near 1 keeps what it has, near 0 loses it.
+    Near 1, a forget gate keeps the cell's state; near 0, it erases it.
 
     Parameters
     ----------
@@ -161,8 +153,8 @@ def gates(
     layer : int
         Which of the recurrent layers.
     unit : int, optional
-        Which hidden unit; left out, a line is the mean over all, and the band around it
-        holds 80 % of them.
+        Which hidden unit; left out, a line is the mean over all units, and the band around
+        it holds 80 % of them.
     sequence : int
         Which of the B sequences.
     ax : matplotlib Axes, optional
@@ -187,18 +179,17 @@ def gates(
     >>> [text.get_text() for text in plotting.gates(model, x).get_legend().get_texts()]
     ['reset', 'update', 'candidate']
     """
-    inputs = read_sequence("x", x, sequence, model)
-    cell = find_cell(model, layer)
+    inputs = series.read_sequence("x", x, sequence, model)
+    cell = series.find_cell(model, layer)
     names = gate_names(cell)
     if not names:
         raise ValueError(f"gates draws gates, and the cell of layer {layer} names none: {cell!r}")
     trace = model.trace(inputs)[layer]
-    arrays = {name: to_host(trace[name]) for name in names}
-    values = {name: np.reshape(a, a.shape[-2:]) for name, a in arrays.items()}
+    values = {name: np.reshape(to_host(trace[name]), trace[name].shape[-2:]) for name in names}
     count, units = values[names[0]].shape
     if unit is not None:
-        unit = read_index("unit", unit, units, "units")
-    steps, label = choose_steps(inputs, count)
+        unit = series.read_index("unit", unit, units, "units")
+    steps, label = series.choose_steps(inputs, count)
     whose = "mean over the units" if unit is None else f"unit {unit}"
     ax = open_axes(ax, xlabel=label, ylabel=f"gates of layer {layer}, {whose}")
     for name, value in values.items():
@@ -215,11 +206,11 @@ def _read_states(
     model: Model, x: object, y: object, layer: Any, sequence: Any
 ) -> tuple[Any, Any, Any]:
     """Return x (T, F), y (T, O) or None, and the states (T, H) of a layer."""
-    inputs, targets = read_data(model, x, y, sequence)
+    inputs, targets = series.read_data(model, x, y, sequence)
     _, layers = model.predict(inputs, return_states=True)
     if not layers:
         raise ValueError("the model has no recurrent layer, and so no hidden states to draw")
-    h = to_host(layers[read_index("layer", layer, len(layers), "recurrent layers")])
+    h = to_host(layers[series.read_index("layer", layer, len(layers), "recurrent layers")])
     hidden = np.reshape(h, h.shape[-2:])
     if targets is not None and len(targets) != len(hidden):
         raise ValueError(

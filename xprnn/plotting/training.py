@@ -15,28 +15,27 @@ from xprnn.plotting.predictions import fit, predict
 def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     """Draw the training loss, and the validation loss if there is one, on a log axis.
 
-    A loss that is not above zero everywhere, such as ``"gaussian_nll"``, gets a linear
-    axis.
+    The axis is linear if a loss is zero or below, as ``"gaussian_nll"`` may be.
 
     Parameters
     ----------
     history : History
         ``model.history``.
     learning_rate : bool
-        Draw the learning rate too, with a log axis of its own on the right.
+        Draw the learning rate too, on an axis of its own on the right.
     ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
-        Those of the loss.
+        The Axes of the loss.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     TypeError
-        If `history` is none.
+        If `history` is not a `History`.
 
     Examples
     --------
@@ -64,25 +63,25 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
 
 
 class EveryEpochs:
-    """A callback that draws the fit every n epochs, as the lecture does.
+    """A callback that draws the fit every few epochs.
 
     Parameters
     ----------
     every : int
-        n.
+        Draw every `every` epochs.
     x, y : array
         What to draw, as for `fit`.
     path : str or Path, optional
-        Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``.
-        Without it, the picture is shown in a window, where there is a screen. If a picture
-        can't be written, there is a warning and the training goes on.
+        Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``. Without it,
+        a window shows the picture if there is a screen. If a picture can't be written, there
+        is a warning, and the training goes on.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     ValueError, FileNotFoundError
-        If no picture can be written to the path, for its ending or its folder.
+        If `path` has an ending that matplotlib does not write, or its folder is missing.
 
     Examples
     --------
@@ -96,7 +95,7 @@ class EveryEpochs:
     """
 
     def __init__(self, every: int, x: object, y: object, path: str | PathLike[str] | None = None):
-        pyplot()  # what is missing is missed before the training
+        pyplot()  # raises before the training if matplotlib is not installed
         self.every = whole("every", every)
         self.x, self.y, self.path = x, y, path
         if path is not None:
