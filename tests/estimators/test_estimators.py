@@ -337,14 +337,24 @@ def test_predictions_have_the_shape_of_y(shape, mode, expected):
 @pytest.mark.parametrize(
     ("X", "y", "settings", "said"),
     [
-        (blocks(), np.zeros((6, 5)), {}, "can be one number at each step or several for each"),
+        (blocks(), np.zeros((6, 5)), {}, "can be one number at each step or several at the end"),
         (blocks(), np.zeros((6, 4, 1)), {}, "give mode='encoder_decoder'"),
-        (ragged(), np.zeros((6, 5, 1)), {}, "are a list"),
-        (blocks(), np.zeros(5), {}, r"X has 6 sequence\(s\), y 5.*rows are samples"),
-        (blocks(), np.zeros((6, 1, 1, 1)), {}, "y must be"),
+        (ragged(), np.zeros((6, 9, 1)), {}, "give mode='encoder_decoder'"),
+        (blocks(), np.zeros(5), {}, r"X has 6 sequence\(s\) of .* y 5 of 1.*rows are samples"),
+        (blocks(), np.zeros((6, 1, 1, 1)), {}, "y can't have .* rows are samples"),
         (blocks(), [[1.0], [1.0, 2.0]], {}, "y must be an array, got a ragged list"),
-        (ragged(), [np.zeros(n) for n in (1, 2, 3, 4, 5, 6)], {}, "with the 6 lengths of X"),
-        (ragged(), [x[:, :1] for x in ragged()], {"mode": "many_to_one"}, "has no use for"),
+        (
+            ragged(),
+            [np.zeros(n) for n in (1, 2, 3, 4, 5, 6)],
+            {},
+            r"y\[0\] must have 5 step\(s\), as X\[0\], got 1",
+        ),
+        (
+            ragged(),
+            [x[:, :1] for x in ragged()],
+            {"mode": "many_to_one"},
+            "which mode='many_to_one' does not take",
+        ),
         (blocks(), None, {}, "requires y to be passed"),
         (blocks(), np.zeros(6), {"mode": "one_to_many"}, "mode must be one of"),
         (blocks(), np.zeros(6), {"loss": "cross_entropy"}, "see RNNClassifier"),
@@ -534,11 +544,15 @@ def test_class_weights_of_the_steps_of_a_list():
     ("y", "settings", "said"),
     [
         (np.zeros(6), {}, "y has 1 class"),
-        (np.zeros((6, 3), int), {}, r"\(n, T\) or a list of \(T_i,\), got \(6, 3\)"),
+        (np.zeros((6, 3), int), {}, r"X has 6 .* of 5 step\(s\), y 6 of 3"),
         (np.zeros((6, 5, 1), int), {}, "y must hold one label"),
         (np.zeros((6, 5), int), {"mode": "many_to_one"}, "y must hold one label"),
         (np.arange(6) % 2, {"mode": "many_to_many"}, "y must hold one label"),
-        (np.arange(6) % 2, {"mode": "encoder_decoder"}, "for labels"),
+        (
+            np.arange(6) % 2,
+            {"mode": "encoder_decoder"},
+            "mode must be one of 'many_to_many', 'many_",
+        ),
         (np.arange(6) % 2, {"loss": "mse"}, "loss must be 'cross_entropy'"),
         (
             np.arange(6) % 2,

@@ -200,7 +200,7 @@ Y = np.zeros((2, 3, 1))
         (Y, Y, {"lengths": [1, -1]}, "lengths must be 0 to 3, .* got -1 for sequence 1"),
         (Y, Y, {"lengths": [1]}, r"lengths must have shape \(2,\), .* got \(1,\)"),
         (Y, Y, {"lengths": [1, 1], "mask": Y[..., 0] == 0}, "lengths and mask say the same"),
-        ([Y[0]], [Y[0]], {"lengths": [1]}, "lengths go with a padded array; y is a list"),
+        ([Y[0]], [Y[0]], {"lengths": [1]}, "lengths is valid only for a padded array; y is a list"),
         (Y, Y + np.nan, {}, r"y_hat must be finite, got nan at index \(0, 0, 0\) \(6 of 6 "),
         (Y + np.inf, Y, {}, "y must be finite, got inf"),
     ],
@@ -312,6 +312,22 @@ def test_classes_that_do_not_fit_are_named(y, y_hat, message):
         metrics.confusion_matrix(y, y_hat)
 
 
+def test_the_index_of_a_number_that_is_not_finite_is_that_of_the_caller():
+    y, y_hat, mask = np.zeros((2, 3)), np.zeros((2, 3, 2)), np.ones((2, 3), bool)
+    y_hat[1, 2, 1], mask[0] = np.nan, False
+    with pytest.raises(
+        ValueError, match=r"^y_hat must be finite, got nan at index \(1, 2, 1\) \(1"
+    ):
+        metrics.accuracy(y, y_hat, mask=mask)
+    with pytest.raises(ValueError, match=r"^y_hat\[1\] must be finite, got nan at index \(2, 1\)"):
+        metrics.accuracy([*y], [*y_hat])
+    with pytest.raises(ValueError, match=r"^y_hat\[1\] must be finite, got nan at index \(2, 1\)"):
+        metrics.accuracy([*y], [*y_hat], mask=[*mask])
+    y[1, 1] = np.inf
+    with pytest.raises(ValueError, match=r"^y must be finite, got inf at index \(1, 1\)"):
+        metrics.accuracy(y, y, lengths=[0, 2])
+
+
 def test_num_classes_must_hold_all_labels():
     with pytest.raises(ValueError, match="num_classes must be above the largest label 2, got 2"):
         metrics.confusion_matrix([0, 2], [0, 1], num_classes=2)
@@ -325,5 +341,5 @@ def test_a_mask_of_labels_must_fit():
         metrics.accuracy(y, y, mask=np.ones((2, 4), bool))
     with pytest.raises(ValueError, match=r"y_hat must have the steps \(2, 3\) of y, got \(2, 4, 5"):
         metrics.accuracy(y, scores, mask=np.ones((2, 3), bool))
-    with pytest.raises(ValueError, match="lengths go with a padded array; y is a list"):
+    with pytest.raises(ValueError, match="lengths is valid only for a padded array; y is a list"):
         metrics.accuracy([y[0]], [y[0]], lengths=[2])

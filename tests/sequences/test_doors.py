@@ -72,31 +72,31 @@ WRONG = {
     "masked": (MASKED, "is a masked array, and its mask would be lost", ()),
     "a masked one in a list": ([X[0], MASKED[1]], "[1] is a masked array", ()),
     "empty list": ([], "is empty: (0,)", ("regressor y",)),
-    "an empty one in a list": ([X[0], X[1, :0]], "[1] is empty: (0, 2)", ("fit y", "regressor y")),
+    "an empty one in a list": ([X[0], X[1, :0]], "[1] is empty: (0, 2)", ("regressor y",)),
     "other features": (
         [X[0], X[1, :3, :1]],
         "[1] must be (T_i, 2), as {name}[0] is, got (3, 1)",
-        ("fit y", "regressor y"),
+        (),
     ),
     "other axes": (
         [X[0], X[1, :3, 0]],
         "[1] must be (T_i, 2), as {name}[0] is, got (3,)",
-        ("fit y", "regressor y"),
+        (),
     ),
     "not finite": (
         [X[0], with_nan(X[1])],
         "[1] must be finite, got nan at index (2, 0) (1 of 10 values",
         # they compare shapes first, or let scikit-learn look at y
-        ("mae", "mae of y_hat", "coverage", "accuracy", "fit y", "regressor y"),
+        ("mae", "mae of y_hat", "coverage", "fit y", "regressor y"),
     ),
-    "text": ("abc", "must be an array of numbers, got 'abc'", ("regressor y",)),
+    "text": ("abc", "must be an array of numbers, got 'abc'", ()),
     "nothing": (None, "must be an array of numbers, got None", ("regressor y",)),
     "a frame and an array": (
         [pd.DataFrame(X[0]), X[1]],
         "[1] must be a frame with named columns, as {name}[0] is",
-        ("regressor y",),
+        (),
     ),
-    "columns of one name": (TWICE, "[0] must have columns of different names", ("regressor y",)),
+    "columns of one name": (TWICE, "[0] must have columns of different names", ()),
 }
 
 
@@ -148,7 +148,11 @@ def test_each_door_says_what_its_rows_are():
 
 ROWS = np.ones((3, 5), dtype=bool)
 STEPS = {
-    "lengths of a list": ([*LABELS], {"lengths": [5, 4, 3]}, "lengths go with a padded array; "),
+    "lengths of a list": (
+        [*LABELS],
+        {"lengths": [5, 4, 3]},
+        "lengths is valid only for a padded array; ",
+    ),
     "lengths of floats": (LABELS, {"lengths": [5.0, 4, 3]}, "lengths must be integers, got float"),
     "too few lengths": (LABELS, {"lengths": [5, 4]}, "lengths must have shape (3,), one for each"),
     "too long": (LABELS, {"lengths": [5, 4, 6]}, "lengths must be {least} to 5, the steps of"),
@@ -180,6 +184,7 @@ def test_lengths_and_masks_have_one_wording(case):
         assert str(caught.value).startswith(said.format(least=least)), name
 
 
+CUBE = RNG.standard_normal((40, 3, 2))
 OTHER = TABLE.rename(columns={"b": "c"})
 LATER = TABLE.set_axis(MONTHS + 12)
 
@@ -205,7 +210,7 @@ def test_other_columns_have_one_wording():
             call()
         assert re.fullmatch(
             r"\w+(\[\d\])? must have the column\(s\) 'a', 'b': there is no 'b'; unknown: 'c'; "
-            "rename them, or hand over an array to go by their places",
+            "rename them, or hand over an array, whose columns go by position",
             str(caught.value),
         ), name
 
@@ -213,6 +218,8 @@ def test_other_columns_have_one_wording():
 def test_another_index_has_one_wording():
     later = pd.Series(data=True, index=LATER.index)
     weeks = TABLE.set_axis(range(40))
+    ones = pd.Series(1, index=LATER.index)
+    scored = RNNRegressor(**QUICK).fit(CUBE, TABLE)
     for name, call in {
         "fit": lambda: xprnn.fit(TABLE, LATER[["a"]], **QUICK),
         "evaluate": lambda: NAMED.evaluate(TABLE, TARGET.set_axis(LATER.index)),
@@ -224,16 +231,56 @@ def test_another_index_has_one_wording():
         "metrics": lambda: metrics.mae(TABLE, LATER),
         "metrics' mask": lambda: metrics.mae(TABLE, TABLE, mask=later),
         "accuracy": lambda: metrics.accuracy(TABLE > 0, LATER > 0),
+        "lengths": lambda: metrics.accuracy(TABLE > 0, TABLE > 0, lengths=ones),
+        "weights": lambda: xprnn.fit(CUBE, TABLE, sample_weight=ones, **QUICK),
+        "regressor's weights": lambda: RNNRegressor(**QUICK).fit(CUBE, TABLE, ones),
+        "weights of a table": lambda: RNNRegressor(**QUICK).fit(
+            TABLE, TABLE.to_numpy()[:, 0], ones
+        ),
+        "classifier's weights": lambda: RNNClassifier(**QUICK).fit(CUBE, TABLE["a"] > 0, ones),
+        "weights of a score": lambda: scored.score(CUBE, TABLE, ones),
         "plots": lambda: plotting.fit(NAMED, TABLE, TARGET.set_axis(LATER.index)),
     }.items():
         with pytest.raises(ValueError, match="must have the index") as caught:
             call()
         assert re.fullmatch(
             r"\w+(\[\d\])? must have the index of \w+(\[\d\])?, as its rows are the same "
-            r"(steps|samples): expected 2020-01 to 2023-04 \(40\), got 2021-01 to 2024-04 \(40\); "
-            r"row 0 is 2021-01, expected 2020-01"
+            r"(steps|samples|sequences): expected 2020-01 to 2023-04 \(40\), "
+            r"got 2021-01 to 2024-04 \(40\); row 0 is 2021-01, expected 2020-01"
             r"(; hand over .*\.to_numpy\(\) to pair them row by row)?",
             str(caught.value),
         ), name
     with pytest.raises(ValueError, match="row 0 is 0, expected 2020-01"):
         xprnn.fit(TABLE, weeks[["a"]], **QUICK)
+
+
+def test_the_series_of_mase_comes_before_y():
+    after = TABLE.set_axis(MONTHS + 40)
+    for train in (after, TABLE.iloc[5:], TABLE.set_axis(MONTHS.to_timestamp())):
+        with pytest.raises(ValueError, match=r"^train must end before y begins, or contain it"):
+            metrics.mase(TABLE.iloc[:20], TABLE.iloc[:20] + 1, train=train)
+    with pytest.raises(ValueError, match=r"^train\[1\] must end before y\[1\] begins"):
+        metrics.mase([after, TABLE], [after, TABLE], train=[TABLE, after])
+    expected = metrics.mase(TABLE.to_numpy(), TABLE.to_numpy() + 1, train=TABLE.to_numpy())
+    found = metrics.mase(after, after + 1, train=TABLE.to_numpy())
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert metrics.mase(after, after + 1, train=TABLE) == pytest.approx(expected, rel=1e-12)
+    assert metrics.mase(TABLE, TABLE, train=TABLE) == 0
+
+
+def test_n_sequences_of_n_rows_have_two_indexes():
+    """The rows of each x are steps, and those of y are samples."""
+    frames = [TABLE.iloc[:4]] * 4
+    assert RNNRegressor(**QUICK).fit(frames, weeks_of(4)).predict(frames).shape == (4,)
+
+
+def weeks_of(count):
+    return pd.Series(np.arange(float(count)), index=range(count))
+
+
+def test_outputs_of_a_regressor_go_by_name():
+    y = TABLE.copy()
+    fitted = RNNRegressor(**QUICK).fit(CUBE, y)
+    assert fitted.score(CUBE, y[["b", "a"]]) == fitted.score(CUBE, y)
+    with pytest.raises(ValueError, match=r"^y must have the column\(s\) 'a', 'b': there is no"):
+        fitted.score(CUBE, OTHER)

@@ -191,7 +191,7 @@ SWAPPED = "looks as if its batch and time axes were swapped"
         (X, np.swapaxes(Y, 0, 1), rf"x has 3 .* of 5 .*, y 5 of 3; y {SWAPPED}"),
         (np.swapaxes(X, 0, 1), Y, rf"x has 5 .* of 3 .*, y 3 of 5; y {SWAPPED}"),
         (X[0], Y[0].T, r"x has 1 .* of 5 .*, y 1 of 1; y looks as if it were transposed: .*\(T, O"),
-        (X, Y[:, :4], r"x has 3 .* of 5 .*, y 3 of 4; if y is what follows on x, .*'encoder_dec"),
+        (X, Y[:, :4], r"x has 3 .* of 5 .*, y 3 of 4; if y holds the steps after x, .*'encoder"),
         (
             X[:, :, 0],
             np.concatenate([Y, Y]),
@@ -610,7 +610,7 @@ def odd(**options):
         (
             odd(x=LIST, y=LISTED, lengths=[5, 2, 3]),
             ValueError,
-            r"lengths go with a padded array; x is a list, which has them$",
+            r"lengths is valid only for a padded array; x is a list, whose arrays have lengths$",
         ),
         (
             odd(mask=np.ones((3, 4), bool)),
@@ -729,7 +729,7 @@ def odd(**options):
             ValueError,
             r".* y 3 of 5; x of one number a step for several sequences is \(B, T, 1\)$",
         ),
-        (odd(y=Y[:, :3]), ValueError, r"x and y must .*; if y is what .* mode='encoder_decoder'$"),
+        (odd(y=Y[:, :3]), ValueError, r"x and y must .*; if y holds .* mode='encoder_decoder'$"),
         (odd(x=LIST, y=Y[:, :3]), ValueError, r"x and y must have .* mode='encoder_decoder'$"),
         (odd(mode="many_to_one"), ValueError, r"x and y do not fit mode='many_to_one': .* 3 of 5$"),
         (

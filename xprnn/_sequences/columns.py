@@ -1,7 +1,7 @@
 """Lists of arrays, and the names and indexes of frames, alone or in a list.
 
-Two frames agree by the names of their columns, in any order; where their rows are the same
-steps, their indexes must agree too.
+Two frames agree if their columns have the same names, in any order. Where their rows are the
+same steps or the same samples, their indexes must agree too.
 """
 
 from typing import Any
@@ -55,27 +55,36 @@ def read_names(argument: str, value: Any) -> tuple[str, ...] | None:
     return None
 
 
+def read_shared_names(argument: str, value: Any) -> tuple[str, ...] | None:
+    """Return the names of columns that another argument must have too.
+
+    None for a single column: it is compared with a single column, whatever its name.
+    """
+    columns = read_names(argument, value)
+    return None if columns is None or len(columns) == 1 else columns
+
+
 def check_unique(argument: str, columns: tuple[Any, ...]) -> None:
     """Raise ValueError if two columns have the same name."""
-    twice = [name for i, name in enumerate(columns) if columns.index(name) < i]
-    if twice:
+    repeated = [name for i, name in enumerate(columns) if columns.index(name) < i]
+    if repeated:
         raise ValueError(
-            f"{argument} must have columns of different names, got {_listed(twice)} twice"
+            f"{argument} must have columns of different names, got {_join(repeated)} twice"
         )
 
 
-def order_columns(argument: str, value: Any, wanted: tuple[str, ...] | None) -> Any:
-    """Return a frame, or a list of frames, with the columns in the order of `wanted`.
+def order_columns(argument: str, value: Any, columns: tuple[str, ...] | None) -> Any:
+    """Return a frame, or a list of frames, with its columns in a certain order.
 
-    Arrays, and a Series without a name, stay as they are, since their columns have no names.
+    An array, or a Series without a name, comes back unchanged.
 
     Parameters
     ----------
     argument : str
         Its name in error messages.
     value : array, DataFrame or Series, or list of them
-    wanted : tuple of str or None
-        None leaves the columns as they are.
+    columns : tuple of str or None
+        The names, in the order to return. None leaves the columns where they are.
 
     Raises
     ------
@@ -93,79 +102,117 @@ def order_columns(argument: str, value: Any, wanted: tuple[str, ...] | None) -> 
             f"{items[framed.index(False)][0]} must be a frame with named columns, as "
             f"{items[framed.index(True)][0]} is: one list holds frames or arrays, not both"
         )
-    ordered = [_order_frame(label, frame, wanted) for label, frame in items]
+    ordered = [_order_frame(label, frame, columns) for label, frame in items]
     return ordered if isinstance(value, list | tuple) else ordered[0]
 
 
-def _order_frame(argument: str, frame: Any, wanted: tuple[str, ...] | None) -> Any:
-    """Return one frame with its columns in the order of `wanted`."""
-    columns = read_names(argument, frame)
-    if columns is None or wanted is None or columns == wanted:
+def _order_frame(argument: str, frame: Any, columns: tuple[str, ...] | None) -> Any:
+    """Return one frame with its columns in a certain order."""
+    names = read_names(argument, frame)
+    if names is None or columns is None or names == columns:
         return frame
-    order = order_names(argument, columns, wanted)
+    order = order_names(argument, names, columns)
     return frame.iloc[:, order] if is_pandas(frame) else frame[:, order]
 
 
 def order_names(
     argument: str,
+    names: tuple[Any, ...],
     columns: tuple[Any, ...],
-    wanted: tuple[Any, ...],
-    remedy: str = "rename them, or hand over an array to go by their places",
+    remedy: str = "rename them, or hand over an array, whose columns go by position",
 ) -> list[int]:
-    """Return where each of the wanted columns is; raise ValueError if the names differ."""
-    missing = [name for name in wanted if name not in columns]
-    unknown = [name for name in columns if name not in wanted]
+    """Return the position in `names` of each of `columns`.
+
+    Raises
+    ------
+    ValueError
+        If a name is missing or unknown; the message ends with the remedy.
+    """
+    missing = [name for name in columns if name not in names]
+    unknown = [name for name in names if name not in columns]
     if missing or unknown:
         parts = [
-            f"{text} {_listed(some)}"
+            f"{text} {_join(some)}"
             for text, some in (("there is no", missing), ("unknown:", unknown))
             if some
         ]
         raise ValueError(
-            f"{argument} must have the column(s) {_listed(wanted)}: {'; '.join(parts)}; {remedy}"
+            f"{argument} must have the column(s) {_join(columns)}: {'; '.join(parts)}; {remedy}"
         )
-    return [columns.index(name) for name in wanted]
+    return [names.index(name) for name in columns]
 
 
-def _listed(columns: Any) -> str:
-    return ", ".join(map(repr, columns))
+def _join(names: Any) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _read_indexes(first: str, one: Any, second: str, other: Any) -> list[tuple[Any, ...]]:
+    """Return names and indexes of two arguments, where both are frames of pandas.
+
+    Of two lists, those of each pair of items.
+    """
+    if is_list(one) != is_list(other):
+        return []
+    pairs = zip(label_items(first, one), label_items(second, other), strict=False)
+    return [
+        (name, frame.index, other_name, other_frame.index)
+        for (name, frame), (other_name, other_frame) in pairs
+        if all(is_frame(f) and is_pandas(f) for f in (frame, other_frame))
+    ]
 
 
 def check_indexes(first: str, one: Any, second: str, other: Any, rows: str = "steps") -> None:
-    """Raise ValueError if two frames of pandas, or a pair from two lists, differ in their index.
+    """Raise ValueError if two frames of pandas of one length differ in their index.
 
     Parameters
     ----------
     first, second : str
         Their names in error messages.
     one, other : array, DataFrame or Series, or list of them
+        Two lists are compared item by item.
     rows : str
         What their rows are, "steps" or "samples".
     """
-    pairs = zip(label_items(first, one), label_items(second, other), strict=False)
-    for (name, frame), (its_name, its) in pairs:
-        indexes = [f.index for f in (frame, its) if is_frame(f) and is_pandas(f)]
-        if len(indexes) == 2 and len(indexes[0]) == len(indexes[1]):
+    for name, index, other_name, other_index in _read_indexes(first, one, second, other):
+        if len(index) == len(other_index):
             check_index(
-                its_name,
-                indexes[1],
-                indexes[0],
+                other_name,
+                other_index,
+                index,
                 f"the index of {name}, as its rows are the same {rows}",
-                f"; hand over {its_name}.to_numpy() to pair them row by row",
+                f"; hand over {other_name}.to_numpy() to pair them row by row",
             )
 
 
-def check_index(argument: str, index: Any, wanted: Any, what: str, remedy: str = "") -> None:
-    """Raise ValueError unless an index of pandas is the one that is wanted."""
-    if index.equals(wanted):
+def check_past(first: str, one: Any, second: str, other: Any) -> None:
+    """Raise ValueError unless one frame ends before another begins, or contains it.
+
+    Frames of pandas, or two lists of them, which are compared item by item.
+    """
+    for name, index, other_name, other_index in _read_indexes(first, one, second, other):
+        try:
+            before = bool(index[-1] < other_index[0])
+        except (TypeError, ValueError):  # such as a date and a number, or days and months
+            before = False
+        if not before and not other_index.isin(index).all():
+            raise ValueError(
+                f"{name} must end before {other_name} begins, or contain it: {other_name} is "
+                f"{show_ends(other_index)}, {name} {show_ends(index)}; hand over "
+                f"{name}.to_numpy() to ignore its index"
+            )
+
+
+def check_index(argument: str, index: Any, expected: Any, what: str, remedy: str = "") -> None:
+    """Raise ValueError unless an index of pandas equals `expected`, which `what` describes."""
+    if index.equals(expected):
         return
     where = ""
-    if len(index) == len(wanted):
-        pairs = enumerate(zip(index, wanted, strict=True))
+    if len(index) == len(expected):
+        pairs = enumerate(zip(index, expected, strict=True))
         row = next((i for i, (a, b) in pairs if a != b), 0)
-        where = f"; row {row} is {index[row]!s:.40}, expected {wanted[row]!s:.40}"
+        where = f"; row {row} is {index[row]!s:.40}, expected {expected[row]!s:.40}"
     raise ValueError(
-        f"{argument} must have {what}: expected {show_ends(wanted)}, got {show_ends(index)}"
+        f"{argument} must have {what}: expected {show_ends(expected)}, got {show_ends(index)}"
         f"{where}{remedy}"
     )
 

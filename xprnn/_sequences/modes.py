@@ -1,4 +1,4 @@
-"""What x and y are to one another, from their shapes.
+"""How y relates to x, read from their shapes.
 
 ==================  =====================================  ============================
 mode                x                                      y
@@ -9,34 +9,35 @@ one_to_many         (B, F) or (B, 1, F)                    (B, k, O)
 encoder_decoder     (B, T, F) or a list                    (B, k, O), the steps after x
 ==================  =====================================  ============================
 
-The first three are inferred where the shapes leave no doubt. The last is always
-asked for: a y of another length than x is more often a mistake.
+The first three are inferred where the shapes leave no doubt. The last must always be given,
+since a y of another length than x is more often a mistake.
 """
 
 from typing import Any, NamedTuple
 
 from xprnn._sequences.columns import check_indexes, is_list, order_columns
 from xprnn._sequences.reading import (
+    MEANING,
     Sequences,
     arrange,
     check_axes,
     check_finite,
-    clean,
     clean_sequences,
     read_sequences,
     stack,
 )
 from xprnn._typing import Array
 from xprnn._validate import unknown
-from xprnn.backend import host
+from xprnn.backend import admit, host, to_host
 from xprnn.backend.arguments import check_dense
 from xprnn.backend.frames import is_frame
 
 MODES = ("many_to_many", "many_to_one", "one_to_many", "encoder_decoder")
+Columns = tuple[str, ...] | None
 
 
 class Pair(NamedTuple):
-    """x and y as they belong together."""
+    """x and y in one layout, and how they relate."""
 
     x: Sequences
     y: Array
@@ -45,10 +46,24 @@ class Pair(NamedTuple):
     y_rank: int
     """The axes of y for several sequences: 3, or less if it has no axis of steps or features."""
 
+    @property
+    def valid(self) -> Any:
+        """NumPy array of bool (B, T'), False at the padding of y."""
+        if self.mode == "many_to_many" and self.x.valid is not None:
+            return self.x.valid
+        return host.ones(self.y.shape[:2], dtype=bool)
 
-OUTPUTS = "Here rows are steps: an array is (T,) or (T, O), one sequence, or (B, T, O), B sequences"
+
+OUTPUTS = {
+    "steps": (
+        "Here rows are steps: an array is (T,) or (T, O), one sequence, or (B, T, O), B sequences"
+    ),
+    "samples": (
+        "Here rows are samples: an array is (n,) or (n, O), one target for each sequence, or "
+        "(n, T) or (n, T, O), one for each step"
+    ),
+}
 """What the rows of y are, for errors."""
-Columns = tuple[str, ...] | None
 
 
 def read_pair(
@@ -57,69 +72,77 @@ def read_pair(
     *,
     columns: tuple[Columns, Columns] = (None, None),
     mode: str | None = None,
+    modes: tuple[str, ...] = MODES,
     lengths: Any = None,
     mask: Any = None,
     names: tuple[str, str] = ("x", "y"),
+    rows: str = "steps",
 ) -> Pair:
-    """Return x and y as sequences and targets, and the mode.
+    """Read x and y as sequences and targets, and infer the mode if it is None.
 
     Parameters
     ----------
     x, y
         As for `xprnn.fit`.
     columns : pair of tuples of str, optional
-        The names of the features and outputs, which frames may have in any order.
+        The names of the features and of the outputs, which frames may have in any order.
     mode, lengths, mask : optional
         As for `xprnn.fit`.
+    modes : tuple of str
+        The modes that the caller takes.
     names : pair of str
-        What error messages call x and y.
+        The names of x and y in errors.
+    rows : str
+        What the rows of y are, "steps" or "samples"; with samples, x must be (B, T, F) or a
+        list.
 
     Raises
     ------
     ValueError, TypeError
-        If they do not fit one another, or leave the mode open.
+        If x and y do not fit each other, or leave the mode open.
     """
-    if mode is not None and mode not in MODES:
-        raise unknown("mode", mode, MODES)
+    if mode is not None and mode not in modes:
+        raise unknown("mode", mode, modes)
     x, y = order_columns(names[0], x, columns[0]), order_columns(names[1], y, columns[1])
-    listed = _is_listed(x, y)
-    if listed and mode not in (None, "many_to_many"):
-        if len(set(_steps(y))) > 1:
+    lists = _are_lists(x, y)
+    if lists and mode not in (None, "many_to_many"):
+        if len(set(_first_axes(y))) > 1:
             raise ValueError(
-                f"{names[1]} is a list of different lengths, which mode={mode!r} has no use for: "
+                f"{names[1]} is a list of different lengths, which mode={mode!r} does not take: "
                 f"expected an array, {'(B, O) or (B,)' if mode == 'many_to_one' else '(B, k, O)'}"
             )
-        listed = False
+        lists = False
     try:
-        raw = y if listed else _targets(names[1], y)
-    except (TypeError, ValueError):  # if x is wrong too, that is the error to raise
+        raw = y if lists else _stack_targets(names[1], y)
+    except (TypeError, ValueError):  # if x is wrong too, raise the error of x
         read_sequences(names[0], x, lengths=lengths, mask=mask, one_step=mode == "one_to_many")
         raise
     one_step = mode == "one_to_many" or (mode is None and _is_one_step(names[0], x, raw))
-    given = read_sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
-    if listed:
+    sequences = read_sequences(names[0], x, lengths=lengths, mask=mask, one_step=one_step)
+    if lists:
         check_indexes(names[0], x, names[1], y)
-        return _listed(given, raw, names)
+        return _pair_lists(sequences, raw, names)
     shape = tuple(raw.shape)
-    check_axes(names[1], raw, (1, 2, 3), OUTPUTS)
-    if given.valid is None:
+    check_axes(names[1], raw, (1, 2, 3), OUTPUTS[rows])
+    if sequences.valid is None:
         check_finite(names[1], raw)
     if mode is None and one_step and tuple(x.shape) == shape[:2]:
         raise ValueError(
             f"{names[0]} {tuple(x.shape)} for {names[1]} {shape} can be one number at each step or "
             f"the features of one step: give {names[0]} as (B, T, F), or mode='one_to_many'"
         )
-    mode = mode or _infer(given, raw, names)
+    mode = mode or _infer(sequences, raw, names, modes)
     if mode == "many_to_many":
         check_indexes(names[0], x, names[1], y)
-    array, y_rank = _shaped(given, raw, mode, names)
-    _check(given, array, mode, names)
-    valid = given.valid if mode == "many_to_many" else None
-    return Pair(given, clean(names[1], array, valid, shape), mode, y_rank)
+    array, y_rank = _add_axes(sequences, raw, mode, names)
+    _check_counts(sequences, array, mode, names, modes, rows)
+    valid = sequences.valid if mode == "many_to_many" else None
+    array = clean_sequences(names[1], Sequences(array, valid, 3), shape)
+    return Pair(sequences, array, mode, y_rank)
 
 
-def _targets(argument: str, y: Any) -> Array:
-    """Return y as an array; the error for strings says what takes them."""
+def _stack_targets(argument: str, y: Any) -> Array:
+    """Return y as an array; the error for strings names the class that takes them."""
     try:
         return stack(argument, y)
     except TypeError as error:
@@ -134,51 +157,48 @@ def _targets(argument: str, y: Any) -> Array:
         ) from None
 
 
-def _is_listed(x: Any, y: Any) -> bool:
-    """Whether both are lists of arrays, with an output for every step."""
+def _are_lists(x: Any, y: Any) -> bool:
+    """Whether x and y are lists of arrays, and y has an output for every step."""
     if not (is_list(x) and isinstance(y, list | tuple) and len(y) > 0):
         return False
-    return _steps(y) == _steps(x) or len(set(_steps(y))) > 1
+    return _first_axes(y) == _first_axes(x) or len(set(_first_axes(y))) > 1
 
 
-def _steps(arrays: Any) -> list[tuple[int, ...]]:
-    """Return the lengths of the arrays of a list, () for what has none."""
+def _first_axes(arrays: Any) -> list[tuple[int, ...]]:
+    """Return the length of the first axis of each item, () for a number."""
     return [tuple(getattr(a, "shape", ())[:1]) for a in arrays]
 
 
 def _is_one_step(argument: str, x: Any, y: Any) -> bool:
     """Whether x is (B, F) and y (B, k, O)."""
-    check_dense(argument, x)  # else a nested tensor fails when its shape is asked for
+    check_dense(argument, x)  # a nested tensor has no shape
     inputs, targets = tuple(getattr(x, "shape", ())), tuple(getattr(y, "shape", ()))
     return len(inputs) == 2 and len(targets) == 3 and inputs[0] == targets[0] > 1
 
 
-def _infer(x: Sequences, y: Array, names: tuple[str, str]) -> str:
-    """Return the mode that the shapes leave."""
+def _infer(x: Sequences, y: Array, names: tuple[str, str], modes: tuple[str, ...]) -> str:
+    """Return the one mode that fits the shapes."""
+    rank = len(y.shape)
     if x.rank < 3:
         return "many_to_many"
-    B, T = x.array.shape[:2]
-    rank = len(y.shape)
     if rank == 1:
         return "many_to_one"
+    T, steps = x.array.shape[1], y.shape[1]
     if rank == 2:
-        if y.shape == (B, T) or T == 1:
-            other = "many_to_many" if y.shape == (B, T) else "one_to_many"
+        other = "many_to_many" if steps == T else "one_to_many"
+        if (steps == T or T == 1) and other in modes:
             raise ValueError(
                 f"{names[1]} {tuple(y.shape)} for {names[0]} {tuple(x.array.shape)} can be one "
                 f"number at each step or several at the end: give mode={other!r} or "
                 f"mode='many_to_one', or {names[1]} as (B, T, O)"
             )
         return "many_to_one"
-    steps = y.shape[1]
-    if steps == T:
-        return "many_to_many"
-    if steps == 1:
+    if steps == 1 < T:
         return "many_to_one"
-    return "one_to_many" if T == 1 else "many_to_many"
+    return "one_to_many" if T == 1 < steps and "one_to_many" in modes else "many_to_many"
 
 
-def _shaped(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[Array, int]:
+def _add_axes(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[Array, int]:
     """Return y as (B, T', O), and its axes for several sequences."""
     rank, one = len(y.shape), x.rank < 3
     if mode == "many_to_one":
@@ -186,11 +206,9 @@ def _shaped(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[
             raise ValueError(
                 f"mode='many_to_one' needs several sequences, {names[0]} as (B, T, F), got one"
             )
-        return {
-            1: lambda: (y[:, None, None], 1),
-            2: lambda: (y[:, None, :], 2),
-            3: lambda: (y, 3),
-        }[rank]()
+        if rank == 1:
+            y = y[:, None]
+        return y if rank == 3 else y[:, None, :], rank
     if rank == 3:
         return y, 3
     if one:
@@ -200,8 +218,15 @@ def _shaped(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[
     raise ValueError(f"{names[1]} must be (B, T, O) for mode={mode!r}, got {tuple(y.shape)}")
 
 
-def _check(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> None:
-    """Raise unless there are as many sequences, and as many steps as the mode says."""
+def _check_counts(
+    x: Sequences,
+    y: Array,
+    mode: str,
+    names: tuple[str, str],
+    modes: tuple[str, ...],
+    rows: str,
+) -> None:
+    """Raise ValueError unless the numbers of sequences and of steps fit the mode."""
     (xb, xt), (yb, yt, outputs) = x.array.shape[:2], y.shape
     fits = {
         "many_to_many": xt == yt,
@@ -211,7 +236,7 @@ def _check(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> None:
     }[mode]
     if xb == yb and fits:
         return
-    got = f"{names[0]} has {xb} sequence(s) of {xt} step(s), {names[1]} {yb} of {yt}"
+    counts = f"{names[0]} has {xb} sequence(s) of {xt} step(s), {names[1]} {yb} of {yt}"
     hint = ""
     if mode == "many_to_many":
         if (xb, xt) == (yt, yb):
@@ -220,16 +245,19 @@ def _check(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> None:
             hint = f"; {names[1]} looks as if it were transposed: expected (T, O)"
         elif xb == 1 < yb == xt:
             hint = f"; {names[0]} of one number a step for several sequences is (B, T, 1)"
-        elif xb == yb and x.rank == 3:
-            hint = f"; if {names[1]} is what follows on {names[0]}, give mode='encoder_decoder'"
-        raise ValueError(f"{names[0]} and {names[1]} must have the same lengths: {got}{hint}")
-    raise ValueError(f"{names[0]} and {names[1]} do not fit mode={mode!r}: {got}")
+        elif xb == yb and x.rank == 3 and "encoder_decoder" in modes:
+            hint = f"; if {names[1]} holds the steps after {names[0]}, give mode='encoder_decoder'"
+    if rows == "samples":
+        hint += f". {MEANING[rows]}"
+    if mode == "many_to_many":
+        raise ValueError(f"{names[0]} and {names[1]} must have the same lengths: {counts}{hint}")
+    raise ValueError(f"{names[0]} and {names[1]} do not fit mode={mode!r}: {counts}{hint}")
 
 
-def _listed(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
+def _pair_lists(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
     """Return the pair for a y that is a list of arrays, one for each of x."""
-    given = arrange(names[1], y, one_axis=True)
-    sizes, expected = given.sizes or (), x.sizes or ()
+    targets = arrange(names[1], y, one_axis=True)
+    sizes, expected = targets.sizes or (), x.sizes or ()
     if len(sizes) != len(expected):
         raise ValueError(f"{names[0]} has {len(expected)} sequence(s), {names[1]} {len(sizes)}")
     for i, (size, steps) in enumerate(zip(sizes, expected, strict=True)):
@@ -237,5 +265,48 @@ def _listed(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
             raise ValueError(
                 f"{names[1]}[{i}] must have {steps} step(s), as {names[0]}[{i}], got {size}"
             )
-    array = clean_sequences(names[1], given._replace(valid=x.valid))
+    array = clean_sequences(names[1], targets._replace(valid=x.valid))
     return Pair(x, array, "many_to_many", len(y[0].shape) + 1)
+
+
+def read_weights(weights: Any, y: Any, pair: Pair) -> Any:
+    """Read `sample_weight` as a NumPy array of float64: (B,), or (B, T) for steps.
+
+    Parameters
+    ----------
+    weights : array, or list of arrays
+    y
+        The targets as they came, whose index the weights must have.
+    pair : Pair
+        What was read of them.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit y, if one is negative or not finite, or if all are zero.
+    """
+    check_indexes("y", y, "sample_weight", weights, "steps" if is_list(y) else "sequences")
+    array = to_host(admit("sample_weight", weights)).astype("float64")
+    valid, per_step = pair.valid, pair.mode == "many_to_many"
+    B, steps = valid.shape
+    shapes = [(B,), (B, steps)] if per_step else [(B,)]
+    if array.shape not in shapes:
+        raise ValueError(
+            f"sample_weight must have shape {' or '.join(map(str, shapes))}, one number for each "
+            f"sequence{' or step' if per_step else ''}, got {array.shape}"
+        )
+    if array.ndim == 2:
+        array = host.where(valid, array, 0)
+    elif pair.x.rank < 3:
+        raise ValueError(
+            "sample_weight of one number has no effect: x is one sequence, and only the ratios of "
+            f"the weights matter; give one for each step, (1, {steps})"
+        )
+    check_finite("sample_weight", array)
+    if (array < 0).any():
+        raise ValueError(f"sample_weight must not hold numbers below zero, got {array.min()}")
+    if not array.any():
+        raise ValueError(
+            "sample_weight must hold a number above zero, got a weight of zero for all"
+        )
+    return array

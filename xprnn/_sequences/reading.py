@@ -1,15 +1,16 @@
-"""Sequences at the public edge: one, several of one length, or several of any lengths.
+"""The caller's sequences: one, several of one length, or several of any lengths.
 
-Every door reads here, so that one mistake has one wording. Doors differ in what the rows of
-an array with two axes are: ``rows="steps"`` reads (T, F), one sequence; ``rows="samples"``
-reads (n, T), n sequences of one number a step, as scikit-learn does. Three axes are
-(B, T, F) for both. Sequences of different lengths come as a list of (T_i, F) arrays, or as a
+Every door reads here, so that one mistake has one wording. Doors differ only in what the rows
+of an array with two axes are: with ``rows="steps"`` it is (T, F), one sequence; with
+``rows="samples"`` it is (n, T), n sequences of one number a step, as in scikit-learn. Three
+axes are (B, T, F) for both. Sequences of different lengths are a list of arrays (T_i, F), or a
 padded array with ``lengths`` or a ``mask``.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from xprnn._sequences.batches import drop_if_full
 from xprnn._sequences.columns import check_indexes, is_list, label_items, order_columns
 from xprnn._typing import Array
 from xprnn.backend import admit, common, dtype_name, host, of, on_host, to_host, wider
@@ -50,7 +51,7 @@ def read_sequences(
     mask: Any = None,
     one_step: bool = False,
 ) -> Sequences:
-    """Return an argument as sequences with finite numbers.
+    """Read an argument as sequences, and check that their numbers are finite.
 
     Parameters
     ----------
@@ -58,13 +59,13 @@ def read_sequences(
         Its name in error messages.
     value : array, DataFrame or Series, or list of them
     columns : tuple of str, optional
-        The names of the features, which a frame may have in any order.
+        The names of the features. The columns of a frame are put in this order.
     lengths : array of int, (B,), optional
-        The valid steps at the front of each sequence of a padded array.
+        How many steps at the start of each sequence of a padded array are valid.
     mask : array of bool, (B, T), optional
         True at valid steps; (T,) for one sequence, a list of (T_i,) for a list.
     one_step : bool
-        Read two axes as (B, F), B sequences of one step.
+        Whether two axes are (B, F), B sequences of one step.
 
     Raises
     ------
@@ -80,11 +81,11 @@ def read_sequences(
             f"{'mask' if lengths is None else 'lengths'} must be None: {argument} has one step, "
             "which can't be left out"
         )
-    given = arrange(argument, value, columns=columns, one_step=one_step)
-    valid = read_valid(argument, given.array.shape[:2], lengths, mask, sizes=given.sizes)
+    sequences = arrange(argument, value, columns=columns, one_step=one_step)
+    valid = read_valid(argument, sequences.array.shape[:2], lengths, mask, sizes=sequences.sizes)
     if valid is not None:
-        given = given._replace(valid=valid)
-    return given._replace(array=clean_sequences(argument, given))
+        sequences = sequences._replace(valid=valid)
+    return sequences._replace(array=clean_sequences(argument, sequences))
 
 
 def arrange(
@@ -95,9 +96,9 @@ def arrange(
     one_step: bool = False,
     one_axis: bool = False,
 ) -> Sequences:
-    """Return an argument as sequences whose numbers are not checked yet.
+    """Return an argument as sequences; their numbers may be NaN or infinite.
 
-    `read_sequences` and `read_arrays` say what the parameters are.
+    The parameters are those of `read_sequences` and `read_arrays`.
     """
     value = order_columns(argument, value, columns)
     value = read_arrays(argument, value, one_step=one_step, one_axis=one_axis)
@@ -129,7 +130,7 @@ def read_arrays(
     rows : str
         What the rows of an array with two axes are, "steps" or "samples".
     one_step : bool
-        Whether it is (B, F), of which a list is an array too.
+        Whether it is (B, F), given as an array or as a list of rows.
     one_axis : bool
         Whether the arrays of a list may be (T_i,), sequences of one number a step.
     """
@@ -147,7 +148,10 @@ def read_arrays(
 
 
 def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str) -> None:
-    """Raise ValueError if an array has other axes than are allowed, or is empty."""
+    """Raise ValueError if an array is empty or has a number of axes that is not allowed.
+
+    `meaning` ends the error: what the axes are.
+    """
     shape = tuple(array.shape)
     if 0 in shape:
         raise ValueError(f"{argument} is empty: {shape}")
@@ -156,23 +160,23 @@ def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str
 
 
 def check_list(argument: str, value: Any) -> None:
-    """Raise ValueError for a list of plain lists, or of arrays with one axis, of one length.
+    """Raise ValueError for a list that can be the steps of one sequence or several sequences.
 
-    It can be one sequence or several.
+    Its items are plain lists, or arrays with one axis, of one length.
     """
     if not isinstance(value, list | tuple) or not value or not _count(value[0]):
         return
     if len({_count(item) for item in value}) == 1:
         raise ValueError(
             f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
-            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for the one "
-            f"give an array, np.array({argument}), for the other arrays with two axes, "
+            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for one, give "
+            f"an array, np.array({argument}); for several, arrays with two axes, "
             f"[np.array(a)[:, None] for a in {argument}]"
         )
 
 
 def _count(value: Any) -> int:
-    """Return how many numbers a plain list or an array of one axis holds, 0 for anything else."""
+    """Count the numbers in a plain list or an array with one axis; 0 for anything else."""
     shape = tuple(getattr(value, "shape", ()))
     if shape:
         return shape[0] if len(shape) == 1 else 0
@@ -183,11 +187,11 @@ def _count(value: Any) -> int:
 
 
 def read_list(argument: str, value: Any) -> list[Array]:
-    """Return the arrays of a list, of one library, which differ in their first axis only."""
-    named = {label: admit(label, item) for label, item in label_items(argument, value)}
-    common(named, None)
-    arrays = list(named.values())
-    for label, a in named.items():
+    """Return the arrays of a list, which must be of one library and of one shape but for T_i."""
+    labelled = {label: admit(label, item) for label, item in label_items(argument, value)}
+    common(labelled, None)
+    arrays = list(labelled.values())
+    for label, a in labelled.items():
         if 0 in a.shape:
             raise ValueError(f"{label} is empty: {tuple(a.shape)}")
         if a.shape[1:] != arrays[0].shape[1:] or not a.shape:
@@ -198,9 +202,9 @@ def read_list(argument: str, value: Any) -> list[Array]:
 def shape_error(
     argument: str, shape: tuple[int, ...], features: tuple[int, ...], like: str
 ) -> ValueError:
-    """Return the error for a sequence that has other features than another."""
-    wanted = ", ".join(["T_i", *map(str, features)])
-    return ValueError(f"{argument} must be ({wanted}), {like}, got {tuple(shape)}")
+    """Return the error for a sequence whose features differ from those of another."""
+    expected = ", ".join(["T_i", *map(str, features)])
+    return ValueError(f"{argument} must be ({expected}), {like}, got {tuple(shape)}")
 
 
 def read_valid(
@@ -212,63 +216,80 @@ def read_valid(
     sizes: tuple[int, ...] | None = None,
     least: int = 1,
 ) -> Any:
-    """Return lengths or a mask as bool (B, T); None if neither came, or every step is valid.
+    """Return lengths or a mask as bool (B, T).
 
     Parameters
     ----------
     argument : str
-        The name of the sequences that they belong to.
+        The name in errors of the sequences that they belong to.
     shape : tuple of int
-        (B, T) of these.
+        Their (B, T).
     lengths, mask : array, optional
     sizes : tuple of int, optional
-        T_i of each sequence, if they came as a list.
+        T_i of each sequence of a list.
     least : int
         How many steps of a sequence must be valid.
+
+    Returns
+    -------
+    NumPy array of bool, or None
+        None if every step is valid.
     """
-    B, T = shape
     if lengths is None and mask is None:
         return None
     if lengths is not None and mask is not None:
         raise ValueError("lengths and mask say the same: expected one of them, got both")
-    if sizes is not None:
-        if lengths is not None:
+    if lengths is not None:
+        if sizes is not None:
             raise ValueError(
-                f"lengths go with a padded array; {argument} is a list, which has them"
+                f"lengths is valid only for a padded array; {argument} is a list, whose arrays "
+                "have lengths"
             )
+        valid = _read_lengths(argument, shape, lengths, least)
+    elif sizes is not None:
         valid = _read_masks(argument, sizes, mask)
-    elif lengths is not None:
-        counts = on_host("lengths", lengths)
-        if counts.dtype.kind not in "iu":
-            raise TypeError(f"lengths must be integers, got {counts.dtype}")
-        counts = host.atleast_1d(counts) if B == 1 else counts
-        if counts.shape != (B,):
-            raise ValueError(
-                f"lengths must have shape {(B,)}, one for each sequence of {argument}, "
-                f"got {counts.shape}"
-            )
-        wrong = host.flatnonzero((counts < least) | (counts > T))
-        if wrong.size:
-            i = int(wrong[0])
-            raise ValueError(
-                f"lengths must be {least} to {T}, the steps of {argument}, "
-                f"got {counts[i]} for sequence {i}"
-            )
-        valid = host.arange(T)[None, :] < counts[:, None]
     else:
-        valid = on_host("mask", mask)
-        if valid.dtype != bool:
-            raise TypeError(f"mask must be of bool, True at valid steps, got {valid.dtype}")
-        if valid.shape != shape and not (B == 1 and valid.shape == (T,)):
-            raise ValueError(
-                f"mask must have shape {shape if B > 1 else (T,)}, the steps of {argument}, "
-                f"got {valid.shape}"
-            )
-        valid = valid.reshape(B, T)
+        valid = _read_mask(argument, shape, mask)
     empty = host.flatnonzero(valid.sum(axis=1) < least)
     if empty.size:
         raise ValueError(f"mask leaves no valid step in sequence {int(empty[0])}")
-    return None if valid.all() else valid
+    return drop_if_full(valid)
+
+
+def _read_lengths(argument: str, shape: tuple[int, int], lengths: Any, least: int) -> Any:
+    """Return lengths (B,) as bool (B, T)."""
+    B, T = shape
+    counts = on_host("lengths", lengths)
+    if counts.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers, got {counts.dtype}")
+    counts = host.atleast_1d(counts) if B == 1 else counts
+    if counts.shape != (B,):
+        raise ValueError(
+            f"lengths must have shape {(B,)}, one for each sequence of {argument}, "
+            f"got {counts.shape}"
+        )
+    wrong = host.flatnonzero((counts < least) | (counts > T))
+    if wrong.size:
+        i = int(wrong[0])
+        raise ValueError(
+            f"lengths must be {least} to {T}, the steps of {argument}, "
+            f"got {counts[i]} for sequence {i}"
+        )
+    return host.arange(T)[None, :] < counts[:, None]
+
+
+def _read_mask(argument: str, shape: tuple[int, int], mask: Any) -> Any:
+    """Return the mask of a padded array or of one sequence as bool (B, T)."""
+    B, T = shape
+    valid = on_host("mask", mask)
+    if valid.dtype != bool:
+        raise TypeError(f"mask must be of bool, True at valid steps, got {valid.dtype}")
+    if valid.shape != shape and not (B == 1 and valid.shape == (T,)):
+        raise ValueError(
+            f"mask must have shape {shape if B > 1 else (T,)}, the steps of {argument}, "
+            f"got {valid.shape}"
+        )
+    return valid.reshape(B, T)
 
 
 def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
@@ -286,25 +307,17 @@ def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
     return valid
 
 
-def clean_sequences(argument: str, given: Sequences) -> Array:
-    """Return the array of sequences with zeros at padding; raise if it is not finite elsewhere."""
-    shape = tuple(given.array.shape)
-    shape = shape if given.rank == 3 else shape[1 : given.rank + 1]
-    return clean(argument, given.array, given.valid, shape, given.sizes)
-
-
-def clean(
-    argument: str,
-    array: Array,
-    valid: Any,
-    shape: tuple[int, ...],
-    sizes: tuple[int, ...] | None = None,
+def clean_sequences(
+    argument: str, sequences: Sequences, shape: tuple[int, ...] | None = None
 ) -> Array:
-    """Return an array (B, T, F) with zeros at padding; raise if it is not finite elsewhere.
+    """Return the array of sequences with zeros at padding; raise if it is not finite elsewhere.
 
-    `shape` is that of the caller's array, in which the error says where; `sizes` are the T_i
-    of a list, and then the error says in which of its arrays.
+    The error gives the index in the caller's array, or in one of a list of arrays. `shape` is
+    that of the caller's array if the rank does not tell.
     """
+    array, valid, rank, sizes = sequences
+    if shape is None:
+        shape = tuple(array.shape if rank == 3 else array.shape[1 : rank + 1])
     place = of(array)
     with place.active():
         xp = place.xp
@@ -321,23 +334,23 @@ def clean(
 
 
 def check_finite(argument: str, array: Array) -> None:
-    """Raise if an array of floats holds NaN or infinity; say where."""
+    """Raise ValueError if an array of floats holds NaN or infinity; give the index."""
     place = of(array)
     with place.active():
         xp = place.xp
         if not xp.isdtype(array.dtype, "real floating") or bool(xp.all(xp.isfinite(array))):
             return
-    on_host = to_host(array)
-    bad = ~host.isfinite(on_host)
+    numbers = to_host(array)
+    bad = ~host.isfinite(numbers)
     where = tuple(int(axis[0]) for axis in host.nonzero(bad))
     raise ValueError(
-        f"{argument} must be finite, got {on_host[where]} at index {where}"
+        f"{argument} must be finite, got {numbers[where]} at index {where}"
         f" ({int(bad.sum())} of {bad.size} values are NaN or infinite)"
     )
 
 
 def pad(arrays: list[Array]) -> tuple[Array, Any]:
-    """Return arrays (T_i, F) of one library as one (B, T, F) with zeros, and the valid steps."""
+    """Return arrays (T_i, F) as one (B, T, F), zero at padding, and the valid steps (B, T)."""
     place, longest = of(arrays[0]), max(a.shape[0] for a in arrays)
     lengths = host.asarray([a.shape[0] for a in arrays])
     with place.active():
@@ -349,24 +362,24 @@ def pad(arrays: list[Array]) -> tuple[Array, Any]:
             rows.append(xp.concat([a, zeros], axis=0) if gap else a)
         array = xp.stack(rows, axis=0)
     valid = host.arange(longest)[None, :] < lengths[:, None]
-    return array, None if valid.all() else valid
+    return array, drop_if_full(valid)
 
 
 def stack(argument: str, value: Any) -> Array:
-    """Return an argument as one array; a list of arrays of one shape and library is stacked."""
+    """Return an argument as one array; a list of arrays of one shape is stacked."""
     if not is_list(value):
         return admit(argument, value)
-    arrays = {label: admit(label, item) for label, item in label_items(argument, value)}
-    place = common(arrays, None)
-    if len({tuple(a.shape) for a in arrays.values()}) > 1:
-        return admit(argument, value)  # which refuses it
+    arrays = read_list(argument, value)
+    if len({tuple(a.shape) for a in arrays}) > 1:
+        return admit(argument, value)  # raises the error for a ragged list
+    place = of(arrays[0])
     with place.active():
-        stacked: Array = place.xp.stack(to_one_dtype(list(arrays.values())), axis=0)
+        stacked: Array = place.xp.stack(to_one_dtype(arrays), axis=0)
     return stacked
 
 
 def to_one_dtype(arrays: list[Array]) -> list[Array]:
-    """Return arrays of one library in their dtype, or in the widest if they have several."""
+    """Return arrays of one library in one dtype, the widest of theirs."""
     names = {dtype_name(a) for a in arrays}
     if len(names) == 1:
         return arrays

@@ -1,6 +1,6 @@
-"""What the regressor and the classifier share: reading X, and training or going on."""
+"""What the regressor and the classifier share: they read X and y, train, and score."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -9,14 +9,44 @@ from sklearn.utils.validation import check_is_fitted
 
 from xprnn._keywords import hinting
 from xprnn._model import Model
+from xprnn._sequences.columns import (
+    check_indexes,
+    is_list,
+    label_items,
+    order_columns,
+    read_shared_names,
+)
+from xprnn._sequences.modes import Pair, read_pair, read_weights
 from xprnn._validate import flag, unknown
+from xprnn.backend import to_host
 from xprnn.estimators.lags import ORDERS, warn_of_order
-from xprnn.estimators.sequences import Read, read, warn_of_one_step
-from xprnn.estimators.targets import Targets
+from xprnn.estimators.sequences import (
+    Samples,
+    read_on_host,
+    read_samples,
+    to_list,
+    warn_of_one_step,
+)
 from xprnn.layers import Layer
 from xprnn.losses import Loss
 from xprnn.training import Method, Network, prepare, train
 from xprnn.training.options import differences
+
+
+class Targets(NamedTuple):
+    """The y of an estimator, as numbers or as codes of labels."""
+
+    y: Any
+    """NumPy array, or a list of them, as `xprnn.fit` takes it."""
+    pair: Pair
+    """X and y in one layout."""
+    labels: Any = None
+    """The labels that the codes stand for; None for numbers."""
+
+    def rows(self) -> Any:
+        """Return the numbers (N, O), or the labels (N,), of all sequences or of all steps."""
+        rows = to_host(self.pair.y)[self.pair.valid]
+        return rows if self.labels is None else self.labels[rows[:, 0].astype("int64")]
 
 
 class SequenceEstimator(BaseEstimator):
@@ -27,6 +57,8 @@ class SequenceEstimator(BaseEstimator):
     _network: Network
     _layer: Layer | None
     _column_order: str
+    _output_names: tuple[str, ...] | None
+    _modes: tuple[str, ...]
     _random_state: Any
 
     @hinting
@@ -64,7 +96,7 @@ class SequenceEstimator(BaseEstimator):
         self._store(locals())
 
     def _store(self, options: dict[str, Any]) -> None:
-        """Keep all arguments of a constructor as attributes, as scikit-learn asks for."""
+        """Set all arguments of a constructor as attributes, as scikit-learn requires."""
         self.__dict__.update({name: value for name, value in options.items() if name != "self"})
 
     def __sklearn_tags__(self):
@@ -74,25 +106,93 @@ class SequenceEstimator(BaseEstimator):
         tags.array_api_support = True
         return tags
 
-    def _starts_anew(self) -> bool:
-        """Whether `fit` starts from new weights."""
-        return not (flag("warm_start", self.warm_start) and hasattr(self, "model_"))
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences X and targets y.
+
+        Parameters
+        ----------
+        X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
+            n sequences; two axes are n sequences of one number a step.
+        y : array or list of arrays
+            One target for each sequence, or one for each step; see `mode`. For a regressor
+            (n,), (n, O), (n, T) or (n, T, O), or a list of (T_i,) or (T_i, O). For a
+            classifier labels of any kind, (n,) or (n, T), or a list of (T_i,).
+        sample_weight : array, (n,), or (n, T) for targets at each step, optional
+            How much each sequence, or step, counts, as if it occurred that many times.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument does not fit, or y holds labels of one class only; the message
+            says what was expected and what came.
+        NonFiniteError
+            If the training diverges.
+        """
+        anew = not (flag("warm_start", self.warm_start) and hasattr(self, "model_"))
+        return self._fit(X, y, sample_weight, method="fit", epochs=self.epochs, anew=anew)
+
+    def score(self, X, y, sample_weight=None):
+        """Return how good the predictions are: R² of a regressor, accuracy of a classifier.
+
+        Targets at each step count step by step.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`.
+        sample_weight : array, (n,), or (n, T) for targets at each step, optional
+
+        Returns
+        -------
+        float
+            R² is the mean over the outputs of 1 - Σ (ŷ - y)² / Σ (y - mean y)²; accuracy is
+            the share of labels that are predicted correctly.
+        """
+        samples, mode = self._read_fitted(X, "score"), self.model_.mode
+        targets = self._read_targets(y, samples, mode, reset=False)
+        y_hat = self._predict(samples)
+        pair = self._pair(samples, y_hat, mode, "y_hat")
+        predictions = Targets(y_hat, pair, getattr(self, "classes_", None))
+        true, predicted = targets.rows(), predictions.rows()
+        if true.shape != predicted.shape:
+            raise ValueError(
+                f"y must have {predicted[0].size} number(s) for each of {len(predicted)} "
+                f"predictions, got {true[0].size} for each of {len(true)}"
+            )
+        weights = self._read_weights(sample_weight, y, samples, targets.pair)
+        if weights is not None:
+            valid = targets.pair.valid
+            weights = np.broadcast_to(weights.reshape(len(valid), -1), valid.shape)[valid]
+        return float(self._metric(true, predicted, sample_weight=weights))
+
+    def _read_training(
+        self, X: Any, y: Any, sample_weight: Any, method: str, anew: bool
+    ) -> tuple[Samples, Targets, Any]:
+        """Read the arguments of `fit`."""
+        samples = self._read(X, method, reset=anew)
+        targets = self._read_targets(y, samples, self.mode, reset=anew)
+        return samples, targets, self._read_weights(sample_weight, y, samples, targets.pair)
 
     def _train(
         self,
-        X: Read,
+        X: Samples,
         targets: Targets,
-        sample_weight: Any,
+        weights: Any,
         *,
         loss: Loss | str,
         epochs: int,
         anew: bool,
     ) -> None:
-        """Train for some epochs, from new weights or from those of the model."""
-        if self.column_order == "newest_first" and targets.mode == "many_to_many":
+        """Train for some epochs, from new parameters or from those of the model."""
+        mode = targets.pair.mode
+        if self.column_order == "newest_first" and mode == "many_to_many":
             raise ValueError(
-                "column_order='newest_first' goes with one target for each sequence; with targets "
-                "at each step, give X and y oldest first"
+                "column_order='newest_first' is valid only for one target for each sequence; with "
+                "targets at each step, give X and y oldest first"
             )
         network, layer = Network.of(self, feedback=False), self.network
         if anew:
@@ -102,18 +202,18 @@ class SequenceEstimator(BaseEstimator):
             changed += ["network"] if layer != self._layer else []
             if changed:
                 raise ValueError(
-                    f"{', '.join(changed)} changed since the first fit; a fit that goes on with "
-                    "its network needs the same"
+                    f"{', '.join(changed)} changed since the first fit; a fit that continues "
+                    "with its network needs the same"
                 )
             curve = self.loss_curve_
         seed = int(self._random_state.randint(np.iinfo(np.int32).max))
         setup = prepare(
             X.x,
-            place(targets.y, X),
+            X.move_here(targets.y),
             network.unless(layer) if anew else None,
             Method.of(self, loss=loss, epochs=epochs, seed=seed),
-            mode=targets.mode,
-            sample_weight=sample_weight,
+            mode=mode,
+            sample_weight=weights,
             warm_start=None if anew else self.model_,
             backend=self.backend,
             dtype=self.dtype,
@@ -124,12 +224,12 @@ class SequenceEstimator(BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = self.model_.outputs
 
-    def _read_fitted(self, X: Any, method: str) -> Read:
+    def _read_fitted(self, X: Any, method: str) -> Samples:
         """Read the X of a method that needs a fitted estimator."""
         check_is_fitted(self, "model_")
         return self._read(X, method, reset=False)
 
-    def _read(self, X: Any, method: str, reset: bool) -> Read:
+    def _read(self, X: Any, method: str, reset: bool) -> Samples:
         """Read X as sequences, the oldest step first."""
         if not isinstance(self.column_order, str) or self.column_order not in ORDERS:
             raise unknown("column_order", self.column_order, ORDERS)
@@ -140,22 +240,42 @@ class SequenceEstimator(BaseEstimator):
                 f"column_order must be that of the first fit, {self._column_order!r}, "
                 f"got {self.column_order!r}"
             )
-        sequences: Read = read(self, X, method=method, reset=reset)
+        samples: Samples = read_samples(self, X, method=method, reset=reset)
         if reset:
-            warn_of_one_step(sequences)
+            warn_of_one_step(samples)
             warn_of_order(getattr(self, "feature_names_in_", ()), self.column_order)
         if self.column_order == "oldest_first":
-            return sequences
-        if not sequences.columns:
+            return samples
+        if not samples.two_axes:
             raise ValueError(
                 "column_order='newest_first' is for the columns of a 2-D X, and this X has an axis "
                 "of steps, the oldest first: reverse it, such as X[:, ::-1]"
             )
-        return sequences._replace(x=sequences.place.xp.flip(sequences.x, axis=1))
+        return samples._replace(x=samples.place.xp.flip(samples.x, axis=1))
 
+    def _read_y(self, y: Any, X: Samples, mode: str | None, reset: bool) -> Any:
+        """Read y as a NumPy array, or a list of arrays as a list of them."""
+        if y is None:
+            name = type(self).__name__
+            raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        y = to_list(y)
+        if reset:
+            self._output_names = read_shared_names("y", y)
+        y = order_columns("y", y, self._output_names)
+        if not (is_list(y) and mode == "encoder_decoder"):
+            check_indexes("X", X.frames, "y", y, "steps" if is_list(y) else "samples")
+        arrays = [read_on_host(*item) for item in label_items("y", y)]
+        return arrays if is_list(y) else arrays[0]
 
-def place(y: Any, sequences: Read) -> Any:
-    """Move targets from the host to where X is."""
-    if isinstance(y, list):
-        return [place(a, sequences) for a in y]
-    return sequences.place.asarray(y, str(y.dtype))
+    def _pair(self, X: Samples, y: Any, mode: str | None, argument: str = "y") -> Pair:
+        """Bring X and numbers or codes into one layout."""
+        return read_pair(
+            X.x, y, mode=mode, modes=self._modes, names=("X", argument), rows="samples"
+        )
+
+    def _read_weights(self, sample_weight: Any, y: Any, X: Samples, pair: Pair) -> Any:
+        """Read `sample_weight` as a NumPy array (n,), or (n, T) for steps."""
+        if sample_weight is None:
+            return None
+        check_indexes("X", X.frames, "sample_weight", sample_weight, "samples")
+        return read_weights(sample_weight, y, pair)

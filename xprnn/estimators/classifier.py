@@ -5,19 +5,18 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
 from xprnn._keywords import hinting
-from xprnn._validate import shown
+from xprnn._validate import shown, warn
 from xprnn.backend import to_host
-from xprnn.estimators.base import SequenceEstimator, place
-from xprnn.estimators.labels import flat, known_labels, label_targets, label_weights, shaped
-from xprnn.estimators.sequences import Read
-from xprnn.estimators.targets import counted
-from xprnn.estimators.targets import targets as read_targets
+from xprnn.estimators.base import SequenceEstimator, Targets
+from xprnn.estimators.sequences import Samples, apply, read_on_host
 from xprnn.losses import CrossEntropy
 
 
@@ -91,6 +90,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     """
 
     classes_: Any
+    score = SequenceEstimator.score
+    _metric = staticmethod(accuracy_score)
+    _modes = ("many_to_many", "many_to_one")
 
     @hinting
     def __init__(
@@ -127,45 +129,17 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     ):
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
-        """Train on sequences X and labels y.
-
-        Parameters
-        ----------
-        X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            n sequences; two axes are n sequences of one number a step.
-        y : array of labels, (n,) or (n, T), or list of arrays (T_i,)
-            Labels of any kind; see `mode`.
-        sample_weight : array, (n,), or (n, T) for labels at each step, optional
-            How much each sequence, or step, counts, as if it occurred so many times.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument does not fit, or y holds one class only; the message says what
-            was expected and what came.
-        NonFiniteError
-            If the training diverges.
-        """
-        return self._fit(
-            X, y, sample_weight, method="fit", epochs=self.epochs, anew=self._starts_anew()
-        )
-
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one more epoch; the first call makes the network.
+        """Train for one more epoch.
 
-        The first call also measures the standardisation.
+        The first call builds the network and measures the standardisation.
 
         Parameters
         ----------
         X, y, sample_weight
             As for `fit`.
         classes : array of labels, optional
-            All labels that will ever come. The first call needs it.
+            All labels that will ever come; required in the first call.
 
         Returns
         -------
@@ -190,19 +164,44 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
                 "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
                 f"class_weight here, got {shown(loss)}"
             )
-        sequences = self._read(X, method, reset=anew)
-        targets = label_targets(y, sequences, self.mode, type(self).__name__)
-        labels = flat(targets.y)
-        assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
-        classes = known_labels(np.unique(labels), classes, None if anew else self.classes_)
-        codes = np.searchsorted(classes, labels).astype("int64")
-        weights = label_weights(self.class_weight, sample_weight, labels, targets, sequences)
+        samples, targets, weights = self._read_training(X, y, sample_weight, method, anew)
+        classes = _choose_classes(targets.labels, classes, None if anew else self.classes_)
+        if self.class_weight is not None:
+            weights = _weigh_classes(self.class_weight, targets, weights)
+        codes = np.searchsorted(classes, targets.labels)
+        targets = targets._replace(y=apply(lambda a: codes[a], targets.y))
         loss = dataclasses.replace(loss, num_classes=len(classes))
-        targets = targets._replace(y=shaped(codes, targets.y))
-        self._train(sequences, targets, weights, loss=loss, epochs=epochs, anew=anew)
+        self._train(samples, targets, weights, loss=loss, epochs=epochs, anew=anew)
         self.classes_ = classes
         return self
+
+    def _read_targets(self, y: Any, X: Samples, mode: str | None, reset: bool) -> Targets:
+        """Read y as codes of its labels."""
+        y = self._read_y(y, X, mode, reset)
+        if not isinstance(y, list) and y.shape[1:] == (1,) and mode != "many_to_many":
+            warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the "
+                "shape of y to (n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
+            y = y[:, 0]
+        axes = 1 + y[0].ndim if isinstance(y, list) else y.ndim
+        if axes not in {"many_to_one": (1,), "many_to_many": (2,)}.get(mode or "", (1, 2)):
+            raise ValueError(
+                "y must hold one label for each sequence, (n,), or for each step, (n, T) or a "
+                f"list of (T_i,), got {axes} axes and mode={shown(mode)}"
+            )
+        mode = mode or ("many_to_one" if axes == 1 else "many_to_many")
+        labels = np.concatenate(y, axis=None) if isinstance(y, list) else y.ravel()
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        labels, codes = np.unique(labels, return_inverse=True)
+        if isinstance(y, list):
+            parts = np.split(codes, np.cumsum([a.size for a in y])[:-1])
+            y = [part.reshape(a.shape) for part, a in zip(parts, y, strict=True)]
+        else:
+            y = codes.reshape(y.shape)
+        return Targets(y, self._pair(X, y, mode), labels)
 
     def predict(self, X):
         """Return the most probable labels.
@@ -223,16 +222,13 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         ValueError
             If X is not like the X of the training.
         """
-        sequences = self._read_fitted(X, "predict")
-        labels = self._predict_labels(sequences)
-        return place(labels, sequences) if self.classes_.dtype.kind in "iuf" else labels
+        samples = self._read_fitted(X, "predict")
+        labels = apply(lambda codes: self.classes_[codes], self._predict(samples))
+        return samples.move_here(labels) if self.classes_.dtype.kind in "iuf" else labels
 
-    def _predict_labels(self, sequences: Read) -> Any:
-        """Return the most probable labels, on the host."""
-        scores = self.model_.predict(sequences.x)
-        if isinstance(scores, list):
-            return [self.classes_[to_host(a).argmax(axis=-1)] for a in scores]
-        return self.classes_[to_host(scores).argmax(axis=-1)]
+    def _predict(self, X: Samples) -> Any:
+        """Return the codes of the most probable labels, on the host."""
+        return apply(lambda a: to_host(a).argmax(axis=-1), self.model_.predict(X.x))
 
     def predict_proba(self, X):
         """Return the probabilities of the classes, in the order of `classes_`.
@@ -252,26 +248,48 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         ValueError
             If X is not like the X of the training.
         """
-        sequences = self._read_fitted(X, "predict_proba")
-        return self.model_.predict_proba(sequences.x)
+        samples = self._read_fitted(X, "predict_proba")
+        return self.model_.predict_proba(samples.x)
 
-    def score(self, X, y, sample_weight=None):
-        """Return the share of labels that are predicted correctly.
 
-        Parameters
-        ----------
-        X, y
-            As for `fit`.
-        sample_weight : array, (n,), or (n, T) for labels at each step, optional
+def _choose_classes(labels: Any, classes: Any, fitted: Any) -> Any:
+    """Return all classes, sorted; raise ValueError if y has a label that is none of them.
 
-        Returns
-        -------
-        float
-        """
-        sequences = self._read_fitted(X, "score")
-        y = read_targets(y, sequences, self.model_.mode, type(self).__name__).y
-        weights = counted(sample_weight, y, sequences, self.model_.mode)
-        y, y_hat = flat(y), flat(self._predict_labels(sequences))
-        if y.shape != y_hat.shape:
-            raise ValueError(f"y must hold {len(y_hat)} labels for this X, got {len(y)}")
-        return float(accuracy_score(y, y_hat, sample_weight=weights))
+    Parameters
+    ----------
+    labels : NumPy array
+        The labels of y.
+    classes : array or None
+        All labels, if the caller gives them.
+    fitted : NumPy array or None
+        The classes of the first fit, if this is a later one.
+    """
+    known = np.unique(labels if classes is None else read_on_host("classes", classes))
+    if fitted is not None:
+        if classes is not None and not np.array_equal(known, fitted):
+            raise ValueError(
+                f"classes must be those of the first call, {shown(fitted.tolist())}, "
+                f"got {shown(known.tolist())}"
+            )
+        known = fitted
+    new = np.setdiff1d(labels, known)
+    if new.size:
+        raise ValueError(
+            f"y holds the label {shown(new.tolist()[0])}, which is not one of "
+            f"{shown(known.tolist())}"
+        )
+    if len(known) < 2:
+        raise ValueError(
+            f"y has 1 class, {shown(known.tolist()[0])}: expected at least two classes"
+        )
+    return known
+
+
+def _weigh_classes(class_weight: Any, targets: Targets, weights: Any) -> Any:
+    """Return the weights of sequences (n,) or steps (n, T), times those of their classes."""
+    pair = targets.pair
+    product = np.ones(pair.valid.shape)
+    product[pair.valid] = compute_sample_weight(class_weight, targets.rows())
+    if weights is not None:
+        product *= weights.reshape(len(product), -1)
+    return product if pair.mode == "many_to_many" else product[:, 0]

@@ -8,11 +8,10 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from xprnn import losses
+from xprnn._sequences.columns import label_items
 from xprnn._validate import shown
-from xprnn.estimators.base import SequenceEstimator
-from xprnn.estimators.sequences import Read
-from xprnn.estimators.targets import Targets, counted, on_host, rows
-from xprnn.estimators.targets import targets as read_targets
+from xprnn.estimators.base import SequenceEstimator, Targets
+from xprnn.estimators.sequences import Samples
 
 
 class RNNRegressor(RegressorMixin, SequenceEstimator):
@@ -88,37 +87,14 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X, y, sample_weight=None):
-        """Train on sequences X and targets y.
-
-        Parameters
-        ----------
-        X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            n sequences; two axes are n sequences of one number a step.
-        y : array, (n,), (n, O), (n, T) or (n, T, O), or list of arrays (T_i,) or (T_i, O)
-            Targets; see `mode`.
-        sample_weight : array, (n,), or (n, T) for targets at each step, optional
-            How much each sequence, or step, counts, as if it occurred so many times.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument does not fit; the message says what was expected and what came.
-        NonFiniteError
-            If the training diverges.
-        """
-        return self._fit(
-            X, y, sample_weight, method="fit", epochs=self.epochs, anew=self._starts_anew()
-        )
+    score = SequenceEstimator.score
+    _metric = staticmethod(r2_score)
+    _modes = ("many_to_many", "many_to_one", "encoder_decoder")
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Train for one more epoch; the first call makes the network.
+        """Train for one more epoch.
 
-        The first call also measures the standardisation.
+        The first call builds the network and measures the standardisation.
 
         Parameters
         ----------
@@ -129,9 +105,8 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         -------
         self
         """
-        return self._fit(
-            X, y, sample_weight, method="partial_fit", epochs=1, anew=not hasattr(self, "model_")
-        )
+        anew = not hasattr(self, "model_")
+        return self._fit(X, y, sample_weight, method="partial_fit", epochs=1, anew=anew)
 
     def _fit(self, X, y, sample_weight, *, method, epochs, anew):
         loss = losses.get(self.loss)
@@ -139,18 +114,21 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
             raise ValueError(
                 f"loss must be one of quantities, got {shown(loss)}; see RNNClassifier"
             )
-        sequences = self._read(X, method, reset=anew)
-        targets = self._read_targets(y, sequences)
-        weights = None if sample_weight is None else on_host(sample_weight)
-        self._train(sequences, targets, weights, loss=loss, epochs=epochs, anew=anew)
+        samples, targets, weights = self._read_training(X, y, sample_weight, method, anew)
+        self._train(samples, targets, weights, loss=loss, epochs=epochs, anew=anew)
         return self
 
-    def _read_targets(self, y: Any, sequences: Read) -> Targets:
+    def _read_targets(self, y: Any, X: Samples, mode: str | None, reset: bool) -> Targets:
         """Read y as finite floats."""
-        targets = read_targets(y, sequences, self.mode, type(self).__name__)
-        if isinstance(targets.y, list):
-            return targets._replace(y=[_floats(f"y[{i}]", a) for i, a in enumerate(targets.y)])
-        return targets._replace(y=_floats("y", targets.y))
+        y = self._read_y(y, X, mode, reset)
+        arrays = [_to_float(*item) for item in label_items("y", y)]
+        y = arrays if isinstance(y, list) else arrays[0]
+        if mode is None and not isinstance(y, list) and y.shape[1:2] == (1,):
+            mode = "many_to_one"  # for X of one step too: a column has one number a sample
+        return Targets(y, self._pair(X, y, mode))
+
+    def _predict(self, X: Samples) -> Any:
+        return self.model_.predict(X.x)
 
     def predict(self, X):
         """Return the network's outputs for sequences.
@@ -171,39 +149,10 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         ValueError
             If X is not like the X of the training.
         """
-        sequences = self._read_fitted(X, "predict")
-        return self.model_.predict(sequences.x)
-
-    def score(self, X, y, sample_weight=None):
-        """Return R² of the predictions, over all steps that have a target.
-
-        Parameters
-        ----------
-        X, y
-            As for `fit`.
-        sample_weight : array, (n,), or (n, T) for targets at each step, optional
-
-        Returns
-        -------
-        float
-            The mean over the outputs of 1 - Σ (ŷ - y)² / Σ (y - mean y)².
-        """
-        sequences = self._read_fitted(X, "score")
-        mode = self.model_.mode
-        y = read_targets(y, sequences, mode, type(self).__name__).y
-        y_hat = self.model_.predict(sequences.x)
-        weights = counted(sample_weight, y, sequences, mode)
-        y_hat = [on_host(a) for a in y_hat] if isinstance(y_hat, list) else on_host(y_hat)
-        y, y_hat = rows(y, mode), rows(y_hat, mode)
-        if y.shape != y_hat.shape:
-            raise ValueError(
-                f"y must have {y_hat.shape[1]} number(s) for each of {y_hat.shape[0]} predictions, "
-                f"got {y.shape[1]} for each of {y.shape[0]}"
-            )
-        return float(r2_score(y, y_hat, sample_weight=weights))
+        return self._predict(self._read_fitted(X, "predict"))
 
 
-def _floats(argument: str, y: Any) -> Any:
-    """Return finite numbers; integers become float64."""
+def _to_float(argument: str, y: Any) -> Any:
+    """Return finite numbers, integers as float64."""
     array = check_array(y, ensure_2d=False, allow_nd=True, input_name=argument)
     return array if np.issubdtype(array.dtype, np.floating) else array.astype("float64")

@@ -7,15 +7,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
-from xprnn.estimators.sequences import Read, read
+from xprnn.estimators.sequences import Samples, apply, read_samples
 
 
 class SequenceScaler(TransformerMixin, BaseEstimator):
-    """Brings every feature of sequences to mean 0 and standard deviation 1, over all steps.
+    """Scale every feature of sequences to mean 0 and standard deviation 1, over all steps.
 
     As ``StandardScaler``, but for X (n, T, F) and lists of arrays (T_i, F), where every
-    step counts the same. A 2-D X, sequences of one number a step, has one feature: one
-    mean for all its columns.
+    step counts the same. A 2-D X, sequences of one number a step, has one feature, and so
+    one mean for all its columns.
 
     Attributes
     ----------
@@ -64,13 +64,13 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         ValueError
             If X has other axes, is empty, or holds NaN or infinity.
         """
-        given = read(self, X, method="fit", reset=True)
-        xp = given.place.xp
-        with given.place.active():
-            if isinstance(given.x, list):
-                steps = xp.concat(given.x, axis=0)
+        samples: Samples = read_samples(self, X, method="fit", reset=True)
+        xp = samples.place.xp
+        with samples.place.active():
+            if isinstance(samples.x, list):
+                steps = xp.concat(samples.x, axis=0)
             else:
-                steps = xp.reshape(given.x, (-1, given.features))
+                steps = xp.reshape(samples.x, (-1, samples.features))
             self.mean_, self.scale_ = Scaler.of(steps, xp=xp)
         return self
 
@@ -89,9 +89,9 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X is not like the X of `fit`.
+            If X does not match the X of `fit`.
         """
-        return self._mapped(X, "transform", Scaler.apply)
+        return self._map(X, "transform", Scaler.apply)
 
     def inverse_transform(self, X):
         """Return x · scale + mean.
@@ -108,17 +108,15 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X is not like the X of `fit`.
+            If X does not match the X of `fit`.
         """
-        return self._mapped(X, "inverse_transform", Scaler.invert)
+        return self._map(X, "inverse_transform", Scaler.invert)
 
-    def _mapped(self, X: Any, method: str, change: Any) -> Array | list[Array]:
-        """Change the numbers of X, and give it back in its form."""
+    def _map(self, X: Any, method: str, function: Any) -> Array | list[Array]:
+        """Apply a function of a scaler to X, and return the result in the form of X."""
         check_is_fitted(self)
-        given: Read = read(self, X, method=method, reset=False)
+        samples: Samples = read_samples(self, X, method=method, reset=False)
         scaler = Scaler(self.mean_, self.scale_)
-        with given.place.active():
-            if isinstance(given.x, list):
-                return [change(scaler, x) for x in given.x]
-            found: Array = change(scaler, given.x)
-            return found[:, :, 0] if given.columns else found
+        with samples.place.active():
+            mapped = apply(lambda x: function(scaler, x), samples.x)
+            return mapped[:, :, 0] if samples.two_axes else mapped

@@ -1,5 +1,6 @@
-"""What X is: n sequences of one length, or of any."""
+"""X as samples: n sequences of one length, or of different lengths."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,29 +12,20 @@ from xprnn._sequences.columns import is_list, label_items, order_columns, read_n
 from xprnn._sequences.reading import MEANING, check_finite, read_arrays, to_one_dtype
 from xprnn._typing import Array
 from xprnn._validate import warn
-from xprnn.backend import Backend, admit, dtype_name, of, refuse_masked
+from xprnn.backend import Backend, admit, dtype_name, of, refuse_masked, to_host
 from xprnn.backend.frames import is_frame
-from xprnn.estimators.lags import warn_of_others
-
-SAMPLES = MEANING["samples"]
+from xprnn.estimators.lags import warn_of_other_columns
 
 
-class Read(NamedTuple):
-    """Sequences as `fit` and `Model.predict` take them."""
+class Samples(NamedTuple):
+    """X as `xprnn.fit` and `Model.predict` take it."""
 
     x: Any
     """(n, T, F), or a list of (T_i, F); float32 or float64."""
-    columns: bool
-    """Whether they came as (n, T)."""
+    two_axes: bool
+    """Whether X was (n, T), with a column for each step."""
     frames: Any = None
-    """X as it came, whose index y must have."""
-
-    @property
-    def lengths(self) -> list[int]:
-        """T_i."""
-        if isinstance(self.x, list):
-            return [a.shape[0] for a in self.x]
-        return [self.x.shape[1]] * self.x.shape[0]
+    """X as it came if it may be a frame or hold frames, for their index."""
 
     @property
     def features(self) -> int:
@@ -43,50 +35,65 @@ class Read(NamedTuple):
     @property
     def place(self) -> Backend:
         """Where they are."""
-        found: Backend = of(self._first)
-        return found
+        place: Backend = of(self._first)
+        return place
 
     @property
     def _first(self) -> Array:
         return self.x[0] if isinstance(self.x, list) else self.x
 
+    def move_here(self, y: Any) -> Any:
+        """Move an array, or a list of them, from the host to where X is."""
+        return apply(lambda a: self.place.asarray(a, str(a.dtype)), y)
+
+
+def apply(function: Callable[[Array], Any], y: Any) -> Any:
+    """Apply a function to an array, or to each array of a list."""
+    return [function(a) for a in y] if isinstance(y, list) else function(y)
+
 
 def to_list(value: Any) -> Any:
-    """Return the list of arrays that an array of objects holds, and anything else as it came."""
+    """Return an array of objects that holds arrays as a list, and anything else unchanged."""
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
         return list(value) if is_list(list(value)) else value
     return value
 
 
-def native(argument: str, value: Any) -> Any:
-    """Return an array as it came where scikit-learn dispatches, else as a NumPy array."""
+def _dispatch(argument: str, value: Any) -> Any:
+    """Return an array unchanged if scikit-learn dispatches, else as a NumPy array."""
     if get_config()["array_api_dispatch"] and of(value) is not None:
         return value
     if value is None or isinstance(value, str | bytes):
-        return admit(argument, value)  # which refuses it, as below
+        return admit(argument, value)  # raises its error
     try:
         return np.asarray(value)
     except ValueError:
-        return admit(argument, value)
+        return admit(argument, value)  # raises the error for a ragged list
 
 
-def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
-    """Return X as sequences that fit the estimator.
+def read_on_host(argument: str, value: Any) -> Any:
+    """Return an argument as a NumPy array of any dtype."""
+    refuse_masked(argument, value)
+    return to_host(_dispatch(argument, value))
+
+
+def read_samples(estimator: Any, X: Any, *, method: str, reset: bool) -> Samples:
+    """Read X as sequences, and check that they fit the estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Gets ``n_features_in_`` and what else tells whether a later X fits, if `reset`.
+        If `reset`, it gets ``n_features_in_`` and all else that a later X must match.
     X : array, (n, T, F) or (n, T), or list of arrays (T_i, F) or (T_i,)
     method : str
-        What errors call the call.
+        The name of the calling method in errors.
     reset : bool
         Whether X is that of a first fit.
 
     Raises
     ------
     ValueError
-        If X has other axes, holds NaN or infinity, is empty, or is not like the X of the
+        If X has other axes, holds NaN or infinity, is empty, or does not match the X of the
         first fit.
     """
     refuse_masked("X", X)
@@ -97,82 +104,80 @@ def read(estimator: Any, X: Any, *, method: str, reset: bool) -> Read:
     if axes == {2}:
         X = order_columns("X", X, estimator._names)
     if axes == {1} and len({item.shape for item in X}) == 1:
-        given = Read(_two_axes(estimator, np.stack([np.asarray(a) for a in X])), columns=True)
+        samples = _read_two_axes(estimator, np.stack([np.asarray(a) for a in X]))
     elif getattr(X, "ndim", None) == 2:  # an array, a frame, or a sparse matrix
-        array = X if of(X) is None else native("X", X)
-        given = Read(_two_axes(estimator, array), columns=True, frames=X)
+        samples = _read_two_axes(estimator, X if of(X) is None else _dispatch("X", X), X)
     else:
-        given = _read(estimator, X)
-    _fits(estimator, X, given, method, reset)
-    return given
+        samples = _read_three_axes(estimator, X)
+    _check_features(estimator, X, samples, method, reset)
+    return samples
 
 
-def _two_axes(estimator: Any, X: Any) -> Array:
-    """Return (n, T) as (n, T, 1), read by scikit-learn's own rules."""
-    return _floats(check_array(X, input_name="X", estimator=estimator))[:, :, None]
+def _read_two_axes(estimator: Any, X: Any, frames: Any = None) -> Samples:
+    """Read (n, T) as (n, T, 1), by scikit-learn's own rules."""
+    array = check_array(X, input_name="X", estimator=estimator)
+    return Samples(_to_float(array)[:, :, None], two_axes=True, frames=frames)
 
 
-def _read(estimator: Any, X: Any) -> Read:
-    """Return an array (n, T, F), what NumPy makes an array of, or a list of arrays."""
+def _read_three_axes(estimator: Any, X: Any) -> Samples:
+    """Read an array (n, T, F), a plain list of any depth, or a list of arrays."""
     if is_list(X):
-        array = [a if is_frame(a) else native(f"X[{i}]", a) for i, a in enumerate(X)]
+        array = [a if is_frame(a) else _dispatch(f"X[{i}]", a) for i, a in enumerate(X)]
     else:
-        array = native("X", X)
+        array = _dispatch("X", X)
         if array.ndim == 2:
-            return Read(_two_axes(estimator, array), columns=True)
+            return _read_two_axes(estimator, array)
     array = read_arrays("X", array, rows="samples", one_axis=True)
     for item in label_items("X", array):
         check_finite(*item)
     if isinstance(array, list):
-        return Read(to_one_dtype([_floats(a) for a in array]), columns=False, frames=X)
-    return Read(_floats(array), columns=False)
+        arrays = to_one_dtype([_to_float(a) for a in array])
+        return Samples(arrays, two_axes=False, frames=X)
+    return Samples(_to_float(array), two_axes=False)
 
 
-def _floats(array: Array) -> Array:
-    """Return an array whose integers are float64."""
+def _to_float(array: Array) -> Array:
+    """Return integers as float64, and floats unchanged."""
     if dtype_name(array).startswith(("int", "uint", "bool")):
-        found: Array = of(array).asarray(array, "float64")
-        return found
+        floats: Array = of(array).asarray(array, "float64")
+        return floats
     return array
 
 
-def _fits(estimator: Any, X: Any, given: Read, method: str, reset: bool) -> None:
-    """Note what the first X is like; raise if another is not like it."""
+def _check_features(estimator: Any, X: Any, samples: Samples, method: str, reset: bool) -> None:
+    """Store what a later X must match; raise ValueError if this X does not match the first."""
     name = type(estimator).__name__
     if reset:
-        estimator._columns = given.columns
-        estimator._place = given.place
+        estimator._two_axes = samples.two_axes
+        estimator._place = samples.place
         vars(estimator).pop("feature_names_in_", None)
-        estimator.n_features_in_ = given.features
-    elif given.place != estimator._place:
+        estimator.n_features_in_ = samples.features
+    elif samples.place != estimator._place:
         raise ValueError(
             f"Inputs passed to {name}.{method}() must use the same namespace and the same device "
-            f"as those passed to fit(), {estimator._place}, got {given.place}"
+            f"as those passed to fit(), {estimator._place}, got {samples.place}"
         )
-    if given.columns and estimator._columns:
-        found = given.x.shape[1]
-        if not reset and found != estimator.n_features_in_:
-            raise _other(found, estimator.n_features_in_, name)
+    columns = samples.two_axes and estimator._two_axes
+    features = samples.x.shape[1] if columns else samples.features
+    expected = 1 if estimator._two_axes and not columns else estimator.n_features_in_
+    if features != expected and not (columns and reset):
+        raise ValueError(
+            f"X has {features} features, but {name} is expecting {expected} features as input. "
+            f"{MEANING['samples']}"
+        )
+    if columns:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if reset:
-            warn_of_others(getattr(estimator, "feature_names_in_", ()))
-        return
-    expected = 1 if estimator._columns else estimator.n_features_in_
-    if given.features != expected:
-        raise _other(given.features, expected, name)
+            warn_of_other_columns(getattr(estimator, "feature_names_in_", ()))
 
 
-def warn_of_one_step(given: Read) -> None:
+def warn_of_one_step(samples: Samples) -> None:
     """Warn if every sequence is one step of several features: the axes may be swapped."""
-    if not given.columns and given.features > 1 and set(given.lengths) == {1}:
-        turned = "[x.T for x in X]" if isinstance(given.x, list) else "X.swapaxes(1, 2)"
+    listed = isinstance(samples.x, list)
+    steps = {a.shape[0] for a in samples.x} if listed else {samples.x.shape[1]}
+    if not samples.two_axes and samples.features > 1 and steps == {1}:
+        swapped = "[x.T for x in X]" if listed else "X.swapaxes(1, 2)"
         warn(
-            f"each sequence of X has one step, of {given.features} features: X is (n, T, F) here, "
-            f"and (n, F, T) in sktime and aeon, whose X is {turned} here"
+            f"each sequence of X has one step, of {samples.features} features: X is (n, T, F) "
+            f"here, and (n, F, T) in sktime and aeon, whose X is {swapped} here"
         )
-
-
-def _other(found: int, expected: int, name: str) -> ValueError:
-    return ValueError(
-        f"X has {found} features, but {name} is expecting {expected} features as input. {SAMPLES}"
-    )

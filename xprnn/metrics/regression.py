@@ -2,16 +2,62 @@
 
 from typing import Any
 
-from xprnn._sequences.reading import clean_sequences
+from xprnn._sequences.columns import check_indexes, check_past, read_shared_names
+from xprnn._sequences.reading import Sequences, arrange, clean_sequences, read_valid
 from xprnn._typing import Array
 from xprnn._validate import whole
-from xprnn.backend import host, quiet
-from xprnn.metrics.common import columns_of, read_pairs, read_series
+from xprnn.backend import host, quiet, to_host
 
 
-def _flat(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _read_series(
+    argument: str, value: Any, columns: tuple[str, ...] | None = None
+) -> tuple[Sequences, list[Array]]:
+    """Return an argument as sequences on the host, and as a list of arrays (T_i, O)."""
+    sequences = arrange(argument, value, columns=columns, one_axis=True)
+    array = to_host(sequences.array).astype("float64")
+    sizes = sequences.sizes or [array.shape[1]] * len(array)
+    arrays = [a[:size] for a, size in zip(array, sizes, strict=True)]
+    return sequences._replace(array=array), arrays
+
+
+def _read_pairs(
+    y: Any, y_hat: Any, mask: Any, lengths: Any, argument: str = "y_hat"
+) -> list[tuple[Array, Array]]:
+    """Return y and y_hat (T, O) at the valid steps of each sequence, which must be finite.
+
+    `argument` is the name of y_hat in errors.
+    """
+    check_indexes("y", y, "mask", mask)
+    check_indexes("y", y, argument, y_hat)
+    columns = read_shared_names("y", y)
+    true, trues = _read_series("y", y, columns)
+    predicted, predictions = _read_series(argument, y_hat, columns)
+    if len(predictions) != len(trues):
+        raise ValueError(f"y has {len(trues)} sequence(s), {argument} {len(predictions)}")
+    for i, (a, b) in enumerate(zip(trues, predictions, strict=True)):
+        if a.shape != b.shape:
+            raise ValueError(
+                f"{argument} must have the shape of y: (T, O) of sequence {i} is {a.shape} in y, "
+                f"{b.shape} in {argument}"
+            )
+    shape = true.array.shape[:2]
+    valid = read_valid("y", shape, lengths, mask, sizes=true.sizes, least=0)
+    if valid is None:
+        valid = host.ones(shape, dtype=bool) if true.valid is None else true.valid
+    if not valid.any():
+        raise ValueError("y has no valid step")
+    arrays = [
+        clean_sequences(name, sequences._replace(valid=valid))
+        for name, sequences in (("y", true), (argument, predicted))
+    ]
+    return [(a[v], b[v]) for a, b, v in zip(*arrays, valid, strict=True)]
+
+
+def _read_flat(
+    y: Any, y_hat: Any, mask: Any, lengths: Any, argument: str = "y_hat"
+) -> tuple[Array, Array]:
     """Return y and y_hat (N, O) at the N valid steps of all sequences."""
-    true, predicted = zip(*pairs, strict=True)
+    true, predicted = zip(*_read_pairs(y, y_hat, mask, lengths, argument), strict=True)
     return host.concatenate(true), host.concatenate(predicted)
 
 
@@ -26,7 +72,7 @@ def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.mae([1.0, 2.0, 3.0], [1.0, 2.0, 9.0], mask=[True, True, False])
     0.0
     """
-    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _read_flat(y, y_hat, mask, lengths)
     with quiet():
         return float(abs(predicted - true).mean())
 
@@ -42,7 +88,7 @@ def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.rmse([1.0, 2.0], [2.0, 9.0])
     5.0
     """
-    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _read_flat(y, y_hat, mask, lengths)
     with quiet():
         error = abs(predicted - true)
         size = error.max() or 1.0  # no square over- or underflows
@@ -66,7 +112,7 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     >>> metrics.r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
     0.5
     """
-    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _read_flat(y, y_hat, mask, lengths)
     if len(true) < 2:
         raise ValueError("y must have at least two valid steps for r2, got 1")
     with quiet():
@@ -91,7 +137,7 @@ def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float
     >>> metrics.smape([1.0, 0.0, 5.0], [3.0, 0.0, 0.0])
     1.0
     """
-    true, predicted = _flat(read_pairs(y, y_hat, mask, lengths))
+    true, predicted = _read_flat(y, y_hat, mask, lengths)
     with quiet():
         size = abs(true) + abs(predicted)
         return float((2 * abs(predicted - true) / host.where(size == 0, 1, size)).mean())
@@ -111,7 +157,8 @@ def mase(
     ----------
     y, y_hat : array, (B, T, O), (T, O) or (T,), or list of arrays
     train : array or list of arrays
-        The same sequences with the same outputs, of any lengths, without padding.
+        The same sequences with the same outputs, of any lengths, without padding. A frame of
+        pandas must end before y begins, or contain y.
     season : int
         m, in steps.
     mask, lengths : array, optional
@@ -129,13 +176,14 @@ def mase(
     0.75
     """
     whole("season", season)
-    pairs = read_pairs(y, y_hat, mask, lengths)
-    given, past = read_series("train", train, columns_of(y))
-    clean_sequences("train", given)
-    wanted = [true.shape[-1] for true, _ in pairs]
-    if [series.shape[-1] for series in past] != wanted:
+    pairs = _read_pairs(y, y_hat, mask, lengths)
+    sequences, past = _read_series("train", train, read_shared_names("y", y))
+    clean_sequences("train", sequences)
+    check_past("train", train, "y", y)
+    features = [true.shape[-1] for true, _ in pairs]
+    if [series.shape[-1] for series in past] != features:
         raise ValueError(
-            f"train must have the {len(pairs)} sequence(s) of {wanted[0]} feature(s) that y has, "
+            f"train must have the {len(pairs)} sequence(s) of {features[0]} feature(s) of y, "
             f"got {len(past)} of {past[0].shape[-1]}"
         )
     errors = []
@@ -171,8 +219,8 @@ def coverage(y: Any, lower: Any, upper: Any, *, mask: Any = None, lengths: Any =
     >>> metrics.coverage([1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 3.0, 0.0], [2.0, 2.0, 4.0, 8.0])
     0.75
     """
-    true, low = _flat(read_pairs(y, lower, mask, lengths, "lower"))
-    _, high = _flat(read_pairs(y, upper, mask, lengths, "upper"))
+    true, low = _read_flat(y, lower, mask, lengths, "lower")
+    _, high = _read_flat(y, upper, mask, lengths, "upper")
     if (low > high).any():
         raise ValueError(f"lower must not be above upper, got {int((low > high).sum())} such")
     return float(((low <= true) & (true <= high)).mean())

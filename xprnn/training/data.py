@@ -6,12 +6,12 @@ from xprnn import _ops, losses
 from xprnn._model import Model
 from xprnn._sequences.batches import Data, to_time_major
 from xprnn._sequences.columns import read_names
-from xprnn._sequences.modes import Pair, read_pair
+from xprnn._sequences.modes import Pair, read_pair, read_weights
 from xprnn._sequences.reading import check_finite
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Namespace
 from xprnn._validate import unknown
-from xprnn.backend import Backend, admit, dtype_name, float_name, host, of, to_host, wider
+from xprnn.backend import Backend, dtype_name, float_name, host, of, wider
 from xprnn.losses import Loss
 
 Names = tuple[str, ...] | None
@@ -71,13 +71,13 @@ def read(
     return [pair, validation], features, outputs
 
 
-def weigh(sample_weight: Any, pair: Pair, loss: Loss) -> Any:
+def weigh(sample_weight: Any, y: Any, pair: Pair, loss: Loss) -> Any:
     """Return weights as a NumPy array (T, B) or (1, B), of mean 1 over the valid steps of y.
 
     Raises
     ------
     ValueError
-        If they do not fit y, if one is below zero or not finite, or if all are zero.
+        If they do not fit y, or the loss has weights too.
     """
     if sample_weight is None:
         return None
@@ -86,34 +86,10 @@ def weigh(sample_weight: Any, pair: Pair, loss: Loss) -> Any:
             "sample_weight and the class_weights of the loss both weigh steps; give their product "
             "as sample_weight, and a loss without class_weights"
         )
-    weights = to_host(admit("sample_weight", sample_weight)).astype("float64")
-    B, steps = pair.y.shape[:2]
-    per_step = pair.mode == "many_to_many"
-    expected = [(B,), (B, steps)] if per_step else [(B,)]
-    if weights.shape not in expected:
-        shapes = " or ".join(map(str, expected))
-        raise ValueError(
-            f"sample_weight must have shape {shapes}, one number for each sequence"
-            f"{' or step' if per_step else ''}, got {weights.shape}"
-        )
-    if pair.x.rank < 3 and weights.ndim == 1:
-        raise ValueError(
-            "sample_weight of one number has no effect: x is one sequence, and only the ratios of "
-            f"the weights matter; give one for each step, (1, {steps})"
-        )
-    check_finite("sample_weight", weights)
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight must not hold numbers below zero, got {weights.min()}")
+    weights = read_weights(sample_weight, y, pair)
     weights = weights[None, :] if weights.ndim == 1 else weights.T
-    valid = host.ones((steps if per_step else 1, B))
-    if per_step and pair.x.valid is not None:
-        valid = pair.x.valid.T.astype("float64")
-    mean = (weights * valid).sum() / valid.sum()
-    if mean == 0:
-        raise ValueError(
-            "sample_weight must hold a number above zero, got a weight of zero for all"
-        )
-    return weights / mean
+    valid = pair.valid.T if pair.mode == "many_to_many" else pair.valid.T[:1]
+    return weights / ((weights * valid).sum() / valid.sum())
 
 
 def choose_dtype(dtype: Any, arrays: dict[str, Array], place: Backend) -> str:

@@ -159,7 +159,7 @@ def prepare(
     )
     pair, arrays = pairs[0], reading.name_arrays(pairs)
     _check_effects(pair, network, method, warm_start)
-    weights = reading.weigh(sample_weight, pair, method.loss)
+    weights = reading.weigh(sample_weight, y, pair, method.loss)
     if warm_start is not None and backend is None:
         backend = warm_start.backend
     place = common(arrays, backend)
