@@ -609,7 +609,7 @@ def test_a_longer_series_goes_to_update_and_inputs_to_x():
 
 def test_a_list_of_numbers_becomes_what_its_error_says():
     y = [[float(i + j) for j in range(6)] for i in range(9)]
-    with pytest.raises(ValueError, match=r"np.array\(y\), .* for a in y\]"):
+    with pytest.raises(ValueError, match=r"np.array\(y\); .* for a in y\]"):
         forecaster().fit(y)
     assert forecaster().fit(np.array(y)).predict().shape == (3, 6)
     assert len(forecaster().fit([np.array(a)[:, None] for a in y]).predict()) == 9

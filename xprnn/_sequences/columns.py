@@ -115,18 +115,13 @@ def _order_frame(argument: str, frame: Any, columns: tuple[str, ...] | None) -> 
     return frame.iloc[:, order] if is_pandas(frame) else frame[:, order]
 
 
-def order_names(
-    argument: str,
-    names: tuple[Any, ...],
-    columns: tuple[Any, ...],
-    remedy: str = "rename them, or hand over an array, whose columns go by position",
-) -> list[int]:
+def order_names(argument: str, names: tuple[Any, ...], columns: tuple[Any, ...]) -> list[int]:
     """Return the position in `names` of each of `columns`.
 
     Raises
     ------
     ValueError
-        If a name is missing or unknown; the message ends with the remedy.
+        If a name is missing or unknown.
     """
     missing = [name for name in columns if name not in names]
     unknown = [name for name in names if name not in columns]
@@ -137,7 +132,8 @@ def order_names(
             if some
         ]
         raise ValueError(
-            f"{argument} must have the column(s) {_join(columns)}: {'; '.join(parts)}; {remedy}"
+            f"{argument} must have the column(s) {_join(columns)}: {'; '.join(parts)}; "
+            "rename them, or hand over arrays, from the fit on, whose columns go by position"
         )
     return [names.index(name) for name in columns]
 

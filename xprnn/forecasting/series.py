@@ -14,8 +14,6 @@ MEANING = (
     "arrays"
 )
 """What the rows of an array are, for errors."""
-REMEDY = "rename, add or drop columns, or give arrays from fit on, to go by their places"
-"""What to do about columns of other names, for errors."""
 
 
 class Form(NamedTuple):
@@ -83,7 +81,7 @@ class Series(NamedTuple):
             raise shape_error(self.argument, shape, (len(names),), like)
         if form.index is None or form.names == names:
             return self
-        order = order_names(self.argument, form.names, names, REMEDY)
+        order = order_names(self.argument, form.names, names)
         ordered = form._replace(labels=form.labels[order])
         return self._replace(array=self.array[:, order], form=ordered)
 
