@@ -21,18 +21,22 @@ are at the same place since format 3, so an error can name the format of a file.
 _FORMATS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
 
 
-def check_path(
-    path: str | os.PathLike[str], endings: tuple[str, ...] = (".npz", ".safetensors")
-) -> str:
+def check_path(path: str | os.PathLike[str]) -> str:
     """Return the ending of a path to which a model can be written; raise as `save` does."""
+    check_place(path, tuple(_FORMATS))
+    ending = Path(path).suffix
+    if ending == ".safetensors":
+        safetensors.import_library()
+    return ending
+
+
+def check_place(path: str | os.PathLike[str], endings: tuple[str, ...]) -> None:
+    """Raise unless a path has one of these endings and its folder exists."""
     path = Path(path)
     if path.suffix not in endings:
         raise ValueError(f"path must end in {' or '.join(endings)}, got {str(path)!r}")
-    if path.suffix == ".safetensors":
-        safetensors.import_library()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}")
-    return path.suffix
 
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:

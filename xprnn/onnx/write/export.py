@@ -18,8 +18,8 @@ from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
 from xprnn.onnx.write.recurrent import Steps
 from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
-from xprnn.serialization import check_path
 from xprnn.serialization.atomic import write_atomically
+from xprnn.serialization.files import check_place
 from xprnn.serialization.model import check_is_model, describe_fields
 
 METADATA = "xprnn"
@@ -61,7 +61,7 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     >>> bool(np.allclose(again.predict(x), model.predict(x), atol=1e-5))
     True
     """
-    check_path(path, (".onnx",))
+    check_place(path, (".onnx",))
     proto = to_proto(model, dtype=dtype)
     with write_atomically(Path(path)) as file:
         file.write(proto.SerializeToString())
