@@ -198,7 +198,8 @@ class EncoderDecoder:
             params["decoder"], dy, nothing, wrote, input_grad=input_grad, xp=xp
         )
         dstart = tree.map(lambda _, d: d, start, dstart)  # in the order of start
-        dend = tree.map(lambda a, b: a + b, _arrange(tree.leaves(dstart), end), dstate)
+        dend = _arrange(tree.leaves(dstart), end)
+        dend = tree.map(lambda a, b: a + b, dend, dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
         encoder, dx, dstate = self.encoder.backward(
             params["encoder"], dy, dend, read, input_grad=input_grad, xp=xp
