@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from xprnn._validate import shown
+from xprnn._validate import show
 
 _DATE = re.compile(
     r"(\d{4}-\d\d(?:-\d\d)?)|"
@@ -116,22 +116,20 @@ def _read_numbers(strings: list[str]) -> Numbers:
     """Read strings as numbers."""
     for i, text in enumerate(strings):
         if not _PLAIN.fullmatch(text):
-            raise RowError(
-                i, f"holds {shown(text)}, which is not written as {shown(strings[i - 1])}"
-            )
+            raise RowError(i, f"holds {show(text)}, which is not written as {show(strings[i - 1])}")
     decimals = max((len(text.partition(".")[2]) for text in strings if "." in text), default=0)
     parts = (text.partition(".") for text in strings) if decimals else ()
     digits = [whole + part.ljust(decimals, "0") for whole, _, part in parts] or strings
     values = list(map(int, digits))
     for i in (values.index(min(values)), values.index(max(values))):
         if abs(values[i]) >= 2**62:
-            raise RowError(i, f"holds {shown(strings[i])}, which has too many digits")
+            raise RowError(i, f"holds {show(strings[i])}, which has too many digits")
     if _are_padded(strings):
         for i, text in enumerate(strings):
             if len(text) != len(strings[0]):
-                first = shown(strings[0])
+                first = show(strings[0])
                 raise RowError(
-                    i, f"holds {shown(text)}, which does not have as many digits as {first}"
+                    i, f"holds {show(text)}, which does not have as many digits as {first}"
                 )
     return Numbers(strings, np.asarray(values, "int64"), decimals)
 
@@ -145,7 +143,7 @@ def _check_compact(strings: list[str]) -> None:
     """Raise RowError for the first number that is not a date if most are dates."""
     others = [i for i, text in enumerate(strings) if not _COMPACT.fullmatch(text)]
     if others and 2 * len(others) < len(strings):
-        raise RowError(others[0], f"holds {shown(strings[others[0]])}, which is not a date")
+        raise RowError(others[0], f"holds {show(strings[others[0]])}, which is not a date")
 
 
 _LAYOUTS = (
@@ -227,12 +225,12 @@ def _read_dates(strings: list[str]) -> Dates:
     for i, text in enumerate(separated):
         match = _DATE.fullmatch(text)
         if match is None:
-            raise RowError(i, f"holds {shown(text)}, which is neither")
+            raise RowError(i, f"holds {show(text)}, which is neither")
         day, clock, zone = match.groups()
         clocks.append(day or clock)
         zones.append(zone or "")
         if (len(clocks[i]), len(zones[i])) != (len(clocks[0]), len(zones[0])):
-            raise RowError(i, f"holds {shown(text)}, which is not written as {shown(separated[0])}")
+            raise RowError(i, f"holds {show(text)}, which is not written as {show(separated[0])}")
     local = _parse_dates(clocks)
     unit = {"datetime64[M]": "M", "datetime64[D]": "D"}.get(str(local.dtype), "m")
     shifts = np.zeros(len(strings), f"timedelta64[{unit}]")
@@ -258,7 +256,7 @@ def _parse_dates(clocks: list[str]) -> Any:
             try:
                 np.datetime64(clock)
             except ValueError:
-                raise RowError(i, f"holds {shown(clock)}, which does not exist") from None
+                raise RowError(i, f"holds {show(clock)}, which does not exist") from None
         raise
 
 
@@ -307,6 +305,4 @@ def _raise_uneven(strings: list[str], values: Any) -> NoReturn:
     distinct, counts = np.unique(steps, return_counts=True)
     (others,) = np.nonzero(steps != distinct[counts.argmax()])
     i = int(others[0]) + 1
-    raise RowError(
-        i, f"holds {shown(strings[i])}, and the time before it is {shown(strings[i - 1])}"
-    )
+    raise RowError(i, f"holds {show(strings[i])}, and the time before it is {show(strings[i - 1])}")

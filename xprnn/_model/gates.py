@@ -10,7 +10,7 @@ from typing import Any
 
 from xprnn import _ops
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.cells import Cell, Inner
 from xprnn.layers import Layer, Recurrent
 from xprnn.layers.walk import inner_layers, recurrent_layers
@@ -58,7 +58,7 @@ def trace_gates(
     if next(arrays, None) is not None:
         raise ValueError(
             "trace looks into layers whose fields hold Recurrent layers, and this network has "
-            f"hidden states of another kind: {shown(network)}"
+            f"hidden states of another kind: {show(network)}"
         )
     return seen
 
@@ -131,8 +131,8 @@ class _RecordingCell:
     def values(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
         """Return the gates at one step, those of the inner part first."""
         names = gate_names(self.cell)
-        show = getattr(self.inner, "trace", None)
-        first = show(inner_memo) if show else ()
+        trace = getattr(self.inner, "trace", None)
+        first = trace(inner_memo) if trace else ()
         gates = (*first, *self.cell.trace(memo)) if names else ()
         if len(gates) != len(names):
             raise ValueError(

@@ -10,8 +10,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
-from xprnn._keywords import hinting
-from xprnn._validate import shown
+from xprnn._keywords import suggest_keywords
+from xprnn._validate import show
 from xprnn.backend import to_host
 from xprnn.estimators.base import SequenceEstimator, place
 from xprnn.estimators.labels import flat, known_labels, label_targets, label_weights, shaped
@@ -92,7 +92,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
 
     classes_: Any
 
-    @hinting
+    @suggest_keywords
     def __init__(
         self,
         *,
@@ -188,7 +188,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
             raise ValueError(
                 "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
-                f"class_weight here, got {shown(loss)}"
+                f"class_weight here, got {show(loss)}"
             )
         sequences = self._read(X, method, reset=anew)
         targets = label_targets(y, sequences, self.mode, type(self).__name__)

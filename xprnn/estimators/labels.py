@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.class_weight import compute_sample_weight
 
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.estimators.sequences import Read
 from xprnn.estimators.targets import Targets, counted, on_host, per_step_weights, targets
 
@@ -55,17 +55,15 @@ def known_labels(labels: Any, classes: Any, fitted: Any) -> Any:
     new = np.setdiff1d(labels, known)
     if new.size:
         raise ValueError(
-            f"y holds the label {shown(new.tolist()[0])}, which is not one of {_few(known)}"
+            f"y holds the label {show(new.tolist()[0])}, which is not one of {_few(known)}"
         )
     if len(known) < 2:
-        raise ValueError(
-            f"y has 1 class, {shown(known.tolist()[0])}: expected at least two classes"
-        )
+        raise ValueError(f"y has 1 class, {show(known.tolist()[0])}: expected at least two classes")
     return known
 
 
 def _few(labels: Any) -> str:
-    return shown(labels.tolist())
+    return show(labels.tolist())
 
 
 def label_weights(

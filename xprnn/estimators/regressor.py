@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from xprnn import losses
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.estimators.base import SequenceEstimator
 from xprnn.estimators.sequences import Read
 from xprnn.estimators.targets import Targets, counted, on_host, rows
@@ -136,9 +136,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     def _fit(self, X, y, sample_weight, *, method, epochs, anew):
         loss = losses.get(self.loss)
         if not losses.standardizes(loss):
-            raise ValueError(
-                f"loss must be one of quantities, got {shown(loss)}; see RNNClassifier"
-            )
+            raise ValueError(f"loss must be one of quantities, got {show(loss)}; see RNNClassifier")
         sequences = self._read(X, method, reset=anew)
         targets = self._read_targets(y, sequences)
         weights = None if sample_weight is None else on_host(sample_weight)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xprnn._validate import number, shown, unknown, whole
+from xprnn._validate import number, show, unknown, whole
 from xprnn.losses import Pinball
 
 STRATEGIES = ("recursive", "direct")
@@ -18,7 +18,7 @@ def check(forecaster: Any) -> None:
         raise unknown("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
         raise TypeError(
-            f"past_columns must be a tuple of columns, got {shown(forecaster.past_columns)}"
+            f"past_columns must be a tuple of columns, got {show(forecaster.past_columns)}"
         )
     if forecaster.lags is None:
         _check_without_lags(forecaster)
@@ -28,7 +28,7 @@ def check(forecaster: Any) -> None:
         found = Pinball(forecaster.quantiles).quantiles
         if 0.5 not in found or len(set(found)) < len(found):
             raise ValueError(
-                f"quantiles must hold 0.5, the forecast, and each one once, got {shown(found)}"
+                f"quantiles must hold 0.5, the forecast, and each one once, got {show(found)}"
             )
         if forecaster.loss != "half_mse":
             raise ValueError("loss has no effect with quantiles, whose loss is Pinball")

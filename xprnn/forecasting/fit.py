@@ -6,7 +6,7 @@ import numpy as np
 
 from xprnn import losses
 from xprnn._model import Model
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting import checks
 from xprnn.forecasting.calibration import Calibration
@@ -65,7 +65,7 @@ def _fit(forecaster: Any, panel: Panel) -> Predictor:
     for column in forecaster.past_columns:
         if column not in panel.inputs:
             raise ValueError(
-                f"past_columns must be columns of X, {shown([*panel.inputs])}, got {shown(column)}"
+                f"past_columns must be columns of X, {show([*panel.inputs])}, got {show(column)}"
             )
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
     untrained = Predictor(
@@ -99,7 +99,7 @@ def _loss(forecaster: Any, outputs: int) -> Loss:
     if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
         raise ValueError(
             "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
-            f"got {shown(forecaster.loss)}; for quantiles give quantiles="
+            f"got {show(forecaster.loss)}; for quantiles give quantiles="
         )
     return loss
 

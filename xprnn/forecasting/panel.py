@@ -14,7 +14,7 @@ from xprnn._sequences.columns import (
 )
 from xprnn._sequences.reading import check_axes, check_finite, check_list, other_shape
 from xprnn._typing import Array
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import admit, of
 from xprnn.backend.frames import is_frame
 from xprnn.forecasting import frames, times
@@ -97,7 +97,7 @@ class Panel(NamedTuple):
         of = f"y[{series}]" if self.listed else ""
         if isinstance(kind, Plain):
             return f"{of or 'y'} column {column}" if kind.columns > 1 else of or "y"
-        return of or "y" if label is None else f"{of} {shown(label)}".strip()
+        return of or "y" if label is None else f"{of} {show(label)}".strip()
 
     def here(self, values: list[Array]) -> Any:
         """Return arrays (T_i, O), one for each series, as y came."""
@@ -144,7 +144,7 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
     kinds = tuple(series.kind for series in ys)
     if X is None:
         if like is not None and like.inputs:
-            raise ValueError(f"X must have the columns of fit, {shown([*like.inputs])}, got None")
+            raise ValueError(f"X must have the columns of fit, {show([*like.inputs])}, got None")
         return Panel(arrays, tuple(a[:, :0] for a in arrays), kinds, (), listed)
     if like is not None and not like.inputs:
         raise ValueError("X must be None, as in fit, where the forecaster got no inputs")
@@ -220,7 +220,7 @@ def future(X: Any, panel: Panel, names: tuple[Any, ...], steps: int) -> tuple[Ar
         return tuple(np.zeros((steps, 0)) for _ in panel.y)
     if X is None:
         raise ValueError(
-            f"X must hold the {steps} step(s) after the last of y, columns {shown([*names])}, "
+            f"X must hold the {steps} step(s) after the last of y, columns {show([*names])}, "
             "got None"
         )
     inputs = []

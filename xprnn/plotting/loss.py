@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from xprnn._record import History
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.plotting.canvas import new_axes
 
 
@@ -44,7 +44,7 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     'log'
     """
     if not isinstance(history, History):
-        raise TypeError(f"history must be a History, such as model.history, got {shown(history)}")
+        raise TypeError(f"history must be a History, such as model.history, got {show(history)}")
     ax = new_axes(ax)
     epochs = np.arange(1, len(history) + 1)
     lines = ax.plot(epochs, history.loss, label="training")

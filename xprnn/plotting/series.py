@@ -8,14 +8,14 @@ import numpy as np
 from xprnn._model import Model
 from xprnn._sequences.modes import read_pair
 from xprnn._sequences.reading import read_sequences
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import to_host
 
 
 def index(argument: str, value: Any, count: int, of: str) -> int:
     """Return `value` as an index below `count`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{argument} must be an integer, got {shown(value)}")
+        raise TypeError(f"{argument} must be an integer, got {show(value)}")
     if not 0 <= int(value) < count:
         raise ValueError(f"{argument} must be one of the {count} {of}, got {value}")
     return int(value)
@@ -69,7 +69,7 @@ def labels(name: str, columns: Any) -> Any:
 def band(interval: Any, shape: tuple[int, ...], of: str) -> tuple[Any, Any]:
     """Return an interval (low, high) as two host arrays of a shape (T, O)."""
     if not isinstance(interval, tuple | list) or len(interval) != 2:
-        raise TypeError(f"interval must be a pair (low, high), got {shown(interval)}")
+        raise TypeError(f"interval must be a pair (low, high), got {show(interval)}")
     low, high = (one(f"interval[{i}]", edge, 0) for i, edge in enumerate(interval))
     if not low.shape == high.shape == shape:
         raise ValueError(
