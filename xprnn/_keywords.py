@@ -1,6 +1,6 @@
 """Names that other libraries have for our arguments.
 
-Python's error for an unknown keyword only says that it is unknown; `hinting` adds the
+Python's error for an unknown keyword only says that it is unknown; `suggest_keywords` adds the
 name that xprnn has for it.
 """
 
@@ -61,7 +61,7 @@ _NONE = {
 """Names that have no argument here, with what to do instead."""
 
 
-def hinting(function: Callable[P, R]) -> Callable[P, R]:
+def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function so that its error for an unknown keyword names the one to use.
 
     Editors, type checkers and `help` still see its signature.
@@ -73,8 +73,8 @@ def hinting(function: Callable[P, R]) -> Callable[P, R]:
 
     Examples
     --------
-    >>> from xprnn._keywords import hinting
-    >>> @hinting
+    >>> from xprnn._keywords import suggest_keywords
+    >>> @suggest_keywords
     ... def train(epochs=1, learning_rate=0.1):
     ...     return epochs
     >>> train(epochs=3)

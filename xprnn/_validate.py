@@ -12,13 +12,13 @@ Check: TypeAlias = Callable[[str, Any], Any]
 """Takes the name and the value of an argument; returns the value to use, or raises."""
 
 
-def shown(value: Any) -> str:
+def show(value: Any) -> str:
     """Return a value as error messages show it: one line of at most 80 characters.
 
     Examples
     --------
-    >>> from xprnn._validate import shown
-    >>> shown("lstm"), shown(list(range(100)))[-9:]
+    >>> from xprnn._validate import show
+    >>> show("lstm"), show(list(range(100)))[-9:]
     ("'lstm'", '20, 21, …')
     """
     shape = getattr(value, "shape", ())
@@ -60,10 +60,10 @@ def unknown(
     ours = translate(name, synonyms or {}) or (near[0] if near else None)
     hint = f"; did you mean {ours!r}?" if ours else ""
     names = ", ".join(map(repr, valid))
-    return ValueError(f"{argument} must be one of {names}, got {shown(value)}{hint}")
+    return ValueError(f"{argument} must be one of {names}, got {show(value)}{hint}")
 
 
-def chosen(
+def choose(
     argument: str,
     value: Any,
     table: dict[str, Any],
@@ -79,7 +79,7 @@ def chosen(
     if lacking or isinstance(value, type):
         names = f"one of {', '.join(map(repr, sorted(table)))} or " if table else ""
         raise TypeError(
-            f"{argument} must be {names}an object with {', '.join(methods)}, got {shown(value)}"
+            f"{argument} must be {names}an object with {', '.join(methods)}, got {show(value)}"
         )
     return value
 
@@ -90,15 +90,15 @@ def flag(argument: str, value: Any, expected: str = "True or False") -> bool:
         return value
     if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():
         return bool(value)
-    raise TypeError(f"{argument} must be {expected}, got {shown(value)}")
+    raise TypeError(f"{argument} must be {expected}, got {show(value)}")
 
 
 def whole(argument: str, value: Any, least: int = 1) -> int:
     """Return `value` as an int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{argument} must be an integer, got {shown(value)}")
+        raise TypeError(f"{argument} must be an integer, got {show(value)}")
     if value < least:
-        raise ValueError(f"{argument} must be at least {least}, got {shown(value)}")
+        raise ValueError(f"{argument} must be at least {least}, got {show(value)}")
     return int(value)
 
 
@@ -112,7 +112,7 @@ def number(
 ) -> float:
     """Return `value` as a finite float within the given bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{argument} must be a number, got {shown(value)}")
+        raise TypeError(f"{argument} must be a number, got {show(value)}")
     result = float(value)
     if (
         not math.isfinite(result)
@@ -123,7 +123,7 @@ def number(
         limits = {"above": above, "at least": least, "below": below}
         texts = [f"{words} {limit}" for words, limit in limits.items() if limit is not None]
         bounds = " and ".join(texts) or "finite"
-        raise ValueError(f"{argument} must be a finite number {bounds}, got {shown(value)}")
+        raise ValueError(f"{argument} must be a finite number {bounds}, got {show(value)}")
     return result
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from xprnn._typing import Array
-from xprnn._validate import check_fields, chosen, positive
+from xprnn._validate import check_fields, choose, positive
 from xprnn.backend import host
 
 __all__ = [
@@ -156,7 +156,7 @@ def get(initializer: str | Initializer, argument: str = "initializer") -> Initia
     >>> bool(np.allclose(U.T @ U, np.eye(3)))
     True
     """
-    return chosen(argument, initializer, TABLE, ("__call__",))
+    return choose(argument, initializer, TABLE, ("__call__",))
 
 
 def gates(initializer: Initializer, rng, rows: int, hidden_size: int, count: int) -> Array:

@@ -27,7 +27,7 @@ import numpy as np
 
 from xprnn import activations, tree
 from xprnn._typing import Tree
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.activations import Activation
 from xprnn.backend import to_host
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
@@ -147,7 +147,7 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
     cell = _TORCH_CELLS.get(getattr(module, "mode", ""))
     if cell is None:
         raise TypeError(
-            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {shown(module)}"
+            f"module must be a torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU, got {show(module)}"
         )
     if getattr(module, "proj_size", 0):
         raise ValueError(
@@ -316,7 +316,7 @@ def _read_activation(argument: str, value: Any) -> Activation:
         module = getattr(value, "__module__", None) or ""
         theirs = getattr(sys.modules.get(module), name, None)
         if module.split(".")[0] not in ("keras", "tf_keras") or theirs is not value:
-            raise ValueError(f"{argument} is a {name!r} that is not Keras's own: {shown(value)}")
+            raise ValueError(f"{argument} is a {name!r} that is not Keras's own: {show(value)}")
     name = "identity" if name == "linear" else name
     if name not in activations.TABLE:
         raise ValueError(
@@ -330,8 +330,7 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
     kind = type(layer).__name__
     if kind not in ("SimpleRNN", "LSTM", "GRU"):
         raise TypeError(
-            "layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, "
-            f"got {shown(layer)}"
+            f"layer must be a keras.layers.SimpleRNN, LSTM, GRU or Bidirectional, got {show(layer)}"
         )
     activation = _read_activation("activation", layer.activation)
     cell: Any = Elman(activation)

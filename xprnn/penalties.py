@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 from xprnn import _ops, tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import check_fields, not_negative, optional, positive, shown
+from xprnn._validate import check_fields, not_negative, optional, positive, show
 
 __all__ = ["Penalty", "Weights"]
 
@@ -115,7 +115,7 @@ class Penalty:
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, Weights):
-                raise TypeError(f"{field.name} must be a penalties.Weights, got {shown(value)}")
+                raise TypeError(f"{field.name} must be a penalties.Weights, got {show(value)}")
 
     def _each(self, function: Callable[[Weights, Array], Array], params: Tree) -> dict[str, Array]:
         """Return `function(weights of its kind, a)` for every array a, by name."""

@@ -362,7 +362,9 @@ def backward(
     dstate = (*dstate[: cell.states], *(xp.zeros_like(d) for d in own))
     dp, dq, dstate = unroll.backward(cell, params, dy, dstate, memo, mask=mask, keep=keep, xp=xp)
     grads, dx = _ops.affine_backward(params, dp, x, input_grad=input_grad, xp=xp)
-    before = _drop(h[..., :-1, :, :], None if keep is None else keep[..., None, :, :])
+    before = h[..., :-1, :, :]
+    if keep is not None:
+        before = keep[..., None, :, :] * before
     grads["U"] = _weight_gradient(cell, params["U"], before, a, dq, xp=xp)
     first = [_ops.sum_to(d, s, xp=xp) for d, s in zip(dstate, shapes, strict=True)]
     for k, d in enumerate(own, start=cell.states):

@@ -19,7 +19,7 @@ from xprnn._validate import (
     number,
     one_of,
     positive,
-    shown,
+    show,
     whole,
 )
 
@@ -70,7 +70,7 @@ def get(learning_rate: Any) -> float | Schedule:
     except TypeError:
         raise TypeError(
             "learning_rate must be a number or a schedule, a callable of the update i, "
-            f"got {shown(learning_rate)}"
+            f"got {show(learning_rate)}"
         ) from None
 
 

@@ -78,8 +78,8 @@ LECTURE = {
 PLANTED = {
     "dU with h(t) in place of h(t-1)": (
         recurrence,
-        "seen = h[..., :-1, :, :]",
-        "seen = h[..., 1:, :, :]",
+        "before = h[..., :-1, :, :]",
+        "before = h[..., 1:, :, :]",
     ),
     "no gradient from the state after the last step": (
         recurrence,
@@ -262,8 +262,8 @@ IN_RESET = {
 IN_RECURRENT = {
     "dropout is forgotten in dU": (
         recurrence,
-        "seen = keep[..., None, :, :] * seen",
-        "seen = 1 * seen",
+        "before = keep[..., None, :, :] * before",
+        "before = 1 * before",
     ),
     "dropout is forgotten in dh": (
         recurrence,
@@ -392,8 +392,8 @@ IN_CHUNKS = {
         "grads, _, _ = self.network.backward(",
     ),
     "the first chunk's gradient alone": (
-        "grads = more if grads is None else tree.map(xp.add, grads, more)",
-        "grads = more",
+        "grads = part if grads is None else tree.map(xp.add, grads, part)",
+        "grads = part",
     ),
     "the noise begins anew": ("noise.after(part.start)", "noise"),
     "the mask begins anew": ("mask[part, ...]", "mask[: x[..., part, :, :].shape[-3], ...]"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xprnn
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 
 X = np.zeros(12)
 
@@ -97,7 +97,7 @@ def test_a_function_stays_what_it_was():
     assert xprnn.fit.__doc__.startswith("Train a recurrent network")
     assert pickle.loads(pickle.dumps(xprnn.fit)) is xprnn.fit
 
-    @hinting
+    @suggest_keywords
     def add(a, /, b=1, *, c=2):
         return a, b, c
 

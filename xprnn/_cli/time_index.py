@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from xprnn._validate import shown
+from xprnn._validate import show
 
 _DATE = re.compile(
     r"(\d{4}-\d\d(?:-\d\d)?)|"
@@ -108,20 +108,18 @@ def _read_numbers(strings: list[str]) -> Times:
     padded = any(re.match(r"-?0\d", text) for text in strings)
     for i, text in enumerate(strings):
         if not _PLAIN.fullmatch(text):
-            raise RowError(
-                i, f"holds {shown(text)}, which is not written as {shown(strings[i - 1])}"
-            )
+            raise RowError(i, f"holds {show(text)}, which is not written as {show(strings[i - 1])}")
         if padded and len(text) != len(strings[0]):
             raise RowError(
                 i,
-                f"holds {shown(text)}, which does not have as many digits as {shown(strings[0])}",
+                f"holds {show(text)}, which does not have as many digits as {show(strings[0])}",
             )
     parts = [text.partition(".") for text in strings]
     decimals = max(len(part) for _, _, part in parts)
     values = [int(whole + part.ljust(decimals, "0")) for whole, _, part in parts]
     for i in (values.index(min(values)), values.index(max(values))):
         if abs(values[i]) >= 2**62:
-            raise RowError(i, f"holds {shown(strings[i])}, which has too many digits")
+            raise RowError(i, f"holds {show(strings[i])}, which has too many digits")
     write = partial(_write_numbers, strings, decimals, padded)
     return Times(strings, np.asarray(values, "int64"), write)
 
@@ -151,7 +149,7 @@ def _check_compact(strings: list[str]) -> None:
     """Raise RowError for the first number that is not a date if most are dates."""
     others = [i for i, text in enumerate(strings) if not _COMPACT.fullmatch(text)]
     if others and 2 * len(others) < len(strings):
-        raise RowError(others[0], f"holds {shown(strings[others[0]])}, which is not a date")
+        raise RowError(others[0], f"holds {show(strings[others[0]])}, which is not a date")
 
 
 _LAYOUTS = (
@@ -191,15 +189,15 @@ def _read_dates(strings: list[str]) -> Times:
     for i, text in enumerate(separated):
         match = _DATE.fullmatch(text)
         if match is None:
-            raise RowError(i, f"holds {shown(text)}, which is neither")
+            raise RowError(i, f"holds {show(text)}, which is neither")
         day, clock, zone = match.groups("")
         zones.append(zone)
         if (len(text), len(zone)) != (len(separated[0]), len(zones[0])):
-            raise RowError(i, f"holds {shown(text)}, which is not written as {shown(separated[0])}")
+            raise RowError(i, f"holds {show(text)}, which is not written as {show(separated[0])}")
         try:
             dates.append(np.datetime64((day or clock).replace(" ", "T")))
         except ValueError:
-            raise RowError(i, f"holds {shown(day or clock)}, which does not exist") from None
+            raise RowError(i, f"holds {show(day or clock)}, which does not exist") from None
     values, shift = np.asarray(dates), np.timedelta64(0)
     if len(set(zones)) > 1:
         shifts = [_parse_offset(i, zone) for i, zone in enumerate(zones)]
@@ -268,6 +266,4 @@ def _raise_uneven(strings: list[str], values: Any) -> NoReturn:
     distinct, counts = np.unique(steps, return_counts=True)
     (others,) = np.nonzero(steps != distinct[counts.argmax()])
     i = int(others[0]) + 1
-    raise RowError(
-        i, f"holds {shown(strings[i])}, and the time before it is {shown(strings[i - 1])}"
-    )
+    raise RowError(i, f"holds {show(strings[i])}, and the time before it is {show(strings[i - 1])}")

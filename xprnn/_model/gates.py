@@ -10,7 +10,7 @@ from typing import Any
 
 from xprnn import _ops
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.cells import Cell
 from xprnn.layers import Layer, Recurrent
 from xprnn.layers.walk import inner_layers, recurrent_layers
@@ -58,7 +58,7 @@ def trace_gates(
     if next(arrays, None) is not None:
         raise ValueError(
             "trace looks into layers whose fields hold Recurrent layers, and this network has "
-            f"hidden states of another kind: {shown(network)}"
+            f"hidden states of another kind: {show(network)}"
         )
     return seen
 

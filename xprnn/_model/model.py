@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import kernels, losses, serialization
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 from xprnn._model import inputs
 from xprnn._model.gates import trace_gates
 from xprnn._record import Record
@@ -50,7 +50,7 @@ class Model(Record):
         by these names.
     """
 
-    @hinting
+    @suggest_keywords
     def predict(
         self,
         x: object,
@@ -143,7 +143,7 @@ class Model(Record):
                 results.append(data.restore_layers(self.network.states(cache, xp=xp)))
             return results[0] if len(results) == 1 else tuple(results)
 
-    @hinting
+    @suggest_keywords
     def trace(
         self,
         x: object,
@@ -198,7 +198,7 @@ class Model(Record):
             layers = trace_gates(self.network, data.params, scaled, start, data.mask, xp=xp)
             return data.restore_layers(layers)
 
-    @hinting
+    @suggest_keywords
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
         """Return the probabilities of the classes, for a model trained to classify.
 
@@ -240,7 +240,7 @@ class Model(Record):
             y, _ = data.forward(data.x, None, data.mask, xp)
             return data.restore(loss.probabilities(y, xp=xp))
 
-    @hinting
+    @suggest_keywords
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
         """Continue sequences: every output is the next input (closed loop).
 
@@ -311,7 +311,7 @@ class Model(Record):
                 f"{', '.join(fed_back)}"
             )
 
-    @hinting
+    @suggest_keywords
     def evaluate(
         self,
         x: object,

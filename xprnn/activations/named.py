@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import chosen
+from xprnn._validate import choose
 from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
 
 
@@ -52,4 +52,4 @@ def get(activation: str | Activation) -> Activation:
     >>> f.forward(np.array([-1.0, 0.0, 3.0]), xp=np)
     array([-0.5 ,  0.  ,  0.75])
     """
-    return chosen("activation", activation, TABLE, ("forward", "backward"))
+    return choose("activation", activation, TABLE, ("forward", "backward"))

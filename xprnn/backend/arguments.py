@@ -7,7 +7,7 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name, to_host
@@ -98,7 +98,7 @@ def on_host(argument: str, value: Any) -> Any:
     try:
         return to_host(value)
     except ValueError as error:
-        raise ValueError(f"{argument} must be an array, got {shown(value)}: {error}") from error
+        raise ValueError(f"{argument} must be an array, got {show(value)}: {error}") from error
 
 
 def check_dense(argument: str, value: Any) -> None:
@@ -119,7 +119,7 @@ def _example(array: Any) -> str:
     """Return the first object that is not a number, or the first if all are."""
     objects = array.ravel().tolist()
     odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
-    return f"for example {shown(odd[0])}" if odd else "nothing"
+    return f"for example {show(odd[0])}" if odd else "nothing"
 
 
 def float_name(argument: str, array: Array) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xprnn._typing import Array
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend.place import short_name
 
 NUMBERS = (
@@ -73,7 +73,7 @@ def _read_column(argument: str, column: Any) -> Array:
             example = next(iter(column.head(1)), None)
             raise TypeError(
                 f"{argument} has dtype {kind}: expected float32, float64, integers or bools, "
-                f"got for example {shown(example)}"
+                f"got for example {show(example)}"
             )
         plain = "float64" if missing and not plain.startswith("float") else plain
     if pandas:

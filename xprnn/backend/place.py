@@ -11,7 +11,7 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import shown, unknown
+from xprnn._validate import show, unknown
 from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.backend.failure import translate_failures
 from xprnn.errors import BackendUnavailableError
@@ -131,7 +131,7 @@ def resolve(spec: "str | Backend") -> Backend:
     """
     spec = str(spec) if isinstance(spec, Backend) else spec
     if not isinstance(spec, str):
-        raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {shown(spec)}")
+        raise TypeError(f"backend must be a name such as 'numpy' or 'cupy:1', got {show(spec)}")
     name, _, device = spec.partition(":")
     library = status(name)
     if not library.usable:

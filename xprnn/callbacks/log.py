@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 
-from xprnn._validate import shown, whole
+from xprnn._validate import show, whole
 from xprnn.callbacks.training import Training, Writer
 from xprnn.errors import MissingExtraError
 
@@ -31,7 +31,7 @@ class Log:
     def __init__(self, every: int = 10, write: Callable[[str], object] = print):
         self.every = whole("every", every)
         if not callable(write):
-            raise TypeError(f"write must be callable, got {shown(write)}")
+            raise TypeError(f"write must be callable, got {show(write)}")
         self.write = write
         self._writer = Writer()
 

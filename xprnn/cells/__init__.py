@@ -33,7 +33,7 @@ Your own cell needs no more than these methods and the numbers ``gates`` and
 
 from typing import Any
 
-from xprnn._validate import chosen
+from xprnn._validate import choose
 from xprnn.activations import Activation
 from xprnn.cells.elman import Elman
 from xprnn.cells.gru import GRU, GRUResetBefore
@@ -88,7 +88,7 @@ def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
     >>> cells.get("elman", activations.ReLU())
     Elman(activation=ReLU())
     """
-    kind: Any = chosen("cell", cell, TABLE, ("forward", "backward"), _SYNONYMS)
+    kind: Any = choose("cell", cell, TABLE, ("forward", "backward"), _SYNONYMS)
     if isinstance(kind, type):
         new: Cell = kind() if activation is None else kind(activation)
         return new

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._sequences.columns import (
     check_indexes,
@@ -61,7 +61,7 @@ class SequenceEstimator(BaseEstimator):
     _modes: tuple[str, ...]
     _random_state: Any
 
-    @hinting
+    @suggest_keywords
     def __init__(
         self,
         *,

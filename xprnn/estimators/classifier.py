@@ -12,8 +12,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
-from xprnn._keywords import hinting
-from xprnn._validate import shown, warn
+from xprnn._keywords import suggest_keywords
+from xprnn._validate import show, warn
 from xprnn.backend import to_host
 from xprnn.estimators.base import SequenceEstimator, Targets
 from xprnn.estimators.sequences import Samples, apply, read_on_host
@@ -94,7 +94,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     _metric = staticmethod(accuracy_score)
     _modes = ("many_to_many", "many_to_one")
 
-    @hinting
+    @suggest_keywords
     def __init__(
         self,
         *,
@@ -162,7 +162,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
             raise ValueError(
                 "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
-                f"class_weight here, got {shown(loss)}"
+                f"class_weight here, got {show(loss)}"
             )
         samples, targets, weights = self._read_training(X, y, sample_weight, method, anew)
         classes = _choose_classes(targets.labels, classes, None if anew else self.classes_)
@@ -189,7 +189,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         if axes not in {"many_to_one": (1,), "many_to_many": (2,)}.get(mode or "", (1, 2)):
             raise ValueError(
                 "y must hold one label for each sequence, (n,), or for each step, (n, T) or a "
-                f"list of (T_i,), got {axes} axes and mode={shown(mode)}"
+                f"list of (T_i,), got {axes} axes and mode={show(mode)}"
             )
         mode = mode or ("many_to_one" if axes == 1 else "many_to_many")
         labels = np.concatenate(y, axis=None) if isinstance(y, list) else y.ravel()
@@ -268,20 +268,17 @@ def _choose_classes(labels: Any, classes: Any, fitted: Any) -> Any:
     if fitted is not None:
         if classes is not None and not np.array_equal(known, fitted):
             raise ValueError(
-                f"classes must be those of the first call, {shown(fitted.tolist())}, "
-                f"got {shown(known.tolist())}"
+                f"classes must be those of the first call, {show(fitted.tolist())}, "
+                f"got {show(known.tolist())}"
             )
         known = fitted
     new = np.setdiff1d(labels, known)
     if new.size:
         raise ValueError(
-            f"y holds the label {shown(new.tolist()[0])}, which is not one of "
-            f"{shown(known.tolist())}"
+            f"y holds the label {show(new.tolist()[0])}, which is not one of {show(known.tolist())}"
         )
     if len(known) < 2:
-        raise ValueError(
-            f"y has 1 class, {shown(known.tolist()[0])}: expected at least two classes"
-        )
+        raise ValueError(f"y has 1 class, {show(known.tolist()[0])}: expected at least two classes")
     return known
 
 

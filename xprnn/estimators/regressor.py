@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 
 from xprnn import losses
 from xprnn._sequences.columns import label_items
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.estimators.base import SequenceEstimator, Targets
 from xprnn.estimators.sequences import Samples
 
@@ -111,9 +111,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     def _fit(self, X, y, sample_weight, *, method, epochs, anew):
         loss = losses.get(self.loss)
         if not losses.standardizes(loss):
-            raise ValueError(
-                f"loss must be one of quantities, got {shown(loss)}; see RNNClassifier"
-            )
+            raise ValueError(f"loss must be one of quantities, got {show(loss)}; see RNNClassifier")
         samples, targets, weights = self._read_training(X, y, sample_weight, method, anew)
         self._train(samples, targets, weights, loss=loss, epochs=epochs, anew=anew)
         return self

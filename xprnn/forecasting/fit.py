@@ -6,7 +6,7 @@ import numpy as np
 
 from xprnn import losses
 from xprnn._model import Model
-from xprnn._validate import shown, unknown, whole
+from xprnn._validate import show, unknown, whole
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
 from xprnn.forecasting.panel import Panel
@@ -25,7 +25,7 @@ def check(forecaster: Any) -> None:
         raise unknown("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
         raise TypeError(
-            f"past_columns must be a tuple of columns, got {shown(forecaster.past_columns)}"
+            f"past_columns must be a tuple of columns, got {show(forecaster.past_columns)}"
         )
     if forecaster.lags is None:
         _check_without_lags(forecaster)
@@ -35,7 +35,7 @@ def check(forecaster: Any) -> None:
         quantiles = Pinball(forecaster.quantiles).quantiles
         if 0.5 not in quantiles or len(set(quantiles)) < len(quantiles):
             raise ValueError(
-                f"quantiles must hold 0.5, the forecast, and each one once, got {shown(quantiles)}"
+                f"quantiles must hold 0.5, the forecast, and each one once, got {show(quantiles)}"
             )
         if forecaster.loss != "half_mse":
             raise ValueError("loss has no effect with quantiles, whose loss is Pinball")
@@ -122,7 +122,7 @@ def _fit(forecaster: Any, panel: Panel) -> Predictor:
     for column in forecaster.past_columns:
         if column not in panel.inputs:
             raise ValueError(
-                f"past_columns must be columns of X, {shown([*panel.inputs])}, got {shown(column)}"
+                f"past_columns must be columns of X, {show([*panel.inputs])}, got {show(column)}"
             )
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
     untrained = Predictor(
@@ -156,7 +156,7 @@ def _choose_loss(forecaster: Any, outputs: int) -> Loss:
     if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
         raise ValueError(
             "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
-            f"got {shown(forecaster.loss)}; for quantiles give strategy='direct' and quantiles="
+            f"got {show(forecaster.loss)}; for quantiles give strategy='direct' and quantiles="
         )
     return loss
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
-from xprnn._validate import shown, whole
+from xprnn._validate import show, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
@@ -349,7 +349,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         predictor = self._need_predictor()
         if getattr(horizon, "shape", ()):
             raise TypeError(
-                f"horizon must be an integer, got {shown(horizon)}: a forecast continues the y of "
+                f"horizon must be an integer, got {show(horizon)}: a forecast continues the y of "
                 "fit or update, and update takes longer ones; inputs at the steps ahead are X="
             )
         horizon = whole("horizon", self.horizon if horizon is None else horizon)
@@ -369,4 +369,4 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         return self._predictor
 
 
-RNNForecaster.__init__ = hinting(RNNForecaster.__init__)  # type: ignore[method-assign]
+RNNForecaster.__init__ = suggest_keywords(RNNForecaster.__init__)  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ import numpy as np
 from xprnn._sequences.columns import check_index, is_list, label_items, order_columns, show_ends
 from xprnn._sequences.reading import check_list
 from xprnn._typing import Array
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.forecasting import series
 from xprnn.forecasting.series import Form, Series
 
@@ -50,7 +50,7 @@ class Panel(NamedTuple):
             return f"{argument} column {label}" if len(form.names) > 1 else argument
         if label is None:
             return argument
-        return f"{argument} {shown(label)}" if self.listed else shown(label)
+        return f"{argument} {show(label)}" if self.listed else show(label)
 
     def apply_forms(self, values: list[Array]) -> Any:
         """Return arrays (T_i, O), one for each series, in the form in which y came."""
@@ -92,7 +92,7 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
     arrays, forms = tuple(one.array for one in ys), tuple(one.form for one in ys)
     known = None if like is None else like.inputs
     if X is None and known:
-        raise ValueError(f"X must have the columns of fit, {shown([*known])}, got None")
+        raise ValueError(f"X must have the columns of fit, {show([*known])}, got None")
     if X is None:
         return Panel(arrays, tuple(a[:, :0] for a in arrays), forms, (), listed)
     if known == ():
@@ -164,7 +164,7 @@ def read_ahead(X: Any, panel: Panel, names: tuple[Any, ...], horizon: int) -> tu
         return tuple(np.zeros((horizon, 0)) for _ in panel.y)
     if X is None:
         raise ValueError(
-            f"X must hold the {horizon} step(s) after the last of y, columns {shown([*names])}, "
+            f"X must hold the {horizon} step(s) after the last of y, columns {show([*names])}, "
             "got None"
         )
     inputs = []

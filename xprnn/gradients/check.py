@@ -5,7 +5,7 @@ from typing import Any
 from xprnn import losses, tree
 from xprnn._noise import Noise
 from xprnn._typing import Array
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import admit, generator, host, resolve, to_host
 from xprnn.gradients.differences import compare
 from xprnn.gradients.report import Report
@@ -166,7 +166,7 @@ def _classify(subject: Any) -> str:
             return "loss"
     raise TypeError(
         "subject must be a layer, a cell, an activation or a loss, as an object, "
-        f"got {shown(subject)}"
+        f"got {show(subject)}"
     )
 
 

@@ -6,7 +6,7 @@ from array_api_compat import device
 
 from xprnn import tree
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import quiet, translate_failures
 from xprnn.gradients.objective import Pass, check_params, chunks, every
 from xprnn.layers import Layer, check_cuttable
@@ -61,7 +61,7 @@ def state_jacobians(
     state: Any = network.initial_state(params, x.shape[-2], xp=xp)
     first = tree.flatten(state)
     if not first:
-        raise ValueError(f"state_jacobians needs a network with a state, got {shown(network)}")
+        raise ValueError(f"state_jacobians needs a network with a state, got {show(network)}")
     if len(x.shape) != 3 or any(len(s.shape) != 2 for s in first.values()):
         raise ValueError(
             "state_jacobians takes one model and x (T, B, F), "

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn._validate import check_fields, one_of, set_fields, shown
+from xprnn._validate import check_fields, one_of, set_fields, show
 from xprnn.layers.parallel import MERGES, Merge, SideBySide
 from xprnn.layers.protocol import Layer, Time, check_layer
 
@@ -100,5 +100,5 @@ class Bidirectional(SideBySide):
     def __post_init__(self):
         check_fields(self, layer=check_layer, merge=one_of(MERGES))
         if not self.layer.keeps_steps:
-            raise ValueError(f"layer must give an output at every step, got {shown(self.layer)}")
+            raise ValueError(f"layer must give an output at every step, got {show(self.layer)}")
         set_fields(self, layers=(self.layer, Reversed(self.layer)))

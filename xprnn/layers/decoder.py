@@ -6,7 +6,7 @@ from typing import ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, tree
-from xprnn._validate import check_fields, shown, whole
+from xprnn._validate import check_fields, show, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
@@ -71,7 +71,7 @@ class Feedback:
     def __post_init__(self):
         check_fields(self, network=check_layer, steps=whole)
         if self.network.time == "whole" or not self.network.keeps_steps:
-            raise ValueError(f"network must run step by step, got {shown(self.network)}")
+            raise ValueError(f"network must run step by step, got {show(self.network)}")
 
     def init(self, rng, features):
         """Draw the network's parameters."""
@@ -153,11 +153,11 @@ class EncoderDecoder:
     def __post_init__(self):
         check_fields(self, encoder=check_layer, decoder=check_layer)
         if not self.encoder.keeps_steps:
-            raise ValueError(f"encoder must read every step, got {shown(self.encoder)}")
+            raise ValueError(f"encoder must read every step, got {show(self.encoder)}")
         if self.decoder.keeps_steps:
             raise ValueError(
                 "decoder must make steps of its own, with Extend or Feedback, "
-                f"got {shown(self.decoder)}"
+                f"got {show(self.decoder)}"
             )
 
     def init(self, rng, features):
@@ -198,7 +198,8 @@ class EncoderDecoder:
             params["decoder"], dy, nothing, wrote, input_grad=input_grad, xp=xp
         )
         dstart = tree.map(lambda _, d: d, start, dstart)  # in the order of start
-        dend = tree.map(lambda a, b: a + b, _arrange(tree.leaves(dstart), end), dstate)
+        dend = _arrange(tree.leaves(dstart), end)
+        dend = tree.map(lambda a, b: a + b, dend, dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
         encoder, dx, dstate = self.encoder.backward(
             params["encoder"], dy, dend, read, input_grad=input_grad, xp=xp

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from xprnn._validate import check_fields, natural, shown
+from xprnn._validate import check_fields, natural, show
 from xprnn.layers.bidirectional import Reversed
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent
@@ -48,7 +48,7 @@ class Final:
         inner = self.layer.layer if isinstance(self.layer, Reversed) else self.layer
         if not isinstance(inner, Recurrent):
             raise TypeError(
-                f"layer must be a Recurrent, or Reversed of one, got {shown(self.layer)}"
+                f"layer must be a Recurrent, or Reversed of one, got {show(self.layer)}"
             )
         check_fields(self, state=natural)
         if self.state >= inner.cell.states:

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Literal
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import check_fields, one_of, shown
+from xprnn._validate import check_fields, one_of, show
 from xprnn.layers.protocol import Layer, Time, check_layers
 from xprnn.layers.stack import Composite, strictest
 
@@ -130,5 +130,5 @@ class Parallel(SideBySide):
         check_fields(self, layers=check_layers, merge=one_of(MERGES))
         if len({layer.keeps_steps for layer in self.layers}) > 1:
             raise ValueError(
-                f"layers must all keep the steps of x, or none of them, got {shown(self.layers)}"
+                f"layers must all keep the steps of x, or none of them, got {show(self.layers)}"
             )

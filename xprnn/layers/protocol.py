@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import chosen, shown
+from xprnn._validate import choose, show
 
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 
@@ -88,13 +88,13 @@ class Stateless:
 
 def check_layer(argument: str, layer: Any) -> Any:
     """Return a layer, or raise TypeError if it lacks a method."""
-    return chosen(argument, layer, {}, METHODS)
+    return choose(argument, layer, {}, METHODS)
 
 
 def check_layers(argument: str, layers: Any) -> tuple[Layer, ...]:
     """Return layers as a tuple; raise if there is none, or if one is not a layer."""
     if not isinstance(layers, tuple | list):
-        raise TypeError(f"{argument} must be a tuple of layers, got {shown(layers)}")
+        raise TypeError(f"{argument} must be a tuple of layers, got {show(layers)}")
     if not layers:
         raise ValueError(f"{argument} must hold at least one layer, got none")
     return tuple(check_layer("layer", layer) for layer in layers)

@@ -31,7 +31,7 @@ A loss of your own needs nothing more. It may have six more members:
 three and supply these defaults.
 """
 
-from xprnn._validate import chosen
+from xprnn._validate import choose
 from xprnn.losses.classification import BinaryCrossEntropy, CrossEntropy
 from xprnn.losses.distribution import GaussianNLL, Pinball
 from xprnn.losses.protocol import Loss, outputs, standardizes, unscale
@@ -106,4 +106,4 @@ def get(loss: str | Loss) -> Loss:
     >>> float(value), dy_hat.ravel().tolist()
     (1.25, [0.5, 1.0])
     """
-    return chosen("loss", loss, TABLE, ("__call__",), _SYNONYMS)
+    return choose("loss", loss, TABLE, ("__call__",), _SYNONYMS)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from array_api_compat import device
 
 from xprnn._typing import Array, Namespace
-from xprnn._validate import number, shown
+from xprnn._validate import number, show
 
 
 class Loss(Protocol):
@@ -111,8 +111,8 @@ def check_targets(wrong, y, expected, xp):
 def check_numbers(argument, values, *, least, **bounds):
     """Return `values` as a tuple of at least `least` floats within the bounds of `number`."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{argument} must be a tuple of numbers, got {shown(values)}")
+        raise TypeError(f"{argument} must be a tuple of numbers, got {show(values)}")
     values = tuple(number(f"{argument}[{i}]", v, **bounds) for i, v in enumerate(values))
     if len(values) < least:
-        raise ValueError(f"{argument} must hold at least {least} number(s), got {shown(values)}")
+        raise ValueError(f"{argument} must hold at least {least} number(s), got {show(values)}")
     return values

@@ -15,7 +15,7 @@ import dataclasses
 from typing import Any, Protocol
 
 from xprnn._typing import Namespace, Tree
-from xprnn._validate import chosen
+from xprnn._validate import choose
 from xprnn.optimizers.adam import Adam, AdamW, NAdam
 from xprnn.optimizers.clipping import clip_by_global_norm, clip_by_value, global_norm
 from xprnn.optimizers.rmsprop import RMSprop
@@ -87,7 +87,7 @@ def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = Non
     >>> optimizers.get("adamw", schedules.Exponential(0.8, factor=0.5)).rate(3)
     0.1
     """
-    found: Any = chosen("optimizer", optimizer, TABLE, ("init", "update", "rate"))
+    found: Any = choose("optimizer", optimizer, TABLE, ("init", "update", "rate"))
     if isinstance(found, type):
         found = found()
     if learning_rate is None:

@@ -7,7 +7,7 @@ import numpy as np
 from xprnn._model import Model
 from xprnn._sequences.modes import read_pair
 from xprnn._sequences.reading import read_sequences
-from xprnn._validate import shown, whole
+from xprnn._validate import show, whole
 from xprnn.backend import to_host
 from xprnn.cells import Cell
 from xprnn.layers.walk import recurrent_layers
@@ -80,7 +80,7 @@ def label_columns(name: str, columns: Any) -> Any:
 def read_interval(interval: Any, shape: tuple[int, ...], of: str) -> tuple[Any, Any]:
     """Return an interval (low, high) as two host arrays of a shape (T, O)."""
     if not isinstance(interval, tuple | list) or len(interval) != 2:
-        raise TypeError(f"interval must be a pair (low, high), got {shown(interval)}")
+        raise TypeError(f"interval must be a pair (low, high), got {show(interval)}")
     low, high = (read_sequence(f"interval[{i}]", edge, 0) for i, edge in enumerate(interval))
     if not low.shape == high.shape == shape:
         raise ValueError(

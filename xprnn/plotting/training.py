@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xprnn._record import History
-from xprnn._validate import shown, whole
+from xprnn._validate import show, whole
 from xprnn.callbacks import Training, Writer
 from xprnn.plotting.canvas import add_right_axis, check_path, open_axes, pyplot
 from xprnn.plotting.predictions import fit, predict
@@ -46,7 +46,7 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     'log'
     """
     if not isinstance(history, History):
-        raise TypeError(f"history must be a History, such as model.history, got {shown(history)}")
+        raise TypeError(f"history must be a History, such as model.history, got {show(history)}")
     positive = all(value > 0 or np.isnan(value) for value in (*history.loss, *history.val_loss))
     scale = "log" if positive else "linear"
     ax = open_axes(ax, xlabel="epoch", ylabel="loss", yscale=scale)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xprnn._typing import Tree
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import of, to_host
 from xprnn.errors import ModelFileError
 
@@ -91,7 +91,7 @@ def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
     if of(tree) is None or to_host(tree).dtype.kind not in "biuf":
         raise TypeError(
             f"{name} can't be written to a file: expected arrays of numbers, numbers and None in "
-            f"dicts and tuples, got {shown(tree)}"
+            f"dicts and tuples, got {show(tree)}"
         )
     arrays[name] = np.asarray(to_host(tree), order="C")
     return name

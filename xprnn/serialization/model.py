@@ -12,7 +12,7 @@ from xprnn._record import History, Record
 from xprnn._sequences.modes import MODES
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
-from xprnn._validate import shown, unknown, whole
+from xprnn._validate import show, unknown, whole
 from xprnn.backend import Backend, dtype_name, resolve, to_host
 from xprnn.errors import ModelFileError
 from xprnn.initializers import Zeros
@@ -174,7 +174,7 @@ def _read_history(curves: dict[str, Any]) -> History:
         kinds = (str,) if name == "ended" else (list,)
         numbers = curve if isinstance(curve, list) else ()
         if type(curve) not in kinds or any(type(n) not in (int, float) for n in numbers):
-            raise TypeError(f"history.{name} is {shown(curve)}")
+            raise TypeError(f"history.{name} is {show(curve)}")
     return History.of(curves)
 
 
@@ -188,7 +188,7 @@ def _read_names(
     too_many = strings and most is not None and len(names) > most
     if not strings or not names or too_many or count not in (None, len(names)):
         number = f"{count} " if count else f"at most {most} " if most else ""
-        raise ValueError(f"{what} must be {number}names or none, got {shown(names)}")
+        raise ValueError(f"{what} must be {number}names or none, got {show(names)}")
     return tuple(names)
 
 
@@ -219,7 +219,7 @@ def check_is_model(value: Any) -> None:
     elif hasattr(value, "get_params"):
         what += ": the network of a fitted estimator is .model_; pickle and joblib keep all of it"
     else:
-        what = shown(value)
+        what = show(value)
     raise TypeError(f"model must be a Model, as xprnn.fit returns it, got {what}")
 
 
@@ -285,6 +285,6 @@ def _check_scaler(name: str, scaler: Scaler | None, size: int) -> None:
     for field, value in scaler._asdict().items():
         array = np.asarray(to_host(value))
         if array.dtype.name not in ("float32", "float64") or array.shape != (size,):
-            raise TypeError(f"{name}.{field} must be floats, ({size},), got {shown(value)}")
+            raise TypeError(f"{name}.{field} must be floats, ({size},), got {show(value)}")
         if not np.isfinite(array).all() or (field == "scale" and (array <= 0).any()):
             raise ValueError(f"{name}.{field} holds {array.min()}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn.activations import Activation
 from xprnn.backend import Backend
@@ -21,7 +21,7 @@ from xprnn.training.options import Method, Network
 from xprnn.training.setup import prepare
 
 
-@hinting
+@suggest_keywords
 def fit(
     x: object,
     y: object,

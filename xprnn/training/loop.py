@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from xprnn import kernels
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._record import History
 from xprnn._typing import Tree
-from xprnn._validate import flag, shown, warn
+from xprnn._validate import flag, show, warn
 from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, Writer, progress_bar
 from xprnn.training.resume import Callbacks, restore, save
@@ -24,7 +24,7 @@ TENTH, TWICE = 0.1, 1.0
 than that of a constant, and to twice itself where no constant is known."""
 
 
-@hinting
+@suggest_keywords
 def train(
     setup: Setup,
     callbacks: Iterable[Callable[[Training], Any]] = (),
@@ -51,12 +51,12 @@ def train(
         As `xprnn.fit`.
     """
     if not isinstance(setup, Setup):
-        raise TypeError(f"setup must be a Setup, as prepare returns it, got {shown(setup)}")
+        raise TypeError(f"setup must be a Setup, as prepare returns it, got {show(setup)}")
     callbacks = _read_callbacks(callbacks)
     if progress is not None:
         progress = flag("progress", progress, "True, False or None")
     if not isinstance(resume, str | os.PathLike | None):
-        raise TypeError(f"resume must be the path of a file, got {shown(resume)}")
+        raise TypeError(f"resume must be the path of a file, got {show(resume)}")
     place = setup.place
     with place.active(), kernels.workspace(place.xp) as xp:
         run, history = Run(setup, xp), setup.model.history.until(0)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from xprnn import activations, cells, losses, optimizers
-from xprnn._keywords import hinting
-from xprnn._validate import chosen, flag, number, set_fields, unknown, whole
+from xprnn._keywords import suggest_keywords
+from xprnn._validate import choose, flag, number, set_fields, unknown, whole
 from xprnn.layers import (
     Bidirectional,
     Dense,
@@ -214,7 +214,7 @@ class Method(Options):
         if self.clip_norm is not None:
             set_fields(self, clip_norm=number("clip_norm", self.clip_norm, above=0))
         if self.penalty is not None:
-            chosen("penalty", self.penalty, {}, ("gradient", "constrain"))
+            choose("penalty", self.penalty, {}, ("gradient", "constrain"))
         if self.tbptt and self.checkpoint_every and self.checkpoint_every >= self.tbptt:
             raise ValueError(
                 f"checkpoint_every must be below tbptt={self.tbptt}, since no more steps are kept "
@@ -223,4 +223,4 @@ class Method(Options):
 
 
 for _options in (Network, Method):
-    _options.__init__ = hinting(_options.__init__)  # type: ignore[method-assign]
+    _options.__init__ = suggest_keywords(_options.__init__)  # type: ignore[method-assign]

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xprnn import losses, tree
-from xprnn._keywords import hinting
+from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._sequences.batches import Data
 from xprnn._sequences.modes import Pair
 from xprnn._typing import Tree
-from xprnn._validate import shown
+from xprnn._validate import show
 from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.training import data as reading
@@ -108,7 +108,7 @@ class Setup:
         return replace(self, model=Together(**fields))
 
 
-@hinting
+@suggest_keywords
 def prepare(
     x: object,
     y: object,
@@ -151,9 +151,9 @@ def prepare(
     network = Network() if network is None else network
     method = Method() if method is None else method
     if not isinstance(method, Method):
-        raise TypeError(f"method must be a Method, got {shown(method)}")
+        raise TypeError(f"method must be a Method, got {show(method)}")
     if not isinstance(warm_start, Model | None):
-        raise TypeError(f"warm_start must be a Model, as fit returns it, got {shown(warm_start)}")
+        raise TypeError(f"warm_start must be a Model, as fit returns it, got {show(warm_start)}")
     pairs, feature_names, output_names = reading.read(
         x, y, validation_data, warm_start, mode=mode, lengths=lengths, mask=mask
     )

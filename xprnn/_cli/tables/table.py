@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn._cli.tables.parse import parse_numbers
-from xprnn._validate import shown, unknown
+from xprnn._validate import show, unknown
 
 _MOST_NAMES = 20
 """A message names at most this many columns."""
@@ -90,7 +90,7 @@ def build(
 
 def _explain(row: str, text: str, wrong: int, count: int) -> str:
     """Say why a column is not one of numbers, citing the first row that holds no number."""
-    why = f"{row} holds {shown(text)}, which is not a finite number"
+    why = f"{row} holds {show(text)}, which is not a finite number"
     if wrong < count:
         why += f" ({wrong} of {count} rows hold none)"
     elif re.fullmatch(r"-?\d+,\d+", text[:40]):

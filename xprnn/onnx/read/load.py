@@ -9,7 +9,7 @@ import numpy as np
 from xprnn import tree
 from xprnn._record import Record
 from xprnn._sequences.scaling import Scaler
-from xprnn._validate import shown, unknown
+from xprnn._validate import show, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.layers.walk import recurrent_layers
@@ -59,7 +59,7 @@ def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
     if isinstance(path, onnx.ModelProto):
         return path, None
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a path or an onnx.ModelProto, got {shown(path)}")
+        raise TypeError(f"path must be a path or an onnx.ModelProto, got {show(path)}")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
