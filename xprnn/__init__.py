@@ -1,8 +1,8 @@
 """xprnn: recurrent neural networks, written once for NumPy and CuPy.
 
-The mathematics (cells, back-propagation through time, losses, optimizers) stands
-written once against the Python array API standard; the same code trains on NumPy
-on a CPU and on CuPy on a CUDA GPU.
+The mathematics (cells, back-propagation through time, losses, optimizers) is written
+once against the Python array API standard; the same code trains on NumPy on a CPU and
+on CuPy on a CUDA GPU.
 
 >>> import numpy as np
 >>> import xprnn

@@ -10,10 +10,16 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from xprnn._cli import demo, fit, forecast, machine, predict
+from xprnn._cli import demo, fit, forecast, machine, output
 from xprnn._cli.options import Parser
 from xprnn._version import __version__
 from xprnn.errors import BackendUnavailableError, MissingExtraError, NonFiniteError
+
+_ERRORS = (
+    NonFiniteError, ValueError, TypeError, OverflowError, OSError, MemoryError,
+    BackendUnavailableError, MissingExtraError,
+)  # fmt: skip
+"""These end a command with one line on standard error; any other is a bug, with a traceback."""
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -26,7 +32,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"xprnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (fit, predict, forecast, machine, demo):  # the order of xprnn --help
+    for group in (fit, forecast, machine, demo):  # the order of xprnn --help
         group.add_commands(commands)
     return parser
 
@@ -48,22 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except NonFiniteError as error:
-        print(f"xprnn: {error}", file=sys.stderr)
-        return 1
-    except MemoryError:
-        print("xprnn: there is not enough memory for this", file=sys.stderr)
-        return 2
-    except (
-        ValueError, TypeError, OverflowError, OSError, BackendUnavailableError, MissingExtraError,
-    ) as error:  # fmt: skip
-        print(f"xprnn: {_describe(error, options)}", file=sys.stderr)
-        return 2
+    except _ERRORS as error:
+        output.note(_describe(error, options))
+        return 1 if isinstance(error, NonFiniteError) else 2
     return status
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C in a command other than `fit`, which ends the command and not only its training."""
+    """Ctrl-C ends the command, not only its training."""
 
 
 @contextlib.contextmanager
@@ -87,15 +85,17 @@ def _print_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int,
     file: Any = None, line: Any = None,
 ) -> None:  # fmt: skip
-    """Print a warning in one line; with its place and class if it is not meant for users."""
+    """Print a warning as one line, with its place and class unless it is a UserWarning."""
     text = " ".join(str(message).split())
     if not issubclass(category, UserWarning):
         text = f"{filename}:{lineno}: {category.__name__}: {text}"
-    print(f"xprnn: {text}", file=sys.stderr)
+    output.note(text)
 
 
 def _describe(error: Exception, options: argparse.Namespace) -> str:
-    """Describe an error in one line, with the name of the option in place of the argument's."""
+    """Describe an error in one line that names the option instead of the argument."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"

@@ -83,7 +83,10 @@ def test_safetensors_and_no_holdout(weather, tmp_path, capsys):
         (["--target", "date"], "column 'date' cannot be used: line 2 holds '2026-01-01'"),
         (["--target", "wind", "--features", "wind,presure"], "did you mean 'pressure'"),
         (["--target", "wind", "--epochs", "0"], "--epochs must be at least 1, got 0"),
-        (["--target", "wind", "--holdout", "1"], "--holdout must be at least 0 and below 1"),
+        (
+            ["--target", "wind", "--holdout", "1"],
+            "--holdout must be a finite number at least 0 and below 1",
+        ),
         (["--target", "wind", "--backend", "cuppy"], "did you mean 'cupy'"),
         (["--target", "wind", "--save", "m.pkl"], "--save: path must end in .npz or .safetensors"),
         (["--target", "wind", "--features", "pressure,pressure"], "must name each column once"),

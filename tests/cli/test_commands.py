@@ -446,7 +446,7 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "0"], "--steps must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "9" * 20], "--steps must be at most 1000000, got 99"),
         ("a\n1\n2\n1\n5\n4\n", ["--season", "-1"], "--season must be at least 0, got -1"),
-        ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "--interval must be above 0 and below 1"),
+        ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "above 0 and below 1, got 1.0"),
         ("a\n1\n2\n1\n5\n4\n", ["--calibration", "-1"], "--calibration must be at least 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--members", "0"], "--members must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--hidden-size", "0"], "--hidden-size must be at least 1, got 0"),

@@ -267,7 +267,7 @@ def test_which_column_is_found():
         == "day"
     )
     assert found("y", "1234", made=days[:1] * 4, y=[5, 1, 3, 2]) == "t"
-    with pytest.raises(ValueError, match=r"column must be one of .* got 'when'"):
+    with pytest.raises(ValueError, match=r"--time must be one of .* got 'when'"):
         time_column.read(table(days, y=[1, 2, 3]), "when")
     with pytest.raises(ValueError, match="column 'day' must hold"):  # t does not stand in for it
         found("y", "0123", day=[*days, "2020-01-09"], y=[5, 1, 3, 2])

@@ -231,7 +231,7 @@ MODEL = xprnn.fit(X, Y, hidden_size=3, epochs=1)
             Y,
             {},
             ValueError,
-            "warm_start has 2 features of x, and x, y and the loss need 1",
+            r"warm_start has 2 feature\(s\) and 1 output\(s\), but x, y and the loss need 1 and 1",
         ),
         (X, X, {}, ValueError, "was trained for mode='many_to_one'"),
         (X, Y > 0, {"loss": "cross_entropy"}, ValueError, "output"),

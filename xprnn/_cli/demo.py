@@ -16,11 +16,7 @@ from xprnn.optimizers import Adam
 from xprnn.training import fit
 
 LECTURE_LOSS, NOISE_LOSS = 0.040, 0.005
-SUNSPOTS: dict[str, Any] = {
-    "hidden_size": 8,
-    "epochs": 150,
-    "optimizer": Adam(0.003, weight_decay=0.01),
-}
+SUNSPOTS: Any = {"hidden_size": 8, "epochs": 150, "optimizer": Adam(0.003, weight_decay=0.01)}
 """Chosen on the years before 1921 by benchmarks/sunspots.py --select."""
 CYCLE = 11
 """Years of a solar cycle."""
@@ -54,14 +50,9 @@ def demo(options: argparse.Namespace) -> int:
         plotting.pyplot().switch_backend("agg")
         folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {
-        "backend": options.backend,
-        "seed": options.seed,
-        "progress": options.progress,
-        "folder": folder,
-    }
-    fit_sine(**settings)
-    forecast_sunspots(**settings)
+    settings = {name: getattr(options, name) for name in ("backend", "seed", "progress")}
+    fit_sine(**settings, folder=folder)
+    forecast_sunspots(**settings, folder=folder)
     return 0
 
 
@@ -106,13 +97,13 @@ def fit_sine(
         plotting.fit(model, new, np.sin(new), ax=right).set_title("new input, step 0.3")
         right.axvline(10, color="0.8", linewidth=1, label="end of the training data")
         right.legend()
-        _save(left, folder, "sine-fit.png")
-        _save(plotting.states(model, x), folder, "sine-states.png")
+        _save(left, folder / "sine-fit.png")
+        _save(plotting.states(model, x), folder / "sine-states.png")
         ax = plotting.loss(model.history)
         ax.axhline(LECTURE_LOSS, color="0.5", linestyle="--", label="the lecture's last")
         ax.axhline(NOISE_LOSS, color="0.5", linestyle=":", label="noise alone")
         ax.legend()
-        _save(ax, folder, "sine-loss.png")
+        _save(ax, folder / "sine-loss.png")
     return model
 
 
@@ -121,35 +112,34 @@ def forecast_sunspots(
 ) -> Model:
     """Forecast one solar cycle from the years before `cut`; the rest as in `fit_sine`."""
     years, numbers = datasets.sunspots()
-    known = numbers[years < cut]
+    past = numbers[years < cut]
     truth = numbers[years >= cut][:CYCLE]
     print(
         f"\nYearly sunspots: trained on {years[0]} … {cut - 1}, forecast {len(truth)} years ahead"
     )
-    model = fit(known[:-1], known[1:], backend=backend, seed=seed, progress=progress, **SUNSPOTS)
-    period = baselines.best_season(known)
+    model = fit(past[:-1], past[1:], backend=backend, seed=seed, progress=progress, **SUNSPOTS)
+    period = baselines.best_season(past)
     forecasts = {
-        "this network, closed loop": model.forecast(known, len(truth)),
-        f"seasonal naive, period {period}": baselines.seasonal_naive(known, len(truth), period),
-        "naive, the last value": baselines.naive(known, len(truth)),
-        "mean of the training years": np.full(len(truth), known.mean()),
+        "this network, closed loop": model.forecast(past, len(truth)),
+        f"seasonal naive, period {period}": baselines.seasonal_naive(past, len(truth), period),
+        "naive, the last value": baselines.naive(past, len(truth)),
+        "mean of the training years": np.full(len(truth), past.mean()),
     }
     print("  mean absolute error, sunspots")
     for name, values in forecasts.items():
         print(f"    {np.abs(values - truth).mean():6.1f}  {name}")
     if folder is not None:
         first, *others = forecasts.items()
-        ax = plotting.forecast(known[-66:], first[1], truth, start=int(cut) - 66)
+        ax = plotting.forecast(past[-66:], first[1], truth, start=int(cut) - 66)
         ahead = np.arange(cut, cut + len(truth))
         ax.plot(ahead, others[0][1], color="C0", linestyle="--", label=others[0][0])
         ax.set(xlabel="year", ylabel="sunspots")
         ax.legend()
-        _save(ax, folder, "sunspots.png")
+        _save(ax, folder / "sunspots.png")
     return model
 
 
-def _save(ax: Any, folder: Path | None, name: str) -> None:
+def _save(ax: Any, path: Path) -> None:
     """Save a picture and print its path."""
-    path = Path(folder or ".") / name
     output.save_picture(ax, path)
     print(f"  picture: {path}")

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn._cli import output, tables, time_column
-from xprnn._cli.options import read_table
 from xprnn._cli.tables import Table
 from xprnn._cli.time_column import Timeline
 
@@ -21,34 +20,26 @@ class Features(NamedTuple):
     y: Any
     """NumPy array (T,), None without a target."""
     first: int
-    """The file's row that comes first here: 1 if the target is its own feature, otherwise 0."""
+    """The row of the file that is the first here: 1 if the target is a feature, otherwise 0."""
     time: Timeline
     """Of all rows of the file."""
 
 
-def read(options: argparse.Namespace) -> Features:
-    """Read the columns that ``--target`` and ``--features`` name.
-
-    The target as a feature means its value one row before.
-    """
-    table = read_table(options)
-    names = None if options.features is None else parse_names(options.features)
-    return select(options, table, names)
-
-
-def parse_names(features: str) -> list[str]:
-    """Split the value of ``--features`` into names."""
-    names = [name.strip() for name in features.split(",")]
+def parse_names(options: argparse.Namespace) -> list[str] | None:
+    """Split the value of ``--features`` into names; None without one."""
+    if options.features is None:
+        return None
+    names = [name.strip() for name in options.features.split(",")]
     if len(set(names)) < len(names):
-        raise ValueError(f"--features must name each column once, got {features!r}")
+        raise ValueError(f"--features must name each column once, got {options.features!r}")
     return names
 
 
 def select(options: argparse.Namespace, table: Table, names: list[str] | None) -> Features:
     """Select the target and the features from a table, sorted by time.
 
-    By default, the features are all columns of numbers except the target and the time. If there
-    are no others, the target itself is the only feature.
+    Without names, the features are all columns of numbers except the target and the time, or the
+    target itself if there are no others. As a feature, it is its value one row before.
     """
     target = options.target
     table, time = time_column.sort(options, table, names or ())

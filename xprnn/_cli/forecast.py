@@ -5,21 +5,27 @@ from typing import Any, NamedTuple
 
 from xprnn import baselines, plotting
 from xprnn._cli import output, tables, time_column
-from xprnn._cli.options import add_file_options, add_network_options, add_run_options, read_table
+from xprnn._cli.options import (
+    add_count,
+    add_file_options,
+    add_network_options,
+    add_run_options,
+    read_table,
+)
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import parse_number
 from xprnn._cli.time_column import Timeline
-from xprnn._validate import whole
+from xprnn._validate import number, whole
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 
 SPREAD = 0.5
-"""Differences are taken if they spread less than this part of what the series does."""
-LONGEST = 31
-"""The longest season tried, in rows: a month of days, or more than a day of hours."""
+"""The network learns differences if their spread is less than this share of the series' own."""
+LONGEST_SEASON = 31
+"""In rows: a month of days, or more than a day of hours."""
 MOST_STEPS = 1_000_000
-"""More steps are taken for a typing error: the forecast would fill the memory."""
-DRAWN = 6
+"""More steps are a typing error: the forecast would fill the memory."""
+PAST = 6
 """The picture shows the past for this many times the length of the forecast."""
 
 
@@ -49,13 +55,11 @@ def add_commands(commands: Any) -> None:
         "backtest",
         help="score forecasts of the last rows of a CSV file",
         description="Forecast the last rows of a file in pieces, each from the rows before it, "
-        "and score the forecasts beside rules that need no model.",
+        "and score the forecasts, and those of rules that need no model.",
         epilog="Example: xprnn backtest airline.csv --folds 3 --steps 12",
     )
     _add_options(parser)
-    parser.add_argument(
-        "--folds", type=int, default=5, metavar="N", help="how many pieces (default 5)"
-    )
+    add_count(parser, "--folds", "how many pieces (default %(default)s)", default=5)
     output.add_options(parser, "the table")
     parser.set_defaults(run=backtest)
 
@@ -67,18 +71,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="COLUMN", help="what to forecast (default: the only column of numbers)"
     )
     time_column.add_options(parser)
-    parser.add_argument(
-        "--steps", type=int, required=True, metavar="N", help="how many rows to forecast"
-    )
-    parser.add_argument(
-        "--lags", type=int, metavar="N", help="rows that the network reads (default two seasons)"
-    )
-    parser.add_argument(
+    add_count(parser, "--steps", "how many rows to forecast", required=True)
+    add_count(parser, "--lags", "rows that the network reads (default two seasons)")
+    add_count(
+        parser,
         "--season",
-        type=int,
-        metavar="N",
-        help="learn the change from N rows before, 0 for the value itself (default: 1 or the "
-        "period that fits best, if this halves the spread of the numbers, else 0)",
+        "learn the change from N rows before, 0 for the value itself (default: 1 or the period "
+        "that fits best, if this halves the spread of the numbers, else 0)",
     )
     parser.add_argument(
         "--interval",
@@ -87,18 +86,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the rows that should lie between lower and upper (default 0.9)",
     )
-    parser.add_argument(
+    add_count(
+        parser,
         "--calibration",
-        type=int,
+        "forecast the last N pieces of --steps rows first, and make the interval as wide as the "
+        "errors there require; N + 1 trainings (default %(default)s)",
         default=0,
-        metavar="N",
-        help="forecast the last N pieces of --steps rows first, and make the interval as wide as "
-        "the errors there require; N + 1 trainings (default 0)",
     )
-    parser.add_argument(
-        "--members", type=int, default=3, metavar="N", help="networks, averaged (default 3)"
+    add_count(parser, "--members", "networks, averaged (default %(default)s)", default=3)
+    add_network_options(
+        parser, cell="gru", hidden_size=16, num_layers=1, epochs=100, learning_rate=0.01
     )
-    add_network_options(parser, cell="gru", hidden_size=16, num_layers=1, epochs=100)
     add_run_options(parser)
 
 
@@ -151,18 +149,18 @@ def _read_series(options: argparse.Namespace) -> Series:
     Raises
     ------
     ValueError
-        If ``--target`` must say which column is meant, or a column can't be used.
+        If ``--target`` must name the column, or a column can't be used.
     """
     table, time = time_column.sort(options, read_table(options))
     time_name = None if time.numbered else time.name
     if options.target is None:
         names = [name for name in table.columns if name != time_name]
         if len(names) != 1:
-            listed = ", ".join(map(repr, names)) or "none"
+            usable = ", ".join(map(repr, names)) or "none"
             reasons = "".join(f"; {name!r}: {why}" for name, why in table.unusable.items())
             raise ValueError(
                 f"--target must name a column of numbers; {tables.display_name(options.file)} "
-                f"has {listed}{'' if names else reasons}"
+                f"has {usable}{'' if names else reasons}"
             )
         damaged = _find_damaged(table, names[0], time_name)
         if damaged is not None:
@@ -178,10 +176,9 @@ def _read_series(options: argparse.Namespace) -> Series:
 
 
 def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
-    """Return an unusable column that may be the intended target, not the only one of numbers.
+    """Return an unusable column that may be the intended target, in place of column `name`.
 
-    It holds numbers in most rows. Where the column of numbers looks like time, it may hold
-    anything.
+    It holds numbers in most rows; if column `name` looks like time, it may hold anything.
     """
     time_like = name in time_column.find_time_like(table, None)
     for other in table.unusable:
@@ -195,8 +192,8 @@ def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
 def choose_differencing(y: Any) -> int:
     """Return the lag of the differences that the network should learn, 0 for none.
 
-    Candidates are the changes from the row before and from the season before. Those that spread
-    less are taken if they spread less than half as much as the series itself.
+    The lag is 1 or the season, whichever has differences of less spread, provided that their
+    spread is less than half that of the series.
 
     Examples
     --------
@@ -212,7 +209,7 @@ def choose_differencing(y: Any) -> int:
 
 def _find_period(y: Any) -> int:
     """Return the period that fits a series best, among those that occur at least four times."""
-    return int(baselines.best_season(y, max(2, min(LONGEST, len(y) // 4))))
+    return int(baselines.best_season(y, max(2, min(LONGEST_SEASON, len(y) // 4))))
 
 
 def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
@@ -226,8 +223,7 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     steps = whole("steps", options.steps)
     if steps > MOST_STEPS:
         raise ValueError(f"steps must be at most {MOST_STEPS}, got {steps}")
-    if not 0 < options.interval < 1:
-        raise ValueError(f"interval must be above 0 and below 1, got {options.interval}")
+    number("interval", options.interval, above=0, below=1)
     if len(y) < 4:
         raise ValueError(
             f"{tables.display_name(options.file)} must have at least 4 rows, got {len(y)}"
@@ -238,18 +234,18 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     if options.lags is None:
         longest = (len(y) - season) // 2
         options.lags = max(1, min(2 * (season if season > 1 else _find_period(y)), longest))
-    rate = 0.01 if options.learning_rate is None else options.learning_rate
     return RNNForecaster(
         horizon=steps, lags=whole("lags", options.lags), differencing=season,
         members=options.members, calibration=options.calibration, cell=options.cell,
         hidden_size=options.hidden_size, num_layers=options.num_layers, epochs=options.epochs,
-        optimizer=Adam(rate), seed=options.seed, backend=options.backend, progress=options.progress,
+        optimizer=Adam(options.learning_rate), seed=options.seed, backend=options.backend,
+        progress=options.progress,
     )  # fmt: skip
 
 
 def _draw(options: argparse.Namespace, series: Series, y_hat: Any, interval: Any) -> None:
     """Draw the end of the series and the forecast, with some of the times on the x axis."""
-    past = series.y[-max(DRAWN * len(y_hat), 60) :]
+    past = series.y[-max(PAST * len(y_hat), 60) :]
     start = len(series.y) - len(past)
     ax = plotting.forecast(past, y_hat, interval=interval, start=start)
     ax.set(xlabel=series.time.name, ylabel=series.name)

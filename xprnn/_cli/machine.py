@@ -8,7 +8,7 @@ import numpy as np
 
 from xprnn import gradients, kernels, training
 from xprnn._cli import output
-from xprnn._cli.options import CELLS
+from xprnn._cli.options import CELLS, add_seed
 from xprnn._model import load
 from xprnn.backend import backends
 from xprnn.layers import Dense, Recurrent, Stack
@@ -24,8 +24,8 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "backends",
         help="list the backends and whether they can be used",
-        description="List every backend with its version and devices, or "
-        "why it cannot be used and what helps.",
+        description="List every backend with its version and devices, or why it cannot be used and "
+        "what helps.",
         epilog="Example: xprnn backends",
     )
     output.add_options(parser, "the list")
@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
     )
     network.add_argument("--model", metavar="MODEL", help="the network of a saved model")
     parser.add_argument("--backend", default="numpy", help="where to compute (default numpy)")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    add_seed(parser)
     output.add_options(parser, "the report")
     parser.set_defaults(run=check_gradients)
 
@@ -56,9 +56,9 @@ def add_commands(commands: Any) -> None:
         epilog="Example: xprnn bench --cell lstm",
     )
     parser.add_argument("--cell", choices=CELLS, default="elman", help="default elman")
-    parser.add_argument("--backend", help="this one only")
+    parser.add_argument("--backend", help="measure this one only")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    add_seed(parser)
     output.add_options(parser, "the table")
     parser.set_defaults(run=bench)
 

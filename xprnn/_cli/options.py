@@ -18,11 +18,11 @@ SYNONYMS = {
     "ensemble": "members", "window": "lags", "period": "season", "differencing": "season",
     "out": "output",
 }  # fmt: skip
-"""What other programs and our own Python arguments call an option."""
+"""The names that other programs and the arguments in Python have for an option."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong with the arguments."""
+    """A parser whose errors are one line."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Check that every option of a command exists, then parse the arguments."""
@@ -36,12 +36,12 @@ class Parser(argparse.ArgumentParser):
 
     def _check_option(self, option: str) -> None:
         """Exit with status 2 if the option does not exist, and suggest the nearest one."""
-        known = [name for name in self._option_string_actions if name.startswith("--")]
-        if any(name.startswith(option) for name in known):
+        options = [name for name in self._option_string_actions if name.startswith("--")]
+        if any(name.startswith(option) for name in options):
             return
         synonym = f"--{SYNONYMS.get(option[2:].lower().replace('_', '-'))}"
-        near = difflib.get_close_matches(option.lower(), known, 1)
-        near = [synonym] if synonym in known else near
+        near = difflib.get_close_matches(option.lower(), options, 1)
+        near = [synonym] if synonym in options else near
         hint = f"; did you mean {near[0]}?" if near else ""
         self.error(f"there is no option {option}{hint}")
 
@@ -55,15 +55,25 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def add_count(parser: argparse.ArgumentParser, name: str, what: str, **settings: Any) -> None:
+    """Add an option that takes a whole number."""
+    parser.add_argument(name, type=int, metavar="N", help=what, **settings)
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the backend, the seed and the progress bar."""
     parser.add_argument("--backend", help="numpy (default), cupy, cupy:1, torch, torch:cuda, ...")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    add_seed(parser)
     parser.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
         help="a progress bar on standard error (default: on a terminal)",
     )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the seed."""
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -90,22 +100,12 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 def add_network_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
     """Add the options of the network and its training, with defaults that the help shows."""
-    parser.add_argument(
-        "--cell", choices=CELLS, default=defaults["cell"], help="default %(default)s"
-    )
-    for name, what in (
-        ("hidden-size", "units of a layer"),
-        ("num-layers", "recurrent layers"),
-        ("epochs", "passes over the data"),
-    ):
-        parser.add_argument(
-            f"--{name}",
-            type=int,
-            metavar="N",
-            default=defaults[name.replace("-", "_")],
-            help=f"{what} (default %(default)s)",
-        )
+    parser.add_argument("--cell", choices=CELLS, help="default %(default)s")
+    add_count(parser, "--hidden-size", "units of a layer (default %(default)s)")
+    add_count(parser, "--num-layers", "recurrent layers (default %(default)s)")
+    add_count(parser, "--epochs", "passes over the data (default %(default)s)")
     parser.add_argument("--learning-rate", type=float, metavar="RATE")
+    parser.set_defaults(**defaults)
 
 
 def read_table(options: argparse.Namespace) -> Table:

@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 import json
-import math
 import re
 import sys
 from collections.abc import Iterable
@@ -49,7 +48,9 @@ def _check_folder(path: str) -> None:
 def write(options: argparse.Namespace, report: dict[str, Any], text: str) -> None:
     """Write the report as one JSON object or the text, as the options say."""
     if options.json:
-        text = json.dumps(_to_json(report), ensure_ascii=False, allow_nan=False) + "\n"
+        # JSON has no NaN and no infinity: they become null.
+        finite = json.loads(json.dumps(report), parse_constant=lambda name: None)
+        text = json.dumps(finite, ensure_ascii=False) + "\n"
     if options.output:
         Path(options.output).write_text(text, encoding="utf-8", newline="")
     elif sys.stdout is None:
@@ -126,14 +127,3 @@ def parse_column(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]
         if all(re.fullmatch(digits, string, re.ASCII) for string in strings):
             return [{**row, column: kind(row[column])} for row in rows]
     return rows
-
-
-def _to_json(value: Any) -> Any:
-    """Return a value that JSON can hold: numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {key: _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value

@@ -25,10 +25,6 @@ _INDEX_NAMES = ("", "index", "unnamed: 0")
 _YEAR = re.compile(r"(1[6-9]|2[01])\d\d", re.ASCII)
 
 
-class AmbiguousError(ValueError):
-    """A column of numbers could be the time or a feature."""
-
-
 class Timeline(NamedTuple):
     """The time of each row."""
 
@@ -64,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def sort(
-    options: argparse.Namespace, table: Table, features: Collection[str] = ()
+    options: argparse.Namespace, table: Table, features: Collection[str] | None = None
 ) -> tuple[Table, Timeline]:
     """Return the table sorted by the time column that the options name or imply, and its timeline.
 
@@ -82,16 +78,9 @@ def sort(
     if options.time is not None:
         if options.time == options.target:
             raise ValueError(f"--target and --time must be two columns, got {options.time!r} twice")
-        if options.time not in table.text:
-            raise unknown("--time", options.time, table.text)
         table, timeline = read(table, options.time)
     else:
-        try:
-            table, timeline = find(table, options.target, features)
-        except AmbiguousError as error:
-            if not hasattr(options, "features"):
-                raise
-            raise ValueError(f"{error}; --features names the columns to learn from") from error
+        table, timeline = find(table, options.target, features)
     if timeline.sorted:
         output.note(
             f"the rows are sorted by {timeline.name!r}, the oldest first; --rows keeps the order "
@@ -101,7 +90,7 @@ def sort(
 
 
 def find(
-    table: Table, target: str | None, features: Collection[str] = ()
+    table: Table, target: str | None, features: Collection[str] | None = None
 ) -> tuple[Table, Timeline]:
     """Find the time column; return the table sorted by it, and the timeline.
 
@@ -113,8 +102,9 @@ def find(
     ----------
     table : Table
     target : str or None
-    features : collection of str
-        A feature is taken as time only if it steps evenly from the first row to the last.
+    features : collection of str, optional
+        A feature is taken as time only if it steps evenly from the first row to the last. None
+        if the command has no features; otherwise errors mention ``--features``.
 
     Returns
     -------
@@ -139,6 +129,8 @@ def find(
     >>> table.column("y")
     array([390., 432.])
     """
+    hint = "" if features is None else "; --features names the columns to learn from"
+    features = features or ()
     excluded = {target}
     if target is None and len(table.columns) == 1:
         excluded = {*table.columns}
@@ -160,11 +152,13 @@ def find(
         others = [name for name in readings if name not in features]
         if len(others) > 1:
             both = " and ".join(map(repr, others[:3]))
-            raise AmbiguousError(f"{both} step evenly; --time must name the time column")
+            raise ValueError(f"{both} step evenly; --time must name the time column{hint}")
         if readings:
             return readings[(others or [*readings])[0]]
         if errors:
-            raise AmbiguousError(str(errors[0])) if candidates in (years, numbers) else errors[0]
+            raise (
+                errors[0] if candidates in (dates, date_like) else ValueError(f"{errors[0]}{hint}")
+            )
     return table, _count_rows(table)
 
 
@@ -186,7 +180,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
         If the table has no such column, or if its sorted times do not step evenly.
     """
     if name not in table.text:
-        table.column(name)
+        raise unknown("--time", name, table.text)
     try:
         times = time_index.read(table.text[name])
         order = np.argsort(times.values, kind="stable")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,7 +23,7 @@ _TOLERANCE = 0.01
 
 
 class RowError(ValueError):
-    """The time of a row can't be read, or does not fit the others."""
+    """A row whose time can't be read or does not match the others."""
 
     def __init__(self, row: int, why: str):
         super().__init__(why)
@@ -135,9 +135,9 @@ def _write_numbers(strings: list[str], decimals: int, padded: bool, values: Any)
         texts.append(f"{'-' * (value < 0)}{digits}")
     if padded and len(texts[-1]) != len(strings[0]):
         raise ValueError(f"{texts[-1]} is not written as {strings[0]}")
-    for layout in _LAYOUTS:
+    for layout in _find_layouts(strings):
         wrong = next((text for text in texts if not _fits(layout, text)), None)
-        if wrong is not None and all(_fits(layout, text) for text in strings):
+        if wrong is not None:
             raise ValueError(
                 f"if {strings[-1]} is a date or a time of day, {wrong} is not; write "
                 "dates as 2026-01-31 or 2026-01-31 12:30"
@@ -157,7 +157,7 @@ _LAYOUTS = (
     "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%H00", "%Y.%m", "%m.%Y", "%d.%m",
     re.compile(r"\d{4}[1-4]"), re.compile(r"\d{4}(0[1-9]|[1-4]\d|5[0-2])"),
 )  # fmt: skip
-"""Layouts of dates in digits that are recognised but not read: days, hours, quarters, weeks …"""
+"""Dates in digits are recognised in these layouts, but not read: days, hours, quarters, weeks …"""
 
 
 def _fits(layout: Any, text: str) -> bool:
@@ -175,25 +175,29 @@ def _fits(layout: Any, text: str) -> bool:
 
 
 def may_be_dates(strings: list[str]) -> bool:
-    """Whether all numbers could be dates in one layout."""
+    """Whether all numbers could be dates in one layout, or hours such as 0600."""
     hours = any(text.startswith("0") for text in strings)
-    layouts = (layout for layout in _LAYOUTS if hours or layout != "%H00")
-    return any(all(_fits(layout, text) for text in strings) for layout in layouts)
+    return any(hours or layout != "%H00" for layout in _find_layouts(strings))
+
+
+def _find_layouts(strings: list[str]) -> Iterator[Any]:
+    """Yield the layouts in which all strings could be dates."""
+    return (layout for layout in _LAYOUTS if all(_fits(layout, text) for text in strings))
 
 
 def _read_dates(strings: list[str]) -> Times:
     """Read strings as dates, with or without a time of day."""
     compact = are_compact(strings)
-    separated = [_separate(text) for text in strings] if compact else strings
+    texts = [_separate(text) for text in strings] if compact else strings
     dates, zones = [], []
-    for i, text in enumerate(separated):
+    for i, text in enumerate(texts):
         match = _DATE.fullmatch(text)
         if match is None:
             raise RowError(i, f"holds {show(text)}, which is neither")
         day, clock, zone = match.groups("")
         zones.append(zone)
-        if (len(text), len(zone)) != (len(separated[0]), len(zones[0])):
-            raise RowError(i, f"holds {show(text)}, which is not written as {show(separated[0])}")
+        if (len(text), len(zone)) != (len(texts[0]), len(zones[0])):
+            raise RowError(i, f"holds {show(text)}, which is not written as {show(texts[0])}")
         try:
             dates.append(np.datetime64((day or clock).replace(" ", "T")))
         except ValueError:

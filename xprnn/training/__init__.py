@@ -1,4 +1,4 @@
-"""Training: `fit`, and the steps it is made of.
+"""Training: `fit` and its steps.
 
 `fit` is three lines, which you can write yourself::
 
@@ -8,8 +8,8 @@
 
 `Network` and `Method` hold the options of `fit`, checked and frozen. A `Setup` is a
 training before its first epoch: the untrained model, the standardised data on their
-device, and the method. `Run` goes through it epoch by epoch, for a loop of your own.
-`Setup.stacked` makes several models of it, to be trained at once.
+device, and the method. `Run` trains it epoch by epoch, for a loop of your own.
+`Setup.stacked` turns it into several models that train at once.
 """
 
 from xprnn.training.fit import fit

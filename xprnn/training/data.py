@@ -1,4 +1,4 @@
-"""The caller's x and y as a training takes them: read, checked, weighed, scaled and moved."""
+"""Reads x and y for a training: checks, weighs, scales and moves them."""
 
 from typing import Any
 
@@ -27,24 +27,24 @@ def name_arrays(pairs: list[Pair]) -> dict[str, Array]:
     return arrays
 
 
-def read(
+def read_pairs(
     x: Any, y: Any, validation_data: Any, model: Model | None, **layout: Any
 ) -> tuple[list[Pair], Names, Names]:
-    """Return x and y as a pair, the validation data as another, and the names of the columns.
+    """Return x and y as a pair, then the validation data if any, and the names of the columns.
 
     Parameters
     ----------
     x, y, validation_data
         As for `xprnn.fit`.
     model : Model or None
-        The model to go on with, whose names of columns come before those of x and y.
+        The model to go on from, whose names of columns take precedence over those of x and y.
     **layout
         `mode`, `lengths` and `mask`, as for `xprnn.fit`.
 
     Raises
     ------
     ValueError, TypeError
-        If they do not fit one another.
+        If they do not match.
     """
     features, outputs = read_names("x", x), read_names("y", y)
     if model is not None:
@@ -77,7 +77,8 @@ def weigh(sample_weight: Any, y: Any, pair: Pair, loss: Loss) -> Any:
     Raises
     ------
     ValueError
-        If they do not fit y, or the loss has weights too.
+        If they do not match y, if one is below zero or not finite, if all are zero, or if the
+        loss has weights too.
     """
     if sample_weight is None:
         return None
@@ -109,7 +110,7 @@ def count_outputs(loss: Loss, pairs: list[Pair]) -> int:
     Raises
     ------
     ValueError
-        If y holds what the loss can't take, or the validation data need more outputs.
+        If the loss can't take y, or the validation data need more outputs.
     """
     counts: list[int] = []
     for pair in pairs:
@@ -141,24 +142,23 @@ def scale(
     weights: Any = None,
     model: Model | None = None,
 ) -> tuple[list[Data], list[Scaler | None]]:
-    """Return the pairs as data on a backend, and the scalers of x and y, None without one.
+    """Return the pairs as data on a backend, and the scalers of x and y, None if not scaled.
 
-    They are scaled in the dtype that they came in: data far from zero have their digits
-    there.
+    Scaling takes place in the dtype of the input, where data far from zero have their digits.
 
     Parameters
     ----------
     pairs : list of Pair
-        The scalers are measured on the first.
+        The scalers measure the first.
     standardize : tuple of bool
         Whether to scale x and y.
     dtype : str
-        Of the data.
+        Of the result.
     place : Backend
     weights : array, optional
         Of the first pair, as `weigh` returns them.
     model : Model, optional
-        Its scalers take the place of those that would be measured.
+        Its scalers are used instead.
     """
     xp = place.xp
     scalers: list[Scaler | None] = [None, None]
@@ -187,7 +187,7 @@ def scale(
 
 
 def _measure(array: Array, valid: Any, weights: Any, xp: Namespace) -> Scaler:
-    """Return the scaler of (T, B, F) at its valid steps, which may have weights."""
+    """Return the scaler of the valid steps of an array (T, B, F), with their weights if any."""
     if weights is not None:
         weights = host.broadcast_to(weights, array.shape[:2])
         counts = weights > 0

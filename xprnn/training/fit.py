@@ -1,4 +1,4 @@
-"""`fit`: prepare a training, and train."""
+"""`fit`: prepares a training and trains."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -70,13 +70,14 @@ def fit(
         polars is one sequence; the model keeps the names of its columns.
     y : array or list of arrays
         The targets. At every step: (B, T, O), (T, O) or (T,), or a list
-        like x. At the end (many to one): (B, O) or (B,). For other steps than x, see `mode`.
+        like x. At the end (many to one): (B, O) or (B,). For a number of steps that differs
+        from that of x, see `mode`.
         Class labels are integers from 0, or bools. The index of a DataFrame or Series of
         outputs at every step must be that of x.
     mode : str, optional
         ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` (x is (B, F), y
-        (B, k, O)) or ``"encoder_decoder"`` (y (B, k, O) follows x). Left out, the shapes
-        tell; the last mode must always be given.
+        (B, k, O)) or ``"encoder_decoder"`` (y (B, k, O) follows x). By default the shapes
+        decide among the first three.
     lengths : array of int, (B,), optional
         The valid steps at the front of each sequence of a padded x.
     mask : array of bool, (B, T), optional
@@ -88,12 +89,12 @@ def fit(
         out; in batches, and in chunks of different lengths, that holds on average. Only the
         ratios matter.
     network : Layer, optional
-        The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. Left out, one
-        is built from the arguments `cell` to `feedback`.
+        The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. By default the
+        arguments `cell` to `feedback` describe it.
     cell : str or Cell
         ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object.
     hidden_size, num_layers : int
-        Units of a recurrent layer, and how many layers.
+        The units of each recurrent layer, and the number of layers.
     activation : str or Activation
         The activation of the cell: ``"tanh"``, ``"relu"``, ``"sigmoid"``, ``"identity"``,
         ``"softsign"``, ``"softplus"``, ``"elu"``, or an object with `forward` and
@@ -104,10 +105,10 @@ def fit(
     dropout : float
         The probability of dropping a number between two recurrent layers.
     recurrent_dropout : float
-        The same for the recurrent state, with the same units for a whole sequence.
+        The same for the recurrent state; a sequence drops the same units at every step.
     pool : {"last", "mean", "max"}, optional
-        How many to one makes one step of many. Left out, it takes the last valid step; with
-        `bidirectional` the mean, as the backward layer has read only one step by then.
+        How many to one reduces the steps to one: by default to the last valid step, or with
+        `bidirectional` to the mean, since the backward layer has read only one step by then.
     feedback : bool
         Whether one to many, and a decoder, read their own last output at every step after
         the first; if not, they read zeros.
@@ -119,25 +120,25 @@ def fit(
     optimizer : str or Optimizer, optional
         An object of `xprnn.optimizers`, or ``"sgd"``, ``"adam"``, ``"adamw"``,
         ``"nadam"`` or ``"rmsprop"`` with the defaults of those classes, which are
-        torch's except for SGD's rate of 0.01; left out, ``Adam(0.003)``.
+        torch's except for SGD's rate of 0.01; default ``Adam(0.003)``.
     learning_rate : float or schedule, optional
         Replaces that of the optimizer; see `xprnn.schedules`.
     penalty : Penalty, optional
         L1, L2 and bounds on the norm for input, recurrent and bias weights. The loss in the
         history does not include it.
     epochs : int
-        How many times to go through the data.
+        The number of passes over the data.
     batch_size : int, optional
-        The number of sequences in a batch; left out, all of them. Batches are drawn anew in
-        every epoch, from sequences of similar lengths. For several sequences only.
+        The number of sequences in a batch; default: all of them. Every epoch draws new
+        batches, of sequences of similar lengths. Valid only for several sequences.
     tbptt : int, optional
-        Truncated back-propagation: cut sequences into chunks of so many steps, pass the state
+        Truncated back-propagation: cut sequences into chunks of this many steps, pass the state
         from chunk to chunk, and update after each. The gradient is exact within a chunk.
     checkpoint_every : int, optional
-        Keep the state of every k-th step only, and compute the steps between a second time:
-        the same gradient, in less memory and more time.
+        Keep only the state of every k-th step, and compute the steps between a second time:
+        the same gradient in less memory and more time.
     validation_data : (x, y) or (x, y, mask), optional
-        Other data; their loss is measured after every epoch.
+        Other data, whose loss is measured after every epoch.
     clip_norm : float or None
         The largest global norm of a gradient; a larger one is scaled down to it.
     standardize : bool
@@ -146,15 +147,15 @@ def fit(
     warm_start : Model, optional
         A model to go on from, with its network, parameters, standardisation and names of
         columns. The optimizer and the history start anew. Leave out the arguments that
-        describe a network. If `backend` is left out, it is the model's.
+        describe a network. The default of `backend` is then the model's.
     seed : int
         For the initial weights and the batches, which are the same on every backend.
     backend : str or Backend, optional
         Where to compute: ``"numpy"``, ``"cupy"``, ``"cupy:1"``, ``"torch"``,
-        ``"torch:cuda"``, ``"array_api_strict"``. NumPy arrays are moved there once.
-        Left out, where the arrays are.
+        ``"torch:cuda"``, ``"array_api_strict"``; default: where the arrays are. NumPy arrays
+        are moved once.
     dtype : {"float32", "float64"}, optional
-        The dtype to compute in; left out, the wider of those of x and y.
+        The dtype to compute in; default: the wider of those of x and y.
     callbacks : iterable of callable
         Each is called with the `Training` after every epoch. The run ends if one returns
         True, or a `Model`, whose parameters are then the result. See `xprnn.callbacks`.
@@ -163,7 +164,7 @@ def fit(
         and all arguments except `epochs` and `backend` must be those of the run that wrote
         it.
     progress : bool, optional
-        Whether to show a bar on standard error; left out, only on a terminal.
+        Whether to show a bar on standard error; default: only on a terminal.
 
     Returns
     -------
@@ -187,10 +188,10 @@ def fit(
     Warns
     -----
     UserWarning
-        If the training made things worse. If y is standardised or holds classes: the loss
-        on x and y is more than a tenth above that of the first weights, and above that of a
-        constant output (the mean of y, or equal probabilities). Else: it is more than twice
-        that of the first weights. Most often `learning_rate` is too large.
+        If the loss on x and y rose. If y is standardised or holds classes: by more than a
+        tenth, and above that of a constant output (the mean of y, or equal probabilities).
+        Otherwise: to more than twice that of the first weights. Most often `learning_rate` is
+        too large.
 
     Examples
     --------

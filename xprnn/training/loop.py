@@ -1,4 +1,4 @@
-"""The loop over epochs: callbacks, files, the progress bar, and a warning if all was in vain."""
+"""The loop over epochs: callbacks, files, the progress bar, and a warning if the loss rose."""
 
 import os
 import time
@@ -20,8 +20,8 @@ from xprnn.training.run import Position, Run, Watch
 from xprnn.training.setup import Setup
 
 TENTH, TWICE = 0.1, 1.0
-"""A loss counts as worse if it rose by more than this part of itself: a tenth if it is also worse
-than that of a constant, and to twice itself where no constant is known."""
+"""A loss counts as worse if it rose by more than this share of itself: by a tenth if it is also
+above that of a constant output, or to twice itself if no such loss is known."""
 
 
 @suggest_keywords
@@ -63,7 +63,7 @@ def train(
         position = run.start()
         if resume is not None:
             position, history = restore(resume, run, position, callbacks)
-        position = _go(run, position, history, callbacks, progress)
+        position = _run_epochs(run, position, history, callbacks, progress)
         return run.model(position, history)
 
 
@@ -83,10 +83,10 @@ def _read_callbacks(callbacks: Any) -> Callbacks:
     return callbacks
 
 
-def _go(
+def _run_epochs(
     run: Run, position: Position, history: History, callbacks: Callbacks, progress: bool | None
 ) -> Position:
-    """Go through the epochs that are left; return where the run ended."""
+    """Run the remaining epochs; return the last position."""
     epochs, writer = run.setup.method.epochs, Writer()
     unwritten: tuple[Path, ...] = ()
     watch, now = Watch(run, position, history), time.perf_counter()
@@ -110,9 +110,9 @@ def _go(
                 )
                 answers = [callback(training) for callback in callbacks]
                 if training.factor != 1:
-                    watch.look(position)  # what is repeated begins after the change
+                    watch.look(position)  # a repetition starts after the change
                     position = position._replace(factor=position.factor * training.factor)
-                    watch.good = position
+                    watch.last_finite = position
                 if any(map(_ends, answers)) and position.epoch < epochs:
                     history.ended = "stopped"
                 models = [answer for answer in answers if isinstance(answer, Model)]
@@ -140,12 +140,13 @@ def _go(
 def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) -> None:
     """Warn if the last parameters are worse than the first ones and than a constant output.
 
-    They are compared on all training data, without dropout. The first parameters of a
-    resumed run are gone, so the first loss in its history stands for them. If no loss in the
-    history rose, nothing is compared.
+    The comparison is on all training data, without dropout. A resumed run no longer has its
+    first parameters (`start` is None), so it takes the first loss of its history. Without a
+    rise in the history there is no comparison.
     """
 
-    def of_each(value: Any) -> Any:
+    def read(value: Any) -> Any:
+        """Return one number for each model."""
         return to_host(value).reshape(-1)
 
     curves = [each.loss for each in history.alone()]
@@ -154,13 +155,13 @@ def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) ->
     if start is None:
         before = host.asarray([curve[0] for curve in curves])
     else:
-        before = of_each(run.measure(start, run.setup.data).in_units)
+        before = read(run.measure(start, run.setup.data).in_units)
     measured, constant = run.measure(end, run.setup.data), run.measure_zero()
-    after = of_each(measured.in_units)
+    after = read(measured.in_units)
     if constant is None:
         worse = after > _more(before, TWICE)
     else:
-        worse = (after > _more(before, TENTH)) & (of_each(measured.minimised) > float(constant))
+        worse = (after > _more(before, TENTH)) & (read(measured.minimised) > float(constant))
     if worse.any():
         better = "" if constant is None else ", and a constant output would do better"
         warn(
@@ -170,10 +171,10 @@ def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) ->
 
 
 def _more(loss: Any, share: float) -> Any:
-    """Return the loss above which another one counts as worse."""
+    """Return a loss and a share of it more."""
     return loss + share * abs(loss)
 
 
 def _ends(answer: Any) -> bool:
-    """Whether a callback's answer ends the run."""
+    """Whether the answer of a callback ends the run."""
     return isinstance(answer, Model) or (isinstance(answer, bool | host.bool) and bool(answer))

@@ -1,4 +1,4 @@
-"""Several models trained side by side: together, and each by itself."""
+"""Several models that train side by side, together and each by itself."""
 
 from typing import Any, NoReturn, Self
 
@@ -11,23 +11,23 @@ from xprnn.losses.units import Value
 class Together(Model):
     """Models side by side on the first axis of their parameters.
 
-    Callbacks may keep and return it. To apply or save a model, `split` them.
+    Callbacks may keep and return it. To apply or save the models, `split` it.
     """
 
     history: "Members"
 
     def split(self) -> tuple[Model, ...]:
         """Return every model by itself."""
-        return tuple(map(self._member, range(len(self.history.each))))
+        return tuple(map(self._take, range(len(self.history.each))))
 
-    def _member(self, i: int) -> Model:
+    def _take(self, i: int) -> Model:
         params = tree.map(lambda a: a[i, ...], self.params)
         return Model(**{**vars(self), "params": params, "history": self.history.each[i]})
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError(
-            "the model of a callback holds several members side by side, to be kept and returned, "
-            "not to be applied or saved: expected members=1"
+            "the model of a callback holds several members side by side: a callback may keep and "
+            "return it, but applying or saving it needs members=1"
         )
 
     predict = predict_proba = trace = forecast = evaluate = save = to_onnx = _refuse
@@ -41,9 +41,9 @@ class Members(History):
         self.each = [History() for _ in range(count)]
 
     def append(self, epoch: Epoch, seconds: float) -> None:
-        """Add an epoch, whose numbers are one for each member."""
+        """Add an epoch, with one number for each member in each of its arrays."""
         count = len(self.each)
-        parts = [_of_member(epoch, i) for i in range(count)]
+        parts = [_take_member(epoch, i) for i in range(count)]
         for history, part in zip(self.each, parts, strict=True):
             history.append(part, seconds)
         mean = epoch._replace(
@@ -70,8 +70,8 @@ class Members(History):
         return self.each
 
 
-def _of_member(epoch: Epoch, i: int) -> Epoch:
-    """Return the numbers of one of the models side by side."""
+def _take_member(epoch: Epoch, i: int) -> Epoch:
+    """Return the numbers of one member."""
     return epoch._replace(
         losses=[Value(*(array[i] for array in value)) for value in epoch.losses],
         norms=[norm[i] for norm in epoch.norms],

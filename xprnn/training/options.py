@@ -3,21 +3,10 @@
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from xprnn import activations, cells, losses, optimizers
+from xprnn import activations, cells, layers, losses, optimizers
 from xprnn._keywords import suggest_keywords
 from xprnn._validate import choose, flag, number, set_fields, unknown, whole
-from xprnn.layers import (
-    Bidirectional,
-    Dense,
-    Dropout,
-    EncoderDecoder,
-    Extend,
-    Feedback,
-    Layer,
-    Pool,
-    Recurrent,
-    Stack,
-)
+from xprnn.layers import Layer
 from xprnn.optimizers import Adam
 from xprnn.penalties import Penalty
 
@@ -132,33 +121,34 @@ class Network(Options):
                 "bidirectional needs the whole sequence at once, but a network with feedback or a "
                 "decoder writes it step by step"
             )
-        hidden, top = self._hidden(), Dense(outputs)
+        hidden, top = self._hidden(), layers.Dense(outputs)
         if mode == "many_to_many":
-            return Stack((*hidden, top))
+            return layers.Stack((*hidden, top))
         if mode == "many_to_one":
             pool: Any = self.pool or ("mean" if self.bidirectional else "last")
-            return Stack((*hidden, Pool(pool), top))
+            return layers.Stack((*hidden, layers.Pool(pool), top))
+        decoder: Layer = layers.Stack((layers.Extend(steps), *hidden, top))
         if self.feedback:
-            decoder: Layer = Feedback(Stack((*hidden, top)), steps)
-        else:
-            decoder = Stack((Extend(steps), *hidden, top))
-        return decoder if mode == "one_to_many" else EncoderDecoder(Stack(hidden), decoder)
+            decoder = layers.Feedback(layers.Stack((*hidden, top)), steps)
+        if mode == "one_to_many":
+            return decoder
+        return layers.EncoderDecoder(layers.Stack(hidden), decoder)
 
     def _hidden(self) -> tuple[Layer, ...]:
         """Return the recurrent layers, with dropout between them."""
-        layers: list[Layer] = []
+        hidden: list[Layer] = []
         for i in range(self.num_layers):
             if i and self.dropout:
-                layers.append(Dropout(self.dropout))
+                hidden.append(layers.Dropout(self.dropout))
             layer = self._recurrent()
-            layers.append(Bidirectional(layer) if self.bidirectional else layer)
-        return tuple(layers)
+            hidden.append(layers.Bidirectional(layer) if self.bidirectional else layer)
+        return tuple(hidden)
 
     def _recurrent(self) -> Layer:
         """Return one recurrent layer."""
         activation = None if self.activation == "tanh" else activations.get(self.activation)
         cell = cells.get(self.cell, activation)
-        return Recurrent(self.hidden_size, cell, recurrent_dropout=self.recurrent_dropout)
+        return layers.Recurrent(self.hidden_size, cell, recurrent_dropout=self.recurrent_dropout)
 
 
 @dataclass(frozen=True, kw_only=True)

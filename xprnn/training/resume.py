@@ -156,9 +156,9 @@ def _check(snapshot: Snapshot, setup: Setup, start: Position) -> None:
     differs = differences(_plan(setup), snapshot.plan)
     for name in ("x", "y"):
         ours, its = (getattr(model, f"{name}_scaler") for model in (setup.model, snapshot.model))
-        if not differs and not _same(ours, its):
+        if not differs and not _match(ours, its):
             differs.append(f"the values of {name} have another mean or deviation")
-    if not differs and _shapes_of(start.memory) != _shapes_of(snapshot.memory):
+    if not differs and _read_shapes(start.memory) != _read_shapes(snapshot.memory):
         differs.append("the memory of the optimizer has other arrays")
     if differs:
         raise ValueError(f"resume: the checkpoint is of another training: {'; '.join(differs)}")
@@ -169,20 +169,17 @@ def _check(snapshot: Snapshot, setup: Setup, start: Position) -> None:
         )
 
 
-def _same(one: Scaler | None, other: Scaler | None) -> bool:
+def _match(one: Scaler | None, other: Scaler | None) -> bool:
     """Whether two standardisations are those of the same data, up to rounding."""
     if one is None or other is None:
         return one is other
-    (mean, scale), (its_mean, its_scale) = (map(to_host, scaler) for scaler in (one, other))
-    near = (abs(mean - its_mean) <= TOLERANCE * scale) & (
-        abs(scale - its_scale) <= TOLERANCE * scale
-    )
+    mean, scale = map(to_host, one)
+    other_mean, other_scale = map(to_host, other)
+    limit = TOLERANCE * scale
+    near = (abs(mean - other_mean) <= limit) & (abs(scale - other_scale) <= limit)
     return bool(near.all())
 
 
-def _shapes_of(memory: Tree) -> dict[str, tuple[int, ...] | None]:
+def _read_shapes(memory: Tree) -> dict[str, Any]:
     """Return the shapes of all arrays by name, None for a number."""
-    return {
-        name: tuple(leaf.shape) if hasattr(leaf, "shape") else None
-        for name, leaf in tree.flatten(memory).items()
-    }
+    return {name: getattr(leaf, "shape", None) for name, leaf in tree.flatten(memory).items()}

@@ -1,8 +1,8 @@
-"""A training that runs: epochs, updates, and a watch over the numbers.
+"""Runs a training: epochs, their updates, and a watch over the numbers.
 
 Nothing in an epoch waits for the device. Between epochs, at most ten times a second, the
-watch looks at the numbers. If one is no longer finite, the run is repeated step by step
-from the last position known to be finite, to find out what happened and when.
+watch checks the numbers. If one is no longer finite, it repeats the run step by step from
+the last finite position, to find out what happened and when.
 """
 
 import time
@@ -27,19 +27,19 @@ from xprnn.losses.units import InUnits, Value
 from xprnn.training.setup import Setup
 
 LOOK_EVERY = 0.1
-"""Seconds between two looks."""
+"""Seconds between two looks at the numbers."""
 
 
 class Position(NamedTuple):
-    """Where a run stands. Nothing in it is ever changed in place, so it can be kept."""
+    """A point in a run, from which it can go on. It never changes, so it can be kept."""
 
     epoch: int
     updates: int
     params: Tree
     memory: Tree
-    """What the optimizer remembers."""
+    """The memory of the optimizer."""
     factor: float = 1.0
-    """By which callbacks have multiplied the learning rate."""
+    """Callbacks have multiplied the learning rate by this."""
 
 
 class Update(NamedTuple):
@@ -48,11 +48,12 @@ class Update(NamedTuple):
     before: Position
     after: Position
     value: Value
-    """The loss before."""
+    """The loss before the update."""
     share: float
-    """Its part in the epoch's loss."""
+    """The share of the value in the loss of the epoch."""
     grads: Tree
     norm: Array
+    """Of the gradient before clipping."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,8 @@ class Run:
     ----------
     setup : Setup
     xp : namespace, optional
-        The backend's, or what `xprnn.kernels.workspace` makes of it; left out, the
-        backend's.
+        What `xprnn.kernels.workspace` makes of the backend's namespace; default: that
+        namespace itself.
 
     Examples
     --------
@@ -93,7 +94,7 @@ class Run:
         return None if scaler is None else scaler.on(self.setup.place, "float64")
 
     def _loss(self, weights: Array | None) -> Any:
-        """Return the loss with two values: for the standardised y, and for y as it was given."""
+        """Return the loss, whose value has two forms: for the standardised y and in its units."""
         return InUnits(self.setup.method.loss, self._y_scaler, weights)
 
     def start(self) -> Position:
@@ -107,7 +108,7 @@ class Run:
         return replace(self.setup.model, params=position.params, history=curves)
 
     def epoch(self, position: Position) -> tuple[Position, Epoch]:
-        """Go through the data once; also return what was measured."""
+        """Go through the data once; return the next position and the measurements."""
         setup = self.setup
         losses, shares, norms, val_loss = [], [], [], []
         for update in self.updates(position):
@@ -122,7 +123,7 @@ class Run:
         return position._replace(epoch=position.epoch + 1), measured
 
     def updates(self, position: Position) -> Iterator[Update]:
-        """Yield the updates of an epoch, the same ones every time."""
+        """Yield the updates of the epoch at a position, the same ones every time."""
         data, method, place = self.setup.data, self.setup.method, self.setup.place
         per_step, seed = self.setup.network.keeps_steps, (method.seed, position.epoch)
         for number, batch in enumerate(
@@ -136,7 +137,7 @@ class Run:
                 position = after
 
     def _chunks(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
-        """Yield the chunks of a batch, or all of it, with their parts in the epoch's loss."""
+        """Yield the chunks of a batch, or all of it, with their shares in the loss of the epoch."""
         x, y, valid, weights = batch.data
         mask = batch.data.mask(self.setup.place)
         cuts = every(self.setup.method.tbptt or x.shape[0], x)
@@ -151,7 +152,7 @@ class Run:
                 yield chunk._replace(weights=part), batch.share * share
 
     def _gradient(self, params: Tree, chunk: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
-        """Return the loss of a chunk, its gradient with the penalty's, and the last state."""
+        """Return the loss of a chunk, its gradient and that of the penalty, and the last state."""
         xp, method = self.xp, self.setup.method
         value: Any
         value, grads, state = value_and_grad(
@@ -171,7 +172,7 @@ class Run:
         return value, grads, state
 
     def _update(self, position: Position, grads: Tree) -> tuple[Position, Array]:
-        """Clip and step; also return the norm of the gradient before clipping."""
+        """Clip the gradient and update; return the position and the norm before clipping."""
         xp, method, factor = self.xp, self.setup.method, position.factor
         if method.clip_norm is None:
             norm = optimizers.global_norm(grads, xp=xp)
@@ -194,8 +195,8 @@ class Run:
     def measure_zero(self) -> Array | None:
         """Return the loss of a network whose outputs are all zero.
 
-        Zero is the mean of a standardised y, and makes all classes equally likely. It says
-        nothing about quantities that are not standardised: None.
+        Zero is the mean of a standardised y, and makes all classes equally likely. For
+        quantities that are not standardised it means nothing, and the result is None.
         """
         model, data = self.setup.model, self.setup.data
         if model.y_scaler is None and standardizes(self.setup.method.loss):
@@ -210,62 +211,63 @@ class Run:
         value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
         return value
 
-    def unfinite(self, arrays: Tree) -> str | None:
-        """Return the name of the first array that is not finite throughout."""
-        xp = self.xp
-        for name, array in tree.flatten(arrays).items():
-            if not bool(xp.all(xp.isfinite(array))):
-                return name
-        return None
 
-    def blame(self, position: Position, epochs: int) -> tuple[Position, str]:
-        """Repeat the run from a finite position to its first number that is not finite.
+class Watch:
+    """Looks at the numbers now and then, and keeps the last position with finite numbers."""
 
-        Returns the last finite position, and the name of what is no longer finite after it.
+    def __init__(self, run: Run, position: Position, history: History):
+        self.run, self.last_finite, self.history = run, position, history
+        self.last_look = time.perf_counter()
+
+    def due(self) -> bool:
+        """Whether it is time for a look."""
+        return time.perf_counter() - self.last_look >= LOOK_EVERY
+
+    def look(self, position: Position) -> float:
+        """Return the last loss; raise NonFiniteError if a number is no longer finite."""
+        finite = self.history.finite(since=self.last_finite.epoch)
+        if not finite or self._find_nonfinite(position.params) is not None:
+            last, name = self._blame(position.epoch)
+            self.history.ended = "diverged"
+            model = self.run.model(last, self.history)
+            advice = "a smaller learning_rate or a smaller clip_norm"
+            if model.x_scaler is None:
+                advice = "a smaller learning_rate, a smaller clip_norm or standardize=True"
+            raise NonFiniteError(
+                f"the {name} was not finite any more in epoch {last.epoch + 1}; try {advice} "
+                "(the model with the last finite parameters is this error's .model)",
+                epoch=last.epoch + 1,
+                name=name,
+                model=model,
+            )
+        self.last_finite, self.last_look = position, time.perf_counter()
+        return self.history.loss[-1]
+
+    def _blame(self, epochs: int) -> tuple[Position, str]:
+        """Repeat the run up to its first number that is not finite.
+
+        Return the last finite position, and the name of that number.
         """
+        position = self.last_finite
         while position.epoch < epochs:
-            for update in self.updates(position):
+            for update in self.run.updates(position):
                 for kind, arrays in (
                     ("loss", {"": update.value.minimised}),
                     ("gradient of ", update.grads),
                     ("gradient norm", {"": update.norm}),
                     ("parameter ", update.after.params),
                 ):
-                    name = self.unfinite(arrays)
+                    name = self._find_nonfinite(arrays)
                     if name is not None:
                         return update.before, kind + name
                 position = update.after
             position = position._replace(epoch=position.epoch + 1)
         return position._replace(epoch=epochs - 1), "loss"
 
-
-class Watch:
-    """Looks at the numbers now and then, and keeps the last position known to be finite."""
-
-    def __init__(self, run: Run, position: Position, history: History):
-        self.run, self.good, self.history = run, position, history
-        self.looked = time.perf_counter()
-
-    def due(self) -> bool:
-        """Whether it is time for a look."""
-        return time.perf_counter() - self.looked >= LOOK_EVERY
-
-    def look(self, position: Position) -> float:
-        """Return the last loss; raise NonFiniteError if a number is no longer finite."""
-        finite = self.history.finite(since=self.good.epoch)
-        if not finite or self.run.unfinite(position.params) is not None:
-            good, name = self.run.blame(self.good, position.epoch)
-            self.history.ended = "diverged"
-            model = self.run.model(good, self.history)
-            advice = "a smaller learning_rate or a smaller clip_norm"
-            if model.x_scaler is None:
-                advice = "a smaller learning_rate, a smaller clip_norm or standardize=True"
-            raise NonFiniteError(
-                f"the {name} was not finite any more in epoch {good.epoch + 1}; try {advice} "
-                "(the model with the last finite parameters is this error's .model)",
-                epoch=good.epoch + 1,
-                name=name,
-                model=model,
-            )
-        self.good, self.looked = position, time.perf_counter()
-        return self.history.loss[-1]
+    def _find_nonfinite(self, arrays: Tree) -> str | None:
+        """Return the name of the first array that is not finite throughout."""
+        xp = self.run.xp
+        for name, array in tree.flatten(arrays).items():
+            if not bool(xp.all(xp.isfinite(array))):
+                return name
+        return None

@@ -12,7 +12,7 @@ from xprnn._typing import Tree
 from xprnn._validate import show
 from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
-from xprnn.training import data as reading
+from xprnn.training import data
 from xprnn.training.members import Members, Together
 from xprnn.training.options import Method, Network
 
@@ -154,12 +154,12 @@ def prepare(
         raise TypeError(f"method must be a Method, got {show(method)}")
     if not isinstance(warm_start, Model | None):
         raise TypeError(f"warm_start must be a Model, as fit returns it, got {show(warm_start)}")
-    pairs, feature_names, output_names = reading.read(
+    pairs, feature_names, output_names = data.read_pairs(
         x, y, validation_data, warm_start, mode=mode, lengths=lengths, mask=mask
     )
-    pair, arrays = pairs[0], reading.name_arrays(pairs)
+    pair, arrays = pairs[0], data.name_arrays(pairs)
     _check_effects(pair, network, method, warm_start)
-    weights = reading.weigh(sample_weight, y, pair, method.loss)
+    weights = data.weigh(sample_weight, y, pair, method.loss)
     if warm_start is not None and backend is None:
         backend = warm_start.backend
     place = common(arrays, backend)
@@ -168,8 +168,8 @@ def prepare(
     floats = {name: a for name, a in arrays.items() if quantities or name in inputs}
     if warm_start is not None:
         floats["warm_start"] = tree.leaves(warm_start.params)[0]
-    dtype = reading.choose_dtype(dtype, floats, place)
-    features, outputs = pair.x.array.shape[-1], reading.count_outputs(method.loss, pairs)
+    dtype = data.choose_dtype(dtype, floats, place)
+    features, outputs = pair.x.array.shape[-1], data.count_outputs(method.loss, pairs)
     layer = _choose_layer(network, warm_start, pair, outputs)
     _check_cuts(layer, method)
     params, produced = layer.init(generator(method.seed), features)
@@ -182,7 +182,7 @@ def prepare(
         _check_start(warm_start, features, outputs, method, place)
         params = warm_start.params
     with place.active():
-        data, (x_scaler, y_scaler) = reading.scale(
+        scaled, (x_scaler, y_scaler) = data.scale(
             pairs,
             (method.standardize, method.standardize and quantities),
             dtype,
@@ -204,7 +204,8 @@ def prepare(
         feature_names=feature_names,
         output_names=output_names,
     )
-    return Setup(model, method, data[0], data[1] if len(data) > 1 else None, place)
+    validation = scaled[1] if len(scaled) > 1 else None
+    return Setup(model, method, scaled[0], validation, place)
 
 
 def _check_effects(
@@ -280,12 +281,11 @@ def _check_steps(network: Layer, params: Tree, features: int, pairs: list[Pair])
 
 def _check_start(model: Model, features: int, outputs: int, method: Method, place: Backend) -> None:
     """Raise unless training can go on from a model with these data."""
-    for name, has, needs in (
-        ("features of x", model.features, features),
-        ("outputs", model.outputs, outputs),
-    ):
-        if has != needs:
-            raise ValueError(f"warm_start has {has} {name}, and x, y and the loss need {needs}")
+    if (model.features, model.outputs) != (features, outputs):
+        raise ValueError(
+            f"warm_start has {model.features} feature(s) and {model.outputs} output(s), but x, y "
+            f"and the loss need {features} and {outputs}"
+        )
     if model.y_scaler is not None and not losses.standardizes(method.loss):
         raise ValueError(
             f"warm_start was trained on quantities, but {method.loss!r} is for classes"
