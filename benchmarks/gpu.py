@@ -28,16 +28,16 @@ import tempfile
 import time
 from pathlib import Path
 
-import _gpu_checks
-import _gpu_fit
-import _gpu_ground
-import _gpu_micro
-import _gpu_plans
-import _gpu_report
+import _gpu.checks
+import _gpu.fit
+import _gpu.ground
+import _gpu.micro
+import _gpu.plans
+import _gpu.report
 from _common import add_output, code, machine, parser, said
-from _gpu_cases import CASES, FORWARD, LENGTHS, OURS_IN, PRECISIONS, SMALL, STEP, TARGETS, Case
-from _gpu_measure import by_turns, line
-from _gpu_sides import LARGEST, Side, check_torch, no_torch, parts, sides
+from _gpu.cases import CASES, FORWARD, LENGTHS, OURS_IN, PRECISIONS, SMALL, STEP, TARGETS, Case
+from _gpu.measure import by_turns, line
+from _gpu.sides import LARGEST, Side, check_torch, no_torch, parts, sides
 from _parts import Part, Run, say
 
 from xprnn.backend import status
@@ -122,7 +122,7 @@ def listed(ground, device):
     guess = 15 if dry else 60
     aimed = SMALL[:1] if dry else [target.case for target in TARGETS]
     rest = SMALL[1:] if dry else [case for case in CASES if case not in aimed]
-    trainings = _gpu_fit.SMALL if dry else _gpu_fit.CASES
+    trainings = _gpu.fit.SMALL if dry else _gpu.fit.CASES
     lengths = (2, 4, 6) if dry else LENGTHS
 
     def check(cell):
@@ -136,17 +136,17 @@ def listed(ground, device):
         return part(str(one), "case", measure_case, one, cell=one.cell, **how)
 
     def training(one):
-        return part(f"training, {one}", "training", _gpu_fit.run, one, cell=one.cell)
+        return part(f"training, {one}", "training", _gpu.fit.run, one, cell=one.cell)
 
     checks = [
-        Part(check(cell), "check", guess, functools.partial(_gpu_checks.run, ground, cell))
+        Part(check(cell), "check", guess, functools.partial(_gpu.checks.run, ground, cell))
         for cell in ("elman", "lstm", "gru")
     ]
     return [
         *checks,
         *map(case, aimed),
         training(trainings[0]),
-        part("ceilings, launches, rings", "micro", _gpu_micro.run, **how),
+        part("ceilings, launches, rings", "micro", _gpu.micro.run, **how),
         *map(training, trainings[1:]),
         *map(case, rest),
         *(part(f"{one}, its parts", "parts", measure_parts, one, **how) for one in aimed),
@@ -154,7 +154,7 @@ def listed(ground, device):
             part(f"{one}, {which}, over T", "line", measure_lines, one, which, lengths, **how)
             for one, which in itertools.product(aimed[:3:2], (FORWARD, STEP))
         ),
-        Part("plans", "plans", 15, lambda: {"rows": _gpu_plans.run(device)}),
+        Part("plans", "plans", 15, lambda: {"rows": _gpu.plans.run(device)}),
     ]
 
 
@@ -164,7 +164,7 @@ def conditions(ground, device):
     return {
         **ground.about(),
         **{name: about[name] for name in ("python", "numpy", "array_api_compat", "xprnn")},
-        "code": code("gpu.py", "_gpu_*.py"),
+        "code": code("gpu.py", "_gpu/*.py"),
         "environment": {
             name: os.environ.get(name)
             for name in ("CUPY_TF32", "NVIDIA_TF32_OVERRIDE", "XPRNN_KERNELS")
@@ -182,20 +182,20 @@ def tables(run):
         if what:
             found.append(make(what))
 
-    show(_gpu_report.plan_table, _gpu_report.joined(run.found("plans"), "rows"))
-    show(_gpu_report.checks_table, run.found("check"))
-    show(_gpu_report.loads_table, _gpu_report.joined(cases, "loads"))
-    show(_gpu_report.times, _gpu_report.joined(cases, "rows"))
+    show(_gpu.report.plan_table, _gpu.report.joined(run.found("plans"), "rows"))
+    show(_gpu.report.checks_table, run.found("check"))
+    show(_gpu.report.loads_table, _gpu.report.joined(cases, "loads"))
+    show(_gpu.report.times, _gpu.report.joined(cases, "rows"))
     for micro in run.found("micro").values():
-        show(_gpu_report.micro_tables, micro)
-    show(_gpu_report.lines_table, _gpu_report.joined(run.found("line"), "rows"))
-    show(_gpu_report.parts_table, _gpu_report.joined(run.found("parts"), "rows"))
-    show(_gpu_report.fit_table, _gpu_report.joined(run.found("training"), "rows"))
+        show(_gpu.report.micro_tables, micro)
+    show(_gpu.report.lines_table, _gpu.report.joined(run.found("line"), "rows"))
+    show(_gpu.report.parts_table, _gpu.report.joined(run.found("parts"), "rows"))
+    show(_gpu.report.fit_table, _gpu.report.joined(run.found("training"), "rows"))
     missing = {}
     for part in run.done.values():
         missing |= part["found"].get("missing", {})
     show("\n".join, [f"missing: {what}: {why}" for what, why in missing.items()])
-    show(_gpu_report.verdict_table, _gpu_report.verdicts(_gpu_report.joined(cases, "rows")))
+    show(_gpu.report.verdict_table, _gpu.report.verdicts(_gpu.report.joined(cases, "rows")))
     return "\n\n".join(found)
 
 
@@ -209,8 +209,8 @@ def report_on(ground, device, options, began):
     print(tables(run) + "\n")
     print("\n".join([*lines, f"wrote {path}"]))
     try:
-        rows = _gpu_report.joined(run.found("case"), "rows")
-        _gpu_report.draw(rows, DRY if ground.dry else device.name, options.output, name)
+        rows = _gpu.report.joined(run.found("case"), "rows")
+        _gpu.report.draw(rows, DRY if ground.dry else device.name, options.output, name)
     except Exception as error:  # on a bare machine there is no matplotlib
         print(f"no picture: {said(error)}")
     if ground.dry:
@@ -233,11 +233,11 @@ def main():
     dry = options.dry_run or options.quick
     try:
         if dry:
-            _gpu_ground.stand_in()
+            _gpu.ground.stand_in()
         found = status("cupy")
         if not found.usable:
             arguments.error(f"{found}\n--dry-run needs no GPU")
-        ground = _gpu_ground.Gpu(dry)
+        ground = _gpu.ground.Gpu(dry)
         device = KNOWN[options.device] if dry else ground.launcher.device()
     except Exception as error:  # what is missing shows in many ways
         arguments.error(f"it can't begin: {said(error)}")

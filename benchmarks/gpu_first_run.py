@@ -30,10 +30,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from _first_run_carry import carry, install
-from _first_run_run import Run, Stopped, run
-from _first_run_state import Log, State, fingerprint
-from _first_run_steps import STANDIN, STEPS, Place
+from _first_run.carry import carry, install
+from _first_run.run import Run, Stopped, run
+from _first_run.state import Log, State, fingerprint
+from _first_run.steps import STANDIN, STEPS, Place
 
 MINUTES = 9.0
 GRACE = 5.0

@@ -102,7 +102,7 @@ def test_a_plan_of_too_many_weights_would_be_seen():
 def test_the_kernels_that_the_benchmark_measures_compile(cell, monkeypatch):
     """For an H100, on which a case that does not compile would cost borrowed minutes."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    cases = importlib.import_module("_gpu_cases").CASES
+    cases = importlib.import_module("_gpu.cases").CASES
     device, built = KNOWN["H100"], 0
     for case in (case for case in cases if case.cell == cell):
         given = loops(case.object, case.shapes, "float32")

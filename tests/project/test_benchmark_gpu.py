@@ -26,7 +26,7 @@ CHECKS = ["check of elman", "check of lstm", "check of gru"]
 def part(monkeypatch):
     """Return what imports a file of the benchmark."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    return lambda name: importlib.import_module(f"_gpu_{name}")
+    return lambda name: importlib.import_module(f"_gpu.{name}")
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def ground():
 @pytest.fixture
 def report(gpu, monkeypatch, tmp_path, capsys):
     """Return what runs all of the benchmark: the exit code, what it wrote and what it printed."""
-    monkeypatch.setattr(importlib.import_module("_gpu_plans"), "run", lambda device: [])
-    monkeypatch.setattr(importlib.import_module("_gpu_report"), "draw", lambda *given: None)
+    monkeypatch.setattr(importlib.import_module("_gpu.plans"), "run", lambda device: [])
+    monkeypatch.setattr(importlib.import_module("_gpu.report"), "draw", lambda *given: None)
 
     def run(ground, minutes=60):
         options = SimpleNamespace(minutes=minutes, output=tmp_path)
@@ -238,8 +238,8 @@ def test_a_check_that_fails_is_a_verdict(part, ground, report, where, monkeypatc
 
 
 def test_other_code_is_not_taken_over(gpu, ground, report, monkeypatch):
-    digest = gpu.code("gpu.py", "_gpu_*.py")
-    assert digest == gpu.code("gpu.py", "_gpu_*.py") != gpu.code("devices.py")
+    digest = gpu.code("gpu.py", "_gpu/*.py")
+    assert digest == gpu.code("gpu.py", "_gpu/*.py") != gpu.code("devices.py")
     found = report(ground)[1]
     assert found["conditions"]["code"] == digest
     monkeypatch.setattr(gpu, "code", lambda *scripts: "other")
@@ -301,7 +301,7 @@ def test_a_line_over_the_steps():
     """A call of 40 µs and 3 µs a step."""
     sys.path.insert(0, str(FOLDER))
     try:
-        line = importlib.import_module("_gpu_measure").line
+        line = importlib.import_module("_gpu.measure").line
     finally:
         sys.path.remove(str(FOLDER))
     steps = np.asarray([50, 100, 400])
@@ -505,15 +505,15 @@ def test_the_version_of_cudnn(part, number, version):
 
 
 LABELS = """
-import _gpu_checks, _gpu_report
-from _gpu_cases import FIT, OURS, PLAIN, STEP, TARGETS
+import _gpu.checks, _gpu.report
+from _gpu.cases import FIT, OURS, PLAIN, STEP, TARGETS
 ms = {"median": 1.0, "low": 1.0, "high": 1.0}
 rows = [
     {"case": str(TARGETS[0].case), "pass": STEP, "side": s, "ms": ms, "calls": 5}
     for s in (OURS, "torch, float32")
 ]
-print(OURS, FIT, PLAIN, _gpu_report.verdicts(rows)[0]["verdict"], sep=" | ")
-print(f"over {OURS}" in _gpu_report.times(rows))
+print(OURS, FIT, PLAIN, _gpu.report.verdicts(rows)[0]["verdict"], sep=" | ")
+print(f"over {OURS}" in _gpu.report.times(rows))
 """
 
 

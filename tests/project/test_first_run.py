@@ -32,8 +32,8 @@ def part(monkeypatch):
 @pytest.fixture
 def script(part, tmp_path, monkeypatch):
     """Return what makes steps of Python code and runs sessions of them, in one output folder."""
-    first, steps = part("gpu_first_run"), part("_first_run_steps")
-    state_of, log_of = part("_first_run_state").State, part("_first_run_state").Log
+    first, steps = part("gpu_first_run"), part("_first_run.steps")
+    state_of, log_of = part("_first_run.state").State, part("_first_run.state").Log
     output, scratch = tmp_path / "output", tmp_path / "scratch"
     output.mkdir()
     scratch.mkdir()
@@ -118,7 +118,7 @@ def test_a_step_passes_if_it_ends_well_and_prints_what_it_must(script, code, ver
 
 
 def test_silence_passes_no_step(part):
-    steps, run = part("_first_run_steps"), part("_first_run_run")
+    steps, run = part("_first_run.steps"), part("_first_run.run")
     for step in steps.STEPS:
         for expects in (step.expects, step.rehearsed):
             if expects is not None:
@@ -148,8 +148,8 @@ def test_silence_passes_no_step(part):
     ],
 )  # fmt: skip
 def test_what_a_step_must_print(part, step, line, right):
-    (one,) = (s for s in part("_first_run_steps").STEPS if s.name == step)
-    reader = part("_first_run_run").Reader(one, one.expects[:1], SimpleNamespace(add=len), None)
+    (one,) = (s for s in part("_first_run.steps").STEPS if s.name == step)
+    reader = part("_first_run.run").Reader(one, one.expects[:1], SimpleNamespace(add=len), None)
     reader.line(line)
     assert (reader.judge(0)[0] == "passed") is right
 
@@ -220,7 +220,7 @@ def test_a_verdict_on_other_code_is_not_success(script):
 
 
 def test_the_code_is_known_by_its_files(part, tmp_path):
-    fingerprint = part("_first_run_state").fingerprint
+    fingerprint = part("_first_run.state").fingerprint
     for name in ("xprnn", "tests", "benchmarks/results"):
         (tmp_path / name).mkdir(parents=True)
     source, result = tmp_path / "xprnn/loop.cu", tmp_path / "benchmarks/results/gpu.json"
@@ -237,7 +237,7 @@ import sys
 from pathlib import Path
 
 import gpu_first_run as first
-from _first_run_steps import Step
+from _first_run.steps import Step
 
 first.fingerprint = lambda: "1"
 ran, ready = Path(sys.argv[1], "ran"), Path(sys.argv[1], "ready")
@@ -278,7 +278,7 @@ def test_a_session_that_was_ended_goes_on(part, tmp_path, number):
         process.send_signal(number)
         said = process.communicate()[0]
     assert json.loads(kept.read_text())["steps"]["two"]["files"] == ["tests/test_a.py"]
-    assert part("_first_run_state").State(kept, "1", False).verdict("two") == "cut"
+    assert part("_first_run.state").State(kept, "1", False).verdict("two") == "cut"
     if number != signal.SIGKILL:
         assert process.returncode == 3
         assert "two   cut" in said
@@ -290,7 +290,7 @@ def test_a_session_that_was_ended_goes_on(part, tmp_path, number):
 
 def test_two_calls_of_nine_minutes_have_room_for_every_limit(part, tmp_path, monkeypatch):
     """Even if every step takes all its time; what goes on where it was cut is cut each time."""
-    first, steps, run = (part(n) for n in ("gpu_first_run", "_first_run_steps", "_first_run_run"))
+    first, steps, run = (part(n) for n in ("gpu_first_run", "_first_run.steps", "_first_run.run"))
     clock, begun, place = [0.0], [], steps.Place(tmp_path, tmp_path, False)
     monkeypatch.setattr(first, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
@@ -301,7 +301,7 @@ def test_two_calls_of_nine_minutes_have_room_for_every_limit(part, tmp_path, mon
 
     monkeypatch.setattr(first, "run", whole)
     for call in (1, 2):
-        state = part("_first_run_state").State(tmp_path / "state.json", "1", False)
+        state = part("_first_run.state").State(tmp_path / "state.json", "1", False)
         end = clock[0] + 60 * first.MINUTES - first.GRACE
         first.session(first.choose(steps.STEPS, state), place, state, None, end)
         assert clock[0] <= end, call
@@ -334,7 +334,7 @@ def test_of_a_long_step_the_log_has_the_start_and_the_end(script, part):
 
 
 def test_the_log_of_many_calls_stays_small(part, tmp_path):
-    state = part("_first_run_state")
+    state = part("_first_run.state")
     path = tmp_path / "log"
     path.write_text("old\n" * (state.LOG_BYTES // 2))
     log = state.Log(path)
@@ -371,7 +371,7 @@ def test_a_file_is_said_to_pass_after_its_last_test(tmp_path, workers):
         (tmp_path / f"test_{name}.py").write_text(test + body + "\n")
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(FOLDER)}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "_first_run_files", "-k", "not other",
+        [sys.executable, "-m", "pytest", "-q", "-p", "_first_run.files", "-k", "not other",
          "--rootdir", tmp_path, *workers, tmp_path],
         cwd=tmp_path, env={**os.environ, **alone}, capture_output=True, text=True,
     )  # fmt: skip
@@ -399,7 +399,7 @@ def test_tests_start_with_what_a_bare_machine_has():
 
 
 def test_files_that_passed_are_left_out(part):
-    steps = part("_first_run_steps")
+    steps = part("_first_run.steps")
     place = steps.Place(Path("out"), Path("scratch"), False)
     whole = steps.pytest()(place, 100, [])
     assert {"tests/gradients/test_gradients.py", "tests/core/test_recurrence.py"} <= set(whole)
@@ -409,7 +409,7 @@ def test_files_that_passed_are_left_out(part):
 
 
 def test_compute_sanitizer_is_found_beside_the_compiler(part, script, tmp_path, monkeypatch):
-    steps, folder = part("_first_run_steps"), tmp_path / "bin"
+    steps, folder = part("_first_run.steps"), tmp_path / "bin"
     for name in ("CUDA_PATH", "CUDA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -440,7 +440,7 @@ def wheel(folder, name):
 
 def test_only_what_is_missing_is_installed_from_the_wheels(part, tmp_path):
     pytest.importorskip("pip", reason="pip, which installs wheels, is not installed")
-    carry, wheels = part("_first_run_carry"), tmp_path / "wheels"
+    carry, wheels = part("_first_run.carry"), tmp_path / "wheels"
     wheels.mkdir()
     wheel(wheels, "numpy")
     assert carry.install(None, tmp_path / "not") == "wheels: none were given"
@@ -457,7 +457,7 @@ def test_only_what_is_missing_is_installed_from_the_wheels(part, tmp_path):
 
 
 def test_what_is_carried_is_what_the_project_asks_for(part):
-    named = part("_first_run_carry").requirements()
+    named = part("_first_run.carry").requirements()
     text = (ROOT / "pyproject.toml").read_text()
     assert len(named) == 2
     assert all(f'"{line}"' in text for line in named)

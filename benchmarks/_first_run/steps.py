@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _first_run_state import ROOT
+from _first_run.state import ROOT
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 STANDIN = ROOT / "tests" / "cuda" / "standin"
 """Holds the package that stands for CuPy in a dry run."""
 
@@ -81,11 +81,11 @@ class Step:
 
 
 def inspect(part):
-    """Return the command of a part of `_first_run_inspect.py`."""
+    """Return the command of a part of `_first_run/examine.py`."""
 
     def command(place, seconds, files):
         dry = ["--dry-run"] if place.dry_run else []
-        return [sys.executable, HERE / "_first_run_inspect.py", part, place.output, *dry]
+        return [sys.executable, HERE / "_first_run/examine.py", part, place.output, *dry]
 
     return command
 
@@ -102,7 +102,7 @@ def pytest(*selected, words="cupy"):
         backend = "cupy-standin" if place.dry_run else "cupy"
         return [
             sys.executable, "-m", "pytest", "--backend", backend, "-k", words, "-q",
-            "-p", "_first_run_files", *workers(), *paths,
+            "-p", "_first_run.files", *workers(), *paths,
         ]  # fmt: skip
 
     return command

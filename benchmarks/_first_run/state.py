@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CODE = ("xprnn", "tests", "benchmarks")
 SUFFIXES = {".py", ".cu", ".c", ".h", ".cc", ".json"}
 

@@ -1,6 +1,6 @@
 """Looks at the machine for a first run: its devices, kernels on it, an exchange, the demo.
 
-Each part prints what `_first_run_steps.py` expects of it.
+Each part prints what `_first_run/steps.py` expects of it.
 """
 
 import argparse

@@ -4,8 +4,8 @@ import contextlib
 
 import numpy as np
 from _common import said
-from _gpu_cases import FIT, STRICT, Case
-from _gpu_sides import in_tf32, no_torch, version
+from _gpu.cases import FIT, STRICT, Case
+from _gpu.sides import in_tf32, no_torch, version
 
 import xprnn
 from xprnn import interop, kernels, tree

@@ -2,8 +2,8 @@
 
 import numpy as np
 from _common import said, tf32
-from _gpu_cases import CHECKED, REPEATED, SMALL, STEP
-from _gpu_sides import loop
+from _gpu.cases import CHECKED, REPEATED, SMALL, STEP
+from _gpu.sides import loop
 
 from xprnn import tree
 from xprnn.backend import to_host

@@ -10,7 +10,7 @@ import time
 from typing import NamedTuple
 
 SAID = re.compile(r"^file passed: (\S+)")
-"""What `_first_run_files.py` prints when the last test of a file has passed."""
+"""What `_first_run/files.py` prints when the last test of a file has passed."""
 
 SHOWN, LINE = 30, 1000
 """Lines shown of a step that did not pass, and characters kept of a line."""

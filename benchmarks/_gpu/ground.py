@@ -14,7 +14,7 @@ from xprnn.kernels.cuda.launcher import CuPy
 from xprnn.kernels.cuda.layout import loops
 from xprnn.recurrence import Unroll
 
-STAND_IN = Path(__file__).parents[1] / "tests" / "cuda" / "standin"
+STAND_IN = Path(__file__).parents[2] / "tests" / "cuda" / "standin"
 """Holds a package called cupy, which runs our kernels on a CPU."""
 
 

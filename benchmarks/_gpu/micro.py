@@ -1,9 +1,9 @@
 """The ceilings of a GPU, and what launches and exchanges cost: for benchmarks/gpu.py."""
 
 from _common import tf32
-from _gpu_cases import FORWARD, STRICT, Case
-from _gpu_measure import by_turns, line
-from _gpu_sides import Side, loop
+from _gpu.cases import FORWARD, STRICT, Case
+from _gpu.measure import by_turns, line
+from _gpu.sides import Side, loop
 
 from xprnn.kernels.cuda.plan import Plan
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from _common import said, tf32
-from _gpu_cases import FORWARD, GRAPHED, OURS, PLAIN, PRECISIONS, STEP, STRICT
+from _gpu.cases import FORWARD, GRAPHED, OURS, PLAIN, PRECISIONS, STEP, STRICT
 
 from xprnn import interop, recurrence, tree
 from xprnn.backend import to_host

@@ -1,7 +1,7 @@
 """The tables, the verdicts and the picture of benchmarks/gpu.py."""
 
 from _common import canvas, save, table
-from _gpu_cases import FIT, GRAPHED, OURS, STEP, STRICT, TARGETS
+from _gpu.cases import FIT, GRAPHED, OURS, STEP, STRICT, TARGETS
 
 STRICT_OURS, STRICT_TORCH = f"xprnn, {STRICT}", f"torch, {STRICT}"
 

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CARRIED = ("array-api-compat", "array-api-strict")
 """What a machine with CuPy, torch and pytest lacks; sybil and nox are not needed there."""
 

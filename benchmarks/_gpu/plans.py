@@ -1,6 +1,6 @@
 """The plan of every case of benchmarks/gpu.py, for a GPU that need not be there."""
 
-from _gpu_cases import CASES, CHECKED
+from _gpu.cases import CASES, CHECKED
 
 from xprnn.kernels.cuda.layout import Unplannable, loops, needs
 from xprnn.kernels.cuda.plan import Plans, plans
