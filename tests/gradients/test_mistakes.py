@@ -774,7 +774,7 @@ def plant_in_c(patch, folder, file, right, wrong):
     assert text.count(right) == 1, f"{right!r} stands {text.count(right)} times"
     (copy / file).write_text(text.replace(right, wrong), encoding="utf-8")
     patch.setattr(kernels.compiled, "SOURCE", copy / source.name)
-    patch.setattr(kernels.compiled, "_library", kernels.compiled._library.__wrapped__)
+    patch.setattr(kernels.compiled, "_load_library", kernels.compiled._load_library.__wrapped__)
     patch.setattr(kernels.compiled, "_prove", None)  # which would report it too
     patch.delenv("XPRNN_KERNELS")
 

@@ -26,7 +26,7 @@ from xprnn.cells import Cell
 from xprnn.kernels import compiled, cuda
 from xprnn.kernels.compiled import unavailable
 from xprnn.kernels.cuda.device import Device, named
-from xprnn.kernels.workspace import Workspace, can_hold_blas, opened, thread_count
+from xprnn.kernels.workspace import Workspace, can_limit_blas, opened, thread_count
 from xprnn.recurrence import REFERENCE, Unroll
 
 __all__ = [
@@ -240,5 +240,5 @@ def status() -> str:
         return f"compiled loops: none, {reason}"
     with opened() as own:
         threads = own.threads
-    missing = "" if threads == thread_count() or can_hold_blas() else _MISSING
+    missing = "" if threads == thread_count() or can_limit_blas() else _MISSING
     return f"compiled loops: for NumPy, {threads} thread(s){missing}"

@@ -55,7 +55,7 @@ class WrongError(UnbuildableError):
     """What was compiled does not compute what it should."""
 
 
-def compiler() -> tuple[str, ...]:
+def find_compiler() -> tuple[str, ...]:
     """Return the command of the first C compiler.
 
     Raises
@@ -63,14 +63,14 @@ def compiler() -> tuple[str, ...]:
     UnbuildableError
         If there is none.
     """
-    if commands := _compilers():
+    if commands := _find_compilers():
         return commands[0]
     raise UnbuildableError(
         "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings one"
     )
 
 
-def _compilers() -> list[tuple[str, ...]]:
+def _find_compilers() -> list[tuple[str, ...]]:
     """Return the commands of all C compilers, that of ``CC`` first."""
     asked = os.environ.get("CC", "")
     try:
@@ -104,11 +104,11 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
     sources = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
-    key = digest(sources, FLAGS, TUNED, LAST, defines, _processor())
+    key = digest(sources, FLAGS, TUNED, LAST, defines, _describe_processor())
     failures: list[tuple[tuple[str, ...], UnbuildableError]] = []
     check = None if prove is None else functools.partial(prove, **macros)
     with folder() as place:
-        for command in _compilers():
+        for command in _find_compilers():
             name = f"{source.stem}-{key}-{digest(command)}-"
             try:
                 library = load_kept(place, name)
@@ -124,7 +124,7 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
         _warn_of(failures, key, "what another compiler made before is used")
         return library
     if not failures:
-        compiler()  # says that there is none
+        find_compiler()  # says that there is none
     _warn_of(failures, key, "slower code runs")
     raise UnbuildableError(str(failures[0][1]))
 
@@ -143,7 +143,7 @@ def _warn_of(
 
 
 @functools.cache
-def _processor() -> list[str]:
+def _describe_processor() -> list[str]:
     """Return what identifies this kind of processor: another may not run code compiled for it."""
     import platform
 

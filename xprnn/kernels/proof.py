@@ -23,7 +23,7 @@ SMALL = 0.1
 """A result below it, where what is drawn is about 1, has lost digits: terms cancelled."""
 
 
-def difference(
+def measure_difference(
     unroll: Unroll, cell: Cell, size: int, batch: int, dtype: Any, *, xp: Namespace
 ) -> float:
     """Return by how much the results of a loop differ from the reference's, of their norm.

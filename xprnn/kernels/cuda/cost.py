@@ -12,7 +12,7 @@ The constants are rough, and only their ratios matter: they put layouts in order
 from typing import NamedTuple
 
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, needs, parts
+from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, count_needs, count_parts
 
 EXCHANGE = 1200
 """Cycles until what one multiprocessor wrote is read by another."""
@@ -48,50 +48,50 @@ class Priced(NamedTuple):
     """Of the weights, once a turn."""
     step: float
 
-    def tiles(self, given: Loop) -> int:
+    def tiles(self, loop: Loop) -> int:
         """Return how many tiles a loop has: up to `rows` rows of one model."""
-        return given.models * parts(given.batch, self.layout.rows)
+        return loop.models * count_parts(loop.batch, self.layout.rows)
 
-    def groups(self, device: Device, given: Loop) -> int:
+    def groups(self, device: Device, loop: Loop) -> int:
         """Return how many groups have work and room."""
-        return min(self.tiles(given), device.multiprocessors // self.layout.blocks)
+        return min(self.tiles(loop), device.multiprocessors // self.layout.blocks)
 
-    def cost(self, given: Loop, groups: int) -> float:
+    def cost(self, loop: Loop, groups: int) -> float:
         """Return the cycles of a launch."""
-        turns = parts(self.tiles(given), groups)
-        return turns * (self.reading + given.steps * self.step)
+        turns = count_parts(self.tiles(loop), groups)
+        return turns * (self.reading + loop.steps * self.step)
 
 
-def cycles(device: Device, given: Loop, made: Plan) -> float:
+def count_cycles(device: Device, loop: Loop, plan: Plan) -> float:
     """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
-    return priced(device, given, made).cost(given, made.groups)
+    return price(device, loop, plan).cost(loop, plan.groups)
 
 
-def priced(device: Device, given: Loop, made: Plan) -> Priced:
+def price(device: Device, loop: Loop, plan: Plan) -> Priced:
     """Return a layout with its price, in which T, B and models have no say."""
-    needed, warps = needs(given, made), made.threads // WARP
-    size = WORD * given.words
-    at_once = parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
-    sums = made.rows * needed.units * given.sums
-    products = sums * needed.length * at_once * WARP / _rate(device, given)
-    reads = made.rows * needed.length * warps * WARP * size / SHARED_BYTES
-    reduction = (sums + SHUFFLES - 1) * warps * given.words
+    needed, warps = count_needs(loop, plan), plan.threads // WARP
+    size = WORD * loop.words
+    at_once = count_parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
+    sums = plan.rows * needed.units * loop.sums
+    products = sums * needed.length * at_once * WARP / _rate(device, loop)
+    reads = plan.rows * needed.length * warps * WARP * size / SHARED_BYTES
+    reduction = (sums + SHUFFLES - 1) * warps * loop.words
     step = max(products, reads) + reduction + STEP
-    if made.blocks > 1:
-        exchanged = made.rows * given.size * given.inputs
-        rounds = parts(exchanged, POLLED * made.threads)
+    if plan.blocks > 1:
+        exchanged = plan.rows * loop.size * loop.inputs
+        rounds = count_parts(exchanged, POLLED * plan.threads)
         step += EXCHANGE + READ * (rounds - 1) + TAGGED * exchanged * size / L2_BYTES
-    weights = parts(given.size, made.blocks) * given.sums * given.size * given.inputs
-    return Priced(made._replace(groups=1), weights * size / L2_BYTES, step)
+    weights = count_parts(loop.size, plan.blocks) * loop.sums * loop.size * loop.inputs
+    return Priced(plan._replace(groups=1), weights * size / L2_BYTES, step)
 
 
-def _rate(device: Device, given: Loop) -> int:
+def _rate(device: Device, loop: Loop) -> int:
     """Return how many products a multiprocessor begins in a cycle.
 
     CUDA C++ Programming Guide, Throughput of Native Arithmetic Instructions.
     """
     few = device.capability < (8, 6)  # 64 float32 units up to the A100
-    if given.words == 1:
+    if loop.words == 1:
         return 64 if few else 128
     if device.capability == (8, 0):
         return 32

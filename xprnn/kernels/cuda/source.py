@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xprnn.kernels.cuda.expressions import Step
-from xprnn.kernels.cuda.layout import WARP, Loop, Plan, needs
+from xprnn.kernels.cuda.layout import WARP, Loop, Plan, count_needs
 
 FOLDER = Path(__file__).parent
 
@@ -40,7 +40,7 @@ class Program(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def program(
+def write_program(
     step: Step,
     loop: Loop,
     plan: Plan,
@@ -61,7 +61,14 @@ def program(
     patience : int
         In place of `PATIENCE`.
     """
-    name, needed = "forward" if loop.forward else "backward", needs(loop, plan)
+    alike = loop._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
+    return _write_program(step, *alike, hardware, patience)
+
+
+@functools.lru_cache(maxsize=256)
+def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: int) -> Program:
+    """As `write_program`, once for all sizes that do not enter the source."""
+    name, needed = "forward" if loop.forward else "backward", count_needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
         "ROWS": plan.rows,
