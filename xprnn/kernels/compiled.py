@@ -32,7 +32,7 @@ LOOP = 3_000_000
 """Multiplications of a loop for which one more thread pays."""
 
 APART = 40_000
-"""Numbers in U for which one more thread pays where they meet at every step."""
+"""Numbers in U for which one more thread pays if threads wait for each other at every step."""
 
 PACKED = 100_000
 """Numbers in U from which on its panels are laid out by all threads."""
@@ -78,12 +78,12 @@ def obstacle(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str | Non
 
 
 def about(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str:
-    """Return what a user may want to know of a loop that runs."""
+    """Return how the loop runs, in words."""
     return f"in C, with at most {thread_count()} thread(s)"
 
 
 def _has_equations(cell: Cell) -> bool:
-    """Whether the equations of a cell are written in C."""
+    """Return whether the C source has the equations of a cell."""
     if type(cell) is Elman:
         return cell.activation in ACTIVATIONS
     if type(cell) is LSTM:
@@ -92,7 +92,7 @@ def _has_equations(cell: Cell) -> bool:
 
 
 def unavailable() -> str | None:
-    """Return why there are no compiled loops, as seen from an Elman network; None if there are."""
+    """Return why an Elman network has no compiled loops; None if it has them."""
     return _explain_missing(Elman.gates, np.dtype(float))
 
 
@@ -204,7 +204,7 @@ def _pack(
 
 
 def _cut(problem: Problem, gates: int, xp: Workspace) -> tuple[int, int]:
-    """Return what is shared out, and among how many threads."""
+    """Return the axis that is divided among threads, and their number."""
     weights = gates * problem.size**2
     work = problem.models * problem.steps * problem.batch * weights
     threads = min(xp.threads, 1 + work // LOOP) if work >= LOOP else 1

@@ -24,7 +24,7 @@ from xprnn.kernels.store import digest, folder, keep, load_kept, warn_once
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
 
 TUNED = (("-march=native",), ("-mcpu=native",), ())
-"""For the processor that is there; which spelling a compiler takes, depends on both."""
+"""Flags that tune for this processor; which one works depends on the compiler and the processor."""
 
 LAST = ("-fno-fast-math", "-fno-unsafe-math-optimizations", "-fvisibility=default")
 """Flags at the end, which override those in ``CC``. The second keeps gcc from linking code that
@@ -34,7 +34,7 @@ ON_PATH = ("cc", "gcc", "clang") if os.name != "nt" else ("clang",)
 """gcc does not align wide vectors on Windows."""
 
 PATIENCE = 20.0
-"""Seconds that failing compilers may take, all together; after that none runs in this process."""
+"""Seconds that failing compilers may take in all; after that none runs in this process."""
 
 PROCESSOR = (
     *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
@@ -48,11 +48,11 @@ LOST: list[float] = []
 
 
 class UnbuildableError(Exception):
-    """Why there is no compiled code."""
+    """There is no compiled code; the message says why."""
 
 
 class WrongError(UnbuildableError):
-    """What was compiled does not compute what it should."""
+    """The compiled code computes wrong results."""
 
 
 def find_compiler() -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def _find_compilers() -> list[tuple[str, ...]]:
     try:
         commands = [tuple(shlex.split(asked, posix=os.name != "nt"))]
     except ValueError:
-        commands = [(asked,)]  # it will not be found, and the warning then shows it
+        commands = [(asked,)]  # no such program exists, and the warning shows the text
     paths = [path for path in map(shutil.which, ON_PATH) if path]
     programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is mostly gcc
     commands += reversed(programs.values())
@@ -144,7 +144,7 @@ def _warn_of(
 
 @functools.cache
 def _describe_processor() -> list[str]:
-    """Return what identifies this kind of processor: another may not run code compiled for it."""
+    """Return what identifies this kind of processor; code compiled for it may fail on others."""
     import platform
 
     about = [sys.platform, platform.machine(), str(sys.maxsize)]

@@ -1,16 +1,16 @@
-"""NumPy as a training run uses it: memory that is kept, and work that is shared out.
+"""NumPy with its own memory and threads, for a training run.
 
-A `Workspace` stands where a namespace stands. Through it,
+A `Workspace` takes the place of the namespace ``xp``:
 
-- large arrays come from memory that was used before and is free again, so that after
-  the first epoch none is asked for from the system, which would clear every page;
-- large products are shared out among threads, and so are compiled loops.
+- It reuses the memory of large arrays that nothing refers to any more. After the first epoch
+  it asks the system for no more memory, and the system has no new pages to clear.
+- It divides large products and compiled loops among threads.
 
 The threads of NumPy's BLAS stay busy for a while after a product, waiting for the next,
 on the processors that a loop then wants. While there is a workspace, BLAS therefore has
-one thread. That needs the package threadpoolctl, and a C compiler; without them BLAS keeps
-its threads and the workspace has one. It also has one while another of our threads holds
-BLAS.
+one thread. That needs the package threadpoolctl and a C compiler; without them BLAS keeps
+its threads and the workspace has one. A workspace also has one while a workspace of another
+thread limits BLAS.
 """
 
 import _thread
@@ -37,7 +37,7 @@ KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
 
 ROOMY = 8
-"""How many times an array's size its memory may have; what has more waits for a larger one."""
+"""The largest block that an array may take, in multiples of its size; larger blocks stay free."""
 
 ALIGNED = 64
 """Bytes of a cache line, where kept memory begins."""
@@ -141,14 +141,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def can_limit_blas() -> bool:
-    """Whether there is what can tell BLAS how many threads to have."""
+    """Return whether threadpoolctl is installed, which sets the number of threads of BLAS."""
     with BLAS.lock:
         return BLAS.threads is not None
 
 
 @functools.cache
 def _can_build() -> bool:
-    """Whether there is a compiler for what workers need."""
+    """Return whether the C code of the workers can be compiled."""
     try:
         Workers(0)
     except UnbuildableError:
@@ -157,7 +157,7 @@ def _can_build() -> bool:
 
 
 def _can_share() -> bool:
-    """Whether work can be shared out; not under gevent and eventlet, which replace threads."""
+    """Return whether threads can share work; under gevent and eventlet, which replace them, no."""
     real = isinstance(_thread.allocate_lock, types.BuiltinFunctionType)
     return real and _can_build() and can_limit_blas()
 

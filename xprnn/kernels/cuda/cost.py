@@ -15,10 +15,10 @@ from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, count_needs, count_parts
 
 EXCHANGE = 1200
-"""Cycles until what one multiprocessor wrote is read by another."""
+"""Cycles until one multiprocessor reads what another wrote."""
 
 READ = 300
-"""Cycles until a word of the second cache is there."""
+"""Cycles until a word arrives from the L2 cache."""
 
 POLLED = 4
 """Numbers that a thread reads at once when it waits for the others, as in recurrence.cu."""
@@ -27,16 +27,16 @@ STEP = 300
 """Cycles for the wait of a block for its own threads, and the step of a cell."""
 
 L2_BYTES = 64
-"""Read from the second cache by a multiprocessor in a cycle."""
+"""Bytes that a multiprocessor reads from the L2 cache in a cycle."""
 
 SHARED_BYTES = 128
-"""Read from its shared memory in a cycle."""
+"""Bytes that it reads from shared memory in a cycle."""
 
 SHUFFLES = 5
-"""To sum one number over the lanes of a warp; each further number takes one more."""
+"""Shuffles to sum one number over the lanes of a warp; each further number takes one more."""
 
 TAGGED = 2
-"""Words that are exchanged for one: itself and the step it is of."""
+"""Words exchanged for each word of a number: the word and the number of its step."""
 
 
 class Priced(NamedTuple):
@@ -68,7 +68,7 @@ def count_cycles(device: Device, loop: Loop, plan: Plan) -> float:
 
 
 def price(device: Device, loop: Loop, plan: Plan) -> Priced:
-    """Return a layout with its price, in which T, B and models have no say."""
+    """Return a layout with its price, which does not depend on T, B or the number of models."""
     needed, warps = count_needs(loop, plan), plan.threads // WARP
     size = WORD * loop.words
     at_once = count_parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle

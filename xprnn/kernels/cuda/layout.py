@@ -29,7 +29,7 @@ REGISTERS = 255
 """Most that a thread can have."""
 
 WORKING = 88
-"""Registers of a thread beside those for numbers: addresses, counters, what the compiler likes."""
+"""Registers of a thread for addresses, counters and the compiler, not for numbers."""
 
 PAIR = 6
 """Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
@@ -155,7 +155,7 @@ def count_needs(loop: Loop, plan: Plan) -> Needs:
 def list_fitting(
     device: Device, loop: Loop, threads: tuple[int, ...] = THREADS
 ) -> tuple[Plan, ...]:
-    """Return the layouts that fit, with one group each; T, B and models have no say in it."""
+    """Return the layouts that fit, with one group each, whatever T, B and the number of models."""
     if _explain_age(device):
         return ()
     found: list[Plan] = []
@@ -167,7 +167,7 @@ def list_fitting(
 
 @functools.lru_cache(maxsize=256)
 def explain_misfit(device: Device, loop: Loop) -> str:
-    """Return why no layout fits, by the one that comes nearest."""
+    """Return why no layout fits, by the example of the one that comes nearest."""
     if reason := _explain_age(device):
         return reason
 
@@ -228,5 +228,5 @@ def _explain_excess(device: Device, loop: Loop, plan: Plan) -> str | None:
 
 
 def count_parts(whole: int, size: int) -> int:
-    """Return how many parts of a size make a whole, the last may be smaller."""
+    """Return how many parts of a size make up a whole; the last one may be smaller."""
     return -(-whole // size)

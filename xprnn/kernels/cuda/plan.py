@@ -24,16 +24,16 @@ from xprnn.kernels.cuda.layout import (
 )
 
 FULL = 256
-"""Threads of the blocks on the short list, fewer where that were more warps than units.
+"""Threads of a block on the short list; fewer if there would be more warps than units.
 
-No larger block can have all the registers that a thread can have.
+In a larger block a thread could not have the most registers that a thread may have.
 """
 
 BATCHES = tuple(2**k for k in range(13))
 """B for which the short list has the cheapest layout, so it is no longer than this."""
 
 STEPS = 100
-"""T for which it has."""
+"""T for which the layouts on the short list are the cheapest."""
 
 
 class Plans(NamedTuple):
@@ -135,12 +135,12 @@ def _list_fitting(device: Device, loop: Loop) -> tuple[Plan, ...]:
 
 
 def _normalize(loop: Loop) -> Loop:
-    """Return the loop that all have in place of those which differ by T, B and models alone."""
+    """Return the loop that stands for all that differ only in T, B and the number of models."""
     return loop._replace(steps=1, batch=1, models=1)
 
 
 def _order(device: Device, loop: Loop) -> Callable[[Priced], tuple[float, Plan]]:
-    """Return by what layouts are put in order: the cost, and where it is the same the layout."""
+    """Return a sort key for layouts: the cost, then the layout itself."""
     return lambda one: (one.cost(loop, one.groups(device, loop)), one.layout)
 
 

@@ -10,13 +10,13 @@ from xprnn.kernels.cuda.layout import WARP, Loop, Plan, count_needs
 FOLDER = Path(__file__).parent
 
 HARDWARE = (FOLDER / "hardware.cu").read_text(encoding="utf-8")
-"""What the loops take from a GPU; a test has the same for a CPU."""
+"""The functions that the loops need of a GPU; the tests have the same for a CPU."""
 
 OPTIONS = ("--std=c++17",)
 """For the compiler."""
 
 PATIENCE = 1 << 25
-"""How often a word is read in vain before a launch fails: some ten seconds at 0.3 µs."""
+"""Reads of a word that never arrives before a launch fails: some ten seconds at 0.3 µs."""
 
 ARGUMENTS = {
     "forward": "const real* p, const real* q, real* state, real* kept",
