@@ -56,7 +56,7 @@ import numpy as np
 from _common import THREADS, add_output, canvas, machine, parser, save, spread, table, write
 from _peers import CASES, GATES, LIBRARIES, PRODUCT, Problem
 
-from xprnn.kernels.compiler import UnbuildableError, compiler
+from xprnn.kernels.compiler import UnbuildableError, find_compiler
 
 QUICK_CASES = ((200, 1, 1, 500, 1), (1000, 1, 1, 32, 1), (100, 32, 8, 64, 1))
 OVERHEAD_CASE = (100, 32, 8, 64, 1)
@@ -137,7 +137,7 @@ def restrict(threads):
 def c_compiler():
     """Return the C compiler of xprnn's loops, or why there is none."""
     try:
-        command = compiler()
+        command = find_compiler()
     except UnbuildableError as error:
         return str(error)
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)

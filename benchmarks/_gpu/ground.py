@@ -11,7 +11,7 @@ from _common import said
 
 from xprnn.kernels.cuda.fused import Fused
 from xprnn.kernels.cuda.launcher import CuPy
-from xprnn.kernels.cuda.layout import loops
+from xprnn.kernels.cuda.layout import read_loops
 from xprnn.recurrence import Unroll
 
 STAND_IN = Path(__file__).parents[2] / "tests" / "cuda" / "standin"
@@ -87,7 +87,7 @@ class Gpu:
     def loads(self, case, dtype):
         """Return how long the loops of a case took to load for the first time."""
         rows = []
-        for given in loops(case.object, case.shapes, dtype):
+        for given in read_loops(case.object, case.shapes, dtype):
             made = self.fused.make(given, case.object)
             row = {"case": str(case), "dtype": dtype, "loop": made.program.name}
             rows.append(row | self.launcher.loads[made.program])

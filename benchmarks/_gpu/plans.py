@@ -2,21 +2,21 @@
 
 from _gpu.cases import CASES, CHECKED
 
-from xprnn.kernels.cuda.layout import Unplannable, loops, needs
-from xprnn.kernels.cuda.plan import Plans, plans
+from xprnn.kernels.cuda.layout import Unplannable, count_needs, read_loops
+from xprnn.kernels.cuda.plan import Plans, choose_plans
 
 
 def planned(case, dtype, device):
     """Return rows for a case: its layouts and what they need, or why there are none."""
     where = {"case": str(case), "dtype": dtype}
     try:
-        chosen = plans(case.object, device, case.shapes, dtype)
+        chosen = choose_plans(case.object, device, case.shapes, dtype)
     except Unplannable as reason:
         return [{**where, "loop": "both", "reason": str(reason)}]
     return [
-        {**where, "loop": name, **made._asdict(), **needs(given, made)._asdict()}
+        {**where, "loop": name, **made._asdict(), **count_needs(given, made)._asdict()}
         for name, given, made in zip(
-            Plans._fields, loops(case.object, case.shapes, dtype), chosen, strict=True
+            Plans._fields, read_loops(case.object, case.shapes, dtype), chosen, strict=True
         )
     ]
 

@@ -20,7 +20,7 @@ import xprnn
 from xprnn import kernels, losses, recurrence, tree, value_and_grad
 from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels import compiled, compiler, store
-from xprnn.kernels.proof import TOLERANCES, difference
+from xprnn.kernels.proof import TOLERANCES, measure_difference
 from xprnn.kernels.workers import Workers
 from xprnn.layers import Dense, Recurrent, Stack
 
@@ -32,7 +32,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other access rig
 
 
 def is_right(cell, dtype="float64", loop=compiled.COMPILED):
-    return difference(loop, cell, 5, 3, np.dtype(dtype), xp=np) <= TOLERANCES[dtype]
+    return measure_difference(loop, cell, 5, 3, np.dtype(dtype), xp=np) <= TOLERANCES[dtype]
 
 
 def example(cell="lstm", dtype="float64"):
@@ -70,7 +70,7 @@ def libraries(folder):
 @pytest.fixture
 def gcc():
     """Return the command that compiles what the tests compile."""
-    return shlex.join(compiler.compiler())
+    return shlex.join(compiler.find_compiler())
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_another_source_or_macro_or_flag_or_processor_or_compiler_is_compiled_an
     (copy / "other.h").write_text("/* it may be included */\n")
     changes = [
         lambda: monkeypatch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-O1")),
-        lambda: monkeypatch.setattr(compiler, "_processor", lambda: ["another"]),
+        lambda: monkeypatch.setattr(compiler, "_describe_processor", lambda: ["another"]),
         lambda: monkeypatch.setenv("CC", f"{gcc} -DANYTHING"),
     ]
     for number, change in enumerate([lambda: None, *changes], start=3):
@@ -158,8 +158,8 @@ def test_another_source_or_macro_or_flag_or_processor_or_compiler_is_compiled_an
 
 def test_the_processor_is_told_by_what_it_can_do():
     """Whatever the system; the same each time, and without what changes from second to second."""
-    about = compiler._processor.__wrapped__()
-    assert about == compiler._processor.__wrapped__()
+    about = compiler._describe_processor.__wrapped__()
+    assert about == compiler._describe_processor.__wrapped__()
     assert len(about) > 3
     if sys.platform == "linux" and os.uname().machine == "x86_64":
         assert any(line.startswith("flags") for line in about)
@@ -300,7 +300,7 @@ def planted(compilations, fresh, source, folder, tmp_path):
     marker = tmp_path / "it has run"
     made = tmp_path / "evil.so"
     flags = ["-shared", "-fPIC", f'-DMARKER="{marker}"']
-    subprocess.run([*compiler.compiler(), *flags, evil, "-o", made], check=True)
+    subprocess.run([*compiler.find_compiler(), *flags, evil, "-o", made], check=True)
     start = name.rpartition("-")[0]
     (folder / name).unlink()
     path = folder / f"{start}-{store.digest(made.read_bytes())}.so"
@@ -524,9 +524,9 @@ warnings.simplefilter("error")
 import numpy as np
 from xprnn.cells import GRU
 from xprnn.kernels import compiled
-from xprnn.kernels.proof import difference
-assert compiled._missing(3, np.dtype(float)) is None
-found = difference(compiled.COMPILED, GRU(), 9, 3, np.dtype(float), xp=np)
+from xprnn.kernels.proof import measure_difference
+assert compiled._explain_missing(3, np.dtype(float)) is None
+found = measure_difference(compiled.COMPILED, GRU(), 9, 3, np.dtype(float), xp=np)
 assert found < 1e-12, found
 assert sys.float_info.min / 2 > 0, "subnormal numbers are 0"
 """
@@ -648,7 +648,7 @@ ASKED = ["", " ", "{gcc}", "{gcc} -DANYTHING", "{gcc} -fvisibility=hidden"]
 def test_a_compiler_may_be_asked_for(asked, gcc, compilations, quick, monkeypatch, folder):
     """With arguments, which need not suit us; without a warning."""
     monkeypatch.setenv("CC", asked.format(gcc=gcc))
-    assert compiler.compiler() == (*shlex.split(gcc), *shlex.split(asked)[1:])
+    assert compiler.find_compiler() == (*shlex.split(gcc), *shlex.split(asked)[1:])
     assert is_right(Elman())
     assert len(libraries(folder)) == 1
 
@@ -691,7 +691,7 @@ def test_slopes_wider_than_any_loop_are_those_of_the_reference(
 
     with pytest.warns(RuntimeWarning, match="could not be built"):
         found = gradients("float64")
-    assert compiled._missing(Recurrent(4, cell).cell.gates, np.dtype("float32")) is None
+    assert compiled._explain_missing(Recurrent(4, cell).cell.gates, np.dtype("float32")) is None
     longest = gradients(np.longdouble)
     monkeypatch.setenv("XPRNN_KERNELS", "reference")
     for dtype, arrays in (("float64", found), (np.longdouble, longest)):

@@ -10,10 +10,17 @@ import pytest
 
 from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels.cuda.device import KNOWN
-from xprnn.kernels.cuda.expressions import step
-from xprnn.kernels.cuda.layout import REGISTERS, Plan, Unplannable, loop, loops, needs
-from xprnn.kernels.cuda.plan import choose, plans, shortlist
-from xprnn.kernels.cuda.source import program
+from xprnn.kernels.cuda.expressions import write_step
+from xprnn.kernels.cuda.layout import (
+    REGISTERS,
+    Plan,
+    Unplannable,
+    count_needs,
+    read_loop,
+    read_loops,
+)
+from xprnn.kernels.cuda.plan import choose, choose_plans, shortlist
+from xprnn.kernels.cuda.source import write_program
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cuda"))
 
@@ -40,11 +47,11 @@ MORE = 40
 
 def planned(device, cell, dtype, size, batch, forward):
     """Return the program of the plan, and what it is said to need."""
-    given = loop(
+    given = read_loop(
         steps=100, batch=batch, size=size, gates=cell.gates, forward=forward, dtype=dtype, models=1
     )
     made = choose(KNOWN[device], given)
-    return program(step(cell), given, made), needs(given, made)
+    return write_program(write_step(cell), given, made), count_needs(given, made)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -65,7 +72,7 @@ def test_every_kernel_compiles_and_keeps_to_its_registers(name, device):
 def listed(device, cell, dtype, forward):
     """Yield the loops of many widths with each layout of their short lists."""
     for size in (1, 16, 100, 128, 256, 384, 512, 640, 1024, 2048):
-        given = loop(
+        given = read_loop(
             steps=1, batch=1, size=size, gates=cell.gates, forward=forward, dtype=dtype, models=1
         )
         with contextlib.suppress(Unplannable):
@@ -78,9 +85,11 @@ def test_the_fullest_layouts_that_may_be_chosen_spill_nothing(name, device):
     """Those that are said to need the most registers, of all widths and batches."""
     for dtype, forward in itertools.product(("float32", "float64"), (True, False)):
         every = listed(device, CELLS[name], dtype, forward)
-        case = max(every, key=lambda one: needs(*one).registers)
-        made = nvrtc.build(program(step(CELLS[name]), *case), KNOWN[device].architecture)
-        assert (made.spilled, made.local) == (0, 0), (case, needs(*case))
+        case = max(every, key=lambda one: count_needs(*one).registers)
+        made = nvrtc.build(
+            write_program(write_step(CELLS[name]), *case), KNOWN[device].architecture
+        )
+        assert (made.spilled, made.local) == (0, 0), (case, count_needs(*case))
 
 
 @pytest.mark.parametrize("size", [1024, 2048])
@@ -93,8 +102,8 @@ def test_the_largest_layers_keep_their_weights_in_registers(size):
 
 def test_a_plan_of_too_many_weights_would_be_seen():
     """That nothing is spilled says something: here there is no other way."""
-    given = loop(steps=1, batch=1, size=512, gates=4, forward=True, dtype="float32", models=1)
-    made = nvrtc.build(program(step(LSTM()), given, Plan(1, 4, 1, 256)), "sm_90")
+    given = read_loop(steps=1, batch=1, size=512, gates=4, forward=True, dtype="float32", models=1)
+    made = nvrtc.build(write_program(write_step(LSTM()), given, Plan(1, 4, 1, 256)), "sm_90")
     assert made.spilled > 0
 
 
@@ -105,11 +114,13 @@ def test_the_kernels_that_the_benchmark_measures_compile(cell, monkeypatch):
     cases = importlib.import_module("_gpu.cases").CASES
     device, built = KNOWN["H100"], 0
     for case in (case for case in cases if case.cell == cell):
-        given = loops(case.object, case.shapes, "float32")
+        given = read_loops(case.object, case.shapes, "float32")
         for one, made in zip(
-            given, plans(case.object, device, case.shapes, "float32"), strict=True
+            given, choose_plans(case.object, device, case.shapes, "float32"), strict=True
         ):
-            found = nvrtc.build(program(step(case.object), one, made), device.architecture)
+            found = nvrtc.build(
+                write_program(write_step(case.object), one, made), device.architecture
+            )
             assert (found.spilled, found.local) == (0, 0), (case, made)
             built += 1
     assert built == 2 * sum(case.cell == cell for case in cases) > 0

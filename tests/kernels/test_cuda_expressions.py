@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xprnn import activations
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, blocks
-from xprnn.kernels.cuda.expressions import step
+from xprnn.kernels.cuda.expressions import write_step
 from xprnn.kernels.tracing import FORMS, Graph, Numbers, Untraceable
 
 NAMES = sorted(activations.TABLE)
@@ -42,7 +42,7 @@ def run(statements, **names):
 
 def both(cell, rng, units=4):
     """Return what a cell computes and what its C++ does, for some units."""
-    count, made = cell.states + getattr(cell, "weights", 0), step(cell)
+    count, made = cell.states + getattr(cell, "weights", 0), write_step(cell)
     p, q = (rng.standard_normal((1, cell.gates * units)) for _ in range(2))
     state = tuple(rng.standard_normal((1, units)) for _ in range(count))
     dstate = tuple(rng.standard_normal((1, units)) for _ in range(count))
@@ -84,11 +84,11 @@ def test_the_statements_compute_what_the_cell_does(cell, seed):
     ],
 )
 def test_no_more_is_kept_than_the_way_back_needs(cell, kept):
-    assert step(cell).kept == kept
+    assert write_step(cell).kept == kept
 
 
 def test_the_same_operation_is_noted_once():
-    made = step(GRU())
+    made = write_step(GRU())
     for statements in (made.forward, made.backward):
         values = [line.split(" = ")[1] for line in statements.splitlines() if "auto" in line]
         assert len(values) == len(set(values))
@@ -168,13 +168,15 @@ def turned_around(z, xp):
 )
 def test_what_cannot_be_noted_is_said(cell, reason):
     with pytest.raises(Untraceable, match=reason):
-        step(cell)
+        write_step(cell)
 
 
 def test_a_cell_without_a_hash_is_traced_too():
     with pytest.raises(TypeError):
         hash(Mutable(None))
-    assert step(Mutable(lambda z, xp: xp.sin(z), lambda dh, z, h, xp: dh * xp.cos(z))).kept == 1
+    assert (
+        write_step(Mutable(lambda z, xp: xp.sin(z), lambda dh, z, h, xp: dh * xp.cos(z))).kept == 1
+    )
 
 
 def test_every_operation_can_be_asked_for():

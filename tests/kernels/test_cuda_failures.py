@@ -13,8 +13,8 @@ from xprnn import BackendUnavailableError, kernels
 from xprnn.cells import GRU, LSTM, Elman
 from xprnn.kernels.cuda import failures, fused
 from xprnn.kernels.cuda.fused import Fused
-from xprnn.kernels.cuda.layout import loops
-from xprnn.kernels.proof import TOLERANCES, difference
+from xprnn.kernels.cuda.layout import read_loops
+from xprnn.kernels.proof import TOLERANCES, measure_difference
 from xprnn.recurrence import REFERENCE, Unroll
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cuda"))
@@ -54,11 +54,11 @@ def distance(launcher, cell, size, dtype="float32", xp=np):
     """Return what the proof says of the kernels that the planner chooses."""
     shapes = {"x": (3, 2, 1), "U": (size, cell.gates * size)}
     one = Fused(launcher)
-    forward, backward = (one.make(g, cell).plan for g in loops(cell, shapes, dtype))
+    forward, backward = (one.make(g, cell).plan for g in read_loops(cell, shapes, dtype))
     fixed = Fused(launcher, lambda _, given: forward if given.forward else backward)
     unroll = Unroll(fixed.unroll, fixed.unroll_backward)
     with np.errstate(all="ignore"):
-        return difference(unroll, cell, size, forward.rows + 1, np.dtype(dtype), xp=xp)
+        return measure_difference(unroll, cell, size, forward.rows + 1, np.dtype(dtype), xp=xp)
 
 
 @emulated
@@ -82,7 +82,10 @@ def test_the_emulated_tf32_has_eleven_digits():
         assert 1e-5 < error < 1e-3
     wide = a.astype("float64")
     np.testing.assert_array_equal(xp.matmul(wide, wide), wide @ wide)
-    assert difference(REFERENCE, GRU(), 33, 3, np.dtype("float32"), xp=xp) > TOLERANCES["float32"]
+    assert (
+        measure_difference(REFERENCE, GRU(), 33, 3, np.dtype("float32"), xp=xp)
+        > TOLERANCES["float32"]
+    )
 
 
 MISTAKES = {

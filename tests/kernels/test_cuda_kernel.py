@@ -23,8 +23,8 @@ from xprnn import activations, recurrence, tree
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import fused, launcher
 from xprnn.kernels.cuda.fused import Fused
-from xprnn.kernels.cuda.layout import Plan, Unplannable, loops
-from xprnn.kernels.cuda.plan import candidates
+from xprnn.kernels.cuda.layout import Plan, Unplannable, read_loops
+from xprnn.kernels.cuda.plan import list_candidates
 from xprnn.recurrence import REFERENCE, Unroll
 
 HERE = Path(__file__).parent
@@ -207,7 +207,9 @@ def test_it_is_for_cupy():
 def test_kernels_are_held_to_the_reference_once(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(fused, "PROVEN", {})
-    monkeypatch.setattr(fused, "difference", lambda *args, **more: asked.append(args) or 0.0)
+    monkeypatch.setattr(
+        fused, "measure_difference", lambda *args, **more: asked.append(args) or 0.0
+    )
     one = Fused(emulation.Emulated(folder))
     for steps, batch in ((10, 4), (3, 4), (10, 4)):
         shapes = SHAPES | {"x": (steps, batch, 2)}
@@ -386,8 +388,8 @@ def test_all_layouts_of_a_small_loop_agree(emulated):
     """What the planner may choose runs, whatever the cost that it is chosen by."""
     case = draw(LSTM(), batch=3, hidden=5)
     expected = run(case, REFERENCE)
-    loop, _ = loops(LSTM(), {"x": (4, 3, 2), "U": (5, 20)}, "float64")
-    found = candidates(emulation.DEVICE, loop)
+    loop, _ = read_loops(LSTM(), {"x": (4, 3, 2), "U": (5, 20)}, "float64")
+    found = list_candidates(emulation.DEVICE, loop)
     for layout in itertools.islice(found, 0, None, max(1, len(found) // 5)):
         small = layout._replace(groups=1)
         if small.blocks * small.threads <= 256:

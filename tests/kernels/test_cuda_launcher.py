@@ -50,10 +50,10 @@ def cupy(monkeypatch):
     )
     for name, module in {"cupy": made, "cupy.cuda": cuda}.items():
         monkeypatch.setitem(sys.modules, name, module)
-    for cached in (launcher._device, launcher._load):
+    for cached in (launcher._read_device, launcher._load):
         cached.cache_clear()
     yield SimpleNamespace(asked=asked, use=lambda n: number.__setitem__(0, n))
-    for cached in (launcher._device, launcher._load):
+    for cached in (launcher._read_device, launcher._load):
         cached.cache_clear()
 
 

@@ -15,12 +15,12 @@ from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import cost
 from xprnn.kernels.cuda import device as devices
 from xprnn.kernels.cuda import plan as planner
-from xprnn.kernels.cuda.cost import cycles
+from xprnn.kernels.cuda.cost import count_cycles
 from xprnn.kernels.cuda.device import KNOWN, Device
-from xprnn.kernels.cuda.expressions import step
-from xprnn.kernels.cuda.layout import Loop, Unplannable, loop, needs
-from xprnn.kernels.cuda.plan import candidates, choose, shortlist
-from xprnn.kernels.cuda.source import program
+from xprnn.kernels.cuda.expressions import write_step
+from xprnn.kernels.cuda.layout import Loop, Unplannable, count_needs, read_loop
+from xprnn.kernels.cuda.plan import choose, list_candidates, shortlist
+from xprnn.kernels.cuda.source import write_program
 
 H100 = KNOWN["H100"]
 ELMAN = {"gates": 1, "forward": True, "dtype": "float32"}
@@ -40,13 +40,13 @@ DEVICES = st.sampled_from(sorted(KNOWN.values())) | st.builds(
 
 def plan(device, **sizes):
     """Return the plan of a loop by its sizes."""
-    return choose(device, loop(**sizes))
+    return choose(device, read_loop(**sizes))
 
 
 @st.composite
 def loops(draw):
     """Draw a loop, forward or backward, of an Elman, a GRU or an LSTM."""
-    return loop(
+    return read_loop(
         steps=draw(st.integers(1, 1000)),
         batch=draw(st.integers(1, 300)),
         size=draw(st.integers(1, 600) | st.integers(1, 4000)),
@@ -60,7 +60,7 @@ def loops(draw):
 def found(device, given):
     """Return the candidates, or skip the example where there are none."""
     try:
-        return candidates(device, given)
+        return list_candidates(device, given)
     except Unplannable:
         assume(False)
 
@@ -71,7 +71,7 @@ def test_every_candidate_fits_on_the_device(device, given):
         assert 1 <= made.groups * made.blocks <= device.multiprocessors
         assert made.threads % 32 == 0
         assert 32 <= made.threads <= device.threads
-        needed = needs(given, made)
+        needed = count_needs(given, made)
         assert needed.shared <= device.shared
         assert needed.registers <= 255
         a_warp = 32 * (-(-needed.registers // 8) * 8)  # as registers are given out
@@ -82,7 +82,7 @@ def test_every_candidate_fits_on_the_device(device, given):
 @given(DEVICES, loops())
 def test_every_unit_row_and_weight_has_its_place(device, given):
     for made in found(device, given):
-        needed, warps = needs(given, made), made.threads // 32
+        needed, warps = count_needs(given, made), made.threads // 32
         of_a_block = -(-given.size // made.blocks)
         assert (made.blocks - 1) * of_a_block < given.size
         assert needed.units * warps >= of_a_block
@@ -95,16 +95,16 @@ def test_every_unit_row_and_weight_has_its_place(device, given):
 @given(DEVICES, loops())
 def test_the_candidates_are_in_order_of_cost(device, given):
     ordered = found(device, given)
-    costs = [cycles(device, given, made) for made in ordered]
+    costs = [count_cycles(device, given, made) for made in ordered]
     assert costs == sorted(costs)
-    assert candidates(device, given) == ordered
+    assert list_candidates(device, given) == ordered
     assert len(set(ordered)) == len(ordered)
 
 
 def listed(device, given):
     """Return the candidates that are on the short list."""
     layouts = {one.layout for one in shortlist(device, given)}
-    return [made for made in candidates(device, given) if made._replace(groups=1) in layouts]
+    return [made for made in list_candidates(device, given) if made._replace(groups=1) in layouts]
 
 
 @given(DEVICES, loops())
@@ -114,7 +114,9 @@ def test_a_plan_is_the_cheapest_of_the_short_list_and_always_the_same(device, gi
     assert len(some) == len(shortlist(device, given))
     made = choose(device, given)
     assert made in some
-    assert cycles(device, given, made) == min(cycles(device, given, one) for one in some)
+    assert count_cycles(device, given, made) == min(
+        count_cycles(device, given, one) for one in some
+    )
     planner.choose.cache_clear()
     planner._shortlist.cache_clear()
     assert choose(device, given) == made
@@ -127,15 +129,15 @@ def test_the_short_list_has_the_cheapest_layout_of_full_blocks(device, given, ba
     every = found(device, typical)
     threads = min(planner.FULL, 32 * given.size)
     full = [made for made in every if made.threads == threads] or every
-    costs = [cycles(device, typical, made) for made in full]
-    assert cycles(device, typical, choose(device, typical)) == min(costs)
+    costs = [count_cycles(device, typical, made) for made in full]
+    assert count_cycles(device, typical, choose(device, typical)) == min(costs)
 
 
 @given(DEVICES, loops())
 def test_what_has_a_candidate_has_a_plan(device, given):
     """And what has none is refused in the same words."""
     said = []
-    for chosen in (lambda *case: candidates(*case)[0], choose):
+    for chosen in (lambda *case: list_candidates(*case)[0], choose):
         try:
             chosen(device, given)
             said.append("")
@@ -154,7 +156,7 @@ def test_a_loop_has_few_layouts_whatever_its_steps_batch_and_models(device, give
     few = {one.layout for one in shortlist(device, given)}
     assert len(few) <= len(planner.BATCHES) == 13
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("fitting", "priced"):
+        for name in ("list_fitting", "price"):
             patch.setattr(planner, name, None)
         for steps, batch, models in sizes:
             other = given._replace(steps=steps, batch=batch, models=models)
@@ -163,11 +165,14 @@ def test_a_loop_has_few_layouts_whatever_its_steps_batch_and_models(device, give
 
 def test_a_source_is_made_once_for_all_steps_batches_and_models():
     """To make one takes longer than to find one; and equal ones would be compared as a whole."""
-    given = loop(**ELMAN, **SIZES, size=64)
+    given = read_loop(**ELMAN, **SIZES, size=64)
     made = choose(H100, given)
     others = given._replace(steps=201), given._replace(batch=3, models=5)
-    sources = [program(step(Elman()), one, made._replace(groups=k)) for k, one in enumerate(others)]
-    assert all(one is program(step(Elman()), given, made) for one in sources)
+    sources = [
+        write_program(write_step(Elman()), one, made._replace(groups=k))
+        for k, one in enumerate(others)
+    ]
+    assert all(one is write_program(write_step(Elman()), given, made) for one in sources)
 
 
 CELLS = {"elman": Elman(), "lstm": LSTM(), "gru": GRU()}
@@ -183,13 +188,13 @@ def test_few_kernels_are_compiled_for_all_small_batches(name, size):
         for batch, steps, forward in itertools.product(
             range(1, 65), (1, 5, 10, 25, 50, 100, 200, 500, 1000), (True, False)
         ):
-            given = loop(steps=steps, batch=batch, forward=forward, **sizes)
+            given = read_loop(steps=steps, batch=batch, forward=forward, **sizes)
             try:
                 made = choose(H100, given)
             except Unplannable:
                 assert (name, size, dtype) == ("lstm", 512, "float64")
                 continue
-            source = program(step(CELLS[name]), given, made)
+            source = write_program(write_step(CELLS[name]), given, made)
             sources.add((source.name, source.text))
         assert len(sources) <= 12
 
@@ -198,15 +203,15 @@ def test_few_kernels_are_compiled_for_all_small_batches(name, size):
 def test_a_plan_costs_little_more_than_the_cheapest_candidate(given):
     """On an H100; most cost a few in a hundred more."""
     every = found(H100, given)
-    least = cycles(H100, given, every[0])
-    assert cycles(H100, given, choose(H100, given)) <= 2 * least
+    least = count_cycles(H100, given, every[0])
+    assert count_cycles(H100, given, choose(H100, given)) <= 2 * least
 
 
 @given(DEVICES, loops(), st.sampled_from(["steps", "batch", "models"]), st.integers(1, 100))
 def test_more_work_never_costs_less(device, given, axis, more):
     larger = given._replace(**{axis: getattr(given, axis) + more})
     found(device, given)
-    costs = [cycles(device, g, choose(device, g)) for g in (given, larger)]
+    costs = [count_cycles(device, g, choose(device, g)) for g in (given, larger)]
     assert costs[0] <= costs[1]
 
 
@@ -215,7 +220,7 @@ def test_work_that_does_not_fit_at_once_takes_turns(device, given):
     """A thousand times as many models are at least 1000 / 170 times as much work in turns."""
     found(device, given)
     costs = [
-        cycles(device, g, choose(device, g))
+        count_cycles(device, g, choose(device, g))
         for g in (given, given._replace(models=1000 * given.models))
     ]
     assert 5 * costs[0] <= costs[1]
@@ -224,14 +229,14 @@ def test_work_that_does_not_fit_at_once_takes_turns(device, given):
 @given(DEVICES, loops(), st.integers(1, 100))
 def test_with_more_multiprocessors_some_candidate_never_costs_more(device, given, more):
     larger = device._replace(multiprocessors=device.multiprocessors + more)
-    costs = [cycles(d, given, found(d, given)[0]) for d in (larger, device)]
+    costs = [count_cycles(d, given, found(d, given)[0]) for d in (larger, device)]
     assert costs[0] <= costs[1]
 
 
 @given(DEVICES, loops(), st.floats(0, 1))
 def test_what_fits_fits_with_fewer_units_too(device, given, share):
     assert found(device, given)
-    assert candidates(device, given._replace(size=1 + int(share * (given.size - 1))))
+    assert list_candidates(device, given._replace(size=1 + int(share * (given.size - 1))))
 
 
 @given(DEVICES, st.integers(1, 64), st.sampled_from([1, 3, 4]), st.integers(1, 500))
@@ -283,11 +288,11 @@ def test_why_there_is_no_plan():
 def test_the_constants_order_the_layouts_only():
     """An exchange that cost nothing would spread the units of one sequence further."""
     given = Loop(200, 1, 128, 1, True, 1, 1)
-    made = candidates(H100, given)
+    made = list_candidates(H100, given)
     assert choose(H100, given).blocks == 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "EXCHANGE", 0)
-        free = min(made, key=lambda one: cycles(H100, given, one))
+        free = min(made, key=lambda one: count_cycles(H100, given, one))
     assert free.blocks > made[0].blocks == 1
 
 
@@ -306,8 +311,8 @@ def test_the_device_is_what_the_driver_says():
     runtime = SimpleNamespace(
         getDevice=lambda: 3, getDeviceProperties=lambda n: asked.append(n) or about
     )
-    assert devices.current(runtime) == H100._replace(name="NVIDIA H100 80GB HBM3")
-    devices.current(runtime, 1)
+    assert devices.read_device(runtime) == H100._replace(name="NVIDIA H100 80GB HBM3")
+    devices.read_device(runtime, 1)
     assert asked == [3, 1]
     assert H100.architecture == "sm_90"
 
@@ -320,8 +325,8 @@ def test_the_kernel_reads_as_many_numbers_at_once():
 def test_dtypes_of_other_libraries_are_known():
     sizes = SIZES | {"size": 8, "gates": 1, "forward": True}
     for dtype in (np.float32, np.dtype("float32"), "float32"):
-        assert loop(dtype=dtype, **sizes).words == 1
-    assert loop(dtype=float, **sizes).words == 2
+        assert read_loop(dtype=dtype, **sizes).words == 1
+    assert read_loop(dtype=float, **sizes).words == 2
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def build(program: Program, sanitizer: str, folder: Path, source: Path = SOURCE)
     flags = (*FLAGS, f"-fsanitize={sanitizer}", *program.width.split())
     macros = (f"-DCELL={program.cell}", f"-DREAL={program.real}")
     files = (f"-I{source}", str(HERE / program.driver), "-o", str(made), "-lm")
-    _run(compiler.compiler() + flags + macros + files, check=True)
+    _run(compiler.find_compiler() + flags + macros + files, check=True)
     return made
 
 
@@ -95,7 +95,7 @@ def missing(sanitizer: str, folder: Path) -> str | None:
     source, made = folder / "probe.c", folder / f"probe-{sanitizer}"
     source.write_text(PROBE, encoding="utf-8")
     try:
-        command = (*compiler.compiler(), *FLAGS, f"-fsanitize={sanitizer}", str(source))
+        command = (*compiler.find_compiler(), *FLAGS, f"-fsanitize={sanitizer}", str(source))
         _run((*command, "-o", str(made)), check=True)
         if done := run(made, 0, 0).returncode:
             return f"what is compiled with it ends with {done}"

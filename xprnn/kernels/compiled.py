@@ -12,7 +12,7 @@ from xprnn import _ops, activations
 from xprnn._typing import Array, Namespace, Shapes
 from xprnn.cells import GRU, LSTM, Cell, Elman
 from xprnn.kernels.compiler import UnbuildableError, WrongError, build
-from xprnn.kernels.proof import TOLERANCES, difference
+from xprnn.kernels.proof import TOLERANCES, measure_difference
 from xprnn.kernels.workspace import Workspace, thread_count
 from xprnn.recurrence import Unroll
 
@@ -32,7 +32,7 @@ LOOP = 3_000_000
 """Multiplications of a loop for which one more thread pays."""
 
 APART = 40_000
-"""Numbers in U for which one more thread pays where they meet at every step."""
+"""Numbers in U for which one more thread pays if threads wait for each other at every step."""
 
 PACKED = 100_000
 """Numbers in U from which on its panels are laid out by all threads."""
@@ -72,18 +72,18 @@ def obstacle(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str | Non
         return "it runs on NumPy"
     if dtype not in DTYPES:
         return f"it computes in float32 and float64, and this is {np.dtype(dtype)}"
-    if not _written(cell):
+    if not _has_equations(cell):
         return f"its C source does not have the equations of {cell}"
-    return _missing(cell.gates, np.dtype(dtype))
+    return _explain_missing(cell.gates, np.dtype(dtype))
 
 
 def about(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str:
-    """Return what a user may want to know of a loop that runs."""
+    """Return how the loop runs, in words."""
     return f"in C, with at most {thread_count()} thread(s)"
 
 
-def _written(cell: Cell) -> bool:
-    """Whether the equations of a cell are written in C."""
+def _has_equations(cell: Cell) -> bool:
+    """Return whether the C source has the equations of a cell."""
     if type(cell) is Elman:
         return cell.activation in ACTIVATIONS
     if type(cell) is LSTM:
@@ -92,27 +92,27 @@ def _written(cell: Cell) -> bool:
 
 
 def unavailable() -> str | None:
-    """Return why there are no compiled loops, as seen from an Elman network; None if there are."""
-    return _missing(Elman.gates, np.dtype(float))
+    """Return why an Elman network has no compiled loops; None if it has them."""
+    return _explain_missing(Elman.gates, np.dtype(float))
 
 
 @functools.cache
-def _missing(gates: int, dtype: Any) -> str | None:
+def _explain_missing(gates: int, dtype: Any) -> str | None:
     """Return why a cell with so many gates has no compiled loops; None if it has them."""
     try:
-        _library(gates, dtype)
+        _load_library(gates, dtype)
     except UnbuildableError as error:
         return str(error)
     return None
 
 
 @functools.cache
-def _library(gates: int, dtype: Any) -> Any:
+def _load_library(gates: int, dtype: Any) -> Any:
     """Return the compiled loops of the cell with so many gates."""
-    return _typed(build(SOURCE, _prove, CELL=gates, REAL=8 * dtype.itemsize))
+    return _declare_arguments(build(SOURCE, _prove, CELL=gates, REAL=8 * dtype.itemsize))
 
 
-def _typed(library: Any) -> Any:
+def _declare_arguments(library: Any) -> Any:
     """Return a library after declaring the arguments of its functions."""
     library.panel_count.restype = library.panel_width.restype = _long
     library.panel_count.argtypes = _long, ctypes.c_int
@@ -139,14 +139,14 @@ def _prove(library: Any, CELL: int, REAL: int) -> None:
         If they differ, or turn NaN into a number.
     """
     size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel, and not a multiple of one
-    _typed(library)
+    _declare_arguments(library)
     loop = Unroll(*(functools.partial(f, library=library) for f in (unroll, unroll_backward)))
     one = np.ones((1, CELL * size), dtype)
     weights = {"W": one, "U": np.repeat(one, size, axis=0), "b": one}
     nan = np.full((1, 1, 1), np.nan, dtype)
     for cell in PROVEN[CELL]:
         with np.errstate(all="ignore"):
-            found = difference(loop, cell, size, 7, dtype, xp=np)
+            found = measure_difference(loop, cell, size, 7, dtype, xp=np)
             state = (np.zeros((1, size), dtype),) * 2
             h, *_ = loop.forward(cell, weights, nan, state, xp=np)
         if not found <= TOLERANCES[dtype.name]:
@@ -158,12 +158,12 @@ def _prove(library: Any, CELL: int, REAL: int) -> None:
             raise WrongError(f"{cell} in {dtype} turns NaN into a number")
 
 
-def _ground(xp: Namespace) -> Workspace:
+def _find_workspace(xp: Namespace) -> Workspace:
     """Return the workspace; where there is none, one for this call."""
     return xp if isinstance(xp, Workspace) else Workspace(1)
 
 
-def _dense(a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+def _lay_out(a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an array with all its axes, laid out as C reads it."""
     if a.shape != shape:
         a = np.broadcast_to(a, shape)
@@ -187,7 +187,7 @@ def _pack(
     size, columns = matrices[-1].shape[-2:]
     if all(a.ndim == 2 for a in matrices):
         lead = ()
-    *others, U = [_dense(a, (*lead, *a.shape[-2:]), dtype) for a in matrices]
+    *others, U = [_lay_out(a, (*lead, *a.shape[-2:]), dtype) for a in matrices]
     b, W = others or (None, None)
     inputs, rows = (0, columns) if W is None else (W.shape[-2], 1 + W.shape[-2] + size)
     models, panels = math.prod(lead), library.panel_count(size, W is None)
@@ -204,7 +204,7 @@ def _pack(
 
 
 def _cut(problem: Problem, gates: int, xp: Workspace) -> tuple[int, int]:
-    """Return what is shared out, and among how many threads."""
+    """Return the axis that is divided among threads, and their number."""
     weights = gates * problem.size**2
     work = problem.models * problem.steps * problem.batch * weights
     threads = min(xp.threads, 1 + work // LOOP) if work >= LOOP else 1
@@ -249,14 +249,14 @@ def _run(
 
 def unroll(cell, params, x, state, *, mask=None, keep=None, xp, library=None):
     """As `recurrence.unroll`."""
-    xp = _ground(xp)
+    xp = _find_workspace(xp)
     *lead, batch, size = state[0].shape
     lead, gru = tuple(lead), type(cell) is GRU
     *_, steps, _, features = x.shape
     hidden, gates = (*lead, steps, batch, size), (*lead, steps, batch, cell.gates * size)
     matrices = [params[name] for name in ("b", "W", "U")]
     dtype = np.result_type(x, *matrices, *state)
-    library = library or _library(cell.gates, dtype)
+    library = library or _load_library(cell.gates, dtype)
     weights, stride = _packed(library, matrices, dtype, lead, xp=xp)
     kept = [xp.empty((*lead, steps + 1, batch, size), dtype=dtype) for _ in range(cell.states)]
     for array, first in zip(kept, state, strict=False):
@@ -272,9 +272,9 @@ def unroll(cell, params, x, state, *, mask=None, keep=None, xp, library=None):
         **memo._asdict(),
         "c": c,
         "weights": weights,
-        "x": _dense(x, (*lead, steps, batch, features), dtype),
-        "v": _dense(state[1], (*lead, 1, size), dtype) if gru else None,
-        **_options(mask, keep, hidden, dtype),
+        "x": _lay_out(x, (*lead, steps, batch, features), dtype),
+        "v": _lay_out(state[1], (*lead, 1, size), dtype) if gru else None,
+        **_read_options(mask, keep, hidden, dtype),
     }
     if keep is not None:
         arrays["seen"] = xp.empty((*lead, 2, batch, size), dtype=dtype)
@@ -284,29 +284,29 @@ def unroll(cell, params, x, state, *, mask=None, keep=None, xp, library=None):
     return h, None, (*end, *state[cell.states :]), memo
 
 
-def _options(mask, keep, hidden, dtype):
+def _read_options(mask, keep, hidden, dtype):
     """Return mask and keep as C reads them."""
     *lead, steps, batch, size = hidden
     return {
-        "mask": None if mask is None else _dense(mask[..., 0], (steps, batch), bool),
-        "keep": None if keep is None else _dense(keep, (*lead, batch, size), dtype),
+        "mask": None if mask is None else _lay_out(mask[..., 0], (steps, batch), bool),
+        "keep": None if keep is None else _lay_out(keep, (*lead, batch, size), dtype),
     }
 
 
 def unroll_backward(cell, params, dy, dstate, memo, *, mask=None, keep=None, xp, library=None):
     """As `recurrence.unroll_backward`."""
-    xp = _ground(xp)
+    xp = _find_workspace(xp)
     *lead, _, batch, size = hidden = dy.shape
     gates, wide = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
     dtype = memo.h.dtype  # whose loops are there, as they ran forward
-    if wide in DTYPES and (library or not _missing(cell.gates, wide)):
+    if wide in DTYPES and (library or not _explain_missing(cell.gates, wide)):
         dtype = wide
-    library = library or _library(cell.gates, dtype)
+    library = library or _load_library(cell.gates, dtype)
     memo = Memo(*(a if a is None else a.astype(dtype, copy=False) for a in memo))
     weights, stride = _packed(library, [params["U"]], dtype, tuple(lead), xp=xp)
     dp = xp.empty(gates, dtype=dtype)
     dq = xp.empty(gates, dtype=dtype) if type(cell) is GRU else dp
-    before = [_dense(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]
+    before = [_lay_out(d, (*lead, batch, size), dtype).copy() for d in dstate[: cell.states]]
     dh, dc = (*before, None)[:2]
     c = None
     if memo.c is not None:
@@ -316,12 +316,12 @@ def unroll_backward(cell, params, dy, dstate, memo, *, mask=None, keep=None, xp,
         **memo._asdict(),
         "c": c,
         "weights": weights,
-        "dy": _dense(dy, hidden, dtype),
+        "dy": _lay_out(dy, hidden, dtype),
         "dp": dp,
         "dq": dq,
         "dh": dh,
         "dc": dc,
-        **_options(mask, keep, hidden, dtype),
+        **_read_options(mask, keep, hidden, dtype),
     }
     _run(library.backward, cell, hidden, stride, arrays, xp)
     if type(cell) is GRU:

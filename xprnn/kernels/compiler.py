@@ -24,7 +24,7 @@ from xprnn.kernels.store import digest, folder, keep, load_kept, warn_once
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
 
 TUNED = (("-march=native",), ("-mcpu=native",), ())
-"""For the processor that is there; which spelling a compiler takes, depends on both."""
+"""Flags that tune for this processor; which one works depends on the compiler and the processor."""
 
 LAST = ("-fno-fast-math", "-fno-unsafe-math-optimizations", "-fvisibility=default")
 """Flags at the end, which override those in ``CC``. The second keeps gcc from linking code that
@@ -34,7 +34,7 @@ ON_PATH = ("cc", "gcc", "clang") if os.name != "nt" else ("clang",)
 """gcc does not align wide vectors on Windows."""
 
 PATIENCE = 20.0
-"""Seconds that failing compilers may take, all together; after that none runs in this process."""
+"""Seconds that failing compilers may take in all; after that none runs in this process."""
 
 PROCESSOR = (
     *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
@@ -48,14 +48,14 @@ LOST: list[float] = []
 
 
 class UnbuildableError(Exception):
-    """Why there is no compiled code."""
+    """There is no compiled code; the message says why."""
 
 
 class WrongError(UnbuildableError):
-    """What was compiled does not compute what it should."""
+    """The compiled code computes wrong results."""
 
 
-def compiler() -> tuple[str, ...]:
+def find_compiler() -> tuple[str, ...]:
     """Return the command of the first C compiler.
 
     Raises
@@ -63,20 +63,20 @@ def compiler() -> tuple[str, ...]:
     UnbuildableError
         If there is none.
     """
-    if commands := _compilers():
+    if commands := _find_compilers():
         return commands[0]
     raise UnbuildableError(
         "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings one"
     )
 
 
-def _compilers() -> list[tuple[str, ...]]:
+def _find_compilers() -> list[tuple[str, ...]]:
     """Return the commands of all C compilers, that of ``CC`` first."""
     asked = os.environ.get("CC", "")
     try:
         commands = [tuple(shlex.split(asked, posix=os.name != "nt"))]
     except ValueError:
-        commands = [(asked,)]  # it will not be found, and the warning then shows it
+        commands = [(asked,)]  # no such program exists, and the warning shows the text
     paths = [path for path in map(shutil.which, ON_PATH) if path]
     programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is mostly gcc
     commands += reversed(programs.values())
@@ -104,11 +104,11 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
     sources = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
-    key = digest(sources, FLAGS, TUNED, LAST, defines, _processor())
+    key = digest(sources, FLAGS, TUNED, LAST, defines, _describe_processor())
     failures: list[tuple[tuple[str, ...], UnbuildableError]] = []
     check = None if prove is None else functools.partial(prove, **macros)
     with folder() as place:
-        for command in _compilers():
+        for command in _find_compilers():
             name = f"{source.stem}-{key}-{digest(command)}-"
             try:
                 library = load_kept(place, name)
@@ -124,7 +124,7 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
         _warn_of(failures, key, "what another compiler made before is used")
         return library
     if not failures:
-        compiler()  # says that there is none
+        find_compiler()  # says that there is none
     _warn_of(failures, key, "slower code runs")
     raise UnbuildableError(str(failures[0][1]))
 
@@ -143,8 +143,8 @@ def _warn_of(
 
 
 @functools.cache
-def _processor() -> list[str]:
-    """Return what identifies this kind of processor: another may not run code compiled for it."""
+def _describe_processor() -> list[str]:
+    """Return what identifies this kind of processor; code compiled for it may fail on others."""
     import platform
 
     about = [sys.platform, platform.machine(), str(sys.maxsize)]

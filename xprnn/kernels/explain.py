@@ -7,7 +7,7 @@ from xprnn.cells import Cell
 from xprnn.kernels import seam
 from xprnn.kernels.compiled import unavailable
 from xprnn.kernels.cuda.device import Device, named
-from xprnn.kernels.workspace import can_hold_blas, opened, thread_count
+from xprnn.kernels.workspace import can_limit_blas, opened, thread_count
 from xprnn.recurrence import REFERENCE
 
 
@@ -96,6 +96,6 @@ def status() -> str:
         return f"compiled loops: none, {reason}"
     with opened() as own:
         threads = own.threads
-    complete = threads == thread_count() or can_hold_blas()
+    complete = threads == thread_count() or can_limit_blas()
     hint = "" if complete else "; for more, pip install threadpoolctl"
     return f"compiled loops: for NumPy, {threads} thread(s){hint}"

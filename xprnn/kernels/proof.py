@@ -10,30 +10,30 @@ from xprnn.cells import Cell
 from xprnn.recurrence import REFERENCE, Unroll
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-11}
-"""By which a result may differ from the reference's, of its norm.
+"""The largest difference from the reference that passes, as a share of the result's norm.
 
-Of the emulated kernels and the compiled loops, of all cells and of 1 to 200 units, none differed by
-more than 7e-7 in float32 and 2e-15 in float64. A weight of 11 digits in its place gave 1e-4 and
-more in float32, a single weight that was left out 1e-2.
+Emulated kernels and compiled loops, for all cells and 1 to 200 units, differed by at most 7e-7 in
+float32 and 2e-15 in float64. Weights rounded to 11 bits gave 1e-4 and more in float32; leaving out
+a single weight gave 1e-2.
 """
 
 STEPS = 3
 
 SMALL = 0.1
-"""A result below it, where what is drawn is about 1, has lost digits: terms cancelled."""
+"""The drawn numbers are about 1, so a result below this has lost digits to cancellation."""
 
 
-def difference(
+def measure_difference(
     unroll: Unroll, cell: Cell, size: int, batch: int, dtype: Any, *, xp: Namespace
 ) -> float:
     """Return by how much the results of a loop differ from the reference's, of their norm.
 
-    Three steps, forward and backward, with a mask by which each sequence lacks a step, and with
-    dropout that weakens units and silences none, whose weights would not count. The largest of all
-    results counts, and it is infinite where a number is none.
+    The loop runs three steps, forward and backward. A mask takes one step from each sequence.
+    Dropout scales the units and silences none: the weights of a silent unit would not be tested.
+    The largest difference of all results counts; a NaN makes it infinite.
 
-    The reference computes in float64. A library that makes products of float32 in TF32, as CuPy
-    does with ``CUPY_TF32=1``, makes none here but x W, whose numbers TF32 can hold.
+    The reference computes in float64. CuPy with ``CUPY_TF32=1`` computes products of float32 in
+    TF32; the only such product here is x W, and its factors are exact in TF32.
 
     Parameters
     ----------

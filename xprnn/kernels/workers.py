@@ -132,7 +132,7 @@ class Workers:
             self._wake(crew, number)
 
     def _wake(self, crew: Crew, number: int) -> None:
-        """Wake a worker that sleeps; a lock, and no Event, as Ctrl-C can't break it."""
+        """Wake a worker that sleeps; Ctrl-C can't break a lock as it can an Event."""
         if crew.sleep[number].locked():
             crew.sleep[number].release()
 
@@ -189,7 +189,7 @@ class Workers:
 
 
 def _claim(crew: Crew) -> bool:
-    """Return whether the caller, and nobody else, decides about a crew whose owner pauses."""
+    """Return True to the first caller only: it decides what becomes of a paused crew."""
     try:
         return crew.idle.pop()
     except IndexError:

@@ -1,16 +1,16 @@
-"""NumPy as a training run uses it: memory that is kept, and work that is shared out.
+"""NumPy with its own memory and threads, for a training run.
 
-A `Workspace` stands where a namespace stands. Through it,
+A `Workspace` takes the place of the namespace ``xp``:
 
-- large arrays come from memory that was used before and is free again, so that after
-  the first epoch none is asked for from the system, which would clear every page;
-- large products are shared out among threads, and so are compiled loops.
+- It reuses the memory of large arrays that nothing refers to any more. After the first epoch
+  it asks the system for no more memory, and the system has no new pages to clear.
+- It divides large products and compiled loops among threads.
 
 The threads of NumPy's BLAS stay busy for a while after a product, waiting for the next,
 on the processors that a loop then wants. While there is a workspace, BLAS therefore has
-one thread. That needs the package threadpoolctl, and a C compiler; without them BLAS keeps
-its threads and the workspace has one. It also has one while another of our threads holds
-BLAS.
+one thread. That needs the package threadpoolctl and a C compiler; without them BLAS keeps
+its threads and the workspace has one. A workspace also has one while a workspace of another
+thread limits BLAS.
 """
 
 import _thread
@@ -37,7 +37,7 @@ KEPT = 1 << 16
 """Bytes from which on memory is kept; less is quicker to ask for anew."""
 
 ROOMY = 8
-"""How many times an array's size its memory may have; what has more waits for a larger one."""
+"""The largest block that an array may take, in multiples of its size; larger blocks stay free."""
 
 ALIGNED = 64
 """Bytes of a cache line, where kept memory begins."""
@@ -140,15 +140,15 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-def can_hold_blas() -> bool:
-    """Whether there is what can tell BLAS how many threads to have."""
+def can_limit_blas() -> bool:
+    """Return whether threadpoolctl is installed, which sets the number of threads of BLAS."""
     with BLAS.lock:
         return BLAS.threads is not None
 
 
 @functools.cache
 def _can_build() -> bool:
-    """Whether there is a compiler for what workers need."""
+    """Return whether the C code of the workers can be compiled."""
     try:
         Workers(0)
     except UnbuildableError:
@@ -157,9 +157,9 @@ def _can_build() -> bool:
 
 
 def _can_share() -> bool:
-    """Whether work can be shared out; not under gevent and eventlet, which replace threads."""
+    """Return whether threads can share work; under gevent and eventlet, which replace them, no."""
     real = isinstance(_thread.allocate_lock, types.BuiltinFunctionType)
-    return real and _can_build() and can_hold_blas()
+    return real and _can_build() and can_limit_blas()
 
 
 def thread_count() -> int:
@@ -226,7 +226,7 @@ class Workspace:
     @property
     def threads(self) -> int:
         """How many threads compute at once; the first access starts them."""
-        self._go_on()
+        self._reopen()
         if self._workers is None:
             return 1
         count = self._workers.start()
@@ -240,7 +240,7 @@ class Workspace:
             self._workers.forget()
         self._workers, self._forked = None, True
 
-    def _go_on(self) -> None:
+    def _reopen(self) -> None:
         """Open again what was open when the process was forked."""
         if self._forked:
             self._forked = False
@@ -302,7 +302,7 @@ class Workspace:
         models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
         one = models * batch * x.itemsize * max((w.shape[-1] for w in weights), default=1)
         size = max(PIECE // one, math.isqrt(steps // 3), 1)
-        return _even(steps, -(-steps // size))
+        return _cut_evenly(steps, -(-steps // size))
 
     def add(self, a: Array, b: Array) -> Array:
         """Return a + b."""
@@ -323,29 +323,29 @@ class Workspace:
 
     def _pointwise(self, function: Any, a: Array, b: Array) -> Array:
         """Return what a function gives for every pair of numbers."""
-        out = self._result(np.broadcast_shapes(a.shape, b.shape), a, b)
+        out = self._allocate(np.broadcast_shapes(a.shape, b.shape), a, b)
         parts = self.threads if out.shape == a.shape and len(b) == 1 and out.size >= WIDE else 1
         if parts == 1:
             return function(a, b, out=out)
-        cuts = _even(len(out), parts)
+        cuts = _cut_evenly(len(out), parts)
         self.share(lambda i: function(a[cuts[i]], b, out=out[cuts[i]]), parts)
         return out
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Return a b."""
-        self._go_on()
+        self._reopen()
         if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
             return np.matmul(a, b)
         inner, columns = b.shape[-2:]
         if inner == 1:
             return self._pointwise(np.multiply, a, b)
         models = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
-        out = self._result((*models, a.shape[-2], columns), a, b)
+        out = self._allocate((*models, a.shape[-2], columns), a, b)
         if models:
             a, b = (np.broadcast_to(f, (*models, *f.shape[-2:])) for f in (a, b))
         parts = self.threads if inner * out.size >= SHARED else 1
         by_columns = not models and len(out) < columns
-        cuts = _even(columns if by_columns else len(out), parts)
+        cuts = _cut_evenly(columns if by_columns else len(out), parts)
 
         def work(i):
             cut = cuts[i]
@@ -357,7 +357,7 @@ class Workspace:
         self.share(work, parts)
         return out
 
-    def _result(self, shape: tuple[int, ...], a: Array, b: Array) -> Array:
+    def _allocate(self, shape: tuple[int, ...], a: Array, b: Array) -> Array:
         """Return the memory of a result."""
         return self.empty(shape, dtype=a.dtype if a.dtype == b.dtype else np.result_type(a, b))
 
@@ -372,7 +372,7 @@ class Workspace:
         self._workers.share(work, parts, stop)
 
 
-def _even(count: int, parts: int) -> list[slice]:
+def _cut_evenly(count: int, parts: int) -> list[slice]:
     """Cut a range into as many parts."""
     return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 

@@ -12,13 +12,13 @@ The constants are rough, and only their ratios matter: they put layouts in order
 from typing import NamedTuple
 
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, needs, parts
+from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, count_needs, count_parts
 
 EXCHANGE = 1200
-"""Cycles until what one multiprocessor wrote is read by another."""
+"""Cycles until one multiprocessor reads what another wrote."""
 
 READ = 300
-"""Cycles until a word of the second cache is there."""
+"""Cycles until a word arrives from the L2 cache."""
 
 POLLED = 4
 """Numbers that a thread reads at once when it waits for the others, as in recurrence.cu."""
@@ -27,16 +27,16 @@ STEP = 300
 """Cycles for the wait of a block for its own threads, and the step of a cell."""
 
 L2_BYTES = 64
-"""Read from the second cache by a multiprocessor in a cycle."""
+"""Bytes that a multiprocessor reads from the L2 cache in a cycle."""
 
 SHARED_BYTES = 128
-"""Read from its shared memory in a cycle."""
+"""Bytes that it reads from shared memory in a cycle."""
 
 SHUFFLES = 5
-"""To sum one number over the lanes of a warp; each further number takes one more."""
+"""Shuffles to sum one number over the lanes of a warp; each further number takes one more."""
 
 TAGGED = 2
-"""Words that are exchanged for one: itself and the step it is of."""
+"""Words exchanged for each word of a number: the word and the number of its step."""
 
 
 class Priced(NamedTuple):
@@ -48,50 +48,50 @@ class Priced(NamedTuple):
     """Of the weights, once a turn."""
     step: float
 
-    def tiles(self, given: Loop) -> int:
+    def tiles(self, loop: Loop) -> int:
         """Return how many tiles a loop has: up to `rows` rows of one model."""
-        return given.models * parts(given.batch, self.layout.rows)
+        return loop.models * count_parts(loop.batch, self.layout.rows)
 
-    def groups(self, device: Device, given: Loop) -> int:
+    def groups(self, device: Device, loop: Loop) -> int:
         """Return how many groups have work and room."""
-        return min(self.tiles(given), device.multiprocessors // self.layout.blocks)
+        return min(self.tiles(loop), device.multiprocessors // self.layout.blocks)
 
-    def cost(self, given: Loop, groups: int) -> float:
+    def cost(self, loop: Loop, groups: int) -> float:
         """Return the cycles of a launch."""
-        turns = parts(self.tiles(given), groups)
-        return turns * (self.reading + given.steps * self.step)
+        turns = count_parts(self.tiles(loop), groups)
+        return turns * (self.reading + loop.steps * self.step)
 
 
-def cycles(device: Device, given: Loop, made: Plan) -> float:
+def count_cycles(device: Device, loop: Loop, plan: Plan) -> float:
     """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
-    return priced(device, given, made).cost(given, made.groups)
+    return price(device, loop, plan).cost(loop, plan.groups)
 
 
-def priced(device: Device, given: Loop, made: Plan) -> Priced:
-    """Return a layout with its price, in which T, B and models have no say."""
-    needed, warps = needs(given, made), made.threads // WARP
-    size = WORD * given.words
-    at_once = parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
-    sums = made.rows * needed.units * given.sums
-    products = sums * needed.length * at_once * WARP / _rate(device, given)
-    reads = made.rows * needed.length * warps * WARP * size / SHARED_BYTES
-    reduction = (sums + SHUFFLES - 1) * warps * given.words
+def price(device: Device, loop: Loop, plan: Plan) -> Priced:
+    """Return a layout with its price, which does not depend on T, B or the number of models."""
+    needed, warps = count_needs(loop, plan), plan.threads // WARP
+    size = WORD * loop.words
+    at_once = count_parts(warps, SCHEDULERS) * SCHEDULERS  # a scheduler without a warp is idle
+    sums = plan.rows * needed.units * loop.sums
+    products = sums * needed.length * at_once * WARP / _rate(device, loop)
+    reads = plan.rows * needed.length * warps * WARP * size / SHARED_BYTES
+    reduction = (sums + SHUFFLES - 1) * warps * loop.words
     step = max(products, reads) + reduction + STEP
-    if made.blocks > 1:
-        exchanged = made.rows * given.size * given.inputs
-        rounds = parts(exchanged, POLLED * made.threads)
+    if plan.blocks > 1:
+        exchanged = plan.rows * loop.size * loop.inputs
+        rounds = count_parts(exchanged, POLLED * plan.threads)
         step += EXCHANGE + READ * (rounds - 1) + TAGGED * exchanged * size / L2_BYTES
-    weights = parts(given.size, made.blocks) * given.sums * given.size * given.inputs
-    return Priced(made._replace(groups=1), weights * size / L2_BYTES, step)
+    weights = count_parts(loop.size, plan.blocks) * loop.sums * loop.size * loop.inputs
+    return Priced(plan._replace(groups=1), weights * size / L2_BYTES, step)
 
 
-def _rate(device: Device, given: Loop) -> int:
+def _rate(device: Device, loop: Loop) -> int:
     """Return how many products a multiprocessor begins in a cycle.
 
     CUDA C++ Programming Guide, Throughput of Native Arithmetic Instructions.
     """
     few = device.capability < (8, 6)  # 64 float32 units up to the A100
-    if given.words == 1:
+    if loop.words == 1:
         return 64 if few else 128
     if device.capability == (8, 0):
         return 32

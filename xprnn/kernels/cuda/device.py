@@ -58,7 +58,7 @@ def named(device: str | Device) -> Device:
     return KNOWN[device]
 
 
-def current(runtime: Any = None, number: int | None = None) -> Device:
+def read_device(runtime: Any = None, number: int | None = None) -> Device:
     """Return the device that CuPy computes on, or that of a number.
 
     Parameters

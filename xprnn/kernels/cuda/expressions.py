@@ -37,14 +37,14 @@ class Step(NamedTuple):
     """From dstate, h_before, h_after, own and kept to dp, dq and dstate."""
 
 
-def step(cell: Cell) -> Step:
+def write_step(cell: Cell) -> Step:
     """Return the step of a cell; raise `Untraceable` with a sentence if it has none.
 
     Examples
     --------
     >>> from xprnn.cells import Elman
-    >>> from xprnn.kernels.cuda.expressions import step
-    >>> print(step(Elman("sigmoid")).backward)
+    >>> from xprnn.kernels.cuda.expressions import write_step
+    >>> print(write_step(Elman("sigmoid")).backward)
     const auto v0 = h_after;
     const auto v1 = dstate[0];
     const auto v2 = real(1.0) - v0;
@@ -55,46 +55,46 @@ def step(cell: Cell) -> Step:
     dstate[0] = real(0.0);
     """
     try:
-        return _remembered(cell)  # type: ignore[arg-type]
+        return _write_cached(cell)  # type: ignore[arg-type]
     except TypeError:  # can't be hashed, or can't be traced
         return _step(cell)
 
 
 def _step(cell: Cell) -> Step:
-    """As `step`."""
+    """As `write_step`."""
     if inner_gates(cell):
         raise Untraceable("it has an inner part, which makes two products at each step")
     try:
-        return _traced(cell)
+        return _trace(cell)
     except Untraceable:
         raise
     except Exception as error:
         raise Untraceable(f"it cannot be traced: {type(error).__name__}: {error}") from error
 
 
-_remembered = functools.lru_cache(maxsize=64)(_step)
+_write_cached = functools.lru_cache(maxsize=64)(_step)
 
 
-def _traced(cell: Cell) -> Step:
+def _trace(cell: Cell) -> Step:
     """Run a cell forward and backward, and write down what it did."""
     graph, own = Graph(), getattr(cell, "weights", 0)
     xp, count = Numbers(graph), cell.states + own
     p, q = (graph.inputs(name, cell.gates, UNITS) for name in ("p", "q"))
     state = tuple(blocks(graph.inputs("state", count, UNITS), count))
     after, memo = cell.forward(p, q, state, xp=xp)
-    new = _outputs(graph, after[: cell.states], cell.states)
+    new = _read_outputs(graph, after[: cell.states], cell.states)
     if [a.places for a in after[cell.states :]] != [s.places for s in state[cell.states :]]:
         raise Untraceable("it does not return its own weights as they are")
 
     made = len(graph.nodes)
     dstate = tuple(blocks(graph.inputs("dstate", count, UNITS), count))
     dp, dq, before = cell.backward(dstate, memo, xp=xp)
-    into_p, into_q = (_outputs(graph, [d], cell.gates) for d in (dp, dq))
-    direct = _outputs(graph, before, count)
+    into_p, into_q = (_read_outputs(graph, [d], cell.gates) for d in (dp, dq))
+    direct = _read_outputs(graph, before, count)
 
     there = {state[0].places[0]: "h_before", new[0]: "h_after"}
     there |= {state[cell.states + k].places[0]: f"own[{k}]" for k in range(own)}
-    kept = _kept(graph, [*into_p, *into_q, *direct], made, set(there))
+    kept = _list_kept(graph, [*into_p, *into_q, *direct], made, set(there))
     forward = {f"state[{k}]": place for k, place in enumerate(new)}
     forward |= {f"kept[{k}]": place for k, place in enumerate(kept)}
     backward = {f"dp[{k}]": place for k, place in enumerate(into_p)}
@@ -107,12 +107,12 @@ def _traced(cell: Cell) -> Step:
         own=own,
         kept=len(kept),
         same=into_p == into_q,
-        forward=_statements(graph, forward, {}),
-        backward=_statements(graph, backward, there),
+        forward=_write_statements(graph, forward, {}),
+        backward=_write_statements(graph, backward, there),
     )
 
 
-def _outputs(graph: Graph, arrays: Iterable[Any], count: int) -> list[int]:
+def _read_outputs(graph: Graph, arrays: Iterable[Any], count: int) -> list[int]:
     """Return the numbers of the first unit, one for each block; check those of the others."""
     places: list[int] = []
     for a in arrays:
@@ -121,13 +121,13 @@ def _outputs(graph: Graph, arrays: Iterable[Any], count: int) -> list[int]:
         raise Untraceable(f"it returns {len(places) / UNITS:g} numbers a unit, not {count}")
     first = places[::UNITS]
     for unit in range(UNITS):
-        copies = _copies(graph, unit)
+        copies = _map_to_unit(graph, unit)
         if places[unit::UNITS] != [copies[place] for place in first]:
             raise Untraceable("its units act on one another, or differ")
     return first
 
 
-def _copies(graph: Graph, unit: int) -> list[int | None]:
+def _map_to_unit(graph: Graph, unit: int) -> list[int | None]:
     """Return which node is to a unit what each is to the first; None for those of others."""
     copies: list[int | None] = []
     for place, (name, arguments) in enumerate(list(graph.nodes)):
@@ -142,13 +142,13 @@ def _copies(graph: Graph, unit: int) -> list[int | None]:
     return copies
 
 
-def _operands(graph: Graph, place: int) -> tuple[int, ...]:
+def _read_operands(graph: Graph, place: int) -> tuple[int, ...]:
     """Return the nodes that a node is computed from."""
     name, arguments = graph.nodes[place]
     return arguments if name in FORMS else ()
 
 
-def _computed(graph: Graph, roots: Iterable[int], there: Iterable[int]) -> list[int]:
+def _list_computed(graph: Graph, roots: Iterable[int], there: Iterable[int]) -> list[int]:
     """Return the nodes that roots are computed from, in order, with those that are there."""
     found, left = set(), list(roots)
     known = set(there)
@@ -156,29 +156,29 @@ def _computed(graph: Graph, roots: Iterable[int], there: Iterable[int]) -> list[
         place = left.pop()
         if place not in found:
             found.add(place)
-            left += () if place in known else _operands(graph, place)
+            left += () if place in known else _read_operands(graph, place)
     return sorted(found)
 
 
-def _kept(graph: Graph, roots: list[int], made: int, there: set[int]) -> list[int]:
+def _list_kept(graph: Graph, roots: list[int], made: int, there: set[int]) -> list[int]:
     """Return which of the first `made` nodes must be kept for some roots."""
     constant = {k for k, node in enumerate(graph.nodes) if node.name == "number"}
     truths = {k for k in range(made) if graph.nodes[k].name in TRUTHS}
     first = set(range(made)) - truths
-    needed = set(_computed(graph, roots, first)) & first
+    needed = set(_list_computed(graph, roots, first)) & first
     for place in sorted(needed, reverse=True):
         derived = graph.nodes[place].name in AGAIN
-        if derived and {*_operands(graph, place)} <= needed | there | constant:
+        if derived and {*_read_operands(graph, place)} <= needed | there | constant:
             needed.remove(place)
     return sorted(needed - there - constant)
 
 
-def _statements(graph: Graph, results: dict[str, int], there: dict[int, str]) -> str:
+def _write_statements(graph: Graph, results: dict[str, int], there: dict[int, str]) -> str:
     """Return the C++ that computes results, where some nodes are there by a name."""
     constants = [k for k, node in enumerate(graph.nodes) if node.name == "number"]
     names = {k: f"real({graph.nodes[k].arguments[0]!r})" for k in constants}
     lines: list[str] = []
-    for place in _computed(graph, results.values(), there):
+    for place in _list_computed(graph, results.values(), there):
         name, arguments = graph.nodes[place]
         if name == "number":
             continue

@@ -11,13 +11,13 @@ from xprnn import _ops
 from xprnn._typing import Array, Namespace, Shapes
 from xprnn.cells import Cell, Elman
 from xprnn.kernels.cuda.device import Device
-from xprnn.kernels.cuda.expressions import Step, step
+from xprnn.kernels.cuda.expressions import Step, write_step
 from xprnn.kernels.cuda.failures import attempt
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
-from xprnn.kernels.cuda.layout import Loop, Plan, Unplannable, loops
-from xprnn.kernels.cuda.plan import choose, describe, plans
-from xprnn.kernels.cuda.source import Program, program
-from xprnn.kernels.proof import TOLERANCES, difference
+from xprnn.kernels.cuda.layout import Loop, Plan, Unplannable, read_loops
+from xprnn.kernels.cuda.plan import choose, choose_plans, describe
+from xprnn.kernels.cuda.source import Program, write_program
+from xprnn.kernels.proof import TOLERANCES, measure_difference
 from xprnn.kernels.tracing import Untraceable
 from xprnn.recurrence import Unroll
 
@@ -33,7 +33,7 @@ class Memo(NamedTuple):
     """(..., T, B, K·H): the numbers that `Step` keeps."""
 
 
-class Made(NamedTuple):
+class Compiled(NamedTuple):
     """A loop that is compiled."""
 
     step: Step
@@ -69,7 +69,7 @@ class Fused:
     launcher: Launcher
     plan: Callable[[Device, Loop], Plan] = choose
 
-    def make(self, given: Loop, cell: Cell) -> Made:
+    def make(self, loop: Loop, cell: Cell) -> Compiled:
         """Return a loop of a cell, compiled.
 
         Raises
@@ -77,15 +77,15 @@ class Fused:
         Untraceable, Unplannable
             With a sentence that says why there is none.
         """
-        made, plan = step(cell), self.plan(self.launcher.device(), given)
-        source = program(made, given, plan, hardware=self.launcher.hardware)
+        step, plan = write_step(cell), self.plan(self.launcher.device(), loop)
+        source = write_program(step, loop, plan, hardware=self.launcher.hardware)
         kernel = self.launcher.load(source)
         if kernel.resident < plan.blocks:
             raise Unplannable(
                 f"{plan.blocks} blocks wait for one another, and the device has room for "
                 f"{kernel.resident} at once"
             )
-        return Made(made, plan, source, kernel)
+        return Compiled(step, plan, source, kernel)
 
     def obstacle(
         self, cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
@@ -98,27 +98,29 @@ class Fused:
         size = shapes["U"][-2]
 
         def prepare(cell: Cell, shapes: Shapes, dtype: Any) -> None:
-            made = [self.make(given, cell) for given in loops(cell, shapes, dtype)]
-            self.prove(made, cell, shapes["U"][-2], dtype, xp=xp)
+            both = [self.make(loop, cell) for loop in read_loops(cell, shapes, dtype)]
+            self.prove(both, cell, shapes["U"][-2], dtype, xp=xp)
 
         def kind() -> str:
             return np.dtype(dtype).name
 
         try:
             if device is not None:
-                step(cell)
-                plans(cell, device, shapes, dtype)
+                write_step(cell)
+                choose_plans(cell, device, shapes, dtype)
                 return None
             return self.launcher.obstacle(xp) or attempt(
                 lambda: f"{cell}, {size} units, {kind()}, on {self.launcher.device().name}",
-                lambda: (self.launcher.device(), step(cell), size, kind()),
+                lambda: (self.launcher.device(), write_step(cell), size, kind()),
                 lambda: prepare(cell, shapes, dtype),
                 lambda: prepare(*SMALLEST),
             )
         except (Untraceable, Unplannable) as error:
             return str(error)
 
-    def prove(self, made: list[Made], cell: Cell, size: int, dtype: Any, *, xp: Namespace) -> None:
+    def prove(
+        self, both: list[Compiled], cell: Cell, size: int, dtype: Any, *, xp: Namespace
+    ) -> None:
         """Hold two loops, forward and backward, to the reference, once for each device.
 
         Raises
@@ -127,12 +129,12 @@ class Fused:
             If they differ.
         """
         device = self.launcher.device()
-        key = device, *(one.program for one in made)
+        key = device, *(one.program for one in both)
         if key not in PROVEN:
-            forward, backward = (one.plan for one in made)
-            fixed = Fused(self.launcher, lambda _, given: forward if given.forward else backward)
+            forward, backward = (one.plan for one in both)
+            fixed = Fused(self.launcher, lambda _, loop: forward if loop.forward else backward)
             unroll, batch = Unroll(fixed.unroll, fixed.unroll_backward), forward.rows + 1
-            PROVEN[key] = difference(unroll, cell, size, batch, dtype, xp=xp)
+            PROVEN[key] = measure_difference(unroll, cell, size, batch, dtype, xp=xp)
         if not PROVEN[key] <= TOLERANCES[np.dtype(dtype).name]:
             raise RuntimeError(
                 f"the results of {cell} with {size} units on {device.name} differ from those of "
@@ -145,14 +147,16 @@ class Fused:
         """Return how a case is spread over a device."""
         return describe(cell, device or self.launcher.device(), shapes, dtype)
 
-    def launch(self, made: Made, arrays: list[Any], hidden: tuple[int, ...], *, xp: Any) -> None:
+    def launch(
+        self, compiled: Compiled, arrays: list[Any], hidden: tuple[int, ...], *, xp: Any
+    ) -> None:
         """Run a loop on arrays and a ring."""
         *lead, steps, batch, size = hidden
         ring = None
-        if made.program.ring:
-            ring = xp.zeros((made.groups * made.program.ring,), dtype=xp.uint64)
-        sizes = math.prod(lead), steps, batch, size, made.plan.blocks
-        made.kernel(made.groups * made.plan.blocks, *arrays, ring, *sizes)
+        if compiled.program.ring:
+            ring = xp.zeros((compiled.groups * compiled.program.ring,), dtype=xp.uint64)
+        sizes = math.prod(lead), steps, batch, size, compiled.plan.blocks
+        compiled.kernel(compiled.groups * compiled.plan.blocks, *arrays, ring, *sizes)
 
     def unroll(self, cell, params, x, state, *, mask=None, keep=None, xp):
         """As `recurrence.unroll`."""
@@ -160,22 +164,22 @@ class Fused:
         dtype = xp.result_type(p, U, *state)
         *lead, batch, size = state[0].shape
         hidden = (*lead, x.shape[-3], batch, size)
-        made = self.make(_loops(cell, hidden, dtype)[0], cell)
+        compiled = self.make(_read_loops(cell, hidden, dtype)[0], cell)
         columns = cell.gates * size
-        start = _stacked(state, hidden, dtype, xp=xp)
+        start = _stack(state, hidden, dtype, xp=xp)
         h = xp.empty((*lead, hidden[-3] + 1, batch, size), dtype=dtype)
-        kept = xp.empty((*hidden[:-1], made.step.kept * size), dtype=dtype)
+        kept = xp.empty((*hidden[:-1], compiled.step.kept * size), dtype=dtype)
         end = xp.empty((cell.states, *lead, batch, size), dtype=dtype)
         arrays = [
-            _dense(xp.matrix_transpose(U), (*lead, columns, size), dtype, xp=xp),
-            _dense(p, (*hidden[:-1], columns), dtype, xp=xp),
+            _lay_out(xp.matrix_transpose(U), (*lead, columns, size), dtype, xp=xp),
+            _lay_out(p, (*hidden[:-1], columns), dtype, xp=xp),
             start,
-            *_options(mask, keep, hidden, dtype, xp=xp),
+            *_read_options(mask, keep, hidden, dtype, xp=xp),
             h,
             kept,
             end,
         ]
-        self.launch(made, arrays, hidden, xp=xp)
+        self.launch(compiled, arrays, hidden, xp=xp)
         own = state[cell.states :]
         return h, None, (*(end[k, ...] for k in range(cell.states)), *own), Memo(h, start, kept)
 
@@ -184,51 +188,51 @@ class Fused:
         U, hidden = params["U"], dy.shape
         dtype = xp.result_type(dy, U, memo.h, *dstate)
         memo = Memo(*(xp.astype(a, dtype, copy=False) for a in memo))
-        made = self.make(_loops(cell, hidden, dtype)[1], cell)
+        compiled = self.make(_read_loops(cell, hidden, dtype)[1], cell)
         columns = cell.gates * hidden[-1]
         dp = xp.empty((*hidden[:-1], columns), dtype=dtype)
-        dq = None if made.step.same else xp.empty(dp.shape, dtype=dtype)
+        dq = None if compiled.step.same else xp.empty(dp.shape, dtype=dtype)
         before = xp.empty(memo.start.shape, dtype=dtype)
         arrays = [
-            _dense(U, (*hidden[:-3], hidden[-1], columns), dtype, xp=xp),
-            _dense(dy, hidden, dtype, xp=xp),
-            _stacked(dstate, hidden, dtype, xp=xp),
+            _lay_out(U, (*hidden[:-3], hidden[-1], columns), dtype, xp=xp),
+            _lay_out(dy, hidden, dtype, xp=xp),
+            _stack(dstate, hidden, dtype, xp=xp),
             memo.start,
-            *_options(mask, keep, hidden, dtype, xp=xp),
+            *_read_options(mask, keep, hidden, dtype, xp=xp),
             memo.h,
             memo.kept,
             dp,
             dq,
             before,
         ]
-        self.launch(made, arrays, hidden, xp=xp)
+        self.launch(compiled, arrays, hidden, xp=xp)
         return dp, dp if dq is None else dq, tuple(before[k, ...] for k in range(len(dstate)))
 
 
-def _loops(cell: Cell, hidden: tuple[int, ...], dtype: Any) -> tuple[Loop, Loop]:
+def _read_loops(cell: Cell, hidden: tuple[int, ...], dtype: Any) -> tuple[Loop, Loop]:
     """Return the loops for hidden states (..., T, B, H)."""
-    return loops(cell, {"x": hidden, "U": hidden[-1:] * 2}, dtype)
+    return read_loops(cell, {"x": hidden, "U": hidden[-1:] * 2}, dtype)
 
 
-def _dense(a: Array, shape: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
+def _lay_out(a: Array, shape: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
     """Return an array with all its axes, laid out as the kernel reads it."""
     return xp.ascontiguousarray(xp.astype(xp.broadcast_to(a, shape), dtype, copy=False))
 
 
-def _stacked(state: tuple[Array, ...], hidden: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
+def _stack(state: tuple[Array, ...], hidden: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
     """Return the arrays of a state as one, (S, ..., B, H)."""
     shape = (*hidden[:-3], *hidden[-2:])
-    return xp.stack([_dense(s, shape, dtype, xp=xp) for s in state])
+    return xp.stack([_lay_out(s, shape, dtype, xp=xp) for s in state])
 
 
-def _options(
+def _read_options(
     mask: Array | None, keep: Array | None, hidden: tuple[int, ...], dtype: Any, *, xp: Any
 ) -> tuple[Array | None, Array | None]:
     """Return mask (T, B) and keep (..., B, H)."""
     *lead, _, batch, size = hidden
     return (
         None if mask is None else xp.ascontiguousarray(mask[..., 0]),
-        None if keep is None else _dense(keep, (*lead, batch, size), dtype, xp=xp),
+        None if keep is None else _lay_out(keep, (*lead, batch, size), dtype, xp=xp),
     )
 
 

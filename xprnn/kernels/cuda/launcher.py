@@ -7,7 +7,7 @@ import array_api_compat
 import numpy as np
 
 from xprnn._typing import Array, Namespace
-from xprnn.kernels.cuda.device import Device, current
+from xprnn.kernels.cuda.device import Device, read_device
 from xprnn.kernels.cuda.source import HARDWARE, OPTIONS, Program
 
 
@@ -56,12 +56,12 @@ class CuPyKernel:
         """As in `Kernel`."""
         if blocks > self.resident:  # CuPy would launch fewer, which then wait for the others
             raise RuntimeError(f"{blocks} blocks do not fit on the device, {self.resident} do")
-        values = tuple(map(_argument, arguments))
+        values = tuple(map(_convert, arguments))
         threads, shared = self._program.threads, self._program.shared
         self._kernel((blocks,), (threads,), values, shared_mem=shared)
 
 
-def _argument(value: Any) -> Any:
+def _convert(value: Any) -> Any:
     """Return what CuPy hands to a kernel as a pointer or an int."""
     if value is None:
         return np.uint64(0)
@@ -81,7 +81,7 @@ class CuPy:
         """As in `Launcher`."""
         from cupy.cuda import runtime
 
-        return _device(runtime.getDevice())
+        return _read_device(runtime.getDevice())
 
     def load(self, program: Program) -> CuPyKernel:
         """As in `Launcher`."""
@@ -91,12 +91,12 @@ class CuPy:
 
 
 @functools.cache
-def _device(number: int) -> Device:
+def _read_device(number: int) -> Device:
     """Return a device by its number."""
-    return current(number=number)
+    return read_device(number=number)
 
 
 @functools.lru_cache(maxsize=256)
 def _load(program: Program, number: int) -> CuPyKernel:
     """Return a kernel for the device of that number, which is in use."""
-    return CuPyKernel(program, _device(number).multiprocessors)
+    return CuPyKernel(program, _read_device(number).multiprocessors)

@@ -29,7 +29,7 @@ REGISTERS = 255
 """Most that a thread can have."""
 
 WORKING = 88
-"""Registers of a thread beside those for numbers: addresses, counters, what the compiler likes."""
+"""Registers of a thread for addresses, counters and the compiler, not for numbers."""
 
 PAIR = 6
 """Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
@@ -96,23 +96,25 @@ class Needs(NamedTuple):
     """Bytes."""
 
 
-def loops(cell: Cell, shapes: Shapes, dtype: Any) -> tuple[Loop, Loop]:
+def read_loops(cell: Cell, shapes: Shapes, dtype: Any) -> tuple[Loop, Loop]:
     """Return the loop forward and the loop backward of a case, given as to `kernels.lookup`."""
-    return _loops(cell.gates, shapes["x"], shapes["U"], dtype)
+    return _read_loops(cell.gates, shapes["x"], shapes["U"], dtype)
 
 
 @functools.lru_cache(maxsize=1024)
-def _loops(gates: int, x: tuple[int, ...], U: tuple[int, ...], dtype: Any) -> tuple[Loop, Loop]:
-    """As `loops`."""
+def _read_loops(
+    gates: int, x: tuple[int, ...], U: tuple[int, ...], dtype: Any
+) -> tuple[Loop, Loop]:
+    """As `read_loops`."""
     *x_lead, steps, batch, _ = x
     *u_lead, size, _ = U
     models = math.prod(np.broadcast_shapes(tuple(x_lead), tuple(u_lead)))
     sizes = {"steps": steps, "batch": batch, "size": size, "gates": gates, "models": models}
-    forward = loop(forward=True, dtype=dtype, **sizes)
+    forward = read_loop(forward=True, dtype=dtype, **sizes)
     return forward, forward._replace(forward=False)
 
 
-def loop(
+def read_loop(
     *, steps: int, batch: int, size: int, gates: int, forward: bool, dtype: Any, models: int
 ) -> Loop:
     """Return a loop with the width of its dtype; raise `Unplannable` for what is no float."""
@@ -132,55 +134,57 @@ def loop(
     )
 
 
-def needs(given: Loop, made: Plan) -> Needs:
+def count_needs(loop: Loop, plan: Plan) -> Needs:
     """Return what a block of a plan takes.
 
     Each warp has units of its own. Its lanes share the columns of their weights, and the
     pairs of a row and a unit. The block's shared memory has this step's vector and the
     next one's, and the sums.
     """
-    warps = made.threads // WARP
-    units = parts(parts(given.size, made.blocks), warps)
-    length = parts(given.size * given.inputs, WARP)
-    products, pairs = units * given.sums, parts(made.rows * units, WARP)
-    numbers = products * (length + made.rows) + pairs * PAIR * given.gates
-    in_shared = made.rows * (2 * WARP * length + warps * products)
-    bytes_each = WORD * given.words
-    return Needs(units, length, WORKING + given.words * numbers, bytes_each * in_shared)
+    warps = plan.threads // WARP
+    units = count_parts(count_parts(loop.size, plan.blocks), warps)
+    length = count_parts(loop.size * loop.inputs, WARP)
+    products, pairs = units * loop.sums, count_parts(plan.rows * units, WARP)
+    numbers = products * (length + plan.rows) + pairs * PAIR * loop.gates
+    in_shared = plan.rows * (2 * WARP * length + warps * products)
+    bytes_each = WORD * loop.words
+    return Needs(units, length, WORKING + loop.words * numbers, bytes_each * in_shared)
 
 
 @functools.lru_cache(maxsize=256)
-def fitting(device: Device, given: Loop, threads: tuple[int, ...] = THREADS) -> tuple[Plan, ...]:
-    """Return the layouts that fit, with one group each; T, B and models have no say in it."""
-    if _too_old(device):
+def list_fitting(
+    device: Device, loop: Loop, threads: tuple[int, ...] = THREADS
+) -> tuple[Plan, ...]:
+    """Return the layouts that fit, with one group each, whatever T, B and the number of models."""
+    if _explain_age(device):
         return ()
     found: list[Plan] = []
-    for one in _layouts(device, given, threads):
+    for one in _list_layouts(device, loop, threads):
         more = (one._replace(rows=rows) for rows in ROWS)  # each needs more
-        found += itertools.takewhile(lambda made: not _excess(device, given, made), more)
+        found += itertools.takewhile(lambda plan: not _explain_excess(device, loop, plan), more)
     return tuple(found)
 
 
 @functools.lru_cache(maxsize=256)
-def misfit(device: Device, given: Loop) -> str:
-    """Return why no layout fits, by the one that comes nearest."""
-    if reason := _too_old(device):
+def explain_misfit(device: Device, loop: Loop) -> str:
+    """Return why no layout fits, by the example of the one that comes nearest."""
+    if reason := _explain_age(device):
         return reason
 
-    def lacking(made: Plan) -> tuple[float, int]:
-        needed = needs(given, made)
-        return max(needed.registers / _room(device, made), 1), needed.shared
+    def lacking(plan: Plan) -> tuple[float, int]:
+        needed = count_needs(loop, plan)
+        return max(needed.registers / _count_room(device, plan), 1), needed.shared
 
-    nearest = min(_layouts(device, given), key=lacking)
+    nearest = min(_list_layouts(device, loop), key=lacking)
     return (
-        f"{given.size} units with {given.inputs * given.sums * given.size} weights each do not fit "
+        f"{loop.size} units with {loop.inputs * loop.sums * loop.size} weights each do not fit "
         f"on the {device.multiprocessors} multiprocessors of {device.name}: with "
         f"{nearest.blocks} block(s) of {nearest.threads} threads "
-        f"{_excess(device, given, nearest)}"
+        f"{_explain_excess(device, loop, nearest)}"
     )
 
 
-def _too_old(device: Device) -> str | None:
+def _explain_age(device: Device) -> str | None:
     """Return why a device can run no layout at all."""
     if device.cooperative and device.capability >= OLDEST:
         return None
@@ -191,28 +195,28 @@ def _too_old(device: Device) -> str | None:
     )
 
 
-def _layouts(device: Device, given: Loop, threads: tuple[int, ...] = THREADS) -> Iterator[Plan]:
+def _list_layouts(device: Device, loop: Loop, threads: tuple[int, ...] = THREADS) -> Iterator[Plan]:
     """Yield all layouts of one group and one row, those that don't fit too."""
-    for blocks in range(1, min(device.multiprocessors, given.size) + 1):
-        if parts(given.size, parts(given.size, blocks)) != blocks:
+    for blocks in range(1, min(device.multiprocessors, loop.size) + 1):
+        if count_parts(loop.size, count_parts(loop.size, blocks)) != blocks:
             continue  # as many units a block as with fewer blocks
         for of_a_block in threads:
             if of_a_block <= device.threads:
                 yield Plan(1, blocks, 1, of_a_block)
 
 
-def _room(device: Device, made: Plan) -> int:
+def _count_room(device: Device, plan: Plan) -> int:
     """Return how many registers a thread can have.
 
     A scheduler has its share of them for the warps that it issues, and gives them out in eights.
     """
-    warps = parts(made.threads // WARP, SCHEDULERS)
+    warps = count_parts(plan.threads // WARP, SCHEDULERS)
     return min(REGISTERS, device.registers // SCHEDULERS // (warps * WARP) // 8 * 8)
 
 
-def _excess(device: Device, given: Loop, made: Plan) -> str | None:
+def _explain_excess(device: Device, loop: Loop, plan: Plan) -> str | None:
     """Return what a plan has too much of."""
-    needed, room = needs(given, made), _room(device, made)
+    needed, room = count_needs(loop, plan), _count_room(device, plan)
     if needed.registers > room:
         return (
             f"a thread would need {needed.registers} registers for its weights and sums, "
@@ -223,6 +227,6 @@ def _excess(device: Device, given: Loop, made: Plan) -> str | None:
     return None
 
 
-def parts(whole: int, size: int) -> int:
-    """Return how many parts of a size make a whole, the last may be smaller."""
+def count_parts(whole: int, size: int) -> int:
+    """Return how many parts of a size make up a whole; the last one may be smaller."""
     return -(-whole // size)

@@ -10,30 +10,30 @@ from typing import Any, NamedTuple
 
 from xprnn._typing import Shapes
 from xprnn.cells import Cell
-from xprnn.kernels.cuda.cost import Priced, priced
+from xprnn.kernels.cuda.cost import Priced, price
 from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.layout import (
     WARP,
     Loop,
     Plan,
     Unplannable,
-    fitting,
-    loops,
-    misfit,
-    needs,
+    count_needs,
+    explain_misfit,
+    list_fitting,
+    read_loops,
 )
 
 FULL = 256
-"""Threads of the blocks on the short list, fewer where that were more warps than units.
+"""Threads of a block on the short list; fewer if there would be more warps than units.
 
-No larger block can have all the registers that a thread can have.
+In a larger block a thread could not have the most registers that a thread may have.
 """
 
 BATCHES = tuple(2**k for k in range(13))
 """B for which the short list has the cheapest layout, so it is no longer than this."""
 
 STEPS = 100
-"""T for which it has."""
+"""T for which the layouts on the short list are the cheapest."""
 
 
 class Plans(NamedTuple):
@@ -44,7 +44,7 @@ class Plans(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def choose(device: Device, given: Loop) -> Plan:
+def choose(device: Device, loop: Loop) -> Plan:
     """Return the plan of a loop: the cheapest on its short list.
 
     Raises
@@ -56,36 +56,38 @@ def choose(device: Device, given: Loop) -> Plan:
     --------
     >>> from xprnn.kernels.cuda import device, layout, plan
     >>> elman = {"gates": 1, "forward": True, "dtype": "float32", "models": 1}
-    >>> loop = layout.loop(steps=100, batch=256, size=64, **elman)
+    >>> loop = layout.read_loop(steps=100, batch=256, size=64, **elman)
     >>> plan.choose(device.KNOWN["H100"], loop)
     Plan(groups=128, blocks=1, rows=2, threads=256)
     """
-    cheapest = min(shortlist(device, _alike(given)), key=_order(device, given))
-    return _spread(device, given, cheapest)
+    cheapest = min(shortlist(device, loop), key=_order(device, loop))
+    return _spread(device, loop, cheapest)
 
 
-def plans(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> Plans:
+def choose_plans(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> Plans:
     """Return the plans of a case; raise `Unplannable` if one of the two has none."""
-    return Plans(*(choose(device, given) for given in loops(cell, shapes, dtype)))
+    return Plans(*(choose(device, loop) for loop in read_loops(cell, shapes, dtype)))
 
 
 def describe(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> str:
     """Return the plans of a case in words."""
     lines = [f"one launch on {device.name}"]
-    for name, given, made in zip(
-        Plans._fields, loops(cell, shapes, dtype), plans(cell, device, shapes, dtype), strict=True
+    for name, loop, plan in zip(
+        Plans._fields,
+        read_loops(cell, shapes, dtype),
+        choose_plans(cell, device, shapes, dtype),
+        strict=True,
     ):
-        needed = needs(given, made)
+        needed = count_needs(loop, plan)
         lines.append(
-            f"{name}: {made.groups} group(s) of {made.blocks} block(s) of {made.threads} threads, "
-            f"{made.rows} row(s) of the batch at a time; about {needed.registers} registers a "
+            f"{name}: {plan.groups} group(s) of {plan.blocks} block(s) of {plan.threads} threads, "
+            f"{plan.rows} row(s) of the batch at a time; about {needed.registers} registers a "
             f"thread and {needed.shared} bytes of shared memory a block"
         )
     return "\n  ".join(lines)
 
 
-@functools.lru_cache(maxsize=256)
-def shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
+def shortlist(device: Device, loop: Loop) -> tuple[Priced, ...]:
     """Return the layouts from which `choose` takes a plan, the same for all T, B and models.
 
     For one model, `STEPS` and each of `BATCHES` it has the cheapest layout with blocks of `FULL`
@@ -96,15 +98,20 @@ def shortlist(device: Device, given: Loop) -> tuple[Priced, ...]:
     Unplannable
         If no layout fits.
     """
-    alike = _alike(given)
-    full = min(FULL, WARP * given.size)
-    found = fitting(device, alike, (full,)) or _fitting(device, alike)
-    prices = [priced(device, alike, made) for made in found]
-    sizes = (alike._replace(steps=STEPS, batch=batch) for batch in BATCHES)
+    return _shortlist(device, _normalize(loop))
+
+
+@functools.lru_cache(maxsize=256)
+def _shortlist(device: Device, loop: Loop) -> tuple[Priced, ...]:
+    """As `shortlist`, for a loop of `_normalize`."""
+    full = min(FULL, WARP * loop.size)
+    layouts = list_fitting(device, loop, (full,)) or _list_fitting(device, loop)
+    prices = [price(device, loop, plan) for plan in layouts]
+    sizes = (loop._replace(steps=STEPS, batch=batch) for batch in BATCHES)
     return tuple(sorted({min(prices, key=_order(device, one)) for one in sizes}))
 
 
-def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
+def list_candidates(device: Device, loop: Loop) -> tuple[Plan, ...]:
     """Return all layouts that fit, the one of least cost first, to try some.
 
     What runs is the plan of `choose`, which is often not the first of these.
@@ -114,29 +121,29 @@ def candidates(device: Device, given: Loop) -> tuple[Plan, ...]:
     Unplannable
         If none fits.
     """
-    prices = (priced(device, given, made) for made in _fitting(device, _alike(given)))
-    in_order = sorted(prices, key=_order(device, given))
-    return tuple(_spread(device, given, one) for one in in_order)
+    prices = (price(device, loop, plan) for plan in _list_fitting(device, _normalize(loop)))
+    in_order = sorted(prices, key=_order(device, loop))
+    return tuple(_spread(device, loop, one) for one in in_order)
 
 
-def _fitting(device: Device, given: Loop) -> tuple[Plan, ...]:
+def _list_fitting(device: Device, loop: Loop) -> tuple[Plan, ...]:
     """Return the layouts that fit; raise `Unplannable` if there are none."""
-    found = fitting(device, given)
+    found = list_fitting(device, loop)
     if not found:
-        raise Unplannable(misfit(device, given))
+        raise Unplannable(explain_misfit(device, loop))
     return found
 
 
-def _alike(given: Loop) -> Loop:
-    """Return the loop that all have in place of those which differ by T, B and models alone."""
-    return given._replace(steps=1, batch=1, models=1)
+def _normalize(loop: Loop) -> Loop:
+    """Return the loop that stands for all that differ only in T, B and the number of models."""
+    return loop._replace(steps=1, batch=1, models=1)
 
 
-def _order(device: Device, given: Loop) -> Callable[[Priced], tuple[float, Plan]]:
-    """Return by what layouts are put in order: the cost, and where it is the same the layout."""
-    return lambda one: (one.cost(given, one.groups(device, given)), one.layout)
+def _order(device: Device, loop: Loop) -> Callable[[Priced], tuple[float, Plan]]:
+    """Return a sort key for layouts: the cost, then the layout itself."""
+    return lambda one: (one.cost(loop, one.groups(device, loop)), one.layout)
 
 
-def _spread(device: Device, given: Loop, one: Priced) -> Plan:
+def _spread(device: Device, loop: Loop, one: Priced) -> Plan:
     """Return a layout with as many groups as have work and room."""
-    return one.layout._replace(groups=one.groups(device, given))
+    return one.layout._replace(groups=one.groups(device, loop))

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xprnn.kernels.cuda.expressions import Step
-from xprnn.kernels.cuda.layout import WARP, Loop, Plan, needs
+from xprnn.kernels.cuda.layout import WARP, Loop, Plan, count_needs
 
 FOLDER = Path(__file__).parent
 
 HARDWARE = (FOLDER / "hardware.cu").read_text(encoding="utf-8")
-"""What the loops take from a GPU; a test has the same for a CPU."""
+"""The functions that the loops need of a GPU; the tests have the same for a CPU."""
 
 OPTIONS = ("--std=c++17",)
 """For the compiler."""
 
 PATIENCE = 1 << 25
-"""How often a word is read in vain before a launch fails: some ten seconds at 0.3 µs."""
+"""Reads of a word that never arrives before a launch fails: some ten seconds at 0.3 µs."""
 
 ARGUMENTS = {
     "forward": "const real* p, const real* q, real* state, real* kept",
@@ -40,7 +40,7 @@ class Program(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def program(
+def write_program(
     step: Step,
     loop: Loop,
     plan: Plan,
@@ -61,7 +61,14 @@ def program(
     patience : int
         In place of `PATIENCE`.
     """
-    name, needed = "forward" if loop.forward else "backward", needs(loop, plan)
+    alike = loop._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
+    return _write_program(step, *alike, hardware, patience)
+
+
+@functools.lru_cache(maxsize=256)
+def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: int) -> Program:
+    """As `write_program`, once for all sizes that do not enter the source."""
+    name, needed = "forward" if loop.forward else "backward", count_needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
         "ROWS": plan.rows,
