@@ -176,7 +176,7 @@ def read_ahead(X: Any, panel: Panel, names: tuple[Any, ...], horizon: int) -> tu
                 f"got {len(one.array)}"
             )
         if form.index is not None:
-            what = "the index that follows on y"
+            what = "the index that follows y"
             check_index(one.argument, one.form.index, form.ahead(horizon).index, what)
         inputs.append(one.array)
     return tuple(inputs)
