@@ -1,5 +1,5 @@
-"""The reading room: what every door reads x, y, lengths and masks with.
+"""The reading room: every door reads x, y, lengths, masks and weights here.
 
-``reading`` reads sequences, ``modes`` reads x and y as a pair, ``scaling`` standardises them,
-and ``batches`` lays them out for a training.
+``reading`` reads sequences, ``modes`` reads x and y as a pair, ``columns`` compares the names
+and indexes of frames, ``scaling`` standardises, and ``batches`` draws batches for a training.
 """

@@ -1,4 +1,4 @@
-"""The training data inside, (T, B, F), and batches of them."""
+"""The training data as (T, B, F), and batches of them."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,13 +7,13 @@ from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, generator, host
 
 POOL = 8
-"""How many batches make a pool, in which sequences are sorted by length."""
+"""How many batches are in a pool; sequences are sorted by length within one."""
 
 
 def to_time_major(array: Array, *, xp: Namespace) -> Array:
     """Turn (B, T, F) into a (T, B, F) whose memory is in that order."""
     turned = xp.permute_dims(array, (1, 0, 2))
-    flat = xp.reshape(turned, (-1,))  # which lays the memory out anew
+    flat = xp.reshape(turned, (-1,))  # copies the memory in the new order
     return xp.reshape(flat, turned.shape)
 
 
@@ -23,20 +23,20 @@ class Data(NamedTuple):
     x: Array
     """(T, B, F)"""
     y: Array
-    """(T, B, O), or with other steps than x."""
+    """(T, B, O); T may differ from that of x."""
     valid: Any = None
-    """NumPy array of bool (T, B), False at padding; None where every step is valid."""
+    """NumPy array of bool (T, B), False at padding; None if every step is valid."""
     weights: Array | None = None
-    """(T, B, 1) or (1, B, 1), of the steps of y in the loss; None where all are 1."""
+    """(T, B, 1) or (1, B, 1), the weights of the steps of y in the loss; None if all are 1."""
 
     def mask(self, backend: Backend) -> Array | None:
-        """Return the mask (T, B, 1) where the arrays are."""
+        """Return the mask (T, B, 1) on the backend of the arrays."""
         return None if self.valid is None else backend.asarray(self.valid[:, :, None], "bool")
 
     def take(self, chosen: Any, per_step: bool, backend: Backend) -> "Data":
-        """Return some of the sequences, no longer than the longest of them.
+        """Return some of the sequences, cut to the longest of them.
 
-        `per_step` says whether y has the steps of x.
+        `per_step` is whether y has the steps of x.
         """
         xp, order = backend.xp, backend.asarray(chosen, "int64")
         x, y = xp.take(self.x, order, axis=1), xp.take(self.y, order, axis=1)
@@ -79,9 +79,9 @@ def draw_batches(
     ----------
     data : Data
     batch_size : int or None
-        How many sequences a batch holds; the last may hold fewer. None: all, in their order.
+        How many sequences a batch holds; the last may hold fewer. None for all, in order.
     seed : tuple of int
-        The seed of the shuffle, which is drawn on the host: the same on every backend.
+        The seed of the shuffle. It is drawn on the host, so it is the same on every backend.
     per_step : bool
         Whether y has the steps of x, so that the loss is a mean over valid steps and not
         over sequences.
@@ -96,7 +96,7 @@ def draw_batches(
     order = rng.permutation(count)
     weight = host.ones(count)
     if data.valid is not None:
-        order = _by_length(order, count_steps(data.valid), batch_size, rng)
+        order = _sort_by_length(order, count_steps(data.valid), batch_size, rng)
         if per_step:
             weight = data.valid.sum(axis=0)
     for start in range(0, count, batch_size):
@@ -106,7 +106,7 @@ def draw_batches(
         )
 
 
-def _by_length(order: Any, lengths: Any, batch_size: int, rng: Any) -> Any:
+def _sort_by_length(order: Any, lengths: Any, batch_size: int, rng: Any) -> Any:
     """Sort a shuffled order by length within pools of some batches, and shuffle the batches."""
     pool = POOL * batch_size
     parts = [order[i : i + pool] for i in range(0, len(order), pool)]

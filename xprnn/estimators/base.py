@@ -169,14 +169,6 @@ class SequenceEstimator(BaseEstimator):
             weights = np.broadcast_to(weights.reshape(len(valid), -1), valid.shape)[valid]
         return float(self._metric(true, predicted, sample_weight=weights))
 
-    def _read_training(
-        self, X: Any, y: Any, sample_weight: Any, method: str, anew: bool
-    ) -> tuple[Samples, Targets, Any]:
-        """Read the arguments of `fit`."""
-        samples = self._read(X, method, reset=anew)
-        targets = self._read_targets(y, samples, self.mode, reset=anew)
-        return samples, targets, self._read_weights(sample_weight, y, samples, targets.pair)
-
     def _train(
         self,
         X: Samples,

@@ -21,49 +21,50 @@ from xprnn.losses import CrossEntropy
 
 
 class RNNClassifier(ClassifierMixin, SequenceEstimator):
-    """A recurrent network that gives labels for sequences, as an estimator of scikit-learn.
+    """A recurrent network that predicts labels of sequences, as a scikit-learn estimator.
 
     Parameters
     ----------
     mode : {"many_to_many", "many_to_one"}, optional
-        How y relates to X. Left out, the shapes tell: y (n,) has a label for each sequence;
-        (n, T), and a list of arrays (T_i,) with the lengths of X, one for each step.
+        How y relates to X. By default it is inferred from the shapes: y (n,) has a label for
+        each sequence; (n, T), and a list of arrays (T_i,) with the lengths of X, one for each
+        step.
     column_order : {"oldest_first", "newest_first"}
-        The order of the columns of a 2-D X, which are steps. Tables of lags, such as
+        The order of the columns of a 2-D X, which are its steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
     recurrent_dropout, pool
         Of the network; see `xprnn.fit`.
     loss : {"cross_entropy"} or CrossEntropy
-        Give an object for `label_smoothing`; the weights of classes are `class_weight`.
+        An object can have `label_smoothing`; the weights of classes are `class_weight`.
     class_weight : dict or "balanced", optional
-        How much each label counts; with ``"balanced"`` all labels count the same in sum.
+        How much each label counts; with ``"balanced"`` all classes have the same total weight.
     optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
         Of the training; see `xprnn.fit`.
     clip_norm, standardize, callbacks, progress
         Of the training; see `xprnn.fit`.
     warm_start : bool
-        Whether a second `fit` goes on with the trained network, for `epochs` more, with its
-        parameters and standardisation. The optimizer starts anew.
+        Whether a second `fit` continues from the trained network, for `epochs` more epochs, with
+        its parameters and standardisation. The optimizer starts anew.
     random_state : int, RandomState or None
-        Of the initial weights and the batches.
+        The seed of the initial weights and of the batches.
     backend : str or Backend, optional
-        Where to compute. NumPy arrays are moved there, and predictions come back as NumPy
-        arrays. Left out, where X is.
+        Where to compute; by default where X is. NumPy arrays are moved there, and predictions
+        come back as NumPy arrays.
     dtype : {"float32", "float64"}, optional
         The dtype to compute in; left out, that of X. Integers count as float64.
 
     Attributes
     ----------
     model_ : Model
-        The trained model. For it, a label is its place in `classes_`.
+        The trained model. Its labels are positions in `classes_`.
     classes_ : NumPy array
         The labels, sorted.
     n_features_in_ : int
         The features F of X; of a 2-D X its columns, which are its steps.
     feature_names_in_ : NumPy array of str
-        Only if X was a table with names of columns.
+        The names of the columns, if X was a table with names.
     n_outputs_ : int
         The network's outputs, one for each class.
     loss_curve_ : list of float
@@ -164,7 +165,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
                 "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
                 f"class_weight here, got {show(loss)}"
             )
-        samples, targets, weights = self._read_training(X, y, sample_weight, method, anew)
+        samples = self._read(X, method, reset=anew)
+        targets = self._read_targets(y, samples, self.mode, reset=anew)
+        weights = self._read_weights(sample_weight, y, samples, targets.pair)
         classes = _choose_classes(targets.labels, classes, None if anew else self.classes_)
         if self.class_weight is not None:
             weights = _weigh_classes(self.class_weight, targets, weights)
@@ -220,7 +223,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         Raises
         ------
         ValueError
-            If X is not like the X of the training.
+            If X does not match the X of the training.
         """
         samples = self._read_fitted(X, "predict")
         labels = apply(lambda codes: self.classes_[codes], self._predict(samples))
@@ -246,7 +249,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         Raises
         ------
         ValueError
-            If X is not like the X of the training.
+            If X does not match the X of the training.
         """
         samples = self._read_fitted(X, "predict_proba")
         return self.model_.predict_proba(samples.x)

@@ -15,36 +15,36 @@ from xprnn.estimators.sequences import Samples
 
 
 class RNNRegressor(RegressorMixin, SequenceEstimator):
-    """A recurrent network that gives numbers for sequences, as an estimator of scikit-learn.
+    """A recurrent network that predicts numbers from sequences, as a scikit-learn estimator.
 
     Parameters
     ----------
     mode : {"many_to_many", "many_to_one", "encoder_decoder"}, optional
-        How y relates to X. Left out, the shapes tell: y (n, T, O), and lists of arrays with
-        the lengths of X, have a target for each step; (n,), (n, 1) and (n, O) one for each
-        sequence. y (n, T) for X of T steps can be either, and is refused. The last mode must
-        always be given.
+        How y relates to X. By default it is inferred from the shapes: y (n, T, O), and a list
+        of arrays with the lengths of X, have a target for each step; (n,), (n, 1) and (n, O)
+        one for each sequence. y (n, T) for X of T steps can be either, and is refused.
+        "encoder_decoder" is never inferred.
     column_order : {"oldest_first", "newest_first"}
-        The order of the columns of a 2-D X, which are steps. Tables of lags, such as
+        The order of the columns of a 2-D X, which are its steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
     recurrent_dropout, pool
         Of the network; see `xprnn.fit`.
     loss : str or Loss
-        A loss of quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.
+        A loss for quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.
     optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
         Of the training; see `xprnn.fit`.
     clip_norm, standardize, callbacks, progress
         Of the training; see `xprnn.fit`.
     warm_start : bool
-        Whether a second `fit` goes on with the trained network, for `epochs` more, with its
-        parameters and standardisation. The optimizer starts anew.
+        Whether a second `fit` continues from the trained network, for `epochs` more epochs, with
+        its parameters and standardisation. The optimizer starts anew.
     random_state : int, RandomState or None
-        Of the initial weights and the batches.
+        The seed of the initial weights and of the batches.
     backend : str or Backend, optional
-        Where to compute. NumPy arrays are moved there, and predictions come back as NumPy
-        arrays. Left out, where X is.
+        Where to compute; by default where X is. NumPy arrays are moved there, and predictions
+        come back as NumPy arrays.
     dtype : {"float32", "float64"}, optional
         The dtype to compute in; left out, the wider of those of X and y. Integers count as
         float64.
@@ -56,11 +56,11 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     n_features_in_ : int
         The features F of X; of a 2-D X its columns, which are its steps.
     feature_names_in_ : NumPy array of str
-        Only if X was a table with names of columns.
+        The names of the columns, if X was a table with names.
     n_outputs_ : int
         The network's outputs.
     loss_curve_ : list of float
-        The loss of each epoch, computed on y as it was given, not standardised.
+        The loss of each epoch, in the units of y.
     n_iter_ : int
         The number of epochs so far.
 
@@ -111,8 +111,12 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     def _fit(self, X, y, sample_weight, *, method, epochs, anew):
         loss = losses.get(self.loss)
         if not losses.standardizes(loss):
-            raise ValueError(f"loss must be one of quantities, got {show(loss)}; see RNNClassifier")
-        samples, targets, weights = self._read_training(X, y, sample_weight, method, anew)
+            raise ValueError(
+                f"loss must be a loss for quantities, got {show(loss)}; see RNNClassifier"
+            )
+        samples = self._read(X, method, reset=anew)
+        targets = self._read_targets(y, samples, self.mode, reset=anew)
+        weights = self._read_weights(sample_weight, y, samples, targets.pair)
         self._train(samples, targets, weights, loss=loss, epochs=epochs, anew=anew)
         return self
 
@@ -145,7 +149,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         Raises
         ------
         ValueError
-            If X is not like the X of the training.
+            If X does not match the X of the training.
         """
         return self._predict(self._read_fitted(X, "predict"))
 

@@ -25,7 +25,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         The features F of X; of a 2-D X its columns, which are its steps.
     feature_names_in_ : NumPy array of str
-        Only if X was a table with names of columns.
+        The names of the columns, if X was a table with names.
 
     Examples
     --------

@@ -5,9 +5,9 @@ first, as in scikit-learn. It takes arrays as `fit` does, batch-first, of any ba
 and computes on the host in float64.
 
 **Padding.** `mask` (B, T) is True at valid steps; `lengths` (B,) says instead how many
-steps at the start of each sequence are valid. Only valid steps count, each as much as
-any other, and what stands elsewhere makes no difference. Sequences of different
-lengths may also come as lists of arrays, with a list of masks (T_i,).
+steps at the start of each sequence are valid. Only valid steps count, all with the same
+weight; the numbers at other steps have no effect. Sequences of different lengths may also
+be lists of arrays, with a list of masks (T_i,).
 
 **Frames** of pandas and polars are compared by the names of their columns, whatever their
 order, and must have the same index.
@@ -18,13 +18,13 @@ order, and must have the same index.
 **Classes** (`accuracy`, `confusion_matrix`): y holds labels 0, 1, …, in any shape, such
 as (B,), (B, T) or (B, T, 1). `y_hat` holds
 
-- scores, of which the largest counts, if it has one axis more than y, or C ≥ 2
+- scores, whose largest is the predicted class, if it has one axis more than y, or C ≥ 2
   columns where y has one;
-- labels, if its shape is that of y.
+- labels, if it has the shape of y.
 
-Both may also be (..., C), y one-hot and `y_hat` scores. That is so if every row of y is
-one-hot and `y_hat` is not whole. If all numbers are whole, they may as well be labels,
-and the call is refused: give y as labels, or labels as (..., 1).
+Both may also be (..., C): y one-hot and `y_hat` scores, if every row of y is one-hot and
+`y_hat` has numbers that are not whole. If all numbers are whole, they could be labels, and
+the call is refused: give y as labels, or labels as (..., 1).
 """
 
 from xprnn.metrics.classification import accuracy, confusion_matrix

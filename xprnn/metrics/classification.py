@@ -37,12 +37,11 @@ def _read_cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Arr
             f"got {[b.shape for b in scores]}"
         )
     one_axis = is_list(y) or (mask is not None and host.ndim(on_host("mask", mask)) < 2)
-    steps = host.concatenate(trues).shape[: 1 if one_axis else 2]
+    steps = trues[0].shape[: 1 if one_axis else 2]
     sizes = tuple(map(len, trues)) if is_list(y) else None
     shape = (1, *steps) if len(steps) == 1 else steps
     valid = read_valid("y", shape, lengths, mask, sizes=sizes, least=0)
-    masked = mask is not None or lengths is not None
-    if masked and host.concatenate(scores).shape[: len(steps)] != steps:
+    if (mask is not None or lengths is not None) and scores[0].shape[: len(steps)] != steps:
         raise ValueError(f"y_hat must have the steps {steps} of y, got {scores[0].shape}")
     parts: list[Any] = [None] * len(trues)
     if valid is not None and sizes is not None:

@@ -80,7 +80,7 @@ def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
 def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     """Return the root of the mean of (ŷ - y)² over steps, sequences and outputs.
 
-    The root is taken once; of several outputs, scikit-learn takes a root each.
+    One root of the mean over all outputs; scikit-learn takes a root for each output.
 
     Examples
     --------
@@ -98,8 +98,8 @@ def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
 def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     """Return R² = 1 - Σ (ŷ - y)² / Σ (y - mean y)², its mean over the outputs.
 
-    1 is perfect, 0 no better than the mean of y. An output whose y is constant has 1 if
-    ŷ is y, else 0. As scikit-learn's ``r2_score``.
+    1 is perfect, and 0 no better than the mean of y. An output with a constant y has 1 if
+    ŷ equals y, else 0, as in scikit-learn's ``r2_score``.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
 def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     """Return the mean of 2 |ŷ - y| / (|y| + |ŷ|), from 0 to 2; where both are 0, it is 0.
 
-    Makridakis, "Accuracy measures", 1993. Some give a hundred times that, in per cent.
+    Makridakis, "Accuracy measures", 1993. Some multiply it by 100, for per cent.
 
     Examples
     --------
@@ -146,11 +146,11 @@ def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float
 def mase(
     y: Any, y_hat: Any, *, train: Any, season: int = 1, mask: Any = None, lengths: Any = None
 ) -> float:
-    """Return the mean of |ŷ - y| / s, where s is the error of a forecast that needs no model.
+    """Return the mean of |ŷ - y| / s, where s is the error of a forecast without a model.
 
     s is the mean of |x(t) - x(t - m)| over the series `train` before y: what the naive
     forecast (m = 1) or the seasonal one (m the season) has there. Each sequence and
-    output has an s of its own. Below 1 is better than that forecast. Hyndman and
+    output has its own s. Below 1 is better than that forecast. Hyndman and
     Koehler, "Another look at measures of forecast accuracy", 2006.
 
     Parameters
@@ -200,7 +200,7 @@ def mase(
 
 
 def coverage(y: Any, lower: Any, upper: Any, *, mask: Any = None, lengths: Any = None) -> float:
-    """Return the share of y between two bounds, those included: 0.9 of a good 90 % interval.
+    """Return the share of y within two bounds, inclusive: 0.9 for a good 90 % interval.
 
     Parameters
     ----------
@@ -222,5 +222,7 @@ def coverage(y: Any, lower: Any, upper: Any, *, mask: Any = None, lengths: Any =
     true, low = _read_flat(y, lower, mask, lengths, "lower")
     _, high = _read_flat(y, upper, mask, lengths, "upper")
     if (low > high).any():
-        raise ValueError(f"lower must not be above upper, got {int((low > high).sum())} such")
+        raise ValueError(
+            f"lower must not be above upper, got {int((low > high).sum())} such number(s)"
+        )
     return float(((low <= true) & (true <= high)).mean())
