@@ -197,8 +197,8 @@ class EncoderDecoder:
         decoder, dlast, dstart = self.decoder.backward(
             params["decoder"], dy, nothing, wrote, input_grad=input_grad, xp=xp
         )
-        dstart = tree.map(lambda _, d: d, start, dstart)  # in the order of start
-        dend = _arrange(tree.leaves(dstart), end)
+        gradients = tree.flatten(dstart)  # of states that begin empty too, such as Pool's
+        dend = _arrange([gradients[name] for name in tree.flatten(start)], end)
         dend = tree.map(lambda a, b: a + b, dend, dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
         encoder, dx, dstate = self.encoder.backward(
