@@ -124,7 +124,7 @@ def exchange(options):
     from xprnn.kernels.cuda.fused import Fused
     from xprnn.kernels.cuda.launcher import CuPy
     from xprnn.kernels.cuda.plan import Plan
-    from xprnn.kernels.proof import difference
+    from xprnn.kernels.proof import measure_difference
     from xprnn.recurrence import Unroll
 
     if not options.dry_run:
@@ -133,7 +133,7 @@ def exchange(options):
     unroll, place, found = Unroll(fused.unroll, fused.unroll_backward), resolve("cupy"), []
     with place.active():
         for cell in (Elman(), LSTM(), GRU()):
-            found.append(difference(unroll, cell, 5, 3, "float64", xp=place.xp))
+            found.append(measure_difference(unroll, cell, 5, 3, "float64", xp=place.xp))
             print(f"{cell}: {found[-1]:.1e} from the reference", flush=True)
     if not max(found) <= LARGEST:
         print(f"a result is more than {LARGEST:g} from the reference")
