@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from xprnn._validate import translate
+from xprnn._fields import translate
 
 P = ParamSpec("P")
 R = TypeVar("R")

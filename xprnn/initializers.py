@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from xprnn._fields import check_fields, choose, positive
 from xprnn._typing import Array
-from xprnn._validate import check_fields, choose, positive
 from xprnn.backend import host
 
 __all__ = [

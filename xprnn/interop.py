@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from xprnn import activations, tree
+from xprnn._fields import show
 from xprnn._typing import Tree
-from xprnn._validate import show
 from xprnn.activations import Activation
 from xprnn.backend import to_host
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from xprnn import _ops, tree
+from xprnn._fields import check_fields, not_negative, optional, positive, show
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import check_fields, not_negative, optional, positive, show
 
 __all__ = ["Penalty", "Weights"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from xprnn._validate import (
+from xprnn._fields import (
     check_fields,
     natural,
     not_negative,

@@ -21,7 +21,7 @@ from xprnn._cli import machine
 from xprnn._cli.output import format_csv
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
-from xprnn.training import run
+from xprnn.training import Run
 
 QUICK = ["--epochs", "2", "--members", "1", "--hidden-size", "3"]
 
@@ -625,7 +625,7 @@ def test_a_reader_that_has_enough(airline):
 @pytest.mark.parametrize("command", ["forecast", "backtest", "fit"])
 def test_ctrl_c_while_a_network_is_trained(airline, tmp_path, monkeypatch, capsys, command):
     """A forecast of half a training is none, nor are other folds; fit saves what there is."""
-    epochs, epoch = [], run.Run.epoch
+    epochs, epoch = [], Run.epoch
 
     def interrupt(*arguments):
         epochs.append(epoch(*arguments))
@@ -633,7 +633,7 @@ def test_ctrl_c_while_a_network_is_trained(airline, tmp_path, monkeypatch, capsy
             os.kill(os.getpid(), signal.SIGINT)
         return epochs[-1]
 
-    monkeypatch.setattr(run.Run, "epoch", interrupt)
+    monkeypatch.setattr(Run, "epoch", interrupt)
     saved = tmp_path / "m.npz"
     options = ["--target", "passengers", "--save", saved] if command == "fit" else ["--steps", "2"]
     before = signal.getsignal(signal.SIGINT)

@@ -25,7 +25,7 @@ from xprnn import (
 )
 from xprnn._noise import Noise
 from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore, elman, gru, lstm
-from xprnn.gradients import objective
+from xprnn.gradients import checkpointing, objective
 from xprnn.layers import (
     Activation,
     Bidirectional,
@@ -136,8 +136,12 @@ PLANTED = {
         "dx = xp.matmul(dy_rows, xp.matrix_transpose(W))",
         "dx = 0 * xp.matmul(dy_rows, xp.matrix_transpose(W))",
     ),
-    "tanh without the square": (activations.plain, "dy * (1 - y * y)", "dy * (1 - y)"),
-    "tanh's derivative of z, not of y": (activations.plain, "dy * (1 - y * y)", "dy * (1 - z * z)"),
+    "tanh without the square": (activations.standard, "dy * (1 - y * y)", "dy * (1 - y)"),
+    "tanh's derivative of z, not of y": (
+        activations.standard,
+        "dy * (1 - y * y)",
+        "dy * (1 - z * z)",
+    ),
     "a cell that forgets the activation": (
         elman,
         "dz = self.activation.backward(dh, z, h, xp=xp)",
@@ -653,12 +657,20 @@ def plant(monkeypatch, module, right, wrong):
         if isinstance(new, types.FunctionType):
             monkeypatch.setattr(module, name, new)
         elif isinstance(new, type) and new.__module__ == module.__name__:
-            for method in ("forward", "backward", "_forward", "_backward", "__call__"):
+            for method in ("forward", "backward", "_forward", "_backward", "slopes", "__call__"):
                 if isinstance(vars(new).get(method), types.FunctionType):
                     monkeypatch.setattr(old, method, vars(new)[method])
     if module is recurrence:
         unroll = recurrence.Unroll(mutant.unroll, mutant.unroll_backward)
         monkeypatch.setattr(kernels, "lookup", lambda *_: unroll)
+
+
+def plant_in_chunks(monkeypatch, right, wrong):
+    """Plant a mistake where chunks are cut and gone through, or where their gradients are added."""
+    here = right in inspect.getsource(objective)
+    plant(monkeypatch, objective if here else checkpointing, right, wrong)
+    if not here:
+        monkeypatch.setattr(objective, "chunks", checkpointing.chunks)
 
 
 def reports(network=SQUARE):
@@ -689,7 +701,7 @@ def report_of_chunks(patch, again):
                 importlib.import_module("xprnn.kernels.workspace"), "PIECE", 2 * 2 * 12 * 8
             )
             xp = kernels.Workspace(1)
-            assert kernels.pieces(x, [params[3]["W"]], xp=xp) == objective.every(2, x)
+            assert kernels.pieces(x, [params[3]["W"]], xp=xp) == checkpointing.every(2, x)
             _, grads, _ = run(params, xp=xp)
     return gradients.compare(lambda p: run(p)[0], params, grads, directions=1, xp=np)
 
@@ -710,7 +722,7 @@ def test_the_check_reports_the_mistake(name, monkeypatch):
 @pytest.mark.parametrize("name", [None, *IN_CHUNKS, *IN_CHUNKS_COMPUTED_AGAIN])
 def test_a_mistake_in_chunks_that_are_computed_again_is_reported(name, monkeypatch):
     if name:
-        plant(monkeypatch, objective, *(IN_CHUNKS | IN_CHUNKS_COMPUTED_AGAIN)[name])
+        plant_in_chunks(monkeypatch, *(IN_CHUNKS | IN_CHUNKS_COMPUTED_AGAIN)[name])
     found = report_of_chunks(monkeypatch, again=True)
     assert bool(found.wrong) == bool(name), f"\n{found}"
 
@@ -718,7 +730,7 @@ def test_a_mistake_in_chunks_that_are_computed_again_is_reported(name, monkeypat
 @pytest.mark.parametrize("name", [None, *IN_CHUNKS, *IN_CHUNKS_KEPT])
 def test_a_mistake_in_chunks_that_are_kept_is_reported(name, monkeypatch):
     if name:
-        plant(monkeypatch, objective, *(IN_CHUNKS | IN_CHUNKS_KEPT)[name])
+        plant_in_chunks(monkeypatch, *(IN_CHUNKS | IN_CHUNKS_KEPT)[name])
     found = report_of_chunks(monkeypatch, again=False)
     assert bool(found.wrong) == bool(name), f"\n{found}"
 

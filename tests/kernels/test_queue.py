@@ -17,7 +17,7 @@ from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
 from xprnn.recurrence import Unroll
 from xprnn.schedules import Cosine
-from xprnn.training import run
+from xprnn.training import watch
 
 Array = pytest.importorskip(
     "array_api_strict._array_object", reason="array-api-strict, whose arrays count, is missing"
@@ -60,7 +60,7 @@ def asked(monkeypatch):
     for name in ASKS:
         if hasattr(Array, name):
             monkeypatch.setattr(Array, name, counting(name, getattr(Array, name)))
-    monkeypatch.setattr(run, "LOOK_EVERY", 1e9)
+    monkeypatch.setattr(watch, "LOOK_EVERY", 1e9)
     return counts
 
 

@@ -20,7 +20,7 @@ from xprnn.layers import Dense, Recurrent, Stack
 from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, AdamW, NAdam, RMSprop
 from xprnn.penalties import Penalty, Weights
-from xprnn.training import run
+from xprnn.training import watch
 
 RNG = np.random.default_rng(8)
 X = RNG.standard_normal((6, 7, 2))
@@ -578,7 +578,7 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
     options["callbacks"] = [keep, *options.get("callbacks", ())]
 
     def caught(every):
-        monkeypatch.setattr(run, "LOOK_EVERY", every)
+        monkeypatch.setattr(watch, "LOOK_EVERY", every)
         keep.models.clear()
         with pytest.raises(xprnn.NonFiniteError) as error:
             fit(x, y, backend=str(place.backend), **options)
@@ -600,7 +600,7 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
 
 def test_blame_repeats_what_callbacks_had_changed(monkeypatch):
     """A factor that has saved the run before must be there when it is repeated."""
-    monkeypatch.setattr(run, "LOOK_EVERY", 1e9)
+    monkeypatch.setattr(watch, "LOOK_EVERY", 1e9)
 
     def smaller(training):
         if training.epoch == 1:
@@ -760,9 +760,9 @@ def test_the_model_of_a_training_is_built_when_it_is_asked_for():
 def test_a_large_run_looks_rarely(monkeypatch):
     """Callbacks that ask for nothing make nobody wait."""
     looked = []
-    monkeypatch.setattr(run, "LOOK_EVERY", 1e9)
+    monkeypatch.setattr(watch, "LOOK_EVERY", 1e9)
     monkeypatch.setattr(
-        run.Watch, "look", lambda self, position: looked.append(position.epoch) or 0.0
+        watch.Watch, "look", lambda self, position: looked.append(position.epoch) or 0.0
     )
     fit(epochs=5, callbacks=[lambda training: None])
     assert looked == [5]

@@ -25,7 +25,7 @@ from xprnn.layers import Dense, Dropout, Recurrent, Stack
 from xprnn.losses.units import Value
 from xprnn.optimizers import SGD, Adam, global_norm
 from xprnn.penalties import Penalty, Weights
-from xprnn.training import Method, Run, Setup, run
+from xprnn.training import Method, Run, Setup, watch
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((5, 8, 2))
@@ -695,7 +695,7 @@ def test_what_is_not_finite_is_named(
     place, monkeypatch, network, rate, x, y, name, epochs, look_every
 ):
     """However rarely anybody looks, the epoch, the name and the parameters are the first."""
-    monkeypatch.setattr(run, "LOOK_EVERY", look_every)
+    monkeypatch.setattr(watch, "LOOK_EVERY", look_every)
     options = {"optimizer": SGD(rate), "epochs": 20, "batch_size": 2, "dtype": "float32"}
     epoch, first, before = first_not_finite(place, network, x=x, y=y, **options)
     assert first == name
@@ -918,7 +918,7 @@ def test_the_bar_of_a_run_that_is_stopped(monkeypatch):
 def test_a_line_of_text_on_a_terminal_without_tqdm(monkeypatch, look_every):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(run, "LOOK_EVERY", look_every)
+    monkeypatch.setattr(watch, "LOOK_EVERY", look_every)
     model = fit(callbacks=[lambda training: training.epoch == 2])
     *_, last = sys.stderr.getvalue().split("\r")
     assert last.rstrip(" ") == f"epoch 2/3, loss {model.history.loss[-1]:.4g}   \n"

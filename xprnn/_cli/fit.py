@@ -11,8 +11,8 @@ from xprnn._cli import features, output, tables, time_column
 from xprnn._cli.features import Features
 from xprnn._cli.options import add_file_options, add_network_options, add_run_options, read_table
 from xprnn._cli.tables import Table
+from xprnn._fields import number
 from xprnn._model import Model, load
-from xprnn._validate import number
 
 
 def add_commands(commands: Any) -> None:

@@ -15,7 +15,7 @@ from xprnn._cli.options import (
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import parse_number
 from xprnn._cli.time_column import Timeline
-from xprnn._validate import number, whole
+from xprnn._fields import number, whole
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 

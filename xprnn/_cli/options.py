@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from xprnn._cli import tables
 from xprnn._cli.tables import Table
-from xprnn._validate import unknown
+from xprnn._fields import unknown
 
 CELLS = ("elman", "lstm", "gru")
 

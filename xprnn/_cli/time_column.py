@@ -12,7 +12,7 @@ from xprnn._cli import output, time_index
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import looks_like_time, parse_number
 from xprnn._cli.time_index import RowError, Times, are_compact, are_plain, may_be_dates, sample
-from xprnn._validate import unknown
+from xprnn._fields import unknown
 
 _SHARE = 0.6
 """Numbers count as time if more than this share of their steps is the same."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from xprnn._validate import show
+from xprnn._fields import show
 
 _DATE = re.compile(
     r"(\d{4}-\d\d(?:-\d\d)?)|"

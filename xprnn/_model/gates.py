@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import _ops
+from xprnn._fields import show
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import show
 from xprnn.cells import Cell
 from xprnn.layers import Layer, Recurrent
 from xprnn.layers.walk import inner_layers, recurrent_layers

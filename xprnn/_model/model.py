@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import kernels, losses, serialization
+from xprnn._fields import flag, whole
 from xprnn._keywords import suggest_keywords
-from xprnn._model import inputs
+from xprnn._model.apply import place_inputs, read_inputs
 from xprnn._model.gates import trace_gates
 from xprnn._record import Record
 from xprnn._sequences.batches import to_time_major
 from xprnn._sequences.modes import read_pair
-from xprnn._validate import flag, whole
 from xprnn.backend import common, float_name
 from xprnn.gradients.objective import apply
 from xprnn.layers import Pool
@@ -127,7 +127,7 @@ class Model(Record):
         """
         return_state = flag("return_state", return_state)
         return_states = flag("return_states", return_states)
-        data = inputs.read(self, "x", x, lengths, mask)
+        data = read_inputs(self, "x", x, lengths, mask)
         with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
             start = data.read_state(state)
             if return_states:
@@ -191,7 +191,7 @@ class Model(Record):
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """
-        data = inputs.read(self, "x", x, lengths, mask)
+        data = read_inputs(self, "x", x, lengths, mask)
         with data.backend.active():
             xp, start = data.backend.xp, data.read_state(state)
             scaled = data.scale(data.x)
@@ -234,7 +234,7 @@ class Model(Record):
                 "predict_proba needs a model trained with loss='cross_entropy' or "
                 f"'binary_cross_entropy'; this one has {loss!r}"
             )
-        data = inputs.read(self, "x", x, lengths, mask)
+        data = read_inputs(self, "x", x, lengths, mask)
         with data.backend.active():
             xp = data.backend.xp
             y, _ = data.forward(data.x, None, data.mask, xp)
@@ -279,7 +279,7 @@ class Model(Record):
         """
         whole("steps", steps)
         self._check_closes_loop()
-        data = inputs.read(self, "x", x, lengths, None)
+        data = read_inputs(self, "x", x, lengths, None)
         with data.backend.active(), kernels.workspace(data.backend.xp) as xp:
             y, state = data.forward(data.x, None, data.mask, xp)
             last, _, _ = Pool("last").forward((), y, (), data.mask, xp=xp)
@@ -353,7 +353,7 @@ class Model(Record):
             )
         columns = self.feature_names, self.output_names
         pair = read_pair(x, y, columns=columns, mode=self.mode, lengths=lengths, mask=mask)
-        data = inputs.place(self, "x", pair.x)
+        data = place_inputs(self, "x", pair.x)
         backend = common({"x": pair.x.array, "y": pair.y}, self.backend)
         xp = backend.xp
         with backend.active():

@@ -15,6 +15,7 @@ since a y of another length than x is more often a mistake.
 
 from typing import Any, NamedTuple
 
+from xprnn._fields import unknown
 from xprnn._sequences.columns import check_indexes, is_list, order_columns
 from xprnn._sequences.reading import (
     MEANING,
@@ -27,7 +28,6 @@ from xprnn._sequences.reading import (
     stack,
 )
 from xprnn._typing import Array
-from xprnn._validate import unknown
 from xprnn.backend import admit, host, to_host
 from xprnn.backend.arguments import check_dense
 from xprnn.backend.frames import is_frame

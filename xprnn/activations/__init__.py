@@ -10,9 +10,7 @@ more cheaply. Your own object with these two methods can be used wherever a name
 can.
 """
 
-from xprnn.activations.named import TABLE, Activation, get
-from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
-from xprnn.activations.shaped import (
+from xprnn.activations.parametric import (
     Affine,
     Clipped,
     HardSigmoid,
@@ -20,6 +18,8 @@ from xprnn.activations.shaped import (
     ScaledTanh,
     ThresholdedReLU,
 )
+from xprnn.activations.standard import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
+from xprnn.activations.table import TABLE, Activation, get
 
 __all__ = [
     "ELU",

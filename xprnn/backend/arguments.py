@@ -6,8 +6,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from xprnn._fields import show
 from xprnn._typing import Array
-from xprnn._validate import show
 from xprnn.backend import frames
 from xprnn.backend.availability import NAMES
 from xprnn.backend.place import Backend, of, resolve, short_name, to_host

@@ -6,7 +6,7 @@ import warnings
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from xprnn._validate import unknown
+from xprnn._fields import unknown
 from xprnn.backend.failure import HELP, is_lasting
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._fields import show
 from xprnn._typing import Array
-from xprnn._validate import show
 from xprnn.backend.place import short_name
 
 NUMBERS = (

@@ -10,8 +10,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from xprnn._fields import show, unknown
 from xprnn._typing import Array, Namespace
-from xprnn._validate import show, unknown
 from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.backend.failure import translate_failures
 from xprnn.errors import BackendUnavailableError

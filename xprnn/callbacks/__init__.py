@@ -19,8 +19,9 @@ callback should do either only when it needs to.
 """
 
 from xprnn.callbacks.checkpoint import Checkpoint
+from xprnn.callbacks.early_stopping import EarlyStopping
 from xprnn.callbacks.log import Log, progress_bar
-from xprnn.callbacks.monitor import EarlyStopping, ReduceOnPlateau
+from xprnn.callbacks.plateau import ReduceOnPlateau
 from xprnn.callbacks.training import Training, Writer
 
 __all__ = [

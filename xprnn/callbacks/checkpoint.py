@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from xprnn import serialization
+from xprnn._fields import flag, whole
 from xprnn._model import Model
 from xprnn._typing import Tree
-from xprnn._validate import flag, whole
 from xprnn.callbacks.monitor import NOTHING, Monitor
 from xprnn.callbacks.training import Training
 

@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 
-from xprnn._validate import show, whole
+from xprnn._fields import show, whole
 from xprnn.callbacks.training import Training, Writer
 from xprnn.errors import MissingExtraError
 

@@ -7,9 +7,9 @@ from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 
 from xprnn import serialization
+from xprnn._fields import number, warn
 from xprnn._model import Model
 from xprnn._record import History
-from xprnn._validate import number, warn
 
 
 @dataclass(eq=False, repr=False)

@@ -33,7 +33,7 @@ Your own cell needs no more than these methods and the numbers ``gates`` and
 
 from typing import Any
 
-from xprnn._validate import choose
+from xprnn._fields import choose
 from xprnn.activations import Activation
 from xprnn.cells.elman import Elman
 from xprnn.cells.gru import GRU, GRUResetBefore

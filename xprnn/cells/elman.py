@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import set_fields
+from xprnn._fields import set_fields
 
 
 @dataclass(frozen=True)

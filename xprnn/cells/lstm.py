@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xprnn import activations
-from xprnn._validate import check_fields, flag, number, set_fields
+from xprnn._fields import check_fields, flag, number, set_fields
 from xprnn.cells.protocol import blocks
 
 

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from xprnn._fields import flag, unknown
 from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._sequences.columns import (
@@ -17,7 +18,6 @@ from xprnn._sequences.columns import (
     read_shared_names,
 )
 from xprnn._sequences.modes import Pair, read_pair, read_weights
-from xprnn._validate import flag, unknown
 from xprnn.backend import to_host
 from xprnn.estimators.lags import ORDERS, warn_of_order
 from xprnn.estimators.sequences import (

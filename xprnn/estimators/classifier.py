@@ -12,8 +12,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from xprnn import losses
+from xprnn._fields import show, warn
 from xprnn._keywords import suggest_keywords
-from xprnn._validate import show, warn
 from xprnn.backend import to_host
 from xprnn.estimators.base import SequenceEstimator, Targets
 from xprnn.estimators.sequences import Samples, apply, read_on_host

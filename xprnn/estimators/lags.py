@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from xprnn._validate import warn
+from xprnn._fields import warn
 
 ORDERS = ("oldest_first", "newest_first")
 _LAG = re.compile(r"(?:^|[\W_])(?:lags?|t(?= ?-))[ _-]*(\d+)\W?$", re.IGNORECASE)

@@ -8,8 +8,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from xprnn import losses
+from xprnn._fields import show
 from xprnn._sequences.columns import label_items
-from xprnn._validate import show
 from xprnn.estimators.base import SequenceEstimator, Targets
 from xprnn.estimators.sequences import Samples
 

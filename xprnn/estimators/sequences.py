@@ -8,10 +8,10 @@ from sklearn import get_config
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from xprnn._fields import warn
 from xprnn._sequences.columns import is_list, label_items, order_columns, read_names
 from xprnn._sequences.reading import MEANING, check_finite, read_arrays, to_one_dtype
 from xprnn._typing import Array
-from xprnn._validate import warn
 from xprnn.backend import Backend, admit, dtype_name, of, refuse_masked, to_host
 from xprnn.backend.frames import is_frame
 from xprnn.estimators.lags import warn_of_other_columns

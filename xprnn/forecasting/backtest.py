@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn import baselines, metrics
+from xprnn._fields import unknown, warn, whole
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
-from xprnn._validate import unknown, warn, whole
 from xprnn.forecasting import fit
 from xprnn.forecasting.intervals import bound_quantiles
 from xprnn.forecasting.panel import Panel

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses
+from xprnn._fields import show, unknown, whole
 from xprnn._model import Model
-from xprnn._validate import show, unknown, whole
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
 from xprnn.forecasting.panel import Panel

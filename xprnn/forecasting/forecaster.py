@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from xprnn._fields import show, whole
 from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
-from xprnn._validate import show, whole
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._fields import number
 from xprnn._typing import Array
-from xprnn._validate import number
 
 
 class Interval(NamedTuple):

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn._fields import show
 from xprnn._sequences.columns import check_index, is_list, label_items, order_columns, show_ends
 from xprnn._sequences.reading import check_list
 from xprnn._typing import Array
-from xprnn._validate import show
 from xprnn.forecasting import series
 from xprnn.forecasting.series import Form, Series
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._fields import warn
 from xprnn._typing import Array
-from xprnn._validate import warn
 
 SPARSE = 2
 """Steps count as uneven if filling their gaps takes more than this many times the rows."""

@@ -3,9 +3,9 @@
 from typing import Any
 
 from xprnn import losses, tree
+from xprnn._fields import show
 from xprnn._noise import Noise
 from xprnn._typing import Array
-from xprnn._validate import show
 from xprnn.backend import admit, generator, host, resolve, to_host
 from xprnn.gradients.differences import compare
 from xprnn.gradients.report import Report

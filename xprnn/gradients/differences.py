@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from xprnn import tree
+from xprnn._fields import whole
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import whole
 from xprnn.backend import dtype_name, generator, of, quiet
 from xprnn.gradients.report import Report, Row
 

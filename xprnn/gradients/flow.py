@@ -3,7 +3,8 @@
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import quiet, translate_failures
-from xprnn.gradients.objective import Pass, check_params, chunks, every
+from xprnn.gradients.checkpointing import Pass, chunks, every
+from xprnn.gradients.objective import check_params
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 

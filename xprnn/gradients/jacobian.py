@@ -5,10 +5,11 @@ from typing import Any
 from array_api_compat import device
 
 from xprnn import tree
+from xprnn._fields import show
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import show
 from xprnn.backend import quiet, translate_failures
-from xprnn.gradients.objective import Pass, check_params, chunks, every
+from xprnn.gradients.checkpointing import Pass, chunks, every
+from xprnn.gradients.objective import check_params
 from xprnn.layers import Layer, check_cuttable
 
 

@@ -1,132 +1,13 @@
-"""The loss of a network as a function of its parameters, with its gradient.
-
-A network that can be cut in time runs over its sequences chunk by chunk, forward and then
-back. Truncated back-propagation, checkpoints and the proofs of this package all do so with the
-same `Pass`.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+"""The loss of a network as a function of its parameters, with its gradient."""
 
 from xprnn import kernels, losses, tree
+from xprnn._fields import whole
 from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import whole
 from xprnn.backend import quiet
+from xprnn.gradients.checkpointing import Chunk, Pass, chunks, every
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
-
-
-class Chunk(NamedTuple):
-    """Some successive steps of sequences."""
-
-    x: Array
-    y: Array
-    mask: Array | None
-    noise: Noise | None
-    weights: Array | None = None
-    """Of the steps of y in the loss."""
-
-
-def every(size: int, x: Array) -> list[slice]:
-    """Return the steps of x (..., T, B, F), `size` at a time; the last may be fewer."""
-    steps = x.shape[-3]
-    return [slice(t, min(t + size, steps)) for t in range(0, steps, size)]
-
-
-def chunks(
-    cuts: list[slice], x: Array, y: Array, mask: Array | None = None, noise: Noise | None = None
-) -> Iterator[Chunk]:
-    """Cut sequences into chunks.
-
-    Parameters
-    ----------
-    cuts : list of slice
-        The steps of each.
-    x : array, (..., T, B, F)
-    y : array, (..., T, B, O), or (..., 1, B, O), which every chunk then gets
-    mask : array, (T, B, 1), or None
-    noise : Noise or None
-    """
-    per_step = y.shape[-3] == x.shape[-3]
-    for part in cuts:
-        yield Chunk(
-            x[..., part, :, :],
-            y[..., part, :, :] if per_step else y,
-            None if mask is None else mask[part, ...],
-            None if noise is None else noise.after(part.start),
-        )
-
-
-class Pass:
-    """One pass of a network over chunks, forward and then backward.
-
-    The backward pass needs the cache of each chunk. `forward` keeps the caches, or with
-    `recompute` only the state before each chunk, and `backward` runs the chunk once more. Either
-    way `backward` drops a chunk as soon as it is done with it, so that the next one can use its
-    memory.
-
-    Parameters
-    ----------
-    network : Layer
-    params : tree
-    recompute : bool
-        Whether to save memory and run each chunk twice.
-    xp : namespace
-    """
-
-    def __init__(self, network: Layer, params: Tree, *, recompute: bool = False, xp: Namespace):
-        self.network, self.params, self.recompute, self.xp = network, params, recompute, xp
-        self.state: Tree = None
-        """The state after the chunks so far."""
-        self._stack: list[tuple[Chunk, Tree, Any]] = []
-        """Of each chunk: itself, the state before it or None, its cache or None."""
-
-    def forward(self, parts: Iterable[Chunk], state: Tree | None) -> list[Array]:
-        """Return the output of each chunk."""
-        outputs = []
-        for part in parts:
-            y_hat, end, cache = self._forward(part, state)
-            self._stack.append((part, state, None) if self.recompute else (part, None, cache))
-            outputs.append(y_hat)
-            state = end
-        self.state = state
-        return outputs
-
-    def _forward(self, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Any]:
-        return self.network.forward(
-            self.params, part.x, state, part.mask, noise=part.noise, xp=self.xp
-        )
-
-    def slopes(self, dy: Array) -> list[Array]:
-        """Split the gradient of all outputs into that of each chunk's."""
-        if not self.network.keeps_steps:  # the output of the last chunk is that of the whole
-            return [self.xp.zeros_like(dy)] * (len(self._stack) - 1) + [dy]
-        slopes, end = [], 0
-        for part, _, _ in self._stack:
-            start, end = end, end + part.x.shape[-3]
-            slopes.append(dy[..., start:end, :, :])
-        return slopes
-
-    def backward(self, slopes: Sequence[Array], dstate: Tree) -> Iterator[tuple[Tree, Tree]]:
-        """Yield from each chunk, last to first, the gradients of params and of the state before it.
-
-        Parameters
-        ----------
-        slopes : sequence of arrays
-            The gradient of each chunk's output, first to last.
-        dstate : tree
-            The gradient of the last state.
-        """
-        for slope in reversed(slopes):
-            part, start, cache = self._stack.pop()
-            if self.recompute:
-                _, _, cache = self._forward(part, start)
-            grads, _, dstate = self.network.backward(
-                self.params, slope, dstate, cache, input_grad=False, xp=self.xp
-            )
-            del part, start, cache  # free their memory before the next chunk needs as much
-            yield grads, dstate
 
 
 def apply(
@@ -250,17 +131,33 @@ def value_and_grad(
         else:
             check_cuttable(network, "checkpoint_every")
             cuts = every(whole("checkpoint_every", checkpoint_every), x)
-        run = Pass(network, params, recompute=checkpoint_every is not None, xp=xp)
+        if len(cuts) > 1:
+            run = Pass(network, params, recompute=checkpoint_every is not None, xp=xp)
+            return _in_chunks(run, loss, list(chunks(cuts, x, y, mask, noise)), y, mask, state)
         with kernels.unchanged(xp):
-            y_hat = _join(network, run.forward(chunks(cuts, x, y, mask, noise), state), xp)
-        end = run.state
+            y_hat, end, cache = network.forward(params, x, state, mask, noise=noise, xp=xp)
         value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
         del y_hat  # free its memory for the backward pass
-        grads = None
+        dstate = tree.map(xp.zeros_like, end)
         with kernels.unchanged(xp):
-            for part, _ in run.backward(run.slopes(dy), tree.map(xp.zeros_like, end)):
-                grads = part if grads is None else tree.map(xp.add, grads, part)
+            grads, _, _ = network.backward(params, dy, dstate, cache, input_grad=False, xp=xp)
         return value, grads, end
+
+
+def _in_chunks(
+    run: Pass, loss: Loss, parts: list[Chunk], y: Array, mask: Array | None, state: Tree | None
+) -> tuple[Array, Tree, Tree]:
+    """As `value_and_grad`, one chunk after the other: the loss is that of the whole."""
+    network, xp = run.network, run.xp
+    with kernels.unchanged(xp):
+        y_hat = _join(network, run.forward(parts, state), xp)
+    value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
+    del y_hat  # free its memory for the backward pass
+    end, grads = run.state, None
+    with kernels.unchanged(xp):
+        for part, _ in run.backward(run.slopes(dy), tree.map(xp.zeros_like, end)):
+            grads = part if grads is None else tree.map(xp.add, grads, part)
+    return value, grads, end
 
 
 def check_params(params: Tree) -> None:

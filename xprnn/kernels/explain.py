@@ -1,7 +1,7 @@
 """Reports on the loops: which one runs a case, and what the machine offers."""
 
 from xprnn import cells
-from xprnn._validate import unknown, whole
+from xprnn._fields import unknown, whole
 from xprnn.backend import Backend, resolve
 from xprnn.cells import Cell
 from xprnn.kernels import seam

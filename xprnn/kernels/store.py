@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xprnn._validate import warn
+from xprnn._fields import warn
 
 STALE = 3600.0
 """After so many seconds an unfinished file is taken for one that a killed process left."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xprnn._validate import check_fields, one_of, set_fields, show
+from xprnn._fields import check_fields, one_of, set_fields, show
 from xprnn.layers.parallel import MERGES, Merge, SideBySide
 from xprnn.layers.protocol import Layer, Time, check_layer
 

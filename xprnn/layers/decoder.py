@@ -6,7 +6,7 @@ from typing import ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, tree
-from xprnn._validate import check_fields, show, whole
+from xprnn._fields import check_fields, show, whole
 from xprnn.backend import host
 from xprnn.layers.pool import Pool
 from xprnn.layers.protocol import Layer, Stateless, Time, check_layer

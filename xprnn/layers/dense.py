@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import _ops, initializers
-from xprnn._validate import check_fields, flag, set_fields, whole
+from xprnn._fields import check_fields, flag, set_fields, whole
 from xprnn.layers.protocol import Stateless
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from xprnn._validate import check_fields, natural, show
+from xprnn._fields import check_fields, natural, show
 from xprnn.layers.bidirectional import Reversed
 from xprnn.layers.protocol import Time
 from xprnn.layers.recurrent import Recurrent

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn import _ops, initializers
-from xprnn._validate import check_fields, positive
+from xprnn._fields import check_fields, positive
 from xprnn.layers.protocol import Stateless
 
 

@@ -6,8 +6,8 @@ from functools import reduce
 from itertools import accumulate
 from typing import Literal
 
+from xprnn._fields import check_fields, one_of, show
 from xprnn._typing import Array, Namespace
-from xprnn._validate import check_fields, one_of, show
 from xprnn.layers.protocol import Layer, Time, check_layers
 from xprnn.layers.stack import Composite, strictest
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xprnn import _ops, activations
-from xprnn._validate import check_fields, flag, fraction, set_fields
+from xprnn._fields import check_fields, flag, fraction, set_fields
 from xprnn.layers.protocol import Stateless
 
 

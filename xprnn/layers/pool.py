@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from xprnn import _ops
-from xprnn._validate import check_fields, one_of
+from xprnn._fields import check_fields, one_of
 from xprnn.layers.protocol import Stateless, Time
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar, Literal, Protocol
 
+from xprnn._fields import choose, show
 from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import choose, show
 
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from array_api_compat import device
 
 from xprnn import _ops, cells, initializers, kernels, recurrence, tree
-from xprnn._validate import check_fields, flag, fraction, set_fields, whole
+from xprnn._fields import check_fields, flag, fraction, set_fields, whole
 from xprnn.layers.protocol import Time
 
 

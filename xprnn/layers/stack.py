@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from xprnn._fields import check_fields
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import check_fields
 from xprnn.layers.protocol import Layer, Time, check_layers
 
 

@@ -31,7 +31,7 @@ A loss of your own needs nothing more. It may have six more members:
 three and supply these defaults.
 """
 
-from xprnn._validate import choose
+from xprnn._fields import choose
 from xprnn.losses.classification import BinaryCrossEntropy, CrossEntropy
 from xprnn.losses.distribution import GaussianNLL, Pinball
 from xprnn.losses.protocol import Loss, outputs, standardizes, unscale

@@ -8,7 +8,7 @@ from typing import ClassVar
 from array_api_compat import device
 
 from xprnn import _ops
-from xprnn._validate import check_fields, fraction, optional, whole
+from xprnn._fields import check_fields, fraction, optional, whole
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_targets
 
 

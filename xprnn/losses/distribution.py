@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from xprnn import _ops
-from xprnn._validate import check_fields, positive
+from xprnn._fields import check_fields, positive
 from xprnn.losses.protocol import as_row, check_numbers, check_outputs
 from xprnn.losses.regression import difference
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from array_api_compat import device
 
+from xprnn._fields import number, show
 from xprnn._typing import Array, Namespace
-from xprnn._validate import number, show
 
 
 class Loss(Protocol):

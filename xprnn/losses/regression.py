@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xprnn import _ops
-from xprnn._validate import check_fields, positive
+from xprnn._fields import check_fields, positive
 
 
 def difference(y_hat, y, mask, xp):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from xprnn._fields import whole
 from xprnn._sequences.columns import (
     check_indexes,
     is_list,
@@ -11,7 +12,6 @@ from xprnn._sequences.columns import (
 )
 from xprnn._sequences.reading import check_axes, check_finite, read_list, read_valid
 from xprnn._typing import Array
-from xprnn._validate import whole
 from xprnn.backend import admit, host, on_host, to_host
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from xprnn._fields import whole
 from xprnn._sequences.columns import check_indexes, check_past, read_shared_names
 from xprnn._sequences.reading import Sequences, arrange, clean_sequences, read_valid
 from xprnn._typing import Array
-from xprnn._validate import whole
 from xprnn.backend import host, quiet, to_host
 
 

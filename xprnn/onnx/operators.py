@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._validate import unknown
+from xprnn._fields import unknown
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
 from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights

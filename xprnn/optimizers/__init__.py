@@ -14,8 +14,8 @@ Updates are counted from i = 0. A learning rate is a number or one of
 import dataclasses
 from typing import Any, Protocol
 
+from xprnn._fields import choose
 from xprnn._typing import Namespace, Tree
-from xprnn._validate import choose
 from xprnn.optimizers.adam import Adam, AdamW, NAdam
 from xprnn.optimizers.clipping import clip_by_global_norm, clip_by_value, global_norm
 from xprnn.optimizers.rmsprop import RMSprop

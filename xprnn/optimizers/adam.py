@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
-from xprnn._validate import check_fields, fraction, not_negative, positive, set_fields
+from xprnn._fields import check_fields, fraction, not_negative, positive, set_fields
 from xprnn.backend import quiet
 from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule

@@ -1,8 +1,8 @@
 """Bounds on gradients."""
 
 from xprnn import _ops, tree
+from xprnn._fields import number
 from xprnn._typing import Array, Namespace, Tree
-from xprnn._validate import number
 from xprnn.backend import quiet
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
-from xprnn._validate import check_fields, flag, fraction, not_negative, positive, set_fields
+from xprnn._fields import check_fields, flag, fraction, not_negative, positive, set_fields
 from xprnn.backend import quiet
 from xprnn.optimizers.sgd import add_decay, rate_at
 from xprnn.schedules import Schedule

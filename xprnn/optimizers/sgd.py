@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from xprnn import schedules, tree
+from xprnn._fields import check_fields, flag, fraction, not_negative, set_fields
 from xprnn._typing import Tree
-from xprnn._validate import check_fields, flag, fraction, not_negative, set_fields
 from xprnn.backend import quiet
 from xprnn.schedules import Schedule
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from xprnn._validate import unknown
+from xprnn._fields import unknown
 from xprnn.errors import MissingExtraError
 
 

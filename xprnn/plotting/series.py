@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._fields import show, whole
 from xprnn._model import Model
 from xprnn._sequences.modes import read_pair
 from xprnn._sequences.reading import read_sequences
-from xprnn._validate import show, whole
 from xprnn.backend import to_host
 from xprnn.cells import Cell
 from xprnn.layers.walk import recurrent_layers

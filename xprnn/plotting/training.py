@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._fields import show, whole
 from xprnn._record import History
-from xprnn._validate import show, whole
 from xprnn.callbacks import Training, Writer
 from xprnn.plotting.canvas import add_right_axis, check_path, open_axes, pyplot
 from xprnn.plotting.predictions import fit, predict

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._fields import show
 from xprnn._typing import Tree
-from xprnn._validate import show
 from xprnn.backend import of, to_host
 from xprnn.errors import ModelFileError
 

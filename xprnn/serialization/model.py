@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._fields import show, unknown, whole
 from xprnn._record import History, Record
 from xprnn._sequences.modes import MODES
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Tree
-from xprnn._validate import show, unknown, whole
 from xprnn.backend import Backend, dtype_name, resolve, to_host
 from xprnn.errors import ModelFileError
 from xprnn.initializers import Zeros

@@ -4,9 +4,9 @@ import os
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from xprnn._fields import number, whole
 from xprnn._record import Record
 from xprnn._typing import Tree
-from xprnn._validate import number, whole
 from xprnn.backend import Backend, resolve
 from xprnn.errors import ModelFileError
 from xprnn.serialization import files

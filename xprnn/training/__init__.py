@@ -12,10 +12,10 @@ device, and the method. `Run` trains it epoch by epoch, for a loop of your own.
 `Setup.stacked` turns it into several models that train at once.
 """
 
+from xprnn.training.epoch import Position, Run
 from xprnn.training.fit import fit
-from xprnn.training.loop import train
 from xprnn.training.options import Method, Network
-from xprnn.training.run import Position, Run
 from xprnn.training.setup import Setup, prepare
+from xprnn.training.train import train
 
 __all__ = ["Method", "Network", "Position", "Run", "Setup", "fit", "prepare", "train"]

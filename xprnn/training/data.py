@@ -3,6 +3,7 @@
 from typing import Any
 
 from xprnn import _ops, losses
+from xprnn._fields import unknown
 from xprnn._model import Model
 from xprnn._sequences.batches import Data, to_time_major
 from xprnn._sequences.columns import read_names
@@ -10,7 +11,6 @@ from xprnn._sequences.modes import Pair, read_pair, read_weights
 from xprnn._sequences.reading import check_finite
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Namespace
-from xprnn._validate import unknown
 from xprnn.backend import Backend, dtype_name, float_name, host, of, wider
 from xprnn.losses import Loss
 

@@ -16,9 +16,9 @@ from xprnn.losses import Loss
 from xprnn.optimizers import Optimizer
 from xprnn.penalties import Penalty
 from xprnn.schedules import Schedule
-from xprnn.training.loop import train
 from xprnn.training.options import Method, Network
 from xprnn.training.setup import prepare
+from xprnn.training.train import train
 
 
 @suggest_keywords

@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from xprnn import activations, cells, layers, losses, optimizers
+from xprnn._fields import choose, flag, number, set_fields, unknown, whole
 from xprnn._keywords import suggest_keywords
-from xprnn._validate import choose, flag, number, set_fields, unknown, whole
 from xprnn.layers import Layer
 from xprnn.optimizers import Adam
 from xprnn.penalties import Penalty

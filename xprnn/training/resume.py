@@ -15,8 +15,8 @@ from xprnn.callbacks import Training
 from xprnn.errors import ModelFileError
 from xprnn.serialization import Snapshot
 from xprnn.serialization.hyperparameters import differences, label
+from xprnn.training.epoch import Position, Run
 from xprnn.training.members import Together
-from xprnn.training.run import Position, Run
 from xprnn.training.setup import Setup
 
 TOLERANCE = 1e-3

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xprnn import losses, tree
+from xprnn._fields import show
 from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._sequences.batches import Data
 from xprnn._sequences.modes import Pair
 from xprnn._typing import Tree
-from xprnn._validate import show
 from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.training import data

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn._cli.tables.parse import parse_numbers
-from xprnn._validate import show, unknown
+from xprnn._fields import show, unknown
 
 _MOST_NAMES = 20
 """A message names at most this many columns."""

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from xprnn._validate import unknown
+from xprnn._fields import unknown
 
 
 class Device(NamedTuple):

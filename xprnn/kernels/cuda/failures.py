@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Hashable
 
-from xprnn._validate import warn
+from xprnn._fields import warn
 from xprnn.backend import translate_failures
 from xprnn.errors import BackendUnavailableError
 from xprnn.kernels.cuda.plan import Unplannable

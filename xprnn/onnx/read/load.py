@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
+from xprnn._fields import show, unknown
 from xprnn._record import Record
 from xprnn._sequences.scaling import Scaler
-from xprnn._validate import show, unknown
 from xprnn.errors import ModelFileError
 from xprnn.layers import Stack
 from xprnn.layers.walk import recurrent_layers

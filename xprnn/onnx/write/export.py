@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses, tree
+from xprnn._fields import unknown
 from xprnn._record import Record
 from xprnn._sequences.scaling import Scaler
-from xprnn._validate import unknown
 from xprnn._version import __version__
 from xprnn.backend import dtype_name, host, to_host, wider
 from xprnn.onnx.library import OPSET, import_onnx

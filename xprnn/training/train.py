@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from xprnn import kernels
+from xprnn._fields import flag, show, warn
 from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._record import History
 from xprnn._typing import Tree
-from xprnn._validate import flag, show, warn
 from xprnn.backend import host, to_host
 from xprnn.callbacks import Training, Writer, progress_bar
+from xprnn.training.epoch import Position, Run
 from xprnn.training.resume import Callbacks, restore, save
-from xprnn.training.run import Position, Run, Watch
 from xprnn.training.setup import Setup
+from xprnn.training.watch import Watch
 
 TENTH, TWICE = 0.1, 1.0
 """A loss counts as worse if it rose by more than this share of itself: by a tenth if it is also

@@ -1,33 +1,27 @@
-"""Runs a training: epochs, their updates, and a watch over the numbers.
+"""An epoch: its batches, their chunks in time, and the updates of the parameters.
 
-Nothing in an epoch waits for the device. Between epochs, at most ten times a second, the
-watch checks the numbers. If one is no longer finite, it repeats the run step by step from
-the last finite position, to find out what happened and when.
+Nothing in an epoch waits for the device.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from xprnn import optimizers, tree
+from xprnn._fields import set_fields
 from xprnn._model import Model
 from xprnn._noise import Noise
 from xprnn._record import Epoch, History
 from xprnn._sequences.batches import Batch, Data, draw_batches
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
-from xprnn._validate import set_fields
 from xprnn.backend import dtype_name, host
-from xprnn.errors import NonFiniteError
-from xprnn.gradients.objective import Chunk, apply, chunks, every, value_and_grad
+from xprnn.gradients.checkpointing import Chunk, chunks, every
+from xprnn.gradients.objective import apply, value_and_grad
 from xprnn.losses import standardizes
 from xprnn.losses.units import InUnits, Value
 from xprnn.training.setup import Setup
-
-LOOK_EVERY = 0.1
-"""Seconds between two looks at the numbers."""
 
 
 class Position(NamedTuple):
@@ -210,64 +204,3 @@ class Run:
         mask = data.mask(self.setup.place) if self.setup.network.keeps_steps else None
         value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
         return value
-
-
-class Watch:
-    """Looks at the numbers now and then, and keeps the last position with finite numbers."""
-
-    def __init__(self, run: Run, position: Position, history: History):
-        self.run, self.last_finite, self.history = run, position, history
-        self.last_look = time.perf_counter()
-
-    def due(self) -> bool:
-        """Whether it is time for a look."""
-        return time.perf_counter() - self.last_look >= LOOK_EVERY
-
-    def look(self, position: Position) -> float:
-        """Return the last loss; raise NonFiniteError if a number is no longer finite."""
-        finite = self.history.finite(since=self.last_finite.epoch)
-        if not finite or self._find_nonfinite(position.params) is not None:
-            last, name = self._blame(position.epoch)
-            self.history.ended = "diverged"
-            model = self.run.model(last, self.history)
-            advice = "a smaller learning_rate or a smaller clip_norm"
-            if model.x_scaler is None:
-                advice = "a smaller learning_rate, a smaller clip_norm or standardize=True"
-            raise NonFiniteError(
-                f"the {name} was not finite any more in epoch {last.epoch + 1}; try {advice} "
-                "(the model with the last finite parameters is this error's .model)",
-                epoch=last.epoch + 1,
-                name=name,
-                model=model,
-            )
-        self.last_finite, self.last_look = position, time.perf_counter()
-        return self.history.loss[-1]
-
-    def _blame(self, epochs: int) -> tuple[Position, str]:
-        """Repeat the run up to its first number that is not finite.
-
-        Return the last finite position, and the name of that number.
-        """
-        position = self.last_finite
-        while position.epoch < epochs:
-            for update in self.run.updates(position):
-                for kind, arrays in (
-                    ("loss", {"": update.value.minimised}),
-                    ("gradient of ", update.grads),
-                    ("gradient norm", {"": update.norm}),
-                    ("parameter ", update.after.params),
-                ):
-                    name = self._find_nonfinite(arrays)
-                    if name is not None:
-                        return update.before, kind + name
-                position = update.after
-            position = position._replace(epoch=position.epoch + 1)
-        return position._replace(epoch=epochs - 1), "loss"
-
-    def _find_nonfinite(self, arrays: Tree) -> str | None:
-        """Return the name of the first array that is not finite throughout."""
-        xp = self.run.xp
-        for name, array in tree.flatten(arrays).items():
-            if not bool(xp.all(xp.isfinite(array))):
-                return name
-        return None

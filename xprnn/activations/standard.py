@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from xprnn._validate import check_fields, number
+from xprnn._fields import check_fields, number
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
+from xprnn._fields import choose
 from xprnn._typing import Array, Namespace
-from xprnn._validate import choose
-from xprnn.activations.plain import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
+from xprnn.activations.standard import ELU, Identity, ReLU, Sigmoid, Softplus, Softsign, Tanh
 
 
 class Activation(Protocol):

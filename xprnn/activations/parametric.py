@@ -6,8 +6,8 @@ Their names and defaults are those of ONNX's operators; `ScaledTanh` has no defa
 from dataclasses import dataclass, fields
 from typing import Any
 
-from xprnn._validate import check_fields, not_negative, number, set_fields
-from xprnn.activations.named import get
+from xprnn._fields import check_fields, not_negative, number, set_fields
+from xprnn.activations.table import get
 
 
 @dataclass(frozen=True)

@@ -137,21 +137,21 @@ class Inputs(NamedTuple):
         return to_host(y) if self.on_host else y
 
 
-def read(record: Record, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
+def read_inputs(record: Record, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
     """Return a caller's argument, checked and on the backend where the model computes."""
     one_step = record.mode == "one_to_many"
     columns = record.feature_names
     sequences = read_sequences(
         argument, value, columns=columns, lengths=lengths, mask=mask, one_step=one_step
     )
-    data = place(record, argument, sequences)
+    data = place_inputs(record, argument, sequences)
     items = value if isinstance(value, list | tuple) else [value]
     if record.network.keeps_steps and all(map(is_frame, items)):
         return data._replace(frames=value)
     return data
 
 
-def place(record: Record, argument: str, sequences: Sequences) -> Inputs:
+def place_inputs(record: Record, argument: str, sequences: Sequences) -> Inputs:
     """Return sequences and parameters on the backend and in the dtype of the computation."""
     array = sequences.array
     if array.shape[-1] != record.features:

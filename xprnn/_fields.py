@@ -17,7 +17,7 @@ def show(value: Any) -> str:
 
     Examples
     --------
-    >>> from xprnn._validate import show
+    >>> from xprnn._fields import show
     >>> show("lstm"), show(list(range(100)))[-9:]
     ("'lstm'", '20, 21, …')
     """
@@ -155,7 +155,7 @@ def check_fields(thing: Any, **checks: Check) -> None:
     Examples
     --------
     >>> from dataclasses import dataclass
-    >>> from xprnn._validate import check_fields, positive, whole
+    >>> from xprnn._fields import check_fields, positive, whole
     >>> @dataclass(frozen=True)
     ... class Grid:
     ...     rows: int

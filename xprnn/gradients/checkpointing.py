@@ -1,0 +1,125 @@
+"""Sequences chunk by chunk: a pass forward over the chunks, and then back.
+
+Truncated back-propagation cuts sequences into chunks. A long sequence is computed in chunks to
+save memory, with `checkpoint_every` to save more of it. The proofs of this package go step by
+step. All use the same `Pass`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from xprnn._noise import Noise
+from xprnn._typing import Array, Namespace, Tree
+from xprnn.layers import Layer
+
+
+class Chunk(NamedTuple):
+    """Some successive steps of sequences."""
+
+    x: Array
+    y: Array
+    mask: Array | None
+    noise: Noise | None
+    weights: Array | None = None
+    """Of the steps of y in the loss."""
+
+
+def every(size: int, x: Array) -> list[slice]:
+    """Return the steps of x (..., T, B, F), `size` at a time; the last may be fewer."""
+    steps = x.shape[-3]
+    return [slice(t, min(t + size, steps)) for t in range(0, steps, size)]
+
+
+def chunks(
+    cuts: list[slice], x: Array, y: Array, mask: Array | None = None, noise: Noise | None = None
+) -> Iterator[Chunk]:
+    """Cut sequences into chunks.
+
+    Parameters
+    ----------
+    cuts : list of slice
+        The steps of each.
+    x : array, (..., T, B, F)
+    y : array, (..., T, B, O), or (..., 1, B, O), which every chunk then gets
+    mask : array, (T, B, 1), or None
+    noise : Noise or None
+    """
+    per_step = y.shape[-3] == x.shape[-3]
+    for part in cuts:
+        yield Chunk(
+            x[..., part, :, :],
+            y[..., part, :, :] if per_step else y,
+            None if mask is None else mask[part, ...],
+            None if noise is None else noise.after(part.start),
+        )
+
+
+class Pass:
+    """One pass of a network over chunks, forward and then backward.
+
+    The backward pass needs the cache of each chunk. `forward` keeps the caches, or with
+    `recompute` only the state before each chunk, and `backward` runs the chunk once more. Either
+    way `backward` drops a chunk as soon as it is done with it, so that the next one can use its
+    memory.
+
+    Parameters
+    ----------
+    network : Layer
+    params : tree
+    recompute : bool
+        Whether to save memory and run each chunk twice.
+    xp : namespace
+    """
+
+    def __init__(self, network: Layer, params: Tree, *, recompute: bool = False, xp: Namespace):
+        self.network, self.params, self.recompute, self.xp = network, params, recompute, xp
+        self.state: Tree = None
+        """The state after the chunks so far."""
+        self._stack: list[tuple[Chunk, Tree, Any]] = []
+        """Of each chunk: itself, the state before it or None, its cache or None."""
+
+    def forward(self, parts: Iterable[Chunk], state: Tree | None) -> list[Array]:
+        """Return the output of each chunk."""
+        outputs = []
+        for part in parts:
+            y_hat, end, cache = self._forward(part, state)
+            self._stack.append((part, state, None) if self.recompute else (part, None, cache))
+            outputs.append(y_hat)
+            state = end
+        self.state = state
+        return outputs
+
+    def _forward(self, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Any]:
+        return self.network.forward(
+            self.params, part.x, state, part.mask, noise=part.noise, xp=self.xp
+        )
+
+    def slopes(self, dy: Array) -> list[Array]:
+        """Split the gradient of all outputs into that of each chunk's."""
+        if not self.network.keeps_steps:  # the output of the last chunk is that of the whole
+            return [self.xp.zeros_like(dy)] * (len(self._stack) - 1) + [dy]
+        slopes, end = [], 0
+        for part, _, _ in self._stack:
+            start, end = end, end + part.x.shape[-3]
+            slopes.append(dy[..., start:end, :, :])
+        return slopes
+
+    def backward(self, slopes: Sequence[Array], dstate: Tree) -> Iterator[tuple[Tree, Tree]]:
+        """Yield from each chunk, last to first, the gradients of params and of the state before it.
+
+        Parameters
+        ----------
+        slopes : sequence of arrays
+            The gradient of each chunk's output, first to last.
+        dstate : tree
+            The gradient of the last state.
+        """
+        for slope in reversed(slopes):
+            part, start, cache = self._stack.pop()
+            if self.recompute:
+                _, _, cache = self._forward(part, start)
+            grads, _, dstate = self.network.backward(
+                self.params, slope, dstate, cache, input_grad=False, xp=self.xp
+            )
+            del part, start, cache  # free their memory before the next chunk needs as much
+            yield grads, dstate
