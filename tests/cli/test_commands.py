@@ -592,7 +592,7 @@ def test_backends_as_json(capsys):
 
 def test_parquet(airline, tmp_path, capsys):
     pd = pytest.importorskip("pandas", reason="needs pandas")
-    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    pytest.importorskip("pyarrow", reason="pyarrow is in nox -s tests-torch")
     table = pd.read_csv(airline, parse_dates=["month"])
     expected = rows(ran(capsys, "forecast", airline, "--steps", 2, *QUICK))
     for frame in (table, table.set_index("month")):

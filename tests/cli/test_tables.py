@@ -37,7 +37,7 @@ def arrays():
 
 def parquet():
     pd = pytest.importorskip("pandas", reason="needs pandas")
-    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    pytest.importorskip("pyarrow", reason="pyarrow is in nox -s tests-torch")
     file = io.BytesIO()
     pd.DataFrame({"a": [1, 2]}).to_parquet(file)
     return file.getvalue()

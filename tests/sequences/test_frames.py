@@ -360,7 +360,7 @@ def test_lists_of_frames_for_estimators():
 
 
 def test_tables_whose_names_would_be_lost_are_refused():
-    pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is in nox -s tests-torch")
     table = pa.table({name: X[name] for name in X})
     for call in (lambda: fit(table, Y.to_numpy()), lambda: MODEL.predict(table)):
         with pytest.raises(TypeError, match=r"^x is a pyarrow\.lib\.Table, whose columns or axes"):
