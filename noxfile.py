@@ -54,7 +54,7 @@ def tests_strict(session):
 
 @nox.session(name="tests-torch", tags=["ci"])
 def tests_torch(session):
-    """The numerical tests on torch's CPU, torch as an oracle, frames of polars, Parquet files, gevent."""
+    """The numerical tests on torch's CPU, torch as an oracle, polars, Parquet, gevent."""
     session.install("-e", ".[test]", TORCH, "polars>=1", "pyarrow>=18", "gevent>=25")
     tests(session, "--backend", "torch", "tests")
 
