@@ -268,7 +268,7 @@ def test_columns_of_other_names_are_renamed_added_dropped_or_given_as_arrays():
         (fewer, fewer.assign(day=X["day"])),
         (more, more.drop(columns="rain")),
     ):
-        with pytest.raises(ValueError, match=r"rename, add or drop columns, or give arrays from f"):
+        with pytest.raises(ValueError, match=r"rename, add or drop columns, or give arrays from t"):
             model.predict(X=wrong[20:])
         pd.testing.assert_series_equal(model.predict(X=right[20:]), expected)
     with pytest.raises(TypeError, match="X must be a pandas object, as y is"):

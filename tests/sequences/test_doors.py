@@ -210,7 +210,7 @@ def test_other_columns_have_one_wording():
             call()
         assert re.fullmatch(
             r"\w+(\[\d\])? must have the column\(s\) 'a', 'b': there is no 'b'; unknown: 'c'; "
-            "rename them, or hand over arrays, from the fit on, whose columns go by position",
+            "rename, add or drop columns, or give arrays from the fit on, which go by position",
             str(caught.value),
         ), name
 

@@ -133,7 +133,7 @@ def order_names(argument: str, names: tuple[Any, ...], columns: tuple[Any, ...])
         ]
         raise ValueError(
             f"{argument} must have the column(s) {_join(columns)}: {'; '.join(parts)}; "
-            "rename them, or hand over arrays, from the fit on, whose columns go by position"
+            "rename, add or drop columns, or give arrays from the fit on, which go by position"
         )
     return [names.index(name) for name in columns]
 
