@@ -29,9 +29,6 @@ html_title = f"xprnn {release}"
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
 
-NOT_WHOLE = {"kernels"}
-"""Public modules of which the reference has a part."""
-
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
@@ -73,8 +70,6 @@ def _complete(app, env):
         module = getattr(xprnn, name)
         if not inspect.ismodule(module):
             names = [f"xprnn.{name}"] if callable(module) else []
-        elif name in NOT_WHOLE:
-            names = []
         else:
             public = [n for n in module.__all__ if callable(getattr(module, n))]
             names = [f"{module.__name__}.{n}" for n in public]

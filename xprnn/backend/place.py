@@ -1,7 +1,6 @@
 """A backend: an array library on one of its devices, and how arrays get there and back."""
 
 import contextlib
-import functools
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ host: Namespace = np
 """The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
 
 
-quiet = functools.partial(np.errstate, over="ignore", under="ignore", invalid="ignore")
-"""Makes a context in which overflow, underflow and NaN neither raise nor warn.
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Return a context in which overflow, underflow and NaN neither raise nor warn.
 
-They show in the numbers instead, whatever the caller set with ``np.seterr``.
-"""
+    They show in the numbers instead, whatever the caller set with ``np.seterr``.
+    """
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 def short_name(dtype: Any) -> str:
