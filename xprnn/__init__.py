@@ -118,11 +118,11 @@ _HOME = {
     "save": "serialization",
     "value_and_grad": "gradients",
 }
-"""The module of each name that is no module itself."""
+"""The module of each name that is not a module itself."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, when it is asked for the first time."""
+    """Import a name when it is first used."""
     if name in _HOME:
         found = getattr(import_module(f"xprnn.{_HOME[name]}"), name)
     elif name in __all__:
@@ -134,5 +134,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List all that may be asked for."""
+    """List the public names."""
     return __all__
