@@ -149,7 +149,6 @@ def release(session, dependencies):
     python = install("with-tests", "--extra", "test")
     session.run(
         python, "-m", "pytest", "-q", "-n", "2", "--backend", "numpy", "--rootdir", "..",
-        "-W", "ignore::pytest.PytestRemovedIn10Warning",  # of scikit-learn 1.6's own checks
         *RELEASE_TESTS, *session.posargs, env={"SCIPY_ARRAY_API": "1"}, external=True,
     )  # fmt: skip
 
@@ -168,7 +167,7 @@ def tests_sklearn(session):
     for version in SKLEARN:
         session.install(f"scikit-learn=={version}")
         session.run(
-            "python", "-m", "pytest", "-q", "-W", "ignore::pytest.PytestRemovedIn10Warning",
+            "python", "-m", "pytest", "-q",
             "tests/estimators/test_estimators.py", "tests/estimators/test_dispatch.py",
             *session.posargs,
             env={"SCIPY_ARRAY_API": "1"},

@@ -630,7 +630,7 @@ def test_ctrl_c_while_a_network_is_trained(airline, tmp_path, monkeypatch, capsy
     def interrupt(*arguments):
         epochs.append(epoch(*arguments))
         if len(epochs) > 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return epochs[-1]
 
     monkeypatch.setattr(Run, "epoch", interrupt)
