@@ -166,12 +166,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         labels = np.concatenate(y, axis=None) if isinstance(y, list) else y.ravel()
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
-        labels, codes = np.unique(labels, return_inverse=True)
-        if isinstance(y, list):
-            parts = np.split(codes, np.cumsum([a.size for a in y])[:-1])
-            y = [part.reshape(a.shape) for part, a in zip(parts, y, strict=True)]
-        else:
-            y = codes.reshape(y.shape)
+        labels = np.unique(labels)
+        y = apply(lambda a: np.searchsorted(labels, a), y)
         return Targets(y, self._pair(X, y, mode), labels)
 
     def predict(self, X):
