@@ -50,7 +50,11 @@ def read_names(argument: str, value: Any) -> tuple[str, ...] | None:
             return None if frame.name in (None, "") else (str(frame.name),)
         if is_a("DataFrame", frame):
             columns = tuple(map(str, frame.columns))
-            check_unique(label, columns)
+            repeated = [name for i, name in enumerate(columns) if columns.index(name) < i]
+            if repeated:
+                raise ValueError(
+                    f"{label} must have columns of different names, got {_join(repeated)} twice"
+                )
             return columns
     return None
 
@@ -62,15 +66,6 @@ def read_shared_names(argument: str, value: Any) -> tuple[str, ...] | None:
     """
     columns = read_names(argument, value)
     return None if columns is None or len(columns) == 1 else columns
-
-
-def check_unique(argument: str, columns: tuple[Any, ...]) -> None:
-    """Raise ValueError if two columns have the same name."""
-    repeated = [name for i, name in enumerate(columns) if columns.index(name) < i]
-    if repeated:
-        raise ValueError(
-            f"{argument} must have columns of different names, got {_join(repeated)} twice"
-        )
 
 
 def order_columns(argument: str, value: Any, columns: tuple[str, ...] | None) -> Any:

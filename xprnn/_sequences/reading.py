@@ -301,10 +301,7 @@ def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
             f"mask must be a list of arrays of bool, (T_i,) for each of the {len(sizes)} "
             f"sequences of {argument}"
         )
-    valid = host.zeros((len(sizes), max(sizes)), dtype=bool)
-    for row, m in zip(valid, masks, strict=True):
-        row[: len(m)] = m
-    return valid
+    return host.stack([host.pad(m, (0, max(sizes) - len(m))) for m in masks])
 
 
 def clean_sequences(
@@ -351,17 +348,14 @@ def check_finite(argument: str, array: Array) -> None:
 
 def pad(arrays: list[Array]) -> tuple[Array, Any]:
     """Return arrays (T_i, F) as one (B, T, F), zero at padding, and the valid steps (B, T)."""
-    place, longest = of(arrays[0]), max(a.shape[0] for a in arrays)
-    lengths = host.asarray([a.shape[0] for a in arrays])
+    place = of(arrays[0])
     with place.active():
-        xp = place.xp
-        rows = []
-        for a in to_one_dtype(arrays):
-            gap = longest - a.shape[0]
-            zeros = xp.broadcast_to(xp.zeros_like(a[:1, :]), (gap, a.shape[1]))
-            rows.append(xp.concat([a, zeros], axis=0) if gap else a)
-        array = xp.stack(rows, axis=0)
-    valid = host.arange(longest)[None, :] < lengths[:, None]
+        xp, arrays = place.xp, to_one_dtype(arrays)
+        zeros = xp.zeros_like(max(arrays, key=lambda a: a.shape[0]))
+        padded = [xp.concat([a, zeros[a.shape[0] :, :]], axis=0) for a in arrays]
+        array = xp.stack(padded, axis=0)
+    lengths = host.asarray([a.shape[0] for a in arrays])
+    valid = host.arange(zeros.shape[0])[None, :] < lengths[:, None]
     return array, drop_if_full(valid)
 
 

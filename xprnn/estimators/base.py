@@ -1,6 +1,8 @@
 """What the regressor and the classifier share: they read X and y, train, and score."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -18,7 +20,9 @@ from xprnn._sequences.columns import (
     read_shared_names,
 )
 from xprnn._sequences.modes import Pair, read_pair, read_weights
-from xprnn.backend import to_host
+from xprnn.activations import Activation
+from xprnn.backend import Backend, to_host
+from xprnn.cells import Cell
 from xprnn.estimators.lags import ORDERS, warn_of_order
 from xprnn.estimators.sequences import (
     Samples,
@@ -29,6 +33,9 @@ from xprnn.estimators.sequences import (
 )
 from xprnn.layers import Layer
 from xprnn.losses import Loss
+from xprnn.optimizers import Optimizer
+from xprnn.penalties import Penalty
+from xprnn.schedules import Schedule
 from xprnn.training import Method, Network, prepare, train
 from xprnn.training.options import differences
 
@@ -49,55 +56,39 @@ class Targets(NamedTuple):
         return rows if self.labels is None else self.labels[rows[:, 0].astype("int64")]
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class SequenceEstimator(BaseEstimator):
     """A network with the options of `xprnn.fit`."""
 
-    model_: Model
-    loss_curve_: list[float]
-    _network: Network
-    _layer: Layer | None
-    _column_order: str
-    _output_names: tuple[str, ...] | None
-    _modes: tuple[str, ...]
-    _random_state: Any
+    mode: str | None = None
+    column_order: str = "oldest_first"
+    network: Layer | None = None
+    cell: str | Cell = "elman"
+    hidden_size: int = 64
+    num_layers: int = 1
+    activation: str | Activation = "tanh"
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    pool: str | None = None
+    loss: str | Loss = "half_mse"
+    optimizer: str | Optimizer | None = None
+    learning_rate: float | Schedule | None = None
+    penalty: Penalty | None = None
+    epochs: int = 300
+    batch_size: int | None = None
+    tbptt: int | None = None
+    checkpoint_every: int | None = None
+    clip_norm: float | None = 1.0
+    standardize: bool = True
+    warm_start: bool = False
+    random_state: Any = None
+    backend: str | Backend | None = None
+    dtype: str | None = None
+    callbacks: Iterable[Callable[..., Any]] = ()
+    progress: bool | None = False
 
-    @suggest_keywords
-    def __init__(
-        self,
-        *,
-        mode=None,
-        column_order="oldest_first",
-        network=None,
-        cell="elman",
-        hidden_size=64,
-        num_layers=1,
-        activation="tanh",
-        bidirectional=False,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        pool=None,
-        loss="half_mse",
-        optimizer=None,
-        learning_rate=None,
-        penalty=None,
-        epochs=300,
-        batch_size=None,
-        tbptt=None,
-        checkpoint_every=None,
-        clip_norm=1.0,
-        standardize=True,
-        warm_start=False,
-        random_state=None,
-        backend=None,
-        dtype=None,
-        callbacks=(),
-        progress=False,
-    ):
-        self._store(locals())
-
-    def _store(self, options: dict[str, Any]) -> None:
-        """Set all arguments of a constructor as attributes, as scikit-learn requires."""
-        self.__dict__.update({name: value for name, value in options.items() if name != "self"})
+    _modes: ClassVar[tuple[str, ...]]
 
     def __sklearn_tags__(self):
         """Say what X and y may be."""
@@ -210,9 +201,10 @@ class SequenceEstimator(BaseEstimator):
             backend=self.backend,
             dtype=self.dtype,
         )
-        self.model_ = train(setup, self.callbacks, progress=self.progress)
-        self._network, self._layer = network, layer
-        self.loss_curve_ = curve + self.model_.history.loss
+        self.model_: Model = train(setup, self.callbacks, progress=self.progress)
+        self._network: Network = network
+        self._layer: Layer | None = layer
+        self.loss_curve_: list[float] = curve + self.model_.history.loss
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = self.model_.outputs
 
@@ -271,3 +263,6 @@ class SequenceEstimator(BaseEstimator):
             return None
         check_indexes("X", X.frames, "sample_weight", sample_weight, "samples")
         return read_weights(sample_weight, y, pair)
+
+
+SequenceEstimator.__init__ = suggest_keywords(SequenceEstimator.__init__)  # type: ignore[method-assign]

@@ -1,6 +1,6 @@
 """The classifier."""
 
-import dataclasses
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from xprnn._keywords import suggest_keywords
 from xprnn.backend import to_host
 from xprnn.estimators.base import SequenceEstimator, Targets
 from xprnn.estimators.sequences import Samples, apply, read_on_host
-from xprnn.losses import CrossEntropy
+from xprnn.losses import CrossEntropy, Loss
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class RNNClassifier(ClassifierMixin, SequenceEstimator):
     """A recurrent network that predicts labels of sequences, as a scikit-learn estimator.
 
@@ -90,45 +91,12 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     (['down', 'up'], (3, 2))
     """
 
-    classes_: Any
+    loss: str | Loss = "cross_entropy"
+    class_weight: Any = None
+
     score = SequenceEstimator.score
     _metric = staticmethod(accuracy_score)
     _modes = ("many_to_many", "many_to_one")
-
-    @suggest_keywords
-    def __init__(
-        self,
-        *,
-        mode=None,
-        column_order="oldest_first",
-        network=None,
-        cell="elman",
-        hidden_size=64,
-        num_layers=1,
-        activation="tanh",
-        bidirectional=False,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        pool=None,
-        loss="cross_entropy",
-        class_weight=None,
-        optimizer=None,
-        learning_rate=None,
-        penalty=None,
-        epochs=300,
-        batch_size=None,
-        tbptt=None,
-        checkpoint_every=None,
-        clip_norm=1.0,
-        standardize=True,
-        warm_start=False,
-        random_state=None,
-        backend=None,
-        dtype=None,
-        callbacks=(),
-        progress=False,
-    ):
-        self._store(locals())
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch.
@@ -173,9 +141,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
             weights = _weigh_classes(self.class_weight, targets, weights)
         codes = np.searchsorted(classes, targets.labels)
         targets = targets._replace(y=apply(lambda a: codes[a], targets.y))
-        loss = dataclasses.replace(loss, num_classes=len(classes))
+        loss = replace(loss, num_classes=len(classes))
         self._train(samples, targets, weights, loss=loss, epochs=epochs, anew=anew)
-        self.classes_ = classes
+        self.classes_: Any = classes
         return self
 
     def _read_targets(self, y: Any, X: Samples, mode: str | None, reset: bool) -> Targets:
@@ -198,12 +166,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         labels = np.concatenate(y, axis=None) if isinstance(y, list) else y.ravel()
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
-        labels, codes = np.unique(labels, return_inverse=True)
-        if isinstance(y, list):
-            parts = np.split(codes, np.cumsum([a.size for a in y])[:-1])
-            y = [part.reshape(a.shape) for part, a in zip(parts, y, strict=True)]
-        else:
-            y = codes.reshape(y.shape)
+        labels = np.unique(labels)
+        y = apply(lambda a: np.searchsorted(labels, a), y)
         return Targets(y, self._pair(X, y, mode), labels)
 
     def predict(self, X):
@@ -293,3 +257,6 @@ def _weigh_classes(class_weight: Any, targets: Targets, weights: Any) -> Any:
     if weights is not None:
         product *= weights.reshape(len(product), -1)
     return product if pair.mode == "many_to_many" else product[:, 0]
+
+
+RNNClassifier.__init__ = suggest_keywords(RNNClassifier.__init__)  # type: ignore[method-assign]

@@ -118,13 +118,8 @@ def run(
             f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
         )
     levels = () if coverage is None else bound_quantiles(coverage)
-    least = max(forecaster.layout.least, 3)
-    if min(panel.lengths) < least + folds * horizon:
-        raise ValueError(
-            f"y must have at least {least + folds * horizon} steps, {least} to train and {folds} "
-            f"fold(s) of {horizon}, got {min(panel.lengths)}"
-        )
-    pieces = fit.hold_out(panel, folds, horizon, sliding=window == "sliding")
+    least, what = max(forecaster.layout.least, 3), f"{folds} fold(s)"
+    pieces = fit.hold_out(panel, folds, horizon, least, what, sliding=window == "sliding")
     season = _choose_season(forecaster.differencing, pieces[0][0], season)
     results: list[Fold] = []
     for past, truth in pieces:

@@ -76,16 +76,12 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
         If a series is too short.
     """
     check(forecaster)
-    count, horizon, least = forecaster.calibration, forecaster.horizon, forecaster.layout.least
+    count, horizon = forecaster.calibration, forecaster.horizon
     if not count:
         return _fit(forecaster, panel)
-    if min(panel.lengths) < least + count * horizon:
-        raise ValueError(
-            f"y must have at least {least + count * horizon} steps, {least} to train and "
-            f"calibration={count} pieces of {horizon}, got {min(panel.lengths)}"
-        )
+    what, least = f"calibration={count} pieces", forecaster.layout.least
     errors, spreads = [], []
-    for past, truth in hold_out(panel, count, horizon):
+    for past, truth in hold_out(panel, count, horizon, least, what):
         predictor = _fit(forecaster, past)
         later = predictor.select_ahead(truth)
         forecasts = predictor.forecast(horizon, later)
@@ -95,12 +91,22 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
 
 
 def hold_out(
-    panel: Panel, count: int, horizon: int, *, sliding: bool = False
+    panel: Panel, count: int, horizon: int, least: int, what: str, *, sliding: bool = False
 ) -> list[tuple[Panel, Panel]]:
     """Return the last `count` pieces of a panel, of `horizon` steps each, after their pasts.
 
     A past begins at the first step; with `sliding`, all pasts have the same length.
+
+    Raises
+    ------
+    ValueError
+        If the first past has fewer than `least` steps; `what` says how many pieces there are.
     """
+    if min(panel.lengths) < least + count * horizon:
+        raise ValueError(
+            f"y must have at least {least + count * horizon} steps, {least} to train and {what} "
+            f"of {horizon}, got {min(panel.lengths)}"
+        )
     pieces = []
     for i in range(count):
         left = (count - i) * horizon
