@@ -58,8 +58,6 @@ class Backend:
     @property
     def default_dtype(self) -> str:
         """The name of the library's default float."""
-        if self.name == "torch":
-            return str(self.xp.get_default_dtype()).removeprefix("torch.")
         with self.active():
             info = self.xp.__array_namespace_info__()
             return short_name(info.default_dtypes()["real floating"])
