@@ -68,7 +68,7 @@ def write_program(
 @functools.lru_cache(maxsize=256)
 def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: int) -> Program:
     """As `write_program`, once for all sizes that do not enter the source."""
-    name, needed = "forward" if loop.forward else "backward", count_needs(loop, plan)
+    name, needed = loop.name, count_needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
         "ROWS": plan.rows,
