@@ -109,7 +109,7 @@ class Fused:
                 write_step(cell)
                 describe(cell, device, shapes, dtype)  # raises if there is no plan
                 return None
-            return self.launcher.obstacle(xp) or attempt(
+            return attempt(
                 lambda: f"{cell}, {size} units, {kind()}, on {self.launcher.device().name}",
                 lambda: (self.launcher.device(), write_step(cell), size, kind()),
                 lambda: prepare(cell, shapes, dtype),

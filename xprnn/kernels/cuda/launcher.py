@@ -3,10 +3,9 @@
 import functools
 from typing import Any, Protocol
 
-import array_api_compat
 import numpy as np
 
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array
 from xprnn.kernels.cuda.device import Device, read_device
 from xprnn.kernels.cuda.source import HARDWARE, OPTIONS, Program
 
@@ -26,9 +25,6 @@ class Launcher(Protocol):
 
     hardware: str
     """The source of what programs take from the device."""
-
-    def obstacle(self, xp: Namespace) -> str | None:
-        """Return why arrays of a namespace can't be handed to a kernel; None if they can."""
 
     def device(self) -> Device:
         """Return the device that is in use."""
@@ -72,10 +68,6 @@ class CuPy:
     """The launcher for arrays of CuPy."""
 
     hardware = HARDWARE
-
-    def obstacle(self, xp: Namespace) -> str | None:
-        """As in `Launcher`."""
-        return None if array_api_compat.is_cupy_namespace(xp) else "it is for arrays of CuPy"
 
     def device(self) -> Device:
         """As in `Launcher`."""
