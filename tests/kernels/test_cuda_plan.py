@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -296,7 +297,7 @@ def test_the_constants_order_the_layouts_only():
     assert free.blocks > made[0].blocks == 1
 
 
-def test_the_device_is_what_the_driver_says():
+def test_the_device_is_what_the_driver_says(monkeypatch):
     about = {
         "name": b"NVIDIA H100 80GB HBM3",
         "major": 9,
@@ -308,12 +309,12 @@ def test_the_device_is_what_the_driver_says():
         "cooperativeLaunch": 1,
     }
     asked = []
-    runtime = SimpleNamespace(
-        getDevice=lambda: 3, getDeviceProperties=lambda n: asked.append(n) or about
-    )
-    assert devices.read_device(runtime) == H100._replace(name="NVIDIA H100 80GB HBM3")
-    devices.read_device(runtime, 1)
-    assert asked == [3, 1]
+    runtime = SimpleNamespace(getDeviceProperties=lambda n: asked.append(n) or about)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "cupy.cuda", SimpleNamespace(runtime=runtime))
+    found = devices.read_device.__wrapped__(3)  # not from the cache
+    assert found == H100._replace(name="NVIDIA H100 80GB HBM3")
+    assert asked == [3]
     assert H100.architecture == "sm_90"
 
 

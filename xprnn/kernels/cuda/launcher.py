@@ -73,7 +73,7 @@ class CuPy:
         """As in `Launcher`."""
         from cupy.cuda import runtime
 
-        return _read_device(runtime.getDevice())
+        return read_device(runtime.getDevice())
 
     def load(self, program: Program) -> CuPyKernel:
         """As in `Launcher`."""
@@ -82,13 +82,7 @@ class CuPy:
         return _load(program, runtime.getDevice())
 
 
-@functools.cache
-def _read_device(number: int) -> Device:
-    """Return a device by its number."""
-    return read_device(number=number)
-
-
 @functools.lru_cache(maxsize=256)
 def _load(program: Program, number: int) -> CuPyKernel:
     """Return a kernel for the device of that number, which is in use."""
-    return CuPyKernel(program, _read_device(number).multiprocessors)
+    return CuPyKernel(program, read_device(number).multiprocessors)
