@@ -101,17 +101,15 @@ class Fused:
             both = [self.make(loop, cell) for loop in read_loops(cell, shapes, dtype)]
             self.prove(both, cell, shapes["U"][-2], dtype, xp=xp)
 
-        def kind() -> str:
-            return np.dtype(dtype).name
-
         try:
             if device is not None:
                 write_step(cell)
                 describe(cell, device, shapes, dtype)  # raises if there is no plan
                 return None
+            kind = np.dtype(dtype)
             return attempt(
-                lambda: f"{cell}, {size} units, {kind()}, on {self.launcher.device().name}",
-                lambda: (self.launcher.device(), write_step(cell), size, kind()),
+                lambda: f"{cell}, {size} units, {kind}, on {self.launcher.device().name}",
+                lambda: (self.launcher.device(), write_step(cell), size, kind),
                 lambda: prepare(cell, shapes, dtype),
                 lambda: prepare(*SMALLEST),
             )
