@@ -3,21 +3,20 @@
 from _gpu.cases import CASES, CHECKED
 
 from xprnn.kernels.cuda.layout import Unplannable, count_needs, read_loops
-from xprnn.kernels.cuda.plan import Plans, choose_plans
+from xprnn.kernels.cuda.plan import choose
 
 
 def planned(case, dtype, device):
     """Return rows for a case: its layouts and what they need, or why there are none."""
     where = {"case": str(case), "dtype": dtype}
     try:
-        chosen = choose_plans(case.object, device, case.shapes, dtype)
+        loops = read_loops(case.object, case.shapes, dtype)
+        chosen = [(loop, choose(device, loop)) for loop in loops]
     except Unplannable as reason:
         return [{**where, "loop": "both", "reason": str(reason)}]
     return [
-        {**where, "loop": name, **made._asdict(), **count_needs(given, made)._asdict()}
-        for name, given, made in zip(
-            Plans._fields, read_loops(case.object, case.shapes, dtype), chosen, strict=True
-        )
+        {**where, "loop": loop.name, **made._asdict(), **count_needs(loop, made)._asdict()}
+        for loop, made in chosen
     ]
 
 

@@ -61,9 +61,6 @@ class Emulated:
         self.folder, self.flags, self.resident = folder, flags, resident
         self.kernels = {}
 
-    def obstacle(self, xp):
-        return None
-
     def device(self):
         return DEVICE
 

@@ -406,15 +406,15 @@ IN_CHUNKS = {
         "slopes.append(dy[..., : end - start, :, :])",
     ),
     "no chunk starts from the state before": (
-        "            state = end\n        self.state = state",
-        "            self.state = end",
+        "            state = end\n        return join(self.network, outputs, self.xp), state",
+        "        return join(self.network, outputs, self.xp), end",
     ),
 }
 
 IN_CHUNKS_COMPUTED_AGAIN = {
-    "every chunk starts from the last state": (
+    "every chunk starts from the network's own state": (
         "_, _, cache = self._forward(part, start)",
-        "_, _, cache = self._forward(part, self.state)",
+        "_, _, cache = self._forward(part, None)",
     ),
     "the first state is kept with the wrong chunk": (
         "(part, state, None) if self.recompute",

@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from xprnn.kernels.cuda import launcher
+from xprnn.kernels.cuda import device, launcher
 from xprnn.kernels.cuda.source import Program
 
 PROGRAM = Program("forward", "the text", threads=64, shared=60_000, ring=0)
@@ -50,10 +50,10 @@ def cupy(monkeypatch):
     )
     for name, module in {"cupy": made, "cupy.cuda": cuda}.items():
         monkeypatch.setitem(sys.modules, name, module)
-    for cached in (launcher._read_device, launcher._load):
+    for cached in (device.read_device, launcher._load):
         cached.cache_clear()
     yield SimpleNamespace(asked=asked, use=lambda n: number.__setitem__(0, n))
-    for cached in (launcher._read_device, launcher._load):
+    for cached in (device.read_device, launcher._load):
         cached.cache_clear()
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.kernels.cuda import cost
 from xprnn.kernels.cuda import device as devices
 from xprnn.kernels.cuda import plan as planner
-from xprnn.kernels.cuda.cost import count_cycles
+from xprnn.kernels.cuda.cost import price
 from xprnn.kernels.cuda.device import KNOWN, Device
 from xprnn.kernels.cuda.expressions import write_step
 from xprnn.kernels.cuda.layout import Loop, Unplannable, count_needs, read_loop
@@ -55,6 +56,11 @@ def loops(draw):
         dtype=draw(st.sampled_from(["float32", "float64"])),
         models=draw(st.sampled_from([1, 2, 7, 64])),
     )
+
+
+def count_cycles(device, given, made):
+    """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
+    return price(device, given, made).cost(given, made.groups)
 
 
 def found(device, given):
@@ -296,7 +302,7 @@ def test_the_constants_order_the_layouts_only():
     assert free.blocks > made[0].blocks == 1
 
 
-def test_the_device_is_what_the_driver_says():
+def test_the_device_is_what_the_driver_says(monkeypatch):
     about = {
         "name": b"NVIDIA H100 80GB HBM3",
         "major": 9,
@@ -308,12 +314,12 @@ def test_the_device_is_what_the_driver_says():
         "cooperativeLaunch": 1,
     }
     asked = []
-    runtime = SimpleNamespace(
-        getDevice=lambda: 3, getDeviceProperties=lambda n: asked.append(n) or about
-    )
-    assert devices.read_device(runtime) == H100._replace(name="NVIDIA H100 80GB HBM3")
-    devices.read_device(runtime, 1)
-    assert asked == [3, 1]
+    runtime = SimpleNamespace(getDeviceProperties=lambda n: asked.append(n) or about)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "cupy.cuda", SimpleNamespace(runtime=runtime))
+    found = devices.read_device.__wrapped__(3)  # not from the cache
+    assert found == H100._replace(name="NVIDIA H100 80GB HBM3")
+    assert asked == [3]
     assert H100.architecture == "sm_90"
 
 

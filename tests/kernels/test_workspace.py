@@ -194,6 +194,7 @@ def test_no_steps_or_no_sequences_are_refused(sizes):
     for call in (
         lambda: apply(network, params, x, xp=np),
         lambda: value_and_grad(network, losses.MSE(), params, x, x, xp=np),
+        lambda: value_and_grad(network, losses.MSE(), params, x, x, checkpoint_every=2, xp=np),
     ):
         with pytest.raises(ValueError, match="x must have at least one step and one sequence"):
             call()

@@ -58,8 +58,6 @@ class Backend:
     @property
     def default_dtype(self) -> str:
         """The name of the library's default float."""
-        if self.name == "torch":
-            return str(self.xp.get_default_dtype()).removeprefix("torch.")
         with self.active():
             info = self.xp.__array_namespace_info__()
             return short_name(info.default_dtypes()["real floating"])
@@ -70,12 +68,10 @@ class Backend:
 
         If the device fails, the error says so.
         """
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(translate_failures())
-            stack.enter_context(quiet())
-            if self.name == "cupy":
-                stack.enter_context(importlib.import_module("cupy").cuda.Device(int(self.device)))
-            yield
+        with translate_failures(), quiet():
+            cupy = self.name == "cupy"
+            with _native_device(self.name, self.device) if cupy else contextlib.nullcontext():
+                yield
 
     def asarray(self, array: Array, dtype: str) -> Array:
         """Return a host array or an array of this backend with `dtype`, on this device."""

@@ -5,7 +5,6 @@ from typing import Any
 from xprnn import losses, tree
 from xprnn._fields import show
 from xprnn._noise import Noise
-from xprnn._typing import Array
 from xprnn.backend import admit, generator, host, resolve, to_host
 from xprnn.gradients.differences import compare
 from xprnn.gradients.report import Report
@@ -113,9 +112,9 @@ def check(
 
     with place.active():
         if kind == "activation":
-            return _check_activation(
-                subject, move(normal(steps, batch, features, scale=2.0)), proof
-            )
+            z = move(normal(steps, batch, features, scale=2.0))
+            dz = subject.backward(xp.ones_like(z), z, subject.forward(z, xp=xp), xp=xp)
+            return compare(lambda p: subject.forward(p["z"], xp=xp), {"z": z}, {"z": dz}, **proof)
         if kind != "loss":
             drawn, _ = network.init(rng, features)
             params = tree.map(lambda a: move(a + normal(*a.shape, scale=0.3)), drawn)
@@ -128,7 +127,13 @@ def check(
         if kind == "loss":
             y = pad(_draw_targets(y, (steps, batch, features), rng), valid)
             y_hat = move(normal(steps, batch, losses.outputs(loss, y, mask, xp=xp)))
-            return _check_loss(loss, y_hat, y, mask, proof)
+            _, dy = loss(y_hat, y, mask, xp=xp)
+            return compare(
+                lambda p: loss(p["y_hat"], y, mask, xp=xp)[0],
+                {"y_hat": y_hat},
+                {"y_hat": dy},
+                **proof,
+            )
         x = pad(x, valid)
         own = {"noise": Noise((seed,)) if training else None, "xp": xp}
         y_hat, end, _ = network.forward(params, x, None, mask, **own)
@@ -178,21 +183,3 @@ def _draw_targets(y: Any, shape: tuple[int, ...], rng: Any) -> Any:
     if len(y.shape) != 3 or y.shape[:2] != shape[-3:-1]:
         raise ValueError(f"y must be (T, B, O) with T, B = {shape[-3:-1]}, got {y.shape}")
     return y
-
-
-def _check_activation(f: Any, z: Array, proof: dict[str, Any]) -> Report:
-    """Check f'(z)."""
-    xp = proof["xp"]
-    dz = f.backward(xp.ones_like(z), z, f.forward(z, xp=xp), xp=xp)
-    return compare(lambda p: f.forward(p["z"], xp=xp), {"z": z}, {"z": dz}, **proof)
-
-
-def _check_loss(
-    loss: Loss, y_hat: Array, y: Array, mask: Array | None, proof: dict[str, Any]
-) -> Report:
-    """Check the gradient of a loss for ŷ."""
-    xp = proof["xp"]
-    _, dy_hat = loss(y_hat, y, mask, xp=xp)
-    return compare(
-        lambda p: loss(p["y_hat"], y, mask, xp=xp)[0], {"y_hat": y_hat}, {"y_hat": dy_hat}, **proof
-    )

@@ -5,7 +5,7 @@ save memory, with `checkpoint_every` to save more of it. The proofs of this pack
 step. All use the same `Pass`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from xprnn._noise import Noise
@@ -54,6 +54,13 @@ def chunks(
         )
 
 
+def join(network: Layer, outputs: list[Array], xp: Namespace) -> Array:
+    """Return the output of the whole, given those of its chunks."""
+    if len(outputs) == 1 or not network.keeps_steps:
+        return outputs[-1]
+    return xp.concat(outputs, axis=-3)
+
+
 class Pass:
     """One pass of a network over chunks, forward and then backward.
 
@@ -73,21 +80,18 @@ class Pass:
 
     def __init__(self, network: Layer, params: Tree, *, recompute: bool = False, xp: Namespace):
         self.network, self.params, self.recompute, self.xp = network, params, recompute, xp
-        self.state: Tree = None
-        """The state after the chunks so far."""
         self._stack: list[tuple[Chunk, Tree, Any]] = []
         """Of each chunk: itself, the state before it or None, its cache or None."""
 
-    def forward(self, parts: Iterable[Chunk], state: Tree | None) -> list[Array]:
-        """Return the output of each chunk."""
+    def forward(self, parts: Iterable[Chunk], state: Tree | None) -> tuple[Array, Tree]:
+        """Return the output of the whole, and the state after it."""
         outputs = []
         for part in parts:
             y_hat, end, cache = self._forward(part, state)
             self._stack.append((part, state, None) if self.recompute else (part, None, cache))
             outputs.append(y_hat)
             state = end
-        self.state = state
-        return outputs
+        return join(self.network, outputs, self.xp), state
 
     def _forward(self, part: Chunk, state: Tree | None) -> tuple[Array, Tree, Any]:
         return self.network.forward(
@@ -95,7 +99,7 @@ class Pass:
         )
 
     def slopes(self, dy: Array) -> list[Array]:
-        """Split the gradient of all outputs into that of each chunk's."""
+        """Split the gradient of the output of the whole into that of each chunk's."""
         if not self.network.keeps_steps:  # the output of the last chunk is that of the whole
             return [self.xp.zeros_like(dy)] * (len(self._stack) - 1) + [dy]
         slopes, end = [], 0
@@ -104,17 +108,17 @@ class Pass:
             slopes.append(dy[..., start:end, :, :])
         return slopes
 
-    def backward(self, slopes: Sequence[Array], dstate: Tree) -> Iterator[tuple[Tree, Tree]]:
+    def backward(self, dy: Array, dstate: Tree) -> Iterator[tuple[Tree, Tree]]:
         """Yield from each chunk, last to first, the gradients of params and of the state before it.
 
         Parameters
         ----------
-        slopes : sequence of arrays
-            The gradient of each chunk's output, first to last.
+        dy : array, (..., T, B, O)
+            The gradient of the output of the whole.
         dstate : tree
             The gradient of the last state.
         """
-        for slope in reversed(slopes):
+        for slope in reversed(self.slopes(dy)):
             part, start, cache = self._stack.pop()
             if self.recompute:
                 _, _, cache = self._forward(part, start)

@@ -66,14 +66,11 @@ def through_time(
     loss = losses.get(loss)
     with translate_failures(), quiet():
         run = Pass(network, params, xp=xp)
-        outputs = run.forward(chunks(every(1, x), x, x, mask), None)
-        if network.keeps_steps:
-            _, dy = loss(xp.concat(outputs, axis=-3), y, mask, xp=xp)
-        else:
-            _, dy = loss(outputs[-1], y, None, xp=xp)
+        y_hat, end = run.forward(chunks(every(1, x), x, x, mask), None)
+        _, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
         first = network.initial_state(params, x.shape[-2], xp=xp)
         names, norms = tree.flatten(first).keys(), []
-        for _, dstate in run.backward(run.slopes(dy), tree.map(xp.zeros_like, run.state)):
+        for _, dstate in run.backward(dy, tree.map(xp.zeros_like, end)):
             flat = tree.flatten(dstate)
             norms.append([xp.sqrt(xp.sum(flat[name] * flat[name], axis=-1)) for name in names])
         return tuple(xp.stack(list(n), axis=0) for n in zip(*reversed(norms), strict=True))

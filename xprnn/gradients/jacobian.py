@@ -72,12 +72,12 @@ def state_jacobians(
         last = _unit_gradients(first, xp)
         state = tree.map(lambda s: xp.broadcast_to(s, (_count_numbers(first), *s.shape)), state)
         run = Pass(network, params, xp=xp)  # of N models side by side
-        outputs = run.forward(chunks(every(1, x), x, x, mask), state)
-        slopes = [xp.zeros_like(y_hat) for y_hat in outputs]
-        flat = tree.flatten(run.state)
+        y_hat, end = run.forward(chunks(every(1, x), x, x, mask), state)
+        flat = tree.flatten(end)
         dend = {name: last.get(name, xp.zeros_like(s)) for name, s in flat.items()}
+        dend = tree.unflatten(dend, like=end)
         jacobians = []
-        for _, dstate in run.backward(slopes, tree.unflatten(dend, like=run.state)):
+        for _, dstate in run.backward(xp.zeros_like(y_hat), dend):
             flat = tree.flatten(dstate)
             rows = xp.concat([flat[name] for name in first], axis=-1)
             jacobians.append(xp.permute_dims(rows, (1, 0, 2)))

@@ -5,7 +5,7 @@ from xprnn._fields import whole
 from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import quiet
-from xprnn.gradients.checkpointing import Chunk, Pass, chunks, every
+from xprnn.gradients.checkpointing import Pass, chunks, every, join
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
@@ -32,26 +32,24 @@ def apply(
         for part in chunks(_cuts(network, weights, x, xp), x, x, mask):
             y_hat, state, _ = network.forward(params, part.x, state, part.mask, xp=xp)
             outputs.append(y_hat)
-        return _join(network, outputs, xp), state
+        return join(network, outputs, xp), state
 
 
-def _cuts(network: Layer, weights: list[Array], x: Array, xp: Namespace) -> list[slice]:
-    """Return which steps to compute at a time."""
+def _cuts(
+    network: Layer, weights: list[Array], x: Array, xp: Namespace, size: int | None = None
+) -> list[slice]:
+    """Return which steps to compute at a time, `size` of them if that is asked for."""
     if not all(x.shape[-3:-1]):
         raise ValueError(
             "x must have at least one step and one sequence, "
             f"got {tuple(x.shape)} as (..., T, B, F)"
         )
+    if size is not None:
+        check_cuttable(network, "checkpoint_every")
+        return every(whole("checkpoint_every", size), x)
     if network.time == "whole":
         return every(x.shape[-3], x)
     return kernels.pieces(x, weights, xp=xp)
-
-
-def _join(network: Layer, outputs: list[Array], xp: Namespace) -> Array:
-    """Return the output of the whole, given those of its chunks."""
-    if len(outputs) == 1 or not network.keeps_steps:
-        return outputs[-1]
-    return xp.concat(outputs, axis=-3)
 
 
 def value_and_grad(
@@ -126,38 +124,17 @@ def value_and_grad(
         loss = losses.get(loss)
     weights = tree.leaves(params)
     with quiet(), kernels.workspace(xp, x, weights) as xp:
-        if checkpoint_every is None:
-            cuts = _cuts(network, weights, x, xp)
-        else:
-            check_cuttable(network, "checkpoint_every")
-            cuts = every(whole("checkpoint_every", checkpoint_every), x)
-        if len(cuts) > 1:
-            run = Pass(network, params, recompute=checkpoint_every is not None, xp=xp)
-            return _in_chunks(run, loss, list(chunks(cuts, x, y, mask, noise)), y, mask, state)
+        cuts = _cuts(network, weights, x, xp, checkpoint_every)
+        run = Pass(network, params, recompute=bool(checkpoint_every) and len(cuts) > 1, xp=xp)
         with kernels.unchanged(xp):
-            y_hat, end, cache = network.forward(params, x, state, mask, noise=noise, xp=xp)
+            y_hat, end = run.forward(chunks(cuts, x, x, mask, noise), state)
         value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
         del y_hat  # free its memory for the backward pass
-        dstate = tree.map(xp.zeros_like, end)
+        grads = None
         with kernels.unchanged(xp):
-            grads, _, _ = network.backward(params, dy, dstate, cache, input_grad=False, xp=xp)
+            for part, _ in run.backward(dy, tree.map(xp.zeros_like, end)):
+                grads = part if grads is None else tree.map(xp.add, grads, part)
         return value, grads, end
-
-
-def _in_chunks(
-    run: Pass, loss: Loss, parts: list[Chunk], y: Array, mask: Array | None, state: Tree | None
-) -> tuple[Array, Tree, Tree]:
-    """As `value_and_grad`, one chunk after the other: the loss is that of the whole."""
-    network, xp = run.network, run.xp
-    with kernels.unchanged(xp):
-        y_hat = _join(network, run.forward(parts, state), xp)
-    value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
-    del y_hat  # free its memory for the backward pass
-    end, grads = run.state, None
-    with kernels.unchanged(xp):
-        for part, _ in run.backward(run.slopes(dy), tree.map(xp.zeros_like, end)):
-            grads = part if grads is None else tree.map(xp.add, grads, part)
-    return value, grads, end
 
 
 def check_params(params: Tree) -> None:

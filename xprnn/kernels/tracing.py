@@ -100,6 +100,7 @@ class Traced:
         Of its numbers among the nodes.
     """
 
+    ndim = 2
     __array_ufunc__ = None  # NumPy's own functions refuse it
 
     def __init__(self, graph: Graph, places: tuple[int, ...]):
@@ -109,11 +110,6 @@ class Traced:
     def shape(self) -> tuple[int, int]:
         """(1, n)."""
         return 1, len(self.places)
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-        return 2
 
     def __getitem__(self, key: Any) -> "Traced":
         match key:

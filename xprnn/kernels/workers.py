@@ -115,7 +115,8 @@ class Workers:
         self._work, self._stop = work, stop
         try:
             for number in range(parts - 1):
-                self._post(crew, number)
+                if self._library.post(crew.addresses[number]):
+                    self._wake(crew, number)
             work(0)
         except BaseException:
             self._give_up()
@@ -126,10 +127,6 @@ class Workers:
             failures, self._failures = self._failures, []
         if failures:
             raise failures[0]
-
-    def _post(self, crew: Crew, number: int) -> None:
-        if self._library.post(crew.addresses[number]):
-            self._wake(crew, number)
 
     def _wake(self, crew: Crew, number: int) -> None:
         """Wake a worker that sleeps; Ctrl-C can't break a lock as it can an Event."""

@@ -64,13 +64,11 @@ class SideBySide(Composite):
     def forward(self, params, x, state, mask, *, noise=None, xp):
         """Run every layer over x, and merge what they give."""
         states = (None,) * len(self.layers) if state is None else state
-        outputs, ends, caches = [], [], []
+        results = []
         for i, (layer, p, s) in enumerate(zip(self.layers, params, states, strict=True)):
             own = None if noise is None else noise.layer(i)
-            y, end, cache = layer.forward(p, x, s, mask, noise=own, xp=xp)
-            outputs.append(y)
-            ends.append(end)
-            caches.append(cache)
+            results.append(layer.forward(p, x, s, mask, noise=own, xp=xp))
+        outputs, ends, caches = map(list, zip(*results, strict=True))
         steps = [y.shape[-3] for y in outputs]
         if len(set(steps)) > 1:
             raise ValueError(f"layers must give the same number of steps, got {steps}")

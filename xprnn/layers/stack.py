@@ -29,11 +29,7 @@ class Composite:
 
 def strictest(kinds: set[Time]) -> Time:
     """Return the kind that limits a network of layers of these kinds."""
-    kind: Time
-    for kind in ("whole", "causal"):
-        if kind in kinds:
-            return kind
-    return "pointwise"
+    return min(kinds, key=("whole", "causal", "pointwise").index)
 
 
 @dataclass(frozen=True)

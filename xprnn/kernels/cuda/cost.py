@@ -62,11 +62,6 @@ class Priced(NamedTuple):
         return turns * (self.reading + loop.steps * self.step)
 
 
-def count_cycles(device: Device, loop: Loop, plan: Plan) -> float:
-    """Return the estimated cost of a plan, in clock cycles of a multiprocessor."""
-    return price(device, loop, plan).cost(loop, plan.groups)
-
-
 def price(device: Device, loop: Loop, plan: Plan) -> Priced:
     """Return a layout with its price, which does not depend on T, B or the number of models."""
     needed, warps = count_needs(loop, plan), plan.threads // WARP

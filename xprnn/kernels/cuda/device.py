@@ -1,6 +1,7 @@
 """What a plan must know of a GPU."""
 
-from typing import Any, NamedTuple
+import functools
+from typing import NamedTuple
 
 from xprnn._fields import unknown
 
@@ -58,21 +59,12 @@ def named(device: str | Device) -> Device:
     return KNOWN[device]
 
 
-def read_device(runtime: Any = None, number: int | None = None) -> Device:
-    """Return the device that CuPy computes on, or that of a number.
+@functools.cache
+def read_device(number: int) -> Device:
+    """Return CuPy's device of a number, as in ``"cupy:1"``."""
+    from cupy.cuda import runtime
 
-    Parameters
-    ----------
-    runtime : module, optional
-        What stands for ``cupy.cuda.runtime``.
-    number : int, optional
-        As in ``"cupy:1"``.
-    """
-    if runtime is None:
-        import cupy
-
-        runtime = cupy.cuda.runtime
-    found = runtime.getDeviceProperties(runtime.getDevice() if number is None else number)
+    found = runtime.getDeviceProperties(number)
     return Device(
         name=found["name"].decode(),
         capability=(found["major"], found["minor"]),

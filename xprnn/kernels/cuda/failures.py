@@ -23,7 +23,7 @@ def attempt(
 ) -> str | None:
     """Prepare a kernel, unless that failed before; return why it can't be used, None if it can.
 
-    If the smallest kernel fails too, all are switched off.
+    A kernel that fails is switched off, with a warning. If the smallest kernel fails too, all are.
 
     Parameters
     ----------
@@ -51,16 +51,7 @@ def attempt(
     except MemoryError as error:
         return f"there is no memory for it: {error}"
     except Exception as error:  # a compiler and a driver can raise anything
-        return _switch_off(name, identity, prepare_smallest, error)
-
-
-def _switch_off(
-    name: Callable[[], str],
-    identity: Callable[[], Hashable],
-    prepare_smallest: Callable[[], None],
-    error: Exception,
-) -> str:
-    """Switch off a kernel that failed, or all of them, with a warning; return why."""
+        failure = f"{error!s:.400}"
     try:
         with translate_failures(), contextlib.suppress(MemoryError):
             prepare_smallest()
@@ -69,7 +60,7 @@ def _switch_off(
         raise
     except Exception:
         which, what = EVERY, "xprnn's CUDA kernels are switched off, not even the smallest works"
-    OFF[which] = reason = f"{what}: {error!s:.400}"
+    OFF[which] = reason = f"{what}: {failure}"
     warn(
         f"{reason}. The slower reference runs instead; XPRNN_KERNELS=reference asks for it, "
         "without this warning",

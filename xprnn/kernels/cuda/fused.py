@@ -15,7 +15,7 @@ from xprnn.kernels.cuda.expressions import Step, write_step
 from xprnn.kernels.cuda.failures import attempt
 from xprnn.kernels.cuda.launcher import CuPy, Kernel, Launcher
 from xprnn.kernels.cuda.layout import Loop, Plan, Unplannable, read_loops
-from xprnn.kernels.cuda.plan import choose, choose_plans, describe
+from xprnn.kernels.cuda.plan import choose, describe
 from xprnn.kernels.cuda.source import Program, write_program
 from xprnn.kernels.proof import TOLERANCES, measure_difference
 from xprnn.kernels.tracing import Untraceable
@@ -101,17 +101,15 @@ class Fused:
             both = [self.make(loop, cell) for loop in read_loops(cell, shapes, dtype)]
             self.prove(both, cell, shapes["U"][-2], dtype, xp=xp)
 
-        def kind() -> str:
-            return np.dtype(dtype).name
-
         try:
             if device is not None:
                 write_step(cell)
-                choose_plans(cell, device, shapes, dtype)
+                describe(cell, device, shapes, dtype)  # raises if there is no plan
                 return None
-            return self.launcher.obstacle(xp) or attempt(
-                lambda: f"{cell}, {size} units, {kind()}, on {self.launcher.device().name}",
-                lambda: (self.launcher.device(), write_step(cell), size, kind()),
+            kind = np.dtype(dtype)
+            return attempt(
+                lambda: f"{cell}, {size} units, {kind}, on {self.launcher.device().name}",
+                lambda: (self.launcher.device(), write_step(cell), size, kind),
                 lambda: prepare(cell, shapes, dtype),
                 lambda: prepare(*SMALLEST),
             )

@@ -3,10 +3,9 @@
 import functools
 from typing import Any, Protocol
 
-import array_api_compat
 import numpy as np
 
-from xprnn._typing import Array, Namespace
+from xprnn._typing import Array
 from xprnn.kernels.cuda.device import Device, read_device
 from xprnn.kernels.cuda.source import HARDWARE, OPTIONS, Program
 
@@ -26,9 +25,6 @@ class Launcher(Protocol):
 
     hardware: str
     """The source of what programs take from the device."""
-
-    def obstacle(self, xp: Namespace) -> str | None:
-        """Return why arrays of a namespace can't be handed to a kernel; None if they can."""
 
     def device(self) -> Device:
         """Return the device that is in use."""
@@ -73,15 +69,11 @@ class CuPy:
 
     hardware = HARDWARE
 
-    def obstacle(self, xp: Namespace) -> str | None:
-        """As in `Launcher`."""
-        return None if array_api_compat.is_cupy_namespace(xp) else "it is for arrays of CuPy"
-
     def device(self) -> Device:
         """As in `Launcher`."""
         from cupy.cuda import runtime
 
-        return _read_device(runtime.getDevice())
+        return read_device(runtime.getDevice())
 
     def load(self, program: Program) -> CuPyKernel:
         """As in `Launcher`."""
@@ -90,13 +82,7 @@ class CuPy:
         return _load(program, runtime.getDevice())
 
 
-@functools.cache
-def _read_device(number: int) -> Device:
-    """Return a device by its number."""
-    return read_device(number=number)
-
-
 @functools.lru_cache(maxsize=256)
 def _load(program: Program, number: int) -> CuPyKernel:
     """Return a kernel for the device of that number, which is in use."""
-    return CuPyKernel(program, _read_device(number).multiprocessors)
+    return CuPyKernel(program, read_device(number).multiprocessors)

@@ -60,6 +60,11 @@ class Loop(NamedTuple):
     models: int
 
     @property
+    def name(self) -> str:
+        """``"forward"`` or ``"backward"``."""
+        return "forward" if self.forward else "backward"
+
+    @property
     def inputs(self) -> int:
         """Numbers that a unit gives to the others at a step: h, or dq."""
         return 1 if self.forward else self.gates

@@ -6,7 +6,7 @@ T, B and the number of models do not change, and the plan is the cheapest of the
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from xprnn._typing import Shapes
 from xprnn.cells import Cell
@@ -36,13 +36,6 @@ STEPS = 100
 """T for which the layouts on the short list are the cheapest."""
 
 
-class Plans(NamedTuple):
-    """The layouts of a recurrence."""
-
-    forward: Plan
-    backward: Plan
-
-
 @functools.lru_cache(maxsize=1024)
 def choose(device: Device, loop: Loop) -> Plan:
     """Return the plan of a loop: the cheapest on its short list.
@@ -64,25 +57,16 @@ def choose(device: Device, loop: Loop) -> Plan:
     return _spread(device, loop, cheapest)
 
 
-def choose_plans(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> Plans:
-    """Return the plans of a case; raise `Unplannable` if one of the two has none."""
-    return Plans(*(choose(device, loop) for loop in read_loops(cell, shapes, dtype)))
-
-
 def describe(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> str:
-    """Return the plans of a case in words."""
+    """Return the plans of a case in words; raise `Unplannable` if one of the two has none."""
     lines = [f"one launch on {device.name}"]
-    for name, loop, plan in zip(
-        Plans._fields,
-        read_loops(cell, shapes, dtype),
-        choose_plans(cell, device, shapes, dtype),
-        strict=True,
-    ):
+    for loop in read_loops(cell, shapes, dtype):
+        plan = choose(device, loop)
         needed = count_needs(loop, plan)
         lines.append(
-            f"{name}: {plan.groups} group(s) of {plan.blocks} block(s) of {plan.threads} threads, "
-            f"{plan.rows} row(s) of the batch at a time; about {needed.registers} registers a "
-            f"thread and {needed.shared} bytes of shared memory a block"
+            f"{loop.name}: {plan.groups} group(s) of {plan.blocks} block(s) of {plan.threads} "
+            f"threads, {plan.rows} row(s) of the batch at a time; about {needed.registers} "
+            f"registers a thread and {needed.shared} bytes of shared memory a block"
         )
     return "\n  ".join(lines)
 

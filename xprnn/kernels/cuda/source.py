@@ -40,14 +40,7 @@ class Program(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def write_program(
-    step: Step,
-    loop: Loop,
-    plan: Plan,
-    *,
-    hardware: str = HARDWARE,
-    patience: int = PATIENCE,
-) -> Program:
+def write_program(step: Step, loop: Loop, plan: Plan, *, hardware: str = HARDWARE) -> Program:
     """Return the source of a loop in a layout, the same for all T, B and models.
 
     Parameters
@@ -58,17 +51,15 @@ def write_program(
     plan : Plan
     hardware : str
         Source that stands for `HARDWARE`.
-    patience : int
-        In place of `PATIENCE`.
     """
     alike = loop._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
-    return _write_program(step, *alike, hardware, patience)
+    return _write_program(step, *alike, hardware)
 
 
 @functools.lru_cache(maxsize=256)
-def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: int) -> Program:
+def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str) -> Program:
     """As `write_program`, once for all sizes that do not enter the source."""
-    name, needed = "forward" if loop.forward else "backward", count_needs(loop, plan)
+    name, needed = loop.name, count_needs(loop, plan)
     constants = {
         "THREADS": plan.threads,
         "ROWS": plan.rows,
@@ -76,7 +67,7 @@ def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str, patience: 
         "SUMS": loop.sums,
         "INPUTS": loop.inputs,
         "LENGTH": needed.length,
-        "PATIENCE": patience,
+        "PATIENCE": PATIENCE,
         "GATES": step.gates,
         "STATES": step.states,
         "OWN": step.own,
