@@ -111,15 +111,14 @@ def _write_extend(graph, layer, params, x, state, steps):
     return graph.add("Pad", first, pads, graph.constant(0.0)), ()
 
 
-def _write_recurrent(graph, layer, params, x, state, steps):
-    y, ends = write_recurrent(graph, [Direction(layer, params, False, state)], x, steps)
+def _write_recurrent(graph, layer, params, x, state, steps, reverse=False):
+    y, ends = write_recurrent(graph, [Direction(layer, params, reverse, state)], x, steps)
     return y[0], ends[0]
 
 
 def _write_reversed(graph, layer, params, x, state, steps):
     inner = _unwrap_recurrent(layer)
-    y, ends = write_recurrent(graph, [Direction(inner, params, True, state)], x, steps)
-    return y[0], ends[0]
+    return _write_recurrent(graph, inner, params, x, state, steps, reverse=True)
 
 
 def _write_bidirectional(graph, layer, params, x, state, steps):
