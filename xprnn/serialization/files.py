@@ -124,9 +124,7 @@ def _parse_header(text: str | None) -> dict[str, Any] | None:
     """Return the header in a text, or None if it holds none."""
     try:
         header = parse_json(text or "")
-    except ModelFileError:
-        raise
-    except ValueError:
+    except json.JSONDecodeError:
         return None
     if not (isinstance(header, dict) and isinstance(header.get("format"), int)):
         return None
