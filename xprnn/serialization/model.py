@@ -119,8 +119,7 @@ def read_fields(header: dict[str, Any]) -> dict[str, Any]:
 def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
     """Read a model from a file, its arrays on a backend; raises as `xprnn.load`."""
     place = resolve(backend)
-    header, arrays = files.read(path)
-    return to_backend(restore(path, header, arrays), place)
+    return to_backend(restore(path, *files.read(path)), place)
 
 
 def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
