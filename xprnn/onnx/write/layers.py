@@ -10,7 +10,7 @@ from xprnn.backend import host
 from xprnn.onnx import activations
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.recurrent import Direction, Steps, write_recurrent
-from xprnn.onnx.write.tracing import trace_activation
+from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
 
 
 def write_layer(
@@ -59,7 +59,8 @@ def _write_activation(graph, layer, params, x, state, steps):
     kind = activations.describe_activation(layer.activation)
     if kind is not None and kind[0] in ("Relu", "Sigmoid", "Tanh") and kind[-1] is None:
         return graph.add(kind[0], x), ()
-    return trace_activation(graph, layer.activation, x), ()
+    with refusing(layer.activation):
+        return layer.activation.forward(Symbol(graph, x, (None, 1)), xp=Tracer(graph)).name, ()
 
 
 def _write_softmax(graph, layer, params, x, state, steps):

@@ -165,10 +165,3 @@ def refusing(thing: Any) -> Iterator[None]:
         yield
     except (AttributeError, TypeError) as error:
         raise ValueError(f"{thing!r} can't be written to an ONNX file: {error}") from error
-
-
-def trace_activation(graph: Graph, activation: Any, z: str) -> str:
-    """Add the nodes of an activation, and return its output."""
-    with refusing(activation):
-        y: Symbol = activation.forward(Symbol(graph, z, (None, 1)), xp=Tracer(graph))
-    return y.name
