@@ -170,9 +170,9 @@ def _build_model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
 def _read_history(curves: dict[str, Any]) -> History:
     """Return the history of a header."""
     for name, curve in curves.items():
-        kinds = (str,) if name == "ended" else (list,)
+        kind = str if name == "ended" else list
         numbers = curve if isinstance(curve, list) else ()
-        if type(curve) not in kinds or any(type(n) not in (int, float) for n in numbers):
+        if type(curve) is not kind or any(type(n) not in (int, float) for n in numbers):
             raise TypeError(f"history.{name} is {show(curve)}")
     return History.of(curves)
 
