@@ -112,7 +112,7 @@ def _write_extend(graph, layer, params, x, state, steps):
     return graph.add("Pad", first, pads, graph.constant(0.0)), ()
 
 
-def _write_recurrent(graph, layer, params, x, state, steps, reverse=False):
+def _write_recurrent(graph, layer, params, x, state, steps, *, reverse=False):
     y, ends = write_recurrent(graph, [Direction(layer, params, reverse, state)], x, steps)
     return y[0], ends[0]
 
