@@ -258,10 +258,8 @@ def check(model: Record) -> Record:
     for name, array in arrays.items():
         if dtype_name(array) not in ("float32", "float64"):
             raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
-    network = describe(model.network)
-    like, produced = infer_shapes(
-        network, features, sum(math.prod(a.shape) for a in arrays.values())
-    )
+    count = sum(math.prod(a.shape) for a in arrays.values())
+    like, produced = infer_shapes(describe(model.network), features, count)
     params = tree.unflatten(arrays, like)
     for name, zeros in tree.flatten(like).items():
         shape = tuple(arrays[name].shape)
