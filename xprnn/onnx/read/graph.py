@@ -129,14 +129,6 @@ class FileGraph:
         """Whether a value depends on x."""
         return bool(self.sources(name) & {"x", "recurrent"})
 
-    def depends_on_inputs(self, name: str) -> bool:
-        """Whether a value depends on inputs other than x that have no default value."""
-        return bool(self.sources(name) & {"recurrent", "free"})
-
-    def is_copy(self, name: str) -> bool:
-        """Whether a value holds numbers of inputs, unchanged."""
-        return "computed" not in self.sources(name)
-
     def check(self, node: Any) -> None:
         """Raise ModelFileError unless a node has the inputs and attributes of its operator."""
         checker = import_onnx().checker

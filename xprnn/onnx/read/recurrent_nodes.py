@@ -95,9 +95,9 @@ def _read_state(
         return np.zeros(shape)
     if graph.depends_on_x(name):
         raise make_error(node, f"its initial state {name!r} is computed from x")
-    if graph.depends_on_inputs(name):
-        if not graph.is_copy(name):
-            raise make_error(node, f"its initial state {name!r} is computed from another input")
+    if "computed" in graph.sources(name):
+        raise make_error(node, f"its initial state {name!r} is computed from another input")
+    if "free" in graph.sources(name):
         return np.zeros(shape)
     state = graph.compute(name)
     if batch_first:
