@@ -27,6 +27,7 @@ import numpy as np
 
 from xprnn import activations, tree
 from xprnn._fields import show
+from xprnn._layouts import make_recurrent_bias, merge_biases, reorder
 from xprnn._typing import Tree
 from xprnn.activations import Activation
 from xprnn.backend import to_host
@@ -88,20 +89,15 @@ def _check_outputs(
         )
 
 
-def _swap_gates(a: Any) -> Any:
-    """Swap the first two of three gates: r, z, n is z, r, h in Keras."""
-    one, other, candidate = np.split(a, 3, axis=-1)
-    return np.concatenate([other, one, candidate], axis=-1)
+_swap_gates = partial(reorder, order=(1, 0, 2))
+"""Swaps the first two of three gates: r, z, n is z, r, h in Keras."""
 
 
 def _convert_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
     """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
     zeros = np.zeros_like(W[:1])
     b, recurrent = [*(bias[None, :] for bias in biases), zeros, zeros][:2]
-    if not isinstance(cell, GRU):
-        return {"W": W, "U": U, "b": b + recurrent}
-    *gates, v = np.split(recurrent, 3, axis=-1)
-    return {"W": W, "U": U, "b": b + np.concatenate([*gates, 0 * v], axis=-1), "v": v}
+    return {"W": W, "U": U, **merge_biases(cell, b, recurrent)}
 
 
 def from_torch(module: Any) -> tuple[Stack, Tree]:
@@ -283,18 +279,10 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
             arrays[f"weight_ih_{end}"] = w["W"].T.copy()
             arrays[f"weight_hh_{end}"] = w["U"].T.copy()
             arrays[f"bias_ih_{end}"] = w["b"][0].copy()
-            arrays[f"bias_hh_{end}"] = _make_recurrent_bias(w)[0]
+            arrays[f"bias_hh_{end}"] = make_recurrent_bias(layer.cell, w)[0]
     if len(kinds) > 1:
         raise ValueError(f"torch's modules have layers of one kind, got {', '.join(kinds)}")
     return arrays
-
-
-def _make_recurrent_bias(w: dict[str, Any]) -> Any:
-    """Return zeros (1, G·H), with v in the candidate's part of a GRU."""
-    bias = np.zeros_like(w["b"])
-    if "v" in w:
-        bias[:, -w["v"].shape[-1] :] = w["v"]
-    return bias
 
 
 def _find_torch_mode(cell: Any) -> str:
@@ -471,7 +459,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
         for w in directions:
             weights = [w["W"], w["U"], w["b"]]
             if isinstance(cell, GRU):
-                weights[2] = np.concatenate([w["b"], _make_recurrent_bias(w)], axis=0)
+                weights[2] = np.concatenate([w["b"], make_recurrent_bias(cell, w)], axis=0)
             if isinstance(cell, GRU | GRUResetBefore):
                 weights = [_swap_gates(a) for a in weights]
             bias = weights[2] if isinstance(cell, GRU) else weights[2][0]

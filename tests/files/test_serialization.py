@@ -152,14 +152,16 @@ def test_arrays_of_others_are_no_model(tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_files_of_other_formats_say_which(model, tmp_path, monkeypatch, ending):
     path = tmp_path / f"m{ending}"
-    monkeypatch.setattr(files, "FORMAT", 5)
-    monkeypatch.setattr(files, "__version__", "9.1")
-    xprnn.save(model, path)
-    monkeypatch.undo()
-    assert re.fullmatch(
-        r"was written by xprnn 9.1 in format 5; this xprnn \S+ reads format 4: update xprnn",
-        messages(path),
-    )
+    for number, reason in (
+        (5, r"; this xprnn \S+ reads format 4: update xprnn"),
+        (3, r", which this xprnn \S+ no longer reads"),
+    ):
+        monkeypatch.setattr(files, "FORMAT", number)
+        monkeypatch.setattr(files, "__version__", "9.1")
+        xprnn.save(model, path)
+        monkeypatch.undo()
+        expected = f"was written by xprnn 9.1 in format {number}{reason}"
+        assert re.fullmatch(expected, messages(path))
     for number in (1, 2):
         older = f'{{"format": {number}, "xprnn": "0.1.0"}}'
         if ending == ".npz":

@@ -1,8 +1,9 @@
 """Models in ONNX files: onnxruntime gives what the models give."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -33,6 +34,8 @@ from xprnn.layers import (
     Softmax,
     Stack,
 )
+from xprnn.onnx.write.graph import Graph
+from xprnn.onnx.write.tracing import Symbol, Tracer
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
@@ -268,6 +271,53 @@ def test_a_cell_of_ones_own_writes_itself(dtype, rng):
     model = random_model(Stack((Recurrent(3, MinimalGatedUnit()),)), 2, dtype, rng)
     x = rng.standard_normal((3, 5, 2)).astype(dtype)
     same(session(model).run(["y"], {"x": x})[0], model.predict(x), dtype)
+
+
+@dataclass(frozen=True)
+class Picking:
+    """h = tanh(p + q), with the features that a function picks from p and from q."""
+
+    pick: Callable[[Any], Any]
+
+    gates: ClassVar[int] = 2
+    states: ClassVar[int] = 1
+
+    def forward(self, p, q, state, *, xp):
+        return (xp.tanh(self.pick(p) + self.pick(q)),), None
+
+    def backward(self, dstate, memo, *, xp):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [lambda a: a[..., 1:4], lambda a: a[:, 3:], lambda a: a[..., -3:], lambda a: a[..., :3:1]],
+)
+def test_neighbouring_features_can_be_picked(pick, rng):
+    model = random_model(Stack((Recurrent(3, Picking(pick)),)), 2, "float32", rng)
+    x = rng.standard_normal((3, 5, 2)).astype("float32")
+    same(session(model).run(["y"], {"x": x})[0], model.predict(x), "float32")
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [lambda a: a[:1, :], lambda a: a[1:], lambda a: a[0], lambda a: a[..., 0], lambda a: a[None],
+     lambda a: a[..., ::2], lambda a: a[:, None, :3], lambda a: a[..., :1, :], lambda a: a[a > 0],
+     lambda a: a[..., [0, 1, 2]], lambda a: a[:, :, :3]],
+)  # fmt: skip
+def test_other_items_are_errors(pick, rng):
+    model = random_model(Stack((Recurrent(3, Picking(pick)),)), 2, "float32", rng)
+    with pytest.raises(ValueError, match=r"Picking.*neighbouring features.*a\[..., start:stop\]"):
+        xprnn.onnx.to_proto(model)
+
+
+def test_shapes_of_symbols_are_those_of_the_numbers():
+    graph = Graph("float32")
+    xp, z = Tracer(graph), Symbol(graph, "z", (None, 1))
+    assert (np.ones((1, 3)) * z).shape == (z + np.ones((1, 3))).shape == (None, 3)
+    assert (2.0 * xp.concat([z, z], axis=-1))[..., 1:].shape == (None, 1)
+    with pytest.raises(TypeError, match="axis 0, which is not the last"):
+        xp.concat([z, z], axis=0)
 
 
 def test_lengths_and_states_of_another_batch_are_errors(rng):

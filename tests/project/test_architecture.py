@@ -21,7 +21,7 @@ ORDER = [
     "activations", "initializers", "losses", "schedules", "optimizers", "penalties",
     "cells", "recurrence", "kernels", "layers", "gradients",
     "_sequences", "_record", "metrics",
-    "serialization", "interop", "onnx", "_model", "callbacks", "training",
+    "serialization", "_layouts", "interop", "onnx", "_model", "callbacks", "training",
     "plotting", "testing", "datasets", "baselines", "estimators", "forecasting",
     "_cli", "__main__",
 ]  # fmt: skip
@@ -29,7 +29,7 @@ ORDER = [
 
 EDGES = ORDER[ORDER.index("training") + 1 :]
 LIBRARIES = {
-    "numpy": {"backend", "kernels", "serialization", "interop", "onnx", *EDGES},
+    "numpy": {"backend", "kernels", "serialization", "_layouts", "interop", "onnx", *EDGES},
     "cupy": {"backend", "kernels"},
     "torch": {"backend"},
     "array_api_strict": {"backend"},

@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 from xprnn import _ops, losses, tree
-from xprnn._record import Record
+from xprnn._record import Record, choose_x_dtype
 from xprnn._sequences.batches import to_time_major
 from xprnn._sequences.reading import Sequences, check_finite, read_sequences
 from xprnn._typing import Array, Namespace, Tree
-from xprnn.backend import Backend, admit, common, dtype_name, float_name, of, to_host, wider
+from xprnn.backend import Backend, admit, common, float_name, of, to_host, wider
 from xprnn.backend.frames import is_frame, like
 from xprnn.gradients.objective import apply
 
@@ -167,9 +167,7 @@ def place_inputs(record: Record, argument: str, sequences: Sequences) -> Inputs:
     backend = common({argument: array}, record.backend)
     dtype = wider(record.dtype, float_name(argument, array) or record.dtype)
     with backend.active():
-        x = to_time_major(
-            backend.asarray(array, _choose_scaling_dtype(record, dtype)), xp=backend.xp
-        )
+        x = to_time_major(backend.asarray(array, choose_x_dtype(record, dtype)), xp=backend.xp)
         mask = None
         if sequences.valid is not None:
             mask = backend.asarray(sequences.valid.T[:, :, None], "bool")
@@ -186,8 +184,3 @@ def place_inputs(record: Record, argument: str, sequences: Sequences) -> Inputs:
         backend=backend,
         dtype=dtype,
     )
-
-
-def _choose_scaling_dtype(record: Record, dtype: str) -> str:
-    """Return the dtype in which x is scaled: float32 would lose digits of x far from zero."""
-    return dtype if record.x_scaler is None else wider(dtype, dtype_name(record.x_scaler.mean))

@@ -443,9 +443,8 @@ class Model(Record):
         1.b   (1, 1)            1
         total                  29
         """
-        sizes = {name: math.prod(a.shape) for name, a in self.named().items()}
-        rows = [(name, str(tuple(a.shape)), sizes[name]) for name, a in self.named().items()]
-        rows.append(("total", "", sum(sizes.values())))
+        rows = [(n, str(tuple(a.shape)), math.prod(a.shape)) for n, a in self.named().items()]
+        rows.append(("total", "", sum(count for _, _, count in rows)))
         width = max(len(name) for name, _, _ in rows)
         lines = [f"{'name':<{width}} {'shape':<11} numbers"]
         return "\n".join(lines + [f"{n:<{width}} {s:<11} {c:>7,}" for n, s, c in rows])

@@ -5,6 +5,6 @@ with methods.
 """
 
 from xprnn._record.history import Epoch, History
-from xprnn._record.record import Record
+from xprnn._record.record import Record, choose_x_dtype
 
-__all__ = ["Epoch", "History", "Record"]
+__all__ = ["Epoch", "History", "Record", "choose_x_dtype"]

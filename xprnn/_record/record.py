@@ -6,7 +6,7 @@ from xprnn import tree
 from xprnn._record.history import History
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array, Tree
-from xprnn.backend import Backend, dtype_name, of
+from xprnn.backend import Backend, dtype_name, of, wider
 from xprnn.layers import Layer
 from xprnn.losses import HalfMSE, Loss
 
@@ -44,3 +44,8 @@ class Record:
     def dtype(self) -> str:
         """``"float32"`` or ``"float64"``."""
         return dtype_name(tree.leaves(self.params)[0])
+
+
+def choose_x_dtype(record: Record, dtype: str) -> str:
+    """Return the dtype in which x is scaled: float32 would lose digits of x far from zero."""
+    return dtype if record.x_scaler is None else wider(dtype, dtype_name(record.x_scaler.mean))

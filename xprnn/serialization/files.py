@@ -103,23 +103,19 @@ def _check(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return header and arrays if they are unchanged and of this format."""
     header = _parse_header(text)
-    if checksum is None:
-        if header is None:
-            raise ModelFileError("is not a model of xprnn")
-        if header["format"] < 3:
-            raise ModelFileError(
-                f"was written by xprnn {header['xprnn']:.40} in format {header['format']}, which "
-                f"this xprnn {__version__} no longer reads"
-            )
-        raise ModelFileError("is damaged: its checksum is missing")
-    if text is None or _checksum(text, arrays) != checksum:
+    if checksum is not None and _checksum(text or "", arrays) != checksum:
         raise ModelFileError(f"is damaged: {_describe_damage(header, arrays)}")
     if header is None:
         raise ModelFileError("is not a model of xprnn")
-    if header["format"] != FORMAT:
+    number = header["format"]
+    if checksum is None and number >= 3:
+        raise ModelFileError("is damaged: its checksum is missing")
+    if number != FORMAT:
+        older = f", which this xprnn {__version__} no longer reads"
+        newer = f"; this xprnn {__version__} reads format {FORMAT}: update xprnn"
         raise ModelFileError(
-            f"was written by xprnn {header['xprnn']:.40} in format {header['format']}; this xprnn "
-            f"{__version__} reads format {FORMAT}: update xprnn"
+            f"was written by xprnn {header['xprnn']:.40} in format {number}"
+            f"{newer if number > FORMAT else older}"
         )
     return header, arrays
 
@@ -128,9 +124,7 @@ def _parse_header(text: str | None) -> dict[str, Any] | None:
     """Return the header in a text, or None if it holds none."""
     try:
         header = parse_json(text or "")
-    except ModelFileError:
-        raise
-    except ValueError:
+    except json.JSONDecodeError:
         return None
     if not (isinstance(header, dict) and isinstance(header.get("format"), int)):
         return None

@@ -149,9 +149,8 @@ def differences(mine: Any, other: Any, name: str = "") -> list[str]:
     """
     if mine == other:
         return []
-    if isinstance(mine, dict) and isinstance(other, dict):
-        if mine.get("class") != other.get("class"):
-            return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
+    dicts = isinstance(mine, dict) and isinstance(other, dict)
+    if dicts and mine.get("class") == other.get("class"):
         keys = sorted(mine.keys() | other.keys())
         pairs = [(f"{name}.{key}".lstrip("."), mine.get(key), other.get(key)) for key in keys]
     elif _is_nested(mine) and _is_nested(other) and len(mine) == len(other):

@@ -119,8 +119,7 @@ def read_fields(header: dict[str, Any]) -> dict[str, Any]:
 def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
     """Read a model from a file, its arrays on a backend; raises as `xprnn.load`."""
     place = resolve(backend)
-    header, arrays = files.read(path)
-    return to_backend(restore(path, header, arrays), place)
+    return to_backend(restore(path, *files.read(path)), place)
 
 
 def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
@@ -171,9 +170,9 @@ def _build_model(header: dict[str, Any], arrays: dict[str, Any]) -> Record:
 def _read_history(curves: dict[str, Any]) -> History:
     """Return the history of a header."""
     for name, curve in curves.items():
-        kinds = (str,) if name == "ended" else (list,)
+        kind = str if name == "ended" else list
         numbers = curve if isinstance(curve, list) else ()
-        if type(curve) not in kinds or any(type(n) not in (int, float) for n in numbers):
+        if type(curve) is not kind or any(type(n) not in (int, float) for n in numbers):
             raise TypeError(f"history.{name} is {show(curve)}")
     return History.of(curves)
 
@@ -259,10 +258,8 @@ def check(model: Record) -> Record:
     for name, array in arrays.items():
         if dtype_name(array) not in ("float32", "float64"):
             raise TypeError(f"{name} has dtype {dtype_name(array)}: expected float32 or float64")
-    network = describe(model.network)
-    like, produced = infer_shapes(
-        network, features, sum(math.prod(a.shape) for a in arrays.values())
-    )
+    count = sum(math.prod(a.shape) for a in arrays.values())
+    like, produced = infer_shapes(describe(model.network), features, count)
     params = tree.unflatten(arrays, like)
     for name, zeros in tree.flatten(like).items():
         shape = tuple(arrays[name].shape)

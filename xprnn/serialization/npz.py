@@ -60,12 +60,10 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
             member = archive.read(entry)
             foreign = name == entry.filename
             arrays[name] = np.frombuffer(member, "uint8") if foreign else _read_array(member)
-    header, checksum = arrays.pop("header", None), arrays.pop("sha256", None)
-    return (
-        None if header is None else str(header),
-        None if checksum is None else str(checksum),
-        arrays,
+    header, checksum = (
+        str(arrays.pop(name)) if name in arrays else None for name in ("header", "sha256")
     )
+    return header, checksum, arrays
 
 
 def _read_array(member: bytes) -> Any:

@@ -61,6 +61,8 @@ def _are_all_branches(values: list[Value]) -> bool:
 
 def set_side_by_side(stages: list[Stage], merge: Any = "concat") -> Stage:
     """Return several layers as one that applies them side by side."""
+    if len(stages) == 1:
+        return stages[0]
     layers = tuple(stage.layer for stage in stages)
     params = tuple(stage.params for stage in stages)
     if len(layers) == 2 and layers[1] == Reversed(layers[0]):

@@ -79,7 +79,6 @@ class FileGraph:
         self.lengths = every if self.lengths_name is None else some
         self._values: dict[str, Any] = {}
         self._sources: dict[str, frozenset[str]] = {}
-        self._copies: dict[str, bool] = {}
         self._find_sources()
 
     @property
@@ -97,7 +96,7 @@ class FileGraph:
         return not fixed and kind.elem_type in (6, 7) and len(kind.shape.dim) == 1
 
     def _find_sources(self) -> None:
-        """Find what each value depends on, and which values are copies of inputs."""
+        """Find what each value depends on."""
         for name in self.inputs:
             kind = "x" if name == self.x else "fixed" if name in self._tensors else "free"
             self._sources[name] = frozenset([kind])
@@ -112,31 +111,23 @@ class FileGraph:
             if node.op_type in _SHAPE:
                 sources = frozenset()
             elif node.op_type in _RECURRENT:
-                sources |= {"recurrent"}
-            copies = node.op_type in _COPYING and all(map(self.is_copy, inputs))
-            for name in node.output:
-                self._sources[name] = sources
-                self._copies[name] = copies or not self.depends_on_inputs(name)
+                sources |= {"recurrent", "computed"}
+            elif node.op_type not in _COPYING and "free" in sources:
+                sources |= {"computed"}
+            self._sources |= dict.fromkeys(node.output, sources)
 
     def sources(self, name: str) -> frozenset[str]:
         """Return what a value depends on.
 
         ``"x"``, unless only its shape matters; ``"recurrent"``, a recurrent operator;
-        ``"fixed"`` and ``"free"``, other inputs with and without a default value.
+        ``"fixed"`` and ``"free"``, other inputs with and without a default value; ``"computed"``,
+        numbers made from those without one.
         """
         return self._sources.get(name, frozenset())
 
     def depends_on_x(self, name: str) -> bool:
         """Whether a value depends on x."""
         return bool(self.sources(name) & {"x", "recurrent"})
-
-    def depends_on_inputs(self, name: str) -> bool:
-        """Whether a value depends on inputs other than x that have no default value."""
-        return bool(self.sources(name) & {"recurrent", "free"})
-
-    def is_copy(self, name: str) -> bool:
-        """Whether a value holds numbers of inputs, unchanged."""
-        return self._copies.get(name, True)
 
     def check(self, node: Any) -> None:
         """Raise ModelFileError unless a node has the inputs and attributes of its operator."""

@@ -33,7 +33,7 @@ class Reader:
         self.axes = axes
         self.features = graph.features
         self._values: dict[str, Value] = {}
-        self._nodes: dict[tuple[str, ...], recurrent_nodes.RecurrentNode] = {}
+        self._nodes: dict[tuple[str, ...], list[Value]] = {}
         graph.shape_of = self._get_shape
 
     def value(self, name: str) -> Value:
@@ -71,7 +71,7 @@ class Reader:
             raise make_error(node, "only loops that xprnn wrote are read, in unchanged files")
         self.graph.check(node)
         if node.op_type in _RECURRENT:
-            return self._read_recurrent(node).output(index)
+            return self._read_recurrent(node)[index]
         inputs = [name for name in node.input if name]
         from_x = [name for name in inputs if self.graph.depends_on_x(name)]
         if not from_x:
@@ -92,8 +92,8 @@ class Reader:
             raise make_error(node, "x must be its first input")
         return function(self.graph, node, v, rest)
 
-    def _read_recurrent(self, node: Any) -> recurrent_nodes.RecurrentNode:
-        """Return a recurrent node, read once for all of its outputs."""
+    def _read_recurrent(self, node: Any) -> list[Value]:
+        """Return the outputs of a recurrent node, which is read once for all."""
         key = tuple(node.output)
         if key not in self._nodes:
             x = self.value(node.input[0])

@@ -1,13 +1,13 @@
 """RNN, LSTM and GRU nodes of a graph, as layers."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from xprnn.layers import Extend, Final, Layer, Pool, Recurrent, Reversed
 from xprnn.layers.walk import recurrent_layers
 from xprnn.onnx.library import make_error
-from xprnn.onnx.operators import Attributes, read_attributes, read_directions
+from xprnn.onnx.operators import read_attributes, read_directions
 from xprnn.onnx.read.branch_nodes import set_side_by_side
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Stage, Value
@@ -17,39 +17,12 @@ class OtherAxesError(Exception):
     """The axes of x are in another order than the reader assumed."""
 
 
-class RecurrentNode(NamedTuple):
-    """A recurrent node as layers."""
+def read_recurrent(graph: FileGraph, node: Any, v: Value) -> list[Value]:
+    """Return the outputs of a recurrent node whose X is a value.
 
-    x: Value
-    attributes: Attributes
-    hidden_size: int
-    stages: list[Stage]
-    """One for each direction."""
-    y: Stage
-    """All directions as one layer."""
-
-    def output(self, index: int) -> Value:
-        """Return Y, Y_h or Y_c.
-
-        Y_h is the last step of Y or, for a node that reads from the end, its first step. Other
-        outputs come from the same layer, applied once more.
-        """
-        D, H = len(self.stages), self.hidden_size
-        batch_first, reverse = self.attributes.batch_first, self.attributes.reverse
-        v = self.x._replace(size=H, directions=D)
-        if index == 0:
-            axes = ("B", "T", "D", "F") if batch_first else ("T", "D", "B", "F")
-            return v._replace(axes=axes, path=(*v.path, self.y))
-        v = v._replace(axes=("B", "D", "F") if batch_first else ("D", "B", "F"))
-        if index == 1 and D == 1:
-            last = Stage(Extend(1) if reverse[0] else Pool("last"))
-            return v._replace(path=(*v.path, self.y, last))
-        ends = [Stage(Final(stage.layer, index - 1), stage.params) for stage in self.stages]
-        return v._replace(path=(*v.path, ends[0] if D == 1 else set_side_by_side(ends)))
-
-
-def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
-    """Read a recurrent node whose X is a value."""
+    Y_h is the last step of Y or, for a node that reads from the end, its first step. Other
+    outputs come from the same layer, applied once more.
+    """
     names = list(node.input)
     _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
     W, R, B, P = (_read_weight(graph, node, name) for name in (W, R, B, P))
@@ -71,8 +44,18 @@ def read_recurrent(graph: FileGraph, node: Any, v: Value) -> RecurrentNode:
     if any(np.any(row) for row in rows):
         parts = [_learn_state(part, [row[d] for row in rows]) for d, part in enumerate(parts)]
     stages = [Stage(*part) for part in parts]
-    y = stages[0] if len(stages) == 1 else set_side_by_side(stages)
-    return RecurrentNode(v.complete(node), attributes, R.shape[-1], stages, y)
+    v = v.complete(node)._replace(size=R.shape[-1], directions=len(stages))
+    steps = ("B", "T", "D", "F") if attributes.batch_first else ("T", "D", "B", "F")
+    y = v._replace(axes=steps, path=(*v.path, set_side_by_side(stages)))
+    finals = [
+        set_side_by_side([Stage(Final(stage.layer, k), stage.params) for stage in stages])
+        for k in range(cell.states)
+    ]
+    paths = [(*v.path, final) for final in finals]
+    if len(stages) == 1:
+        paths[0] = (*y.path, Stage(Extend(1) if attributes.reverse[0] else Pool("last")))
+    ends = ("B", "D", "F") if attributes.batch_first else ("D", "B", "F")
+    return [y, *(v._replace(axes=ends, path=path) for path in paths)]
 
 
 def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
@@ -112,9 +95,9 @@ def _read_state(
         return np.zeros(shape)
     if graph.depends_on_x(name):
         raise make_error(node, f"its initial state {name!r} is computed from x")
-    if graph.depends_on_inputs(name):
-        if not graph.is_copy(name):
-            raise make_error(node, f"its initial state {name!r} is computed from another input")
+    if "computed" in graph.sources(name):
+        raise make_error(node, f"its initial state {name!r} is computed from another input")
+    if "free" in graph.sources(name):
         return np.zeros(shape)
     state = graph.compute(name)
     if batch_first:

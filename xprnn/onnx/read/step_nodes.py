@@ -40,12 +40,9 @@ def read_slice(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
         return _pick_features(node, v, start, end)
     if label == "D":
         return _pick_directions(node, v, start, end)
-    last = label == "T" and starts[0] == -1 and ends[0] > _END
-    first = label == "T" and (starts[0], ends[0]) == (0, 1)
-    if last or first:
-        return _pick(
-            graph, node, v, "T", -1 if last else 0, reduce_axis(v.axes, axes[0], keep=True)
-        )
+    last, first = starts[0] == -1 and ends[0] > _END, (starts[0], ends[0]) == (0, 1)
+    if label == "T" and (last or first):
+        return _pick(graph, node, v, "T", starts[0], reduce_axis(v.axes, axes[0], keep=True))
     raise make_error(node, _ONE)
 
 

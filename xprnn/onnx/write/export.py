@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses, tree
-from xprnn._fields import unknown
-from xprnn._record import Record
+from xprnn._fields import one_of, optional
+from xprnn._record import Record, choose_x_dtype
 from xprnn._sequences.scaling import Scaler
 from xprnn._version import __version__
-from xprnn.backend import dtype_name, host, to_host, wider
+from xprnn.backend import host, to_host
 from xprnn.onnx.library import OPSET, import_onnx
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.layers import write_layer
@@ -106,9 +106,7 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
         Without the library onnx.
     """
     check_is_model(model)
-    if dtype not in (None, "float32", "float64"):
-        raise unknown("dtype", dtype, ("float32", "float64"))
-    return make_proto(model, dtype)
+    return make_proto(model, optional(one_of(("float32", "float64")))("dtype", dtype))
 
 
 def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any:
@@ -118,7 +116,7 @@ def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError("the model holds several models side by side; pass one of them")
     graph = Graph(dtype or model.dtype, most=most)
-    x_dtype = dtype or _choose_x_dtype(model)
+    x_dtype = dtype or choose_x_dtype(model, model.dtype)
     time = 1 if model.mode == "one_to_many" else "time"
     inputs = [graph.declare("x", x_dtype, ["batch", time, model.features])]
     x, steps = _prepare_x(graph, model, x_dtype), None
@@ -183,13 +181,6 @@ def _describe_scaler(scaler: Scaler | None) -> Any:
         return None
     arrays = [to_host(a) for a in scaler]
     return {"dtype": str(arrays[0].dtype), "arrays": [a.tolist() for a in arrays]}
-
-
-def _choose_x_dtype(model: Record) -> str:
-    """Return the dtype of x: the scaler's if wider, as float32 loses digits of x far from zero."""
-    if model.x_scaler is None:
-        return model.dtype
-    return wider(model.dtype, dtype_name(model.x_scaler.mean))
 
 
 def _write_size(graph: Graph, axis: int) -> str:

@@ -35,10 +35,6 @@ class Graph:
         graph.dtype = dtype
         return graph
 
-    def start_body(self) -> "Graph":
-        """Return a graph for the body of a node."""
-        return Graph(self.dtype, self)
-
     def make_name(self, what: str) -> str:
         """Return a new name."""
         return f"{what}_{next(self._numbers)}"

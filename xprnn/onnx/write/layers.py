@@ -10,7 +10,7 @@ from xprnn.backend import host
 from xprnn.onnx import activations
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.recurrent import Direction, Steps, write_recurrent
-from xprnn.onnx.write.tracing import trace_activation
+from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
 
 
 def write_layer(
@@ -59,7 +59,8 @@ def _write_activation(graph, layer, params, x, state, steps):
     kind = activations.describe_activation(layer.activation)
     if kind is not None and kind[0] in ("Relu", "Sigmoid", "Tanh") and kind[-1] is None:
         return graph.add(kind[0], x), ()
-    return trace_activation(graph, layer.activation, x), ()
+    with refusing(layer.activation):
+        return layer.activation.forward(Symbol(graph, x, (None, 1)), xp=Tracer(graph)).name, ()
 
 
 def _write_softmax(graph, layer, params, x, state, steps):
@@ -111,15 +112,14 @@ def _write_extend(graph, layer, params, x, state, steps):
     return graph.add("Pad", first, pads, graph.constant(0.0)), ()
 
 
-def _write_recurrent(graph, layer, params, x, state, steps):
-    y, ends = write_recurrent(graph, [Direction(layer, params, False, state)], x, steps)
+def _write_recurrent(graph, layer, params, x, state, steps, *, reverse=False):
+    y, ends = write_recurrent(graph, [Direction(layer, params, reverse, state)], x, steps)
     return y[0], ends[0]
 
 
 def _write_reversed(graph, layer, params, x, state, steps):
     inner = _unwrap_recurrent(layer)
-    y, ends = write_recurrent(graph, [Direction(inner, params, True, state)], x, steps)
-    return y[0], ends[0]
+    return _write_recurrent(graph, inner, params, x, state, steps, reverse=True)
 
 
 def _write_bidirectional(graph, layer, params, x, state, steps):

@@ -111,7 +111,7 @@ def _write_scan(
     """Add a recurrent layer as a loop whose body is the cell's step."""
     layer, params, reverse, state = direction
     cell: Any = layer.cell
-    body, H = graph.start_body(), params["U"].shape[-2]
+    body, H = Graph(graph.dtype, graph), params["U"].shape[-2]
     xp, G = Tracer(body), cell.gates
     p = graph.add("MatMul", x, graph.constant(params["W"], "W"))
     p = graph.add("Add", p, graph.constant(params["b"], "b"))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from xprnn._fields import show
 from xprnn.onnx.write.graph import Graph
 
 _OPERATORS: dict[Any, str] = {
@@ -67,9 +68,17 @@ class Symbol(NDArrayOperatorsMixin):
         return out[0] if out else y
 
     def __getitem__(self, key):
-        start, stop, _ = key[-1].indices(self.shape[-1])
+        *before, last = key if isinstance(key, tuple) else (key,)
+        every = [slice(None)] * (len(self.shape) - 1)
+        slices = all(k is ... or isinstance(k, slice) for k in (*before, last))
+        if not slices or before not in ([...], every) or last is ... or last.step not in (None, 1):
+            raise TypeError(
+                "only neighbouring features can be picked, a[..., start:stop], got "
+                f"a[{show(key)}] of a {self.shape}"
+            )
+        start, stop, _ = last.indices(self.shape[-1])
         name = self.graph.slice(self.name, start, stop, axis=-1)
-        return Symbol(self.graph, name, (*self.shape[:-1], stop - start))
+        return Symbol(self.graph, name, (*self.shape[:-1], max(0, stop - start)))
 
 
 def _add_node(
@@ -81,7 +90,7 @@ def _add_node(
         for a in inputs
     ]
     shapes = [a.shape for a in inputs if isinstance(a, Symbol)]
-    size = size or max(shape[-1] for shape in shapes)
+    size = size or max(a.shape[-1] for a in inputs if getattr(a, "shape", ()))
     return Symbol(graph, graph.add(op, *names, **attributes), (*max(shapes, key=len)[:-1], size))
 
 
@@ -143,6 +152,8 @@ class Tracer:
 
     def concat(self, arrays, *, axis):
         """Join arrays along the last axis."""
+        if axis not in (-1, len(arrays[0].shape) - 1):
+            raise TypeError(f"it joins arrays on the axis {axis}, which is not the last")
         size = sum(a.shape[-1] for a in arrays)
         return _add_node(self._graph, "Concat", *arrays, size=size, axis=axis)
 
@@ -154,10 +165,3 @@ def refusing(thing: Any) -> Iterator[None]:
         yield
     except (AttributeError, TypeError) as error:
         raise ValueError(f"{thing!r} can't be written to an ONNX file: {error}") from error
-
-
-def trace_activation(graph: Graph, activation: Any, z: str) -> str:
-    """Add the nodes of an activation, and return its output."""
-    with refusing(activation):
-        y: Symbol = activation.forward(Symbol(graph, z, (None, 1)), xp=Tracer(graph))
-    return y.name
