@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         with warnings.catch_warnings(), _interruptible(options.command):
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _print_warning
+            output.check_paths(options)
             status: int = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()

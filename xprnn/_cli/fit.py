@@ -80,7 +80,6 @@ def add_commands(commands: Any) -> None:
 def fit(options: argparse.Namespace) -> int:
     """Train, score, save and draw."""
     number("holdout", options.holdout, least=0, below=1)
-    output.check_paths(options)
     data = features.select(options, read_table(options), features.parse_names(options))
     cut = len(data.y) - round(options.holdout * len(data.y))
     if cut < 2:
@@ -157,7 +156,6 @@ def _draw(options: argparse.Namespace, model: Any, data: Features, cut: int) -> 
 
 def predict(options: argparse.Namespace) -> int:
     """Load the model, apply it, and write a row for each row of the file."""
-    output.check_paths(options)
     model = load(options.model, backend=options.backend)
     if model.mode != "many_to_many":
         raise ValueError(

@@ -102,7 +102,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def forecast(options: argparse.Namespace) -> int:
     """Train, forecast, and write the next rows."""
-    output.check_paths(options)
     series = _read_series(options)
     forecaster = _make_forecaster(options, series.y)
     label, times = series.time.name, series.time.after(forecaster.horizon)
@@ -123,7 +122,6 @@ def forecast(options: argparse.Namespace) -> int:
 
 def backtest(options: argparse.Namespace) -> int:
     """Forecast the past, and write the scores."""
-    output.check_paths(options)
     series = _read_series(options)
     rows = len(series.y)
     past = rows - whole("folds", options.folds) * whole("steps", options.steps)
