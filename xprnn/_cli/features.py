@@ -19,10 +19,8 @@ class Features(NamedTuple):
     """NumPy array (T, F)"""
     y: Any
     """NumPy array (T,), None without a target."""
-    first: int
-    """The row of the file that is the first here: 1 if the target is a feature, otherwise 0."""
     time: Timeline
-    """Of all rows of the file."""
+    """Of all rows of the file: one more than here if the target is a feature."""
 
 
 def parse_names(options: argparse.Namespace) -> list[str] | None:
@@ -63,8 +61,7 @@ def select(options: argparse.Namespace, table: Table, names: list[str] | None) -
             f"{tables.display_name(options.file)} has no column of numbers for the features"
         )
     columns = {name: table.column(name) for name in names}
-    first = 0
     if y is not None and target in names:
         columns = {n: c[:-1] if n == target else c[1:] for n, c in columns.items()}
-        y, first = y[1:], 1
-    return Features(names, np.stack([*columns.values()], axis=-1), y, first, time)
+        y = y[1:]
+    return Features(names, np.stack([*columns.values()], axis=-1), y, time)

@@ -171,7 +171,7 @@ def predict(options: argparse.Namespace) -> int:
     y_hat = model.predict(data.x).reshape(len(data.x), -1)
     width = y_hat.shape[1]
     names = ["prediction"] if width == 1 else [f"prediction_{i + 1}" for i in range(width)]
-    label, times = data.time.name, data.time.times[data.first :]
+    label, times = data.time.name, data.time.times[-len(data.x) :]
     columns = [*y_hat.T]
     if data.y is not None:
         names, columns = [options.target, *names], [data.y, *columns]
