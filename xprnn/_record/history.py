@@ -30,29 +30,21 @@ class Epoch(NamedTuple):
     """Of the last update."""
 
 
-class _Pending(NamedTuple):
-    """An epoch whose numbers are still on the device."""
-
-    epoch: Epoch
-    seconds: float
-
-
 def _make_row(
-    pending: _Pending,
+    epoch: Epoch,
+    seconds: float,
     in_units: Iterator[float],
     minimised: Iterator[float],
     fetched_norms: Iterator[float],
 ) -> list[float]:
     """Return an epoch's numbers in the order of _COLUMNS."""
-    epoch = pending.epoch
     loss, least = (sum(next(a) * share for share in epoch.shares) for a in (in_units, minimised))
     val_loss, val_least = (next(a) if epoch.val_loss else math.nan for a in (in_units, minimised))
     norms = [next(fetched_norms) for _ in epoch.norms]
     limit = math.inf if epoch.clip_norm is None else epoch.clip_norm
     clipped = sum(norm > limit for norm in norms) / len(norms)
     norm = sum(norms) / len(norms)
-    rate, seconds = epoch.learning_rate, pending.seconds
-    return [loss, val_loss, norm, clipped, rate, seconds, least, val_least]
+    return [loss, val_loss, norm, clipped, epoch.learning_rate, seconds, least, val_least]
 
 
 def _fetch(*kinds: list[Array]) -> list[Iterator[float]]:
@@ -84,7 +76,7 @@ class History:
 
     def __init__(self) -> None:
         self.ended = "running"
-        self._epochs: list[list[float] | _Pending] = []
+        self._epochs: list[list[float] | tuple[Epoch, float]] = []
 
     @classmethod
     def of(cls, curves: dict[str, Any]) -> "History":
@@ -97,7 +89,7 @@ class History:
 
     def append(self, epoch: Epoch, seconds: float) -> None:
         """Add an epoch, and how long it took."""
-        self._epochs.append(_Pending(epoch, seconds))
+        self._epochs.append((epoch, seconds))
 
     def until(self, epoch: int) -> Self:
         """Return the history of the first epochs."""
@@ -107,7 +99,7 @@ class History:
 
     def _read(self) -> list[list[float]]:
         """Fetch all numbers that are still on the device, in one transfer; return all epochs."""
-        pending = [row.epoch for row in self._epochs if isinstance(row, _Pending)]
+        pending = [row[0] for row in self._epochs if isinstance(row, tuple)]
         values = [value for epoch in pending for value in (*epoch.losses, *epoch.val_loss)]
         fetched = _fetch(
             [value.in_units for value in values],
@@ -115,7 +107,7 @@ class History:
             [norm for epoch in pending for norm in epoch.norms],
         )
         rows = [
-            _make_row(row, *fetched) if isinstance(row, _Pending) else row for row in self._epochs
+            _make_row(*row, *fetched) if isinstance(row, tuple) else row for row in self._epochs
         ]
         self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves all or nothing done
         return rows
