@@ -128,15 +128,16 @@ fraction = partial(number, least=0, below=1)
 natural = partial(whole, least=0)
 
 
+def check_choice(argument: str, value: Any, names: Iterable[str]) -> Any:
+    """Return `value`; raise ValueError unless it is one of the names."""
+    if value not in names:
+        raise unknown(argument, value, names)
+    return value
+
+
 def one_of(names: Iterable[str]) -> Check:
     """Return a check that a value is one of the names."""
-
-    def check(argument: str, value: Any) -> Any:
-        if value not in names:
-            raise unknown(argument, value, names)
-        return value
-
-    return check
+    return partial(check_choice, names=names)
 
 
 def optional(check: Check) -> Check:

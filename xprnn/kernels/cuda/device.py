@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from xprnn._fields import unknown
+from xprnn._fields import check_choice
 
 
 class Device(NamedTuple):
@@ -53,8 +53,7 @@ def named(device: str | Device) -> Device:
     """Return the known device of a name, or the device itself."""
     if isinstance(device, Device):
         return device
-    if device not in KNOWN:
-        raise unknown("device", device, KNOWN)
+    check_choice("device", device, KNOWN)
     return KNOWN[device]
 
 
