@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         with warnings.catch_warnings(), _interruptible(options.command):
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _print_warning
+            output.check_paths(options)
             status: int = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -82,9 +83,8 @@ def _interruptible(command: str) -> Iterator[None]:
 
 
 def _print_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int,
-    file: Any = None, line: Any = None,
-) -> None:  # fmt: skip
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+) -> None:
     """Print a warning as one line, with its place and class unless it is a UserWarning."""
     text = " ".join(str(message).split())
     if not issubclass(category, UserWarning):

@@ -106,22 +106,17 @@ def number(
     argument: str,
     value: Any,
     *,
-    above: float | None = None,
-    least: float | None = None,
-    below: float | None = None,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
 ) -> float:
     """Return `value` as a finite float within the given bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{argument} must be a number, got {show(value)}")
     result = float(value)
-    if (
-        not math.isfinite(result)
-        or (above is not None and result <= above)
-        or (least is not None and result < least)
-        or (below is not None and result >= below)
-    ):
+    if not (above < result < below and result >= least):
         limits = {"above": above, "at least": least, "below": below}
-        texts = [f"{words} {limit}" for words, limit in limits.items() if limit is not None]
+        texts = [f"{words} {limit}" for words, limit in limits.items() if math.isfinite(limit)]
         bounds = " and ".join(texts) or "finite"
         raise ValueError(f"{argument} must be a finite number {bounds}, got {show(value)}")
     return result
@@ -133,15 +128,16 @@ fraction = partial(number, least=0, below=1)
 natural = partial(whole, least=0)
 
 
+def check_choice(argument: str, value: Any, names: Iterable[str]) -> Any:
+    """Return `value`; raise ValueError unless it is one of the names."""
+    if value not in names:
+        raise unknown(argument, value, names)
+    return value
+
+
 def one_of(names: Iterable[str]) -> Check:
     """Return a check that a value is one of the names."""
-
-    def check(argument: str, value: Any) -> Any:
-        if value not in names:
-            raise unknown(argument, value, names)
-        return value
-
-    return check
+    return partial(check_choice, names=names)
 
 
 def optional(check: Check) -> Check:

@@ -33,6 +33,7 @@ def add_commands(commands: Any) -> None:
     add_run_options(parser)
     parser.add_argument(
         "--output",
+        dest="folder",
         default="xprnn-demo",
         metavar="DIR",
         help="folder for the pictures (default xprnn-demo)",
@@ -48,7 +49,7 @@ def demo(options: argparse.Namespace) -> int:
     folder = None
     if not options.no_plots:
         plotting.pyplot().switch_backend("agg")
-        folder = Path(options.output)
+        folder = Path(options.folder)
         folder.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(options, name) for name in ("backend", "seed", "progress")}
     fit_sine(**settings, folder=folder)

@@ -2,17 +2,30 @@
 
 import argparse
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xprnn import plotting, serialization, training
-from xprnn._cli import features, output, tables, time_column
-from xprnn._cli.features import Features
+from xprnn._cli import output, tables, time_column
 from xprnn._cli.options import add_file_options, add_network_options, add_run_options, read_table
 from xprnn._cli.tables import Table
+from xprnn._cli.time_column import Timeline
 from xprnn._fields import number
 from xprnn._model import Model, load
+
+
+class Features(NamedTuple):
+    """Features and target, row by row."""
+
+    names: list[str]
+    """Of the features."""
+    x: Any
+    """NumPy array (T, F)"""
+    y: Any
+    """NumPy array (T,), None without a target."""
+    time: Timeline
+    """Of all rows of the file: one more than here if the target is a feature."""
 
 
 def add_commands(commands: Any) -> None:
@@ -80,8 +93,7 @@ def add_commands(commands: Any) -> None:
 def fit(options: argparse.Namespace) -> int:
     """Train, score, save and draw."""
     number("holdout", options.holdout, least=0, below=1)
-    output.check_paths(options)
-    data = features.select(options, read_table(options), features.parse_names(options))
+    data = _select(options, read_table(options), _parse_names(options))
     cut = len(data.y) - round(options.holdout * len(data.y))
     if cut < 2:
         raise ValueError(
@@ -157,7 +169,6 @@ def _draw(options: argparse.Namespace, model: Any, data: Features, cut: int) -> 
 
 def predict(options: argparse.Namespace) -> int:
     """Load the model, apply it, and write a row for each row of the file."""
-    output.check_paths(options)
     model = load(options.model, backend=options.backend)
     if model.mode != "many_to_many":
         raise ValueError(
@@ -173,7 +184,7 @@ def predict(options: argparse.Namespace) -> int:
     y_hat = model.predict(data.x).reshape(len(data.x), -1)
     width = y_hat.shape[1]
     names = ["prediction"] if width == 1 else [f"prediction_{i + 1}" for i in range(width)]
-    label, times = data.time.name, data.time.times[data.first :]
+    label, times = data.time.name, data.time.times[-len(data.x) :]
     columns = [*y_hat.T]
     if data.y is not None:
         names, columns = [options.target, *names], [data.y, *columns]
@@ -191,7 +202,7 @@ def predict(options: argparse.Namespace) -> int:
 def _read_features(options: argparse.Namespace, model: Model) -> Features:
     """Read the columns that the model was trained on, by their names if the model has them."""
     table = read_table(options)
-    names = features.parse_names(options)
+    names = _parse_names(options)
     if model.feature_names is not None:
         needs = [*model.feature_names]
         if names is not None and set(names) != set(needs):
@@ -207,7 +218,7 @@ def _read_features(options: argparse.Namespace, model: Model) -> Features:
             )
         _check_target(options, model, table)
         names = needs
-    data = features.select(options, table, names)
+    data = _select(options, table, names)
     if len(data.names) != model.features:
         raise ValueError(
             f"--features must name the {model.features} column(s) that {options.model} was "
@@ -226,3 +237,47 @@ def _check_target(options: argparse.Namespace, model: Model, table: Table) -> No
             )
         if name in table.columns or name in (model.feature_names or ()):
             options.target = name
+
+
+def _parse_names(options: argparse.Namespace) -> list[str] | None:
+    """Split the value of ``--features`` into names; None without one."""
+    if options.features is None:
+        return None
+    names = [name.strip() for name in options.features.split(",")]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--features must name each column once, got {options.features!r}")
+    return names
+
+
+def _select(options: argparse.Namespace, table: Table, names: list[str] | None) -> Features:
+    """Select the target and the features from a table, sorted by time.
+
+    Without names, the features are all columns of numbers except the target and the time, or the
+    target itself if there are no others. As a feature, it is its value one row before.
+    """
+    target = options.target
+    table, time = time_column.sort(options, table, names or ())
+    y = None if target is None else table.column(target)
+    if names is None:
+        excluded = [target, *([] if time.numbered else [time.name])]
+        if options.rows:
+            time_like = time_column.find_time_like(table, target)
+            for name in time_like:
+                output.note(
+                    f"column {name!r} looks like time and is left out; --features can name it"
+                )
+            excluded += time_like
+        names = [name for name in table.columns if name not in excluded]
+        names = names or ([] if target is None else [target])
+        for name, why in table.unusable.items():
+            if name not in excluded:
+                output.note(f"column {name!r} is left out: {why}")
+    if not names:
+        raise ValueError(
+            f"{tables.display_name(options.file)} has no column of numbers for the features"
+        )
+    columns = {name: table.column(name) for name in names}
+    if y is not None and target in names:
+        columns = {n: c[:-1] if n == target else c[1:] for n, c in columns.items()}
+        y = y[1:]
+    return Features(names, np.stack([*columns.values()], axis=-1), y, time)

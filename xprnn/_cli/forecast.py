@@ -1,7 +1,7 @@
 """``xprnn forecast`` and ``xprnn backtest``: the next rows of a series, and a test on its past."""
 
 import argparse
-from typing import Any, NamedTuple
+from typing import Any
 
 from xprnn import baselines, plotting
 from xprnn._cli import output, tables, time_column
@@ -27,14 +27,6 @@ MOST_STEPS = 1_000_000
 """More steps are a typing error: the forecast would fill the memory."""
 PAST = 6
 """The picture shows the past for this many times the length of the forecast."""
-
-
-class Series(NamedTuple):
-    """A column of numbers, sorted by time, and its timeline."""
-
-    name: str
-    y: Any
-    time: Timeline
 
 
 def add_commands(commands: Any) -> None:
@@ -102,20 +94,19 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def forecast(options: argparse.Namespace) -> int:
     """Train, forecast, and write the next rows."""
-    output.check_paths(options)
-    series = _read_series(options)
-    forecaster = _make_forecaster(options, series.y)
-    label, times = series.time.name, series.time.after(forecaster.horizon)
-    y_hat = forecaster.fit(series.y).predict()
+    y, time = _read_series(options)
+    forecaster = _make_forecaster(options, y)
+    times = time.after(forecaster.horizon)
+    y_hat = forecaster.fit(y).predict()
     lower, upper = forecaster.predict_interval(options.interval)
-    names = [series.name, "lower", "upper"]
-    rows = output.make_rows(label, times, names, (y_hat, lower, upper))
+    names = [options.target, "lower", "upper"]
+    rows = output.make_rows(time.name, times, names, (y_hat, lower, upper))
     if options.plot:
-        _draw(options, series, y_hat, (lower, upper))
+        _draw(options, y, time, y_hat, (lower, upper))
     report = {
-        "target": series.name, **series.time.report(), "steps": len(rows),
+        "target": options.target, **time.report(), "steps": len(rows),
         "interval": options.interval, "season": options.season, "lags": options.lags,
-        "forecast": output.parse_column(rows, label),
+        "forecast": output.parse_column(rows, time.name),
     }  # fmt: skip
     output.write(options, report, output.format_csv(rows))
     return 0
@@ -123,19 +114,18 @@ def forecast(options: argparse.Namespace) -> int:
 
 def backtest(options: argparse.Namespace) -> int:
     """Forecast the past, and write the scores."""
-    output.check_paths(options)
-    series = _read_series(options)
-    rows = len(series.y)
+    y, time = _read_series(options)
+    rows = len(y)
     past = rows - whole("folds", options.folds) * whole("steps", options.steps)
     if past < 4:
         raise ValueError(
             f"{tables.display_name(options.file)} has {rows} rows, too few for "
             f"--folds {options.folds} of --steps {options.steps}"
         )
-    forecaster = _make_forecaster(options, series.y[:past])
-    test = forecaster.backtest(series.y, options.folds, coverage=options.interval)
+    forecaster = _make_forecaster(options, y[:past])
+    test = forecaster.backtest(y, options.folds, coverage=options.interval)
     report = {
-        "target": series.name, **series.time.report(), "folds": test.folds,
+        "target": options.target, **time.report(), "folds": test.folds,
         "steps": test.horizon, "interval": test.coverage, "season": options.season,
         "lags": options.lags, "scores": test.scores,
     }  # fmt: skip
@@ -143,8 +133,8 @@ def backtest(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_series(options: argparse.Namespace) -> Series:
-    """Read the series that the options name.
+def _read_series(options: argparse.Namespace) -> tuple[Any, Timeline]:
+    """Return the target sorted by time, (T,), and its timeline; fill in its name if it is left out.
 
     Raises
     ------
@@ -172,7 +162,7 @@ def _read_series(options: argparse.Namespace) -> Series:
     for name, why in table.unusable.items():
         if name not in (options.target, time_name):
             output.note(f"column {name!r} is left out: {why}")
-    return Series(options.target, table.column(options.target), time)
+    return table.column(options.target), time
 
 
 def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
@@ -243,13 +233,13 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     )  # fmt: skip
 
 
-def _draw(options: argparse.Namespace, series: Series, y_hat: Any, interval: Any) -> None:
+def _draw(options: argparse.Namespace, y: Any, time: Timeline, y_hat: Any, interval: Any) -> None:
     """Draw the end of the series and the forecast, with some of the times on the x axis."""
-    past = series.y[-max(PAST * len(y_hat), 60) :]
-    start = len(series.y) - len(past)
+    past = y[-max(PAST * len(y_hat), 60) :]
+    start = len(y) - len(past)
     ax = plotting.forecast(past, y_hat, interval=interval, start=start)
-    ax.set(xlabel=series.time.name, ylabel=series.name)
-    times = [*series.time.times, *series.time.after(len(y_hat))]
+    ax.set(xlabel=time.name, ylabel=options.target)
+    times = [*time.times, *time.after(len(y_hat))]
     ticks = range(start, len(times), -(-(len(times) - start) // 8))
     ax.set_xticks(ticks, [times[i] for i in ticks])
     output.save_picture(ax, options.plot)

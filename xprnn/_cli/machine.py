@@ -65,7 +65,6 @@ def add_commands(commands: Any) -> None:
 
 def list_backends(options: argparse.Namespace) -> int:
     """Write a line for each backend, and one for the compiled loops."""
-    output.check_paths(options)
     statuses, loops = backends(), kernels.status()
     report = {"backends": [status._asdict() for status in statuses], "loops": loops}
     output.write(options, report, "".join(f"{line}\n" for line in (*statuses, loops)))
@@ -74,7 +73,6 @@ def list_backends(options: argparse.Namespace) -> int:
 
 def check_gradients(options: argparse.Namespace) -> int:
     """Check the gradients and write the report."""
-    output.check_paths(options)
     network: Any = Stack((Recurrent(4, options.cell), Dense(1)))
     features = 3
     if options.model:
@@ -88,7 +86,6 @@ def check_gradients(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Measure, and write a table."""
-    output.check_paths(options)
     # array_api_strict is for proofs and slow; it is measured only on request.
     usable = [s.name for s in backends() if s.usable and s.name != "array_api_strict"]
     rows = [

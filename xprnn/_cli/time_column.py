@@ -12,7 +12,7 @@ from xprnn._cli import output, time_index
 from xprnn._cli.tables import Table
 from xprnn._cli.tables.parse import looks_like_time, parse_number
 from xprnn._cli.time_index import RowError, Times, are_compact, are_plain, may_be_dates, sample
-from xprnn._fields import unknown
+from xprnn._fields import check_choice
 
 _SHARE = 0.6
 """Numbers count as time if more than this share of their steps is the same."""
@@ -179,8 +179,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
     ValueError
         If the table has no such column, or if its sorted times do not step evenly.
     """
-    if name not in table.text:
-        raise unknown("--time", name, table.text)
+    check_choice("--time", name, table.text)
     try:
         times = time_index.read(table.text[name])
         order = np.argsort(times.values, kind="stable")

@@ -31,13 +31,13 @@ class Epoch(NamedTuple):
 
 
 def _make_row(
-    pending: tuple[Epoch, float],
+    epoch: Epoch,
+    seconds: float,
     in_units: Iterator[float],
     minimised: Iterator[float],
     fetched_norms: Iterator[float],
 ) -> list[float]:
     """Return an epoch's numbers in the order of _COLUMNS."""
-    epoch, seconds = pending
     loss, least = (sum(next(a) * share for share in epoch.shares) for a in (in_units, minimised))
     val_loss, val_least = (next(a) if epoch.val_loss else math.nan for a in (in_units, minimised))
     norms = [next(fetched_norms) for _ in epoch.norms]
@@ -106,7 +106,9 @@ class History:
             [value.minimised for value in values],
             [norm for epoch in pending for norm in epoch.norms],
         )
-        rows = [_make_row(row, *fetched) if isinstance(row, tuple) else row for row in self._epochs]
+        rows = [
+            _make_row(*row, *fetched) if isinstance(row, tuple) else row for row in self._epochs
+        ]
         self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves all or nothing done
         return rows
 

@@ -6,7 +6,7 @@ import warnings
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from xprnn._fields import unknown
+from xprnn._fields import check_choice
 from xprnn.backend.failure import HELP, is_lasting
 
 NAMES = ("numpy", "cupy", "torch", "array_api_strict")
@@ -117,8 +117,7 @@ def status(name: str) -> Status:
     >>> status("numpy").usable
     True
     """
-    if name not in NAMES:
-        raise unknown("backend", name, NAMES)
+    check_choice("backend", name, NAMES)
     if importlib.util.find_spec(name) is None:
         reason = f"{'CuPy' if name == 'cupy' else name} is not installed"
         return Status(name, False, None, (), reason, _INSTALL[name])

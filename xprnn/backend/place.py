@@ -9,7 +9,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from xprnn._fields import show, unknown
+from xprnn._fields import check_choice, show
 from xprnn._typing import Array, Namespace
 from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.backend.failure import translate_failures
@@ -138,8 +138,7 @@ def resolve(spec: "str | Backend") -> Backend:
             "NVIDIA's driver; torch.cuda.is_available() should say True"
         )
     device = {"": library.devices[0], "cuda": "cuda:0"}.get(device, device)
-    if device not in library.devices:
-        raise unknown(f"the device of backend {name!r}", device, library.devices)
+    check_choice(f"the device of backend {name!r}", device, library.devices)
     return Backend(name, device)
 
 

@@ -75,7 +75,9 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
         if progress:
             raise MissingExtraError("progress=True needs tqdm: pip install tqdm") from error
         try:
-            yield lambda epoch, loss: _print(epoch, epochs, loss)
+            yield lambda epoch, loss: print(
+                f"\repoch {epoch}/{epochs}, loss {loss:.4g}   ", end="", file=sys.stderr, flush=True
+            )
         finally:
             print(file=sys.stderr)
         return
@@ -86,7 +88,3 @@ def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, 
             bar.update(epoch - bar.n)
 
         yield report
-
-
-def _print(epoch: int, epochs: int, loss: float) -> None:
-    print(f"\repoch {epoch}/{epochs}, loss {loss:.4g}   ", end="", file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from xprnn._fields import number, unknown
+from xprnn._fields import number, one_of, optional
 from xprnn.callbacks.training import Training
 from xprnn.losses.units import Value
 
@@ -20,9 +20,7 @@ class Monitor:
     """
 
     def __init__(self, curve: str | None, min_delta: float):
-        if curve not in (None, "loss", "val_loss"):
-            raise unknown("monitor", curve, ("loss", "val_loss"))
-        self.curve = curve
+        self.curve = optional(one_of(("loss", "val_loss")))("monitor", curve)
         self.min_delta = number("min_delta", min_delta, least=0)
         self.best = NOTHING
 

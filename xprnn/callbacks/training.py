@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xprnn import serialization
@@ -24,6 +24,8 @@ class Training:
         The number of epochs to train for.
     history : History
         The curves so far.
+    build : callable
+        Returns the model so far.
     validates : bool
         Whether there are validation data.
     factor : float
@@ -37,19 +39,16 @@ class Training:
     epoch: int
     epochs: int
     history: History
-    build: InitVar[Callable[[], Model]]
+    build: Callable[[], Model]
     validates: bool = False
     unwritten: tuple[Path, ...] = ()
     factor: float = field(default=1.0, init=False)
     files: list[Path] = field(default_factory=list, init=False)
 
-    def __post_init__(self, build: Callable[[], Model]) -> None:
-        self._build = build
-
     @property
     def model(self) -> Model:
         """The model so far."""
-        return self._build()
+        return self.build()
 
     def multiply_learning_rate(self, factor: float) -> None:
         """Multiply the learning rate of all updates that follow."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xprnn import baselines, metrics
-from xprnn._fields import unknown, warn, whole
+from xprnn._fields import check_choice, warn, whole
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn.forecasting import fit
@@ -111,8 +111,7 @@ def run(
 ) -> Backtest:
     """Run the backtest of a forecaster; see `RNNForecaster.backtest`."""
     folds, horizon = whole("folds", folds), whole("horizon", horizon)
-    if window not in WINDOWS:
-        raise unknown("window", window, WINDOWS)
+    check_choice("window", window, WINDOWS)
     if forecaster.strategy == "direct" and horizon != forecaster.horizon:
         raise ValueError(
             f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"

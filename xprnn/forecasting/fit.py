@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses
-from xprnn._fields import show, unknown, whole
+from xprnn._fields import check_choice, show, whole
 from xprnn._model import Model
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
@@ -21,8 +21,7 @@ def check(forecaster: Any) -> None:
     """Raise ValueError or TypeError unless the forecaster's own options fit one another."""
     for name, least in (("horizon", 1), ("members", 1), ("differencing", 0), ("calibration", 0)):
         whole(name, getattr(forecaster, name), least)
-    if forecaster.strategy not in STRATEGIES:
-        raise unknown("strategy", forecaster.strategy, STRATEGIES)
+    check_choice("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
         raise TypeError(
             f"past_columns must be a tuple of columns, got {show(forecaster.past_columns)}"

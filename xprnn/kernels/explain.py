@@ -1,7 +1,7 @@
 """Reports on the loops: which one runs a case, and what the machine offers."""
 
 from xprnn import cells
-from xprnn._fields import unknown, whole
+from xprnn._fields import check_choice, whole
 from xprnn.backend import Backend, resolve
 from xprnn.cells import Cell
 from xprnn.kernels import seam
@@ -56,8 +56,7 @@ def explain(
     sizes = {"steps": steps, "batch": batch, "hidden_size": hidden_size, "features": features}
     for name, value in {**sizes, "models": models}.items():
         whole(name, value)
-    if dtype not in ("float32", "float64"):
-        raise unknown("dtype", dtype, ("float32", "float64"))
+    check_choice("dtype", dtype, ("float32", "float64"))
     gpu = None if device is None else named(device)
     place = resolve(backend)
     shapes = {"x": (models, steps, batch, features), "U": (hidden_size, cell.gates * hidden_size)}

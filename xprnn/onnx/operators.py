@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._fields import unknown
+from xprnn._fields import check_choice
 from xprnn.cells import GRU, LSTM, Cell, Elman, GRUResetBefore
 from xprnn.layers import Layer, Recurrent, Reversed
 from xprnn.onnx import activations, weights
@@ -41,8 +41,7 @@ def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
         raise ValueError(f"node must be an RNN, LSTM or GRU, got {node.op_type!r}")
     values = get_attributes(node)
     direction = values.get("direction", b"forward").decode()
-    if direction not in _DIRECTIONS:
-        raise unknown("direction", direction, _DIRECTIONS)
+    check_choice("direction", direction, _DIRECTIONS)
     reverse, defaults = _DIRECTIONS[direction], _DEFAULTS[node.op_type]
     names = [name.decode() for name in values.get("activations", ())] or defaults * len(reverse)
     if len(names) != len(defaults) * len(reverse):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import tree
-from xprnn._fields import show, unknown, whole
+from xprnn._fields import check_choice, show, whole
 from xprnn._record import History, Record
 from xprnn._sequences.modes import MODES
 from xprnn._sequences.scaling import Scaler
@@ -251,8 +251,7 @@ def check(model: Record) -> Record:
     """
     if type(model.y_rank) is not int or model.y_rank not in (1, 2, 3):
         raise ValueError(f"y_rank must be 1, 2 or 3, got {model.y_rank}")
-    if model.mode not in MODES:
-        raise unknown("mode", model.mode, MODES)
+    check_choice("mode", model.mode, MODES)
     features, outputs = whole("features", model.features), whole("outputs", model.outputs)
     arrays = tree.flatten(model.params)
     for name, array in arrays.items():

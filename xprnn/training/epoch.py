@@ -120,9 +120,8 @@ class Run:
         """Yield the updates of the epoch at a position, the same ones every time."""
         data, method, place = self.setup.data, self.setup.method, self.setup.place
         per_step, seed = self.setup.network.keeps_steps, (method.seed, position.epoch)
-        for number, batch in enumerate(
-            draw_batches(data, method.batch_size, seed, per_step, place)
-        ):
+        batches = draw_batches(data, method.batch_size, seed, per_step, place)
+        for number, batch in enumerate(batches):
             state, noise = None, Noise((*seed, number, 1))
             for chunk, share in self._chunks(batch, noise):
                 value, grads, state = self._gradient(position.params, chunk, state)
@@ -148,7 +147,6 @@ class Run:
     def _gradient(self, params: Tree, chunk: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
         """Return the loss of a chunk, its gradient and that of the penalty, and the last state."""
         xp, method = self.xp, self.setup.method
-        value: Any
         value, grads, state = value_and_grad(
             self.setup.network,
             self._loss(chunk.weights),

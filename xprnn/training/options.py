@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from xprnn import activations, cells, layers, losses, optimizers
-from xprnn._fields import choose, flag, number, set_fields, unknown, whole
+from xprnn._fields import check_fields, choose, flag, fraction, number, set_fields, unknown, whole
 from xprnn._keywords import suggest_keywords
 from xprnn.layers import Layer
 from xprnn.optimizers import Adam
@@ -67,13 +67,7 @@ class Network(Options):
     feedback: bool = False
 
     def __post_init__(self) -> None:
-        set_fields(
-            self,
-            num_layers=whole("num_layers", self.num_layers),
-            bidirectional=flag("bidirectional", self.bidirectional),
-            dropout=number("dropout", self.dropout, least=0, below=1),
-            feedback=flag("feedback", self.feedback),
-        )
+        check_fields(self, num_layers=whole, bidirectional=flag, dropout=fraction, feedback=flag)
         if self.pool not in (None, *POOLS):
             raise unknown("pool", self.pool, POOLS)
         self._recurrent()  # checks the options of a recurrent layer
@@ -194,10 +188,9 @@ class Method(Options):
             self,
             loss=losses.get(self.loss),
             optimizer=optimizers.get(optimizer, self.learning_rate),
-            epochs=whole("epochs", self.epochs),
-            standardize=flag("standardize", self.standardize),
             seed=whole("seed", self.seed, least=0),
         )
+        check_fields(self, epochs=whole, standardize=flag)
         for name in ("batch_size", "tbptt", "checkpoint_every"):
             if getattr(self, name) is not None:
                 set_fields(self, **{name: whole(name, getattr(self, name))})

@@ -173,11 +173,9 @@ def _match(one: Scaler | None, other: Scaler | None) -> bool:
     """Whether two standardisations are those of the same data, up to rounding."""
     if one is None or other is None:
         return one is other
-    mean, scale = map(to_host, one)
-    other_mean, other_scale = map(to_host, other)
-    limit = TOLERANCE * scale
-    near = (abs(mean - other_mean) <= limit) & (abs(scale - other_scale) <= limit)
-    return bool(near.all())
+    limit = TOLERANCE * to_host(one.scale)
+    pairs = zip(map(to_host, one), map(to_host, other), strict=True)  # the means, then the scales
+    return all((abs(ours - its) <= limit).all() for ours, its in pairs)
 
 
 def _read_shapes(memory: Tree) -> dict[str, Any]:

@@ -5,11 +5,8 @@ import math
 import re
 from collections.abc import Sequence
 
-_NUMBER = {
-    sign: re.compile(rf"[+-]?(\d+({re.escape(sign)}\d*)?|{re.escape(sign)}\d+)(e[+-]?\d+)?", flags)
-    for sign in ".,"
-    for flags in [re.ASCII | re.IGNORECASE]
-}
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_SWAP = str.maketrans(".,", ",.")
 _BOOLEANS = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0}
 _YEAR = r"(?<!\d)(1[6-9]|2[01])\d\d"
 _MONTH = (
@@ -44,9 +41,11 @@ def parse_number(text: str, decimal: str = ".") -> float | None:
     (1000.0, 2.5, None)
     """
     text = text.strip()
-    if _NUMBER[decimal].fullmatch(text) is None:
+    if decimal == ",":
+        text = text.translate(_SWAP)  # a point becomes a comma, which is no sign of a number
+    if _NUMBER.fullmatch(text) is None:
         return None
-    value = float(text.replace(",", "."))
+    value = float(text)
     return value if math.isfinite(value) else None
 
 

@@ -3,7 +3,7 @@
 import functools
 from typing import NamedTuple
 
-from xprnn._fields import unknown
+from xprnn._fields import check_choice
 
 
 class Device(NamedTuple):
@@ -54,8 +54,7 @@ def named(device: str | Device) -> Device:
     """Return the known device of a name, or the device itself."""
     if isinstance(device, Device):
         return device
-    if device not in KNOWN:
-        raise unknown("device", device, KNOWN)
+    check_choice("device", device, KNOWN)
     return KNOWN[device]
 
 
