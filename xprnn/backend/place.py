@@ -1,6 +1,7 @@
 """A backend: an array library on one of its devices, and how arrays get there and back."""
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +20,11 @@ host: Namespace = np
 """The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
 
 
-def quiet() -> contextlib.AbstractContextManager[None]:
-    """Return a context in which overflow, underflow and NaN neither raise nor warn.
+quiet = functools.partial(np.errstate, over="ignore", under="ignore", invalid="ignore")
+"""Makes a context in which overflow, underflow and NaN neither raise nor warn.
 
-    They show in the numbers instead, whatever the caller set with ``np.seterr``.
-    """
-    return np.errstate(over="ignore", under="ignore", invalid="ignore")
+They show in the numbers instead, whatever the caller set with ``np.seterr``.
+"""
 
 
 def short_name(dtype: Any) -> str:

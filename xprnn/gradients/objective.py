@@ -1,11 +1,13 @@
 """The loss of a network as a function of its parameters, with its gradient."""
 
+from collections.abc import Iterable
+
 from xprnn import kernels, losses, tree
 from xprnn._fields import whole
 from xprnn._noise import Noise
 from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import quiet
-from xprnn.gradients.checkpointing import Pass, chunks, every, join
+from xprnn.gradients.checkpointing import Chunk, Pass, chunks, every, join
 from xprnn.layers import Layer, check_cuttable
 from xprnn.losses import Loss
 
@@ -125,16 +127,32 @@ def value_and_grad(
     weights = tree.leaves(params)
     with quiet(), kernels.workspace(xp, x, weights) as xp:
         cuts = _cuts(network, weights, x, xp, checkpoint_every)
-        run = Pass(network, params, recompute=bool(checkpoint_every) and len(cuts) > 1, xp=xp)
+        if len(cuts) > 1:
+            run = Pass(network, params, recompute=bool(checkpoint_every), xp=xp)
+            return _in_chunks(run, loss, chunks(cuts, x, x, mask, noise), y, mask, state)
         with kernels.unchanged(xp):
-            y_hat, end = run.forward(chunks(cuts, x, x, mask, noise), state)
+            y_hat, end, cache = network.forward(params, x, state, mask, noise=noise, xp=xp)
         value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
         del y_hat  # free its memory for the backward pass
-        grads = None
+        dstate = tree.map(xp.zeros_like, end)
         with kernels.unchanged(xp):
-            for part, _ in run.backward(dy, tree.map(xp.zeros_like, end)):
-                grads = part if grads is None else tree.map(xp.add, grads, part)
+            grads, _, _ = network.backward(params, dy, dstate, cache, input_grad=False, xp=xp)
         return value, grads, end
+
+
+def _in_chunks(
+    run: Pass, loss: Loss, parts: Iterable[Chunk], y: Array, mask: Array | None, state: Tree | None
+) -> tuple[Array, Tree, Tree]:
+    """As `value_and_grad`, one chunk after the other: the loss is that of the whole."""
+    network, xp, grads = run.network, run.xp, None
+    with kernels.unchanged(xp):
+        y_hat, end = run.forward(parts, state)
+    value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
+    del y_hat
+    with kernels.unchanged(xp):
+        for part, _ in run.backward(dy, tree.map(xp.zeros_like, end)):
+            grads = part if grads is None else tree.map(xp.add, grads, part)
+    return value, grads, end
 
 
 def check_params(params: Tree) -> None:
