@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from xprnn._cli import tables
@@ -27,9 +28,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Check that every option of a command exists, then parse the arguments."""
         if self._subparsers is None:
-            for arg in () if args is None else args:
-                if arg == "--":
-                    break
+            for arg in takewhile(lambda arg: arg != "--", args or ()):
                 if arg.startswith("--"):
                     self._check_option(arg.partition("=")[0])
         return super().parse_known_args(args, namespace)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 
 from xprnn import serialization
@@ -24,8 +24,6 @@ class Training:
         The number of epochs to train for.
     history : History
         The curves so far.
-    build : callable
-        Returns the model so far.
     validates : bool
         Whether there are validation data.
     factor : float
@@ -39,16 +37,19 @@ class Training:
     epoch: int
     epochs: int
     history: History
-    build: Callable[[], Model]
+    build: InitVar[Callable[[], Model]]
     validates: bool = False
     unwritten: tuple[Path, ...] = ()
     factor: float = field(default=1.0, init=False)
     files: list[Path] = field(default_factory=list, init=False)
 
+    def __post_init__(self, build: Callable[[], Model]) -> None:
+        self._build = build
+
     @property
     def model(self) -> Model:
         """The model so far."""
-        return self.build()
+        return self._build()
 
     def multiply_learning_rate(self, factor: float) -> None:
         """Multiply the learning rate of all updates that follow."""
