@@ -168,7 +168,10 @@ def _fits(layout: Any, text: str) -> bool:
     try:
         length = len(dt.datetime(2000, 1, 1).strftime(layout))
         text = text if "%y" in layout else text.zfill(length)  # numbers lose their leading zeros
-        date = dt.datetime.strptime(text, layout)
+        if "%y" in layout.lower():
+            date = dt.datetime.strptime(text, layout)
+        else:  # in a leap year, which has all days
+            date = dt.datetime.strptime(f"2000 {text}", f"%Y {layout}")
     except ValueError:
         return False
     return date.strftime(layout) == text and ("%Y" not in layout or 1600 <= date.year < 2200)
@@ -202,7 +205,8 @@ def _read_dates(strings: list[str]) -> Times:
             dates.append(np.datetime64((day or clock).replace(" ", "T")))
         except ValueError:
             raise RowError(i, f"holds {show(day or clock)}, which does not exist") from None
-    values, shift = np.asarray(dates), np.timedelta64(0)
+    values = np.asarray(dates)
+    shift = values[0] - values[0]
     if len(set(zones)) > 1:
         shifts = [_parse_offset(i, zone) for i, zone in enumerate(zones)]
         values, shift = values - shifts, shifts[-1]
