@@ -113,7 +113,7 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
             try:
                 library = load_kept(place, name)
                 if library is None:
-                    library = _compiled(command, (*defines, str(source)), place, name, check)
+                    library = _build(command, (*defines, str(source)), place, name, check)
             except UnbuildableError as error:
                 failures.append((command, error))
             else:
@@ -162,7 +162,7 @@ def _describe_processor() -> list[str]:
     return about + (found or [platform.processor()])
 
 
-def _compiled(
+def _build(
     command: tuple[str, ...],
     arguments: tuple[str, ...],
     place: Path | None,
@@ -177,13 +177,13 @@ def _compiled(
             with tempfile.TemporaryDirectory(
                 prefix="xprnn-", dir=base, ignore_cleanup_errors=True
             ) as private:
-                made = Path(private) / "made.so"
-                _compile(command, arguments, made)
-                library = _load(made)
+                output = Path(private) / "made.so"
+                _compile(command, arguments, output)
+                library = _load(output)
                 if prove is not None:
                     _test(library, prove)
                 if base is not None:
-                    keep(made, base, name)
+                    keep(output, base, name)
                 return library
         except WrongError as error:
             raise WrongError(f"what {shlex.join(command)} makes is wrong: {error}") from error
@@ -191,7 +191,7 @@ def _compiled(
             last = error
         except OSError as error:
             last = UnbuildableError(f"what {shlex.join(command)} makes can't be loaded: {error}")
-        if _left() <= 0:
+        if _count_seconds_left() <= 0:
             break
     raise last
 
@@ -206,19 +206,19 @@ def _test(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
         raise WrongError(f"{type(error).__name__}: {error}") from error
 
 
-def _compile(command: tuple[str, ...], arguments: tuple[str, ...], made: Path) -> None:
+def _compile(command: tuple[str, ...], arguments: tuple[str, ...], output: Path) -> None:
     """Compile with the first flags that a compiler takes."""
     for tuned in TUNED:
         try:
-            return _run((*command, *FLAGS, *tuned, *LAST, *arguments, "-o", str(made)))
+            return _run((*command, *FLAGS, *tuned, *LAST, *arguments, "-o", str(output)))
         except UnbuildableError as error:
             last = UnbuildableError(f"{shlex.join(command)} {error}")
-        if _left() <= 0:
+        if _count_seconds_left() <= 0:
             break
     raise last
 
 
-def _left() -> float:
+def _count_seconds_left() -> float:
     """Return how many seconds a compiler may still run."""
     return PATIENCE - sum(LOST)
 
@@ -227,7 +227,7 @@ def _run(command: tuple[str, ...]) -> None:
     """Run a compiler, with its temporary files beside its output."""
     import subprocess  # no part of importing xprnn
 
-    start, left = time.monotonic(), _left()
+    start, left = time.monotonic(), _count_seconds_left()
     if left <= 0:
         raise UnbuildableError(f"does not run: {PATIENCE:g} s were lost on compilers that failed")
     folder = os.path.dirname(command[-1])

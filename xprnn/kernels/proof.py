@@ -47,38 +47,38 @@ def measure_difference(
     """
     rng = np.random.default_rng(0)
 
-    def drawn(*shape: int, scale: float = 1.0) -> Array:
+    def draw(*shape: int, scale: float = 1.0) -> Array:
         return (scale * rng.standard_normal(shape)).astype(dtype)
 
-    def few_bits(array: Array) -> Array:
+    def round_bits(array: Array) -> Array:
         return array.astype("float16").astype(dtype)
 
     columns = cell.gates * size
-    own = getattr(cell, "weights", 0)
-    params = {"W": few_bits(drawn(1, columns)), "U": drawn(size, columns, scale=size**-0.5)}
-    params["b"] = drawn(1, columns)
-    x, dy = few_bits(drawn(STEPS, batch, 1)), drawn(STEPS, batch, size)
-    state = tuple(drawn(n, size) for n in [batch] * cell.states + [1] * own)
-    dstate = (*(drawn(batch, size) for _ in range(cell.states)), *[np.zeros((1, size))] * own)
+    vectors = getattr(cell, "weights", 0)
+    params = {"W": round_bits(draw(1, columns)), "U": draw(size, columns, scale=size**-0.5)}
+    params["b"] = draw(1, columns)
+    x, dy = round_bits(draw(STEPS, batch, 1)), draw(STEPS, batch, size)
+    state = tuple(draw(n, size) for n in [batch] * cell.states + [1] * vectors)
+    dstate = (*(draw(batch, size) for _ in range(cell.states)), *[np.zeros((1, size))] * vectors)
     mask = (np.arange(STEPS)[:, None, None] + np.arange(batch)[:, None]) % STEPS != 1
     keep = (0.5 + rng.random((batch, size))).astype(dtype)
     x, dy = _ops.apply_mask(x, mask, xp=np), _ops.apply_mask(dy, mask, xp=np)
 
-    def results(loop: Unroll, dtype: Any) -> list[Array]:
-        def taken(array: Array) -> Array:
+    def compute(loop: Unroll, dtype: Any) -> list[Array]:
+        def convert(array: Array) -> Array:
             return xp.asarray(array.astype(dtype))
 
-        weights = {name: taken(array) for name, array in params.items()}
-        start, slopes = (tuple(map(taken, arrays)) for arrays in (state, dstate))
-        options = {"mask": xp.asarray(mask), "keep": taken(keep), "xp": xp}
-        h, _, end, memo = loop.forward(cell, weights, taken(x), start, **options)
-        dp, dq, before = loop.backward(cell, weights, taken(dy), slopes, memo, **options)
+        weights = {name: convert(array) for name, array in params.items()}
+        start, slopes = (tuple(map(convert, arrays)) for arrays in (state, dstate))
+        options = {"mask": xp.asarray(mask), "keep": convert(keep), "xp": xp}
+        h, _, end, memo = loop.forward(cell, weights, convert(x), start, **options)
+        dp, dq, before = loop.backward(cell, weights, convert(dy), slopes, memo, **options)
         before = [_ops.sum_to(d, s.shape, xp=xp) for d, s in zip(before, start, strict=True)]
         return [xp.astype(a, xp.float64) for a in (h, *end, dp, dq, *before)]
 
-    def size_of(a: Array) -> float:
+    def measure(a: Array) -> float:
         return float(xp.sqrt(xp.mean(a * a)))
 
-    pairs = zip(results(unroll, dtype), results(REFERENCE, "float64"), strict=True)
-    found = [size_of(own - right) / max(size_of(right), SMALL) for own, right in pairs]
-    return max(d if np.isfinite(d) else np.inf for d in found)
+    pairs = zip(compute(unroll, dtype), compute(REFERENCE, "float64"), strict=True)
+    errors = [measure(result - right) / max(measure(right), SMALL) for result, right in pairs]
+    return max(d if np.isfinite(d) else np.inf for d in errors)

@@ -61,10 +61,10 @@ def cache() -> Path:
 def folder() -> Iterator[Path | None]:
     """Give the folder of compiled libraries, None unless only this user can write it."""
     with contextlib.ExitStack() as stack:
-        yield _held(stack)
+        yield _open_folder(stack)
 
 
-def _held(stack: contextlib.ExitStack) -> Path | None:
+def _open_folder(stack: contextlib.ExitStack) -> Path | None:
     """Return the folder's path; on Linux one that stays valid whatever is renamed."""
     try:
         path = cache()
@@ -74,9 +74,9 @@ def _held(stack: contextlib.ExitStack) -> Path | None:
     if os.name == "nt":
         return path
     try:
-        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        stack.callback(os.close, held)
-        _check_ours(held)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        stack.callback(os.close, handle)
+        _check_ours(handle)
     except OSError as error:
         warn_once(
             path,
@@ -85,13 +85,13 @@ def _held(stack: contextlib.ExitStack) -> Path | None:
             "process alone",
         )
         return None
-    through = Path(f"/proc/{os.getpid()}/fd/{held}")  # for a compiler too
+    through = Path(f"/proc/{os.getpid()}/fd/{handle}")  # for a compiler too
     return through if through.is_dir() else path
 
 
-def _check_ours(held: int) -> None:
+def _check_ours(handle: int) -> None:
     """Raise PermissionError unless the open file is ours and nobody else may write it."""
-    status = os.fstat(held)
+    status = os.fstat(handle)
     if status.st_uid != os.geteuid():
         raise PermissionError(f"it belongs to the user with the number {status.st_uid}")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -126,11 +126,11 @@ def keep(made: Path, folder: Path, name: str) -> None:
             os.fsync(file.fileno())
         made.replace(final)
         if os.name != "nt":
-            held = os.open(folder, os.O_RDONLY)
+            handle = os.open(folder, os.O_RDONLY)
             try:
-                os.fsync(held)
+                os.fsync(handle)
             finally:
-                os.close(held)
+                os.close(handle)
     with contextlib.suppress(OSError):
         for other in folder.iterdir():
             if other.suffix != ".so" and time.time() - other.lstat().st_mtime > STALE:

@@ -13,8 +13,8 @@ class Weighted:
     """L = Σ_{t,b} w_tb l_tb / N, with l_tb the loss of a step by itself and N the valid steps.
 
     Where the weights are whole numbers of mean 1, that is the loss of data in which every
-    step stands w_tb times. Each step is handed to the loss as a model of its own on the
-    leading axes, so that any loss can be weighted.
+    step occurs w_tb times. The loss gets each step as a separate model on the leading axes,
+    so any loss can be weighted.
 
     Parameters
     ----------

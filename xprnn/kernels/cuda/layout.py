@@ -122,7 +122,7 @@ def _read_loops(
 def read_loop(
     *, steps: int, batch: int, size: int, gates: int, forward: bool, dtype: Any, models: int
 ) -> Loop:
-    """Return a loop with the width of its dtype; raise `Unplannable` for what is no float."""
+    """Return a loop with the width of its dtype; raise `Unplannable` unless that is a float."""
     name = np.dtype(dtype).name
     if name not in ("float32", "float64"):
         raise Unplannable(f"there are kernels for float32 and float64, and this is {name}")
