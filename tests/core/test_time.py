@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from compare import assert_same_curves, assert_same_params, host
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -33,18 +34,9 @@ def fit(x=X, y=Y, **options):
     return xprnn.fit(x, y, **{"epochs": 3, **size, **options})
 
 
-def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
-
-
 def assert_same(model, other, **tolerance):
-    """Raise unless parameters and curves are the same, to the bit if no tolerance is given."""
-    tolerance = tolerance or {"rtol": 0, "atol": 0}
-    for name, array in host(model).items():
-        np.testing.assert_allclose(array, host(other)[name], **tolerance, err_msg=name)
-    for name in ("loss", "gradient_norm"):
-        mine, its = (getattr(m.history, name) for m in (model, other))
-        np.testing.assert_allclose(mine, its, **tolerance, err_msg=name)
+    assert_same_params(model, other, **tolerance)
+    assert_same_curves(model, other, **tolerance)
 
 
 # The state, from call to call

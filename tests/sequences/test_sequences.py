@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from compare import host
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,10 +55,6 @@ def pad(arrays, value, steps=None):
 
 def valid(sizes, steps=None):
     return np.arange(steps or max(sizes)) < np.asarray(sizes)[:, None]
-
-
-def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
 
 
 def assert_same(model, other, **tolerance):

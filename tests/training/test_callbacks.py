@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+from compare import assert_same_params, host
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -30,17 +31,6 @@ X_VAL, Y_VAL = RNG.standard_normal((3, 7, 2)), RNG.standard_normal((3, 7, 1))
 
 def fit(x=X, y=Y, **options):
     return xprnn.fit(x, y, **{"epochs": 3, "hidden_size": 3, **options})
-
-
-def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
-
-
-def assert_same_params(model, other, **tolerance):
-    for name, array in host(model).items():
-        np.testing.assert_allclose(
-            array, host(other)[name], **(tolerance or {"rtol": 0}), err_msg=name
-        )
 
 
 class Keep:

@@ -11,6 +11,7 @@ import types
 
 import numpy as np
 import pytest
+from compare import assert_same_params, host
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -36,20 +37,6 @@ X_VAL, Y_VAL = X[:2, :6] + 5, Y[:2, :6]
 def fit(x=X, y=Y, **options):
     size = {} if "network" in options else {"hidden_size": 3}
     return xprnn.fit(x, y, **{"epochs": 3, "batch_size": 2, **size, **options})
-
-
-def params(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
-
-
-def assert_same_params(model, other, **tolerance):
-    mine, its = params(model), params(other)
-    assert list(mine) == list(its)
-    for name in mine:
-        if tolerance:
-            np.testing.assert_allclose(mine[name], its[name], err_msg=name, **tolerance)
-        else:
-            np.testing.assert_array_equal(mine[name], its[name], err_msg=name)
 
 
 class Keep:
@@ -148,9 +135,9 @@ def test_seeds():
     again, other = fit(seed=4), fit(seed=5)
     assert_same_params(fit(seed=4), again)
     assert fit(seed=4).history.loss == again.history.loss
-    for name, array in params(other).items():
-        assert not np.array_equal(array, params(again)[name]), name
-    assert not np.array_equal(params(untrained(seed=4))["0.W"], params(untrained(seed=5))["0.W"])
+    for name, array in host(other).items():
+        assert not np.array_equal(array, host(again)[name]), name
+    assert not np.array_equal(host(untrained(seed=4))["0.W"], host(untrained(seed=5))["0.W"])
 
 
 @given(
@@ -238,7 +225,7 @@ def test_fit_is_a_plain_loop(place, batch_size, clip_norm):
     steps = list(by_hand(place, network, Adam(0.01), seed=6, **options))
     rtol = 0 if clip_norm is None else 1e-13
     for name, array in tree.flatten(steps[-1][-1]).items():
-        np.testing.assert_allclose(params(model)[name], place.host(array), rtol, err_msg=name)
+        np.testing.assert_allclose(host(model)[name], place.host(array), rtol, err_msg=name)
     epochs = [[s for s in steps if s[0] == epoch] for epoch in range(3)]
     history = model.history
     assert history.loss == pytest.approx([sum(s[1] * s[2] for s in e) for e in epochs], rel=1e-13)
@@ -256,7 +243,7 @@ def test_one_epoch_of_adam_written_out():
         Here(), network, Adam(0.01), epochs=1, batch_size=None, clip_norm=1.0
     )
     for name, g in tree.flatten(grads).items():
-        step = params(before)[name] - params(after)[name]
+        step = host(before)[name] - host(after)[name]
         np.testing.assert_allclose(step, 0.01 * g / (abs(g) + 1e-8), rtol=1e-9, err_msg=name)
 
 
@@ -283,7 +270,7 @@ def test_every_activation_trains(place, name):
     start = untrained(activation=name, backend=str(place.backend))
     assert any(
         not np.array_equal(a, b)
-        for a, b in zip(*(params(m).values() for m in (model, start)), strict=True)
+        for a, b in zip(*(host(m).values() for m in (model, start)), strict=True)
     )
 
 
@@ -388,7 +375,7 @@ def test_clipping_is_counted():
 def test_clipping_bounds_the_update():
     options = {"optimizer": SGD(1.0), "epochs": 1, "batch_size": None}
     start, end = untrained(batch_size=None), fit(clip_norm=1e-3, **options)
-    moved = [params(start)[name] - a for name, a in params(end).items()]
+    moved = [host(start)[name] - a for name, a in host(end).items()]
     assert math.sqrt(sum(np.sum(a * a) for a in moved)) == pytest.approx(1e-3)
 
 
@@ -624,7 +611,7 @@ def test_ctrl_c_in_the_first_epoch_returns_the_untrained_model():
     assert repr(model.history) == "History(no epochs)"
     drawn = model.network.init(np.random.default_rng(0), 2)[0]
     for name, array in tree.flatten(drawn).items():
-        np.testing.assert_array_equal(params(model)[name], array)
+        np.testing.assert_array_equal(host(model)[name], array)
 
 
 def test_a_signal_from_outside():

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from compare import assert_same_curves, assert_same_params, host
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,20 +28,9 @@ def fit(x=X, y=Y, **options):
     return xprnn.fit(x, y, **{"epochs": 6, "hidden_size": 3, **options})
 
 
-def host(model):
-    return {name: xprnn.backend.to_host(a) for name, a in model.named().items()}
-
-
 def assert_same_run(model, other, **tolerance):
-    """Raise unless parameters and curves are the same, to the bit if no tolerance is given."""
-    tolerance = tolerance or {"rtol": 0}
-    for name, array in host(model).items():
-        np.testing.assert_allclose(array, host(other)[name], err_msg=name, **tolerance)
-    assert model.history.ended == other.history.ended
-    curves, others = model.history.as_dict(), other.history.as_dict()
-    for name in curves.keys() - {"seconds"}:
-        np.testing.assert_allclose(curves[name], others[name], err_msg=name, **tolerance)
-    assert len(model.history.seconds) == len(other.history.seconds)
+    assert_same_params(model, other, **tolerance)
+    assert_same_curves(model, other, **tolerance)
 
 
 def cut(folder, callbacks=list, ending=".npz", **options):
@@ -170,11 +160,6 @@ def test_from_every_epoch_of_a_run_that_is_stopped(place, tmp_path, callbacks):
     longer = fit(callbacks=callbacks(), resume=tmp_path / f"{done}.npz", **options | {"epochs": 40})
     assert_same_run(longer, whole, **tolerance)
     assert_same_params(xprnn.load(tmp_path / f"{done}.npz"), whole, **tolerance)
-
-
-def assert_same_params(model, other, **tolerance):
-    for name, array in host(model).items():
-        np.testing.assert_allclose(array, host(other)[name], err_msg=name, **tolerance)
 
 
 def test_a_run_is_made_longer_from_where_it_was_not_from_its_best(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from compare import assert_same_curves, assert_same_params
 
 import xprnn
 from xprnn import losses, tree
@@ -20,10 +21,8 @@ SHORT = {"epochs": 4, "batch_size": 2, "seed": 2}
 
 
 def assert_same(model, other):
-    assert list(model.named()) == list(other.named())
-    for name, array in model.named().items():
-        np.testing.assert_array_equal(array, other.named()[name], err_msg=name)
-    assert model.history.loss == other.history.loss
+    assert_same_params(model, other)
+    assert_same_curves(model, other)
 
 
 def test_fit_is_prepare_and_train():
