@@ -97,6 +97,13 @@ def tests_cupy_standin_short(session):
     tests(session, "--backend", "cupy-standin", *files, env={"XPRNN_KERNELS": ""})
 
 
+@nox.session(name="tests-emulated", tags=["ci"])
+def tests_emulated(session):
+    """The CUDA kernels emulated on a CPU, and the loops in C, both under the sanitizers."""
+    session.install("-e", ".[test]")
+    tests(session, "--slow", "-m", "slow", "tests/kernels")
+
+
 @nox.session(name="bench-gpu")
 def bench_gpu(session):
     """Measure the recurrence on the GPU against torch; after -- come the script's options."""

@@ -8,6 +8,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -52,9 +53,20 @@ def pytest_addoption(parser):
         f"error; {STANDIN} stands alone",
     )
 
+    parser.addoption(
+        "--slow",
+        action="store_true",
+        help="run the tests of emulated kernels and of the sanitizers too",
+    )
+
 
 def pytest_configure(config):
-    """Make the stand-in this process's CuPy if it is asked for; refuse it where it is not."""
+    """Make the stand-in this process's CuPy if it is asked for; refuse it where it is not.
+
+    A process that was started in the background ignores Ctrl-C, and so do those that it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     asked = set(config.getoption("backend") or ())
     if asked == {STANDIN}:
         if "cupy" in sys.modules and not _is_standin():
@@ -102,6 +114,10 @@ def pytest_collection_modifyitems(config, items):
         others = [item for item in items if "place" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in set(others)]
+    elif not config.getoption("slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip("slow: nox -s tests-emulated, or --slow"))
 
 
 def pytest_collection_finish(session):

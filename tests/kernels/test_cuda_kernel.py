@@ -33,6 +33,8 @@ sys.path.insert(0, str(CUDA))
 
 import emulation  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 if sys.platform != "linux" or not shutil.which("g++"):
     pytest.skip("the emulation needs Linux and g++", allow_module_level=True)
 

@@ -13,6 +13,8 @@ import pytest
 
 import xprnn.backend
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CUDA = Path(__file__).parents[1] / "cuda"
 STANDIN = CUDA / "standin"

@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "sanitize"))
 
 import sanitize
 
+pytestmark = pytest.mark.slow
+
 if os.name == "nt":
     pytest.skip("the drivers need POSIX threads", allow_module_level=True)
 
