@@ -115,7 +115,7 @@ def bench_gpu(session):
 
 @nox.session(name="tests-nvrtc", tags=["ci"])
 def tests_nvrtc(session):
-    """The CUDA kernels compiled for GPUs that are not there, CuPy's names, a dry benchmark."""
+    """The CUDA kernels compiled for GPUs that are not there, CuPy's names, GPU benchmarks dry."""
     session.install("-e", ".[test]", *NVRTC)
     session.run("python", "-c", "from cupy.cuda import nvrtc; print('NVRTC', nvrtc.getVersion())")
     session.run("python", "tests/cuda/read_cupy.py", "--compare")
@@ -124,6 +124,7 @@ def tests_nvrtc(session):
         "tests/kernels/test_cuda_cupy.py", *session.posargs,
     )  # fmt: skip
     session.run("python", "benchmarks/gpu.py", "--dry-run")
+    tests(session, "--slow", "-m", "slow", "tests/project")
 
 
 @nox.session
@@ -169,8 +170,9 @@ def sanitize(session):
 
 @nox.session(name="tests-sklearn", tags=["ci"])
 def tests_sklearn(session):
-    """The estimators with older versions of scikit-learn; the tests have the newest one."""
+    """The estimators with older versions of scikit-learn, and with its dispatch."""
     session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", "-q", "--slow", "tests/estimators/test_dispatch.py")
     for version in SKLEARN:
         session.install(f"scikit-learn=={version}")
         session.run(

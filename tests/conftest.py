@@ -56,7 +56,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--slow",
         action="store_true",
-        help="run the tests of emulated kernels and of the sanitizers too",
+        help="run the tests too that sessions of nox have for themselves",
     )
 
 
@@ -117,7 +117,7 @@ def pytest_collection_modifyitems(config, items):
     elif not config.getoption("slow"):
         for item in items:
             if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip("slow: nox -s tests-emulated, or --slow"))
+                item.add_marker(pytest.mark.skip("slow: in a session of nox, or with --slow"))
 
 
 def pytest_collection_finish(session):

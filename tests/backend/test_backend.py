@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -448,6 +448,7 @@ def test_overflow_shows_in_the_numbers_and_not_as_a_warning(place):
 # What is asked of a namespace
 
 
+@settings(max_examples=max(3, settings.default.max_examples // 3))
 @given(network=testing.networks(2), masked=st.booleans())
 def test_every_network_keeps_to_the_version_of_2023(of_2023, network, masked):
     """The oldest that is asked for: scikit-learn 1.6 to 1.8 set those of their own time."""

@@ -17,9 +17,20 @@ OLDER = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 9)
 
 if "SCIPY_ARRAY_API" not in os.environ:
 
+    @pytest.mark.slow
     def test_with_dispatch():
         """Run the tests below in a process of their own."""
-        command = (sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", __file__)
+        command = (
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rA",
+            "-p",
+            "no:cacheprovider",
+            "--slow",
+            __file__,
+        )
         env = {**os.environ, "SCIPY_ARRAY_API": "1"}
         run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
         assert run.returncode == 0, run.stdout + run.stderr

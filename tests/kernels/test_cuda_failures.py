@@ -23,6 +23,8 @@ import emulation
 import failing
 import tf32
 
+pytestmark = pytest.mark.slow
+
 emulated = pytest.mark.skipif(
     sys.platform != "linux" or not shutil.which("g++"), reason="the emulation needs Linux and g++"
 )

@@ -18,6 +18,8 @@ import xprnn
 from xprnn.kernels.cuda.device import KNOWN
 from xprnn.recurrence import REFERENCE, Unroll
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 CHECKS = ["check of elman", "check of lstm", "check of gru"]
 

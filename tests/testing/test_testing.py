@@ -48,6 +48,7 @@ class Wrong(MinimalGatedUnit):
     forgets = False
 
 
+@settings(max_examples=max(3, settings.default.max_examples // 3))
 @given(
     network=testing.networks(features=2, cells=st.just(MinimalGatedUnit())),
     masked=st.booleans(),
