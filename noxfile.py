@@ -158,7 +158,8 @@ def release(session, dependencies):
     python = install("with-tests", "--extra", "test")
     session.run(
         python, "-m", "pytest", "-q", "-n", "2", "--backend", "numpy", "--rootdir", "..",
-        *OLD_PARAMETRIZE, *RELEASE_TESTS, *session.posargs, env={"SCIPY_ARRAY_API": "1"}, external=True,
+        *OLD_PARAMETRIZE, *RELEASE_TESTS, *session.posargs, env={"SCIPY_ARRAY_API": "1"},
+        external=True,
     )  # fmt: skip
 
 
@@ -172,7 +173,7 @@ def sanitize(session):
 @nox.session(name="tests-sklearn", tags=["ci"])
 def tests_sklearn(session):
     """The estimators with older versions of scikit-learn, and with its dispatch."""
-    session.install("-e", ".[test]")
+    session.install("-e", ".[test]", "scikit-learn>=1.9")  # an environment of before has an old one
     session.run("python", "-m", "pytest", "-q", "--slow", "tests/estimators/test_dispatch.py")
     for version in SKLEARN:
         session.install(f"scikit-learn=={version}")
