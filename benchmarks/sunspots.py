@@ -50,7 +50,7 @@ SEEDS = (0, 1, 2, 3, 4)
 RULES = {
     "naive": lambda past: baselines.naive(past, CYCLE),
     "seasonal naive": lambda past: baselines.seasonal_naive(
-        past, CYCLE, baselines.best_season(past)
+        past, CYCLE, baselines.find_season(past)
     ),
     "mean": lambda past: np.full(CYCLE, past.mean()),
 }
@@ -117,7 +117,7 @@ def test(origins, seeds, backend):
         by_seed = [network(past, seed, backend, SUNSPOTS) for seed in seeds]
         results.append({
             "origin": origin,
-            "period": baselines.best_season(past),
+            "period": baselines.find_season(past),
             "truth": truth.tolist(),
             "rules": {name: f.tolist() for name, f in forecasts.items()},
             "xprnn": [f.tolist() for f in by_seed],

@@ -4,9 +4,17 @@ from typing import Any
 
 import numpy as np
 
+from xprnn._fields import whole
+from xprnn._sequences.scaling import Scaler
 from xprnn.backend import on_host, quiet
 
-__all__ = ["best_season", "drift", "naive", "seasonal_naive"]
+__all__ = ["drift", "find_season", "naive", "seasonal_naive"]
+
+LEAST, NEARLY = 0.25, 0.9
+"""What a season explains of the changes at least, and as a share of what the best one does."""
+
+TINY = 1e-9
+"""Changes that vary by less than this part of the series' spread are all the same."""
 
 
 def naive(series: Any, horizon: int) -> Any:
@@ -61,18 +69,50 @@ def drift(series: Any, horizon: int) -> Any:
         return s[-1] + ahead * ((s[-1] - s[0]) / (len(s) - 1))
 
 
-def best_season(series: Any, longest: int = 22) -> int:
-    """Return the season from 2 to `longest` whose repetition fits the series itself best.
+def find_season(series: Any, longest: int = 200) -> int:
+    """Return the season of a series in steps, 1 if it has none.
 
-    The one with the smallest mean of |s(t) - s(t - season)|.
+    The changes from step to step have a season of m steps if their means at the m places of the
+    season explain a good part of their variance. Their share is adjusted for the number of
+    means, as R² in a regression is::
+
+        R²(m) = 1 - (1 - S(m) / S) (n - 1) / (n - m),    S = Σ d(t)²,  S(m) = Σ n_i d_i²
+
+    where d(t) are the n changes less their mean, and d_i the mean of the n_i changes at place i. Multiples of a season explain no more than the season itself, so the result is the
+    smallest m that explains nine tenths as much as the best one. There is no season if the best
+    explains less than a quarter. A season occurs at least four times.
+
+    Parameters
+    ----------
+    series : NumPy array, (T,) or (T, O)
+        With several columns, the share is that of all together.
+    longest : int
+        The longest season to look for.
 
     Examples
     --------
-    >>> from xprnn import baselines
-    >>> baselines.best_season([0, 5, 1, 0, 5, 1, 0, 5], longest=5)
-    3
+    >>> from xprnn import baselines, datasets
+    >>> baselines.find_season(datasets.airline()[1]), baselines.find_season(range(50))
+    (12, 1)
     """
     s = on_host("series", series)
-    seasons = range(2, min(longest, s.shape[0] - 1) + 1)
-    with quiet():
-        return min(seasons, key=lambda m: np.abs(s[m:] - s[:-m]).mean())
+    columns = Scaler.of(s.reshape(len(s), -1), xp=np).apply(s.reshape(len(s), -1))
+    changes = np.diff(columns, axis=0)
+    n = len(changes)
+    seasons = np.arange(2, min(whole("longest", longest), n // 4) + 1)
+    changes = changes - (changes.mean(axis=0) if n else 0.0)
+    if not seasons.size or np.abs(changes).max() < TINY:
+        return 1
+    missed = np.asarray([1 - _explain(changes, m) for m in seasons])
+    shares = 1 - missed * (n - 1) / (n - seasons)
+    if shares.max() < LEAST:
+        return 1
+    return int(seasons[np.argmax(shares >= NEARLY * shares.max())])
+
+
+def _explain(changes: Any, season: int) -> float:
+    """Return the share of the variance that the means at the places of a season explain."""
+    places = np.arange(len(changes)) % season
+    counts = np.bincount(places)
+    sums = np.asarray([np.bincount(places, column) for column in changes.T])
+    return float((sums**2 / counts).sum() / (changes**2).sum())

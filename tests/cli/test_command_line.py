@@ -273,7 +273,7 @@ def test_demo_without_pictures_and_with_a_bad_backend(capsys, monkeypatch):
 
 def test_baselines():
     series = np.tile([1.0, 5.0, 2.0], 6)
-    assert baselines.best_season(series) == 3
+    assert baselines.find_season(series) == 3
     np.testing.assert_array_equal(baselines.seasonal_naive(series, 4, 3), [1, 5, 2, 1])
     np.testing.assert_array_equal(baselines.naive(series, 2), [2, 2])
 

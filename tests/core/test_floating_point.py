@@ -125,7 +125,7 @@ def test_metrics_with_arguments_of_their_own(size):
 
 def test_baselines(size):
     baselines.drift(scaled(SERIES, size), 3)
-    baselines.best_season(scaled(SERIES, size))
+    baselines.find_season(scaled(SERIES, size))
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-170])

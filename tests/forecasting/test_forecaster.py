@@ -18,11 +18,14 @@ SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 SAW = [0.0, 5, 1, 2, 0, 3, 1]
 WAYS = {
-    "recursive": {},
-    "recursive, windows": {"lags": 5},
+    "defaults": {},
+    "whole series": {"lags": None},
+    "windows": {"lags": 5},
+    "windows, not centred": {"lags": 5, "center": False},
+    "one step": {"lags": 1},
     "differenced": {"lags": 5, "differencing": 1},
-    "by a season": {"differencing": 4},
-    "direct": {"strategy": "direct"},
+    "by a season": {"lags": None, "differencing": 4},
+    "direct": {"strategy": "direct", "lags": None},
     "direct, windows": {"strategy": "direct", "lags": 5},
     "direct, by a season": {"strategy": "direct", "lags": 4, "differencing": 2},
     "direct, quantiles": {"strategy": "direct", "lags": 4, "quantiles": (0.9, 0.5, 0.1)},
@@ -47,10 +50,10 @@ def walk(seed=0, shape=(40,)):
 
 @given(
     season=st.integers(0, 5), steps=st.integers(1, 7), lags=st.none() | st.integers(1, 4),
-    seed=SEEDS,
+    center=st.booleans(), seed=SEEDS,
 )  # fmt: skip
-def test_targets_and_bases_make_the_series_again(season, steps, lags, seed):
-    layout = Layout(lags, steps, season)
+def test_targets_and_bases_make_the_series_again(season, steps, lags, center, seed):
+    layout = Layout(lags, steps, season, center and lags is not None)
     y = walk(seed, (layout.least + 6, 2))
     past = Past(y, np.zeros((len(y), 0)), np.zeros((len(y), 0)), *layout.scaler(y, True))
     t = layout.times(past)
@@ -62,7 +65,7 @@ def test_targets_and_bases_make_the_series_again(season, steps, lags, seed):
 @given(season=st.integers(0, 5), steps=st.integers(1, 7), seed=SEEDS)
 def test_inputs_and_bases_know_nothing_ahead(season, steps, seed):
     """NaN after t changes nothing of what is read at t."""
-    layout = Layout(None, steps, season)
+    layout = Layout(None, steps, season, False)
     y, none = walk(seed, (season + 8, 2)), np.zeros((season + 8, 0))
     x = walk(seed + 1, (season + 8, 1))
     scaler, t = layout.scaler(y, True), season + 3

@@ -119,7 +119,7 @@ def forecast_sunspots(
         f"\nYearly sunspots: trained on {years[0]} … {cut - 1}, forecast {len(truth)} years ahead"
     )
     model = fit(past[:-1], past[1:], backend=backend, seed=seed, progress=progress, **SUNSPOTS)
-    period = baselines.best_season(past)
+    period = baselines.find_season(past)
     forecasts = {
         "this network, closed loop": model.forecast(past, len(truth)),
         f"seasonal naive, period {period}": baselines.seasonal_naive(past, len(truth), period),

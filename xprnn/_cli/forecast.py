@@ -199,7 +199,7 @@ def choose_differencing(y: Any) -> int:
 
 def _find_period(y: Any) -> int:
     """Return the period that fits a series best, among those that occur at least four times."""
-    return int(baselines.best_season(y, max(2, min(LONGEST_SEASON, len(y) // 4))))
+    return int(baselines.find_season(y, max(2, min(LONGEST_SEASON, len(y) // 4))))
 
 
 def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:

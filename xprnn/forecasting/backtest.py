@@ -117,7 +117,8 @@ def run(
             f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
         )
     levels = () if coverage is None else bound_quantiles(coverage)
-    least, what = max(forecaster.layout.least, 3), f"{folds} fold(s)"
+    layout = fit.choose_layout(forecaster, panel)
+    least, what = max(layout.least, 3), f"{folds} fold(s)"
     pieces = fit.hold_out(panel, folds, horizon, least, what, sliding=window == "sliding")
     season = _choose_season(forecaster.differencing, pieces[0][0], season)
     results: list[Fold] = []
@@ -158,7 +159,7 @@ def _choose_season(differencing: int, past: Panel, season: int | None) -> int:
         if differencing > 1:
             return differencing
         y = next((y for y in past.y if _varies(y).any()), past.y[0])
-        return baselines.best_season(Scaler.of(y, xp=np).apply(y))
+        return baselines.find_season(Scaler.of(y, xp=np).apply(y))
     season = whole("season", season)
     if season > min(past.lengths):
         raise ValueError(

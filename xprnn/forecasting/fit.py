@@ -5,22 +5,27 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses
-from xprnn._fields import check_choice, show, whole
+from xprnn._fields import check_choice, flag, show, warn, whole
 from xprnn._model import Model
+from xprnn._typing import Array
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
+from xprnn.forecasting.layout import Layout, choose_lags
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.losses import Loss, Pinball
 from xprnn.training import Method, Network, Setup, prepare, train
 
 STRATEGIES = ("recursive", "direct")
+FEW = 10
+"""With fewer held-out steps, intervals come with a warning."""
 
 
 def check(forecaster: Any) -> None:
     """Raise ValueError or TypeError unless the forecaster's own options fit one another."""
     for name, least in (("horizon", 1), ("members", 1), ("differencing", 0), ("calibration", 0)):
-        whole(name, getattr(forecaster, name), least)
+        if name != "calibration" or forecaster.calibration is not None:
+            whole(name, getattr(forecaster, name), least)
     check_choice("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
         raise TypeError(
@@ -28,8 +33,15 @@ def check(forecaster: Any) -> None:
         )
     if forecaster.lags is None:
         _check_without_lags(forecaster)
-    else:
+    elif forecaster.lags != "auto":
         whole("lags", forecaster.lags)
+    if forecaster.center is not None:
+        flag("center", forecaster.center)
+    if forecaster.center and forecaster.lags in (None, 1):
+        raise ValueError(
+            "center=True is valid only with windows of at least 2 steps, got lags="
+            f"{forecaster.lags}: a window of one step has nothing left without its mean"
+        )
     if forecaster.quantiles is not None:
         quantiles = Pinball(forecaster.quantiles).quantiles
         if 0.5 not in quantiles or len(set(quantiles)) < len(quantiles):
@@ -66,8 +78,20 @@ def _check_without_lags(forecaster: Any) -> None:
         )
 
 
+def choose_layout(forecaster: Any, panel: Panel) -> Layout:
+    """Return how the series of a panel become sequences."""
+    steps = forecaster.horizon if forecaster.strategy == "direct" else 1
+    lags, differencing = forecaster.lags, forecaster.differencing
+    if lags == "auto":
+        lags = choose_lags(panel.y, steps, differencing)
+    center = forecaster.center
+    if center is None:
+        center = lags is not None and lags > 1
+    return Layout(lags, steps, differencing, center)
+
+
 def fit(forecaster: Any, panel: Panel) -> Predictor:
-    """Train on a panel, and calibrate the intervals if the forecaster has calibration > 0.
+    """Train on a panel, and measure the errors from which intervals are made.
 
     Raises
     ------
@@ -75,18 +99,52 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
         If a series is too short.
     """
     check(forecaster)
+    layout = choose_layout(forecaster, panel)
+    predictor = _fit(forecaster, panel, layout)
     count, horizon = forecaster.calibration, forecaster.horizon
+    if count is None and forecaster.quantiles is None:
+        return predictor._replace(held_out=_measure_held_out(forecaster, predictor))
     if not count:
-        return _fit(forecaster, panel)
-    what, least = f"calibration={count} pieces", forecaster.layout.least
+        return predictor
     errors, spreads = [], []
-    for past, truth in hold_out(panel, count, horizon, least, what):
-        predictor = _fit(forecaster, past)
-        later = predictor.select_ahead(truth)
-        forecasts = predictor.forecast(horizon, later)
+    for past, truth in hold_out(panel, count, horizon, layout.least, f"calibration={count} pieces"):
+        before = _fit(forecaster, past, layout)
+        later = before.select_ahead(truth)
+        forecasts = before.forecast(horizon, later)
         errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
-        spreads.append(predictor.spreads(horizon, later))
-    return _fit(forecaster, panel)._replace(calibration=Calibration.of(errors, spreads))
+        spreads.append(before.spreads(horizon, later))
+    return predictor._replace(calibration=Calibration.of(errors, spreads))
+
+
+def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array], ...]:
+    """Return the errors of networks that were trained without the ends of the series.
+
+    Their mean is taken off: the networks that forecast know those steps.
+    """
+    panel, layout = predictor.panel, predictor.layout
+    lengths = [_shorten(y, layout, forecaster.horizon) for y in panel.y]
+    if lengths == [*panel.lengths]:  # nothing to hold out
+        return tuple([] for _ in predictor.models)
+    before = _fit(forecaster, panel.until(lengths), layout)
+    errors = before.measure_errors(panel, lengths)
+    count = sum(map(len, errors[0]))
+    if count < FEW:
+        warn(
+            f"intervals rest on {count} held-out step(s) of y, which has {min(panel.lengths)}: "
+            "too few to show how far forecasts go wrong"
+        )
+    ratios = [a.scale / b.scale for a, b in zip(before.scalers, predictor.scalers, strict=True)]
+    results = []
+    for parts in errors:
+        mean = np.concatenate(parts).mean(axis=0)
+        results.append([(part - mean) * r for part, r in zip(parts, ratios, strict=True)])
+    return tuple(results)
+
+
+def _shorten(y: Array, layout: Layout, horizon: int) -> int:
+    """Return how many steps of a series to train on if its end is held out."""
+    examples = len(y) - layout.least + 1
+    return len(y) - min(max(2 * horizon, len(y) // 5), examples // 2)
 
 
 def hold_out(
@@ -114,14 +172,13 @@ def hold_out(
     return pieces
 
 
-def _fit(forecaster: Any, panel: Panel) -> Predictor:
+def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
     """Train on a panel."""
-    layout = forecaster.layout
     for i, length in enumerate(panel.lengths):
         if length < layout.least:
             raise ValueError(
                 f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
-                f"for lags={forecaster.lags}, differencing={forecaster.differencing} and "
+                f"for lags={layout.lags}, differencing={forecaster.differencing} and "
                 f"strategy={forecaster.strategy!r}, got {length}"
             )
     for column in forecaster.past_columns:

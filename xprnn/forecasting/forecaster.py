@@ -13,7 +13,6 @@ from xprnn.cells import Cell
 from xprnn.forecasting import backtest, fit, panel
 from xprnn.forecasting.backtest import Backtest
 from xprnn.forecasting.intervals import Interval, bound_quantiles
-from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.predictor import Predictor
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
@@ -30,15 +29,21 @@ class RNNForecaster:
     ----------
     horizon : int
         How many steps to forecast.
-    lags : int, optional
-        The network reads windows of this many steps. Left out, it reads the whole series from
-        the first step on and remembers it in its state.
+    lags : int, "auto" or None
+        The network reads windows of this many steps. "auto" is the season of the series, as
+        `xprnn.baselines.find_season` finds it, but at least 8, and at most a third of the
+        shortest series. With None it reads the whole series from the first step on and
+        remembers it in its state.
     strategy : {"recursive", "direct"}
         With "recursive" the network gives the next step, which becomes an input of the step
         after it; with "direct" it gives all steps of the horizon at once.
     differencing : int
         With 0 the network learns the series itself, with 1 the change from step to step, and
         with the season m the change from the same step of the season before, m steps ago.
+    center : bool, optional
+        Whether to take the mean off each window before the network reads it and to add it to
+        what the network says. Forecasts then follow the level of the series. Left out, windows
+        of two or more steps are centred.
     past_columns : tuple
         The columns of X, by name or position, that are not known ahead. Valid only for
         ``strategy="direct"``.
@@ -48,11 +53,14 @@ class RNNForecaster:
     members : int
         How many networks to train side by side. Their first weights differ: member i draws
         its own from ``seed + i``. The forecast is the mean of the members' forecasts.
-    calibration : int
-        With 0, intervals come from the errors of the networks in training. Above 0, this many
-        pieces of `horizon` steps at the end of y are held out, and each is forecast by
-        networks trained on the steps before it. These errors set the width of the intervals.
-        The forecaster itself is then trained on all of y.
+    calibration : int, optional
+        Where intervals come from. Left out, from errors on steps that the networks did not see:
+        a second training leaves out the last fifth of every series, at least 2 · `horizon`
+        steps, which doubles the time of `fit`. With 0, from the errors in training, which are
+        too small if the networks overfit. Above 0, this many pieces of `horizon` steps at the
+        end of y are held out, and each is forecast by networks trained on the steps before it;
+        these errors set the width of the intervals. The networks that forecast are trained on
+        all of y in each case.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
@@ -86,13 +94,14 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     """
 
     horizon: int
-    lags: int | None = None
+    lags: int | str | None = "auto"
     strategy: str = "recursive"
     differencing: int = 0
+    center: bool | None = None
     past_columns: tuple[Any, ...] = ()
     quantiles: tuple[float, ...] | None = None
     members: int = 1
-    calibration: int = 0
+    calibration: int | None = None
 
     network: Layer | None = None
     cell: str | Cell = "elman"
@@ -141,10 +150,9 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
         return self._need_predictor().names_ahead
 
     @property
-    def layout(self) -> Layout:
-        """How series become sequences."""
-        steps = self.horizon if self.strategy == "direct" else 1
-        return Layout(self.lags, steps, self.differencing)
+    def lags_(self) -> int | None:
+        """How many steps a window has, None if the network reads whole series."""
+        return self._need_predictor().layout.lags
 
     def fit(self, y: Any, X: Any = None) -> "RNNForecaster":
         """Train on series; forecasts continue them.
@@ -299,7 +307,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
             Train on all steps before the piece, or on as many as before the first piece.
         season : int, optional
             The season of the seasonal naive forecast, in steps. Left out, `differencing` if
-            that is above 1, else the `baselines.best_season` of the steps before the first
+            that is above 1, else the `baselines.find_season` of the steps before the first
             fold, in the first series that varies there.
         coverage : float or None
             The share that the interval is to cover; with None there is no interval.

@@ -15,6 +15,14 @@ step of the season,
 so that the k targets are not sums of one another, and a quantile of a difference gives that
 of y(t+j). s is the standard deviation of y(t) - b(t). The mean and s come from the series of
 `fit`, for each series and column separately.
+
+Windows can be centred: each less its own mean z̄(t), which the guess gets back::
+
+    z(u) - z̄(t),  u = t-L+1 … t        v_j(t) = (y(t+j) - b_j(t)) / s - z̄(t)
+
+So the network sees the shape of a window and not its level, and forecasts follow a series to
+levels that the training did not have (Kim et al., "Reversible Instance Normalization for
+Accurate Time-Series Forecasting against Distribution Shift", 2022).
 """
 
 from dataclasses import dataclass
@@ -22,6 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xprnn import baselines
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 
@@ -53,11 +62,14 @@ class Layout:
         k, how many steps the network gives at once.
     differencing : int
         m, by how many steps to difference, 0 for none.
+    center : bool
+        Whether windows are centred.
     """
 
     lags: int | None
     steps: int
     differencing: int
+    center: bool
 
     @property
     def least(self) -> int:
@@ -73,16 +85,24 @@ class Layout:
             return Scaler.of(y[m:] - y[:-m], xp=np)._replace(mean=zero)
         return Scaler.of(y, xp=np)
 
-    def bases(self, past: Past, t: Array, steps: int) -> Array:
+    def guess(self, past: Past, t: Array, steps: int) -> Array:
         """Return b_1 … b_steps at the times t, (N, steps, O)."""
         m, j = self.differencing, np.arange(1, steps + 1)
         if not m:
             return np.broadcast_to(past.mean, (len(t), steps, past.y.shape[1]))
         return past.y[t[:, None] + j - m * np.ceil(j / m).astype(int)]
 
+    def bases(self, past: Past, t: Array, steps: int) -> Array:
+        """Return what the outputs of the network are added to, (N, steps, O): b and s z̄."""
+        bases = self.guess(past, t, steps)
+        if not self.center:
+            return bases
+        _, means = self.center_windows(self.windows(past, t), past.y.shape[1])
+        return bases + past.scale * means[:, None]
+
     def inputs(self, past: Past, t: Array) -> Array:
-        """Return what the network reads at the times t, (N, F)."""
-        z = (past.y[t] - self.bases(past, t - 1, 1)[:, 0]) / past.scale
+        """Return the rows of the times t before they are centred, (N, F)."""
+        z = (past.y[t] - self.guess(past, t - 1, 1)[:, 0]) / past.scale
         parts = [z, past.x[t]]
         if past.ahead.shape[1]:
             next_steps = past.ahead[t[:, None] + np.arange(1, self.steps + 1)]
@@ -98,12 +118,33 @@ class Layout:
         """Return the times whose next k steps are known."""
         return np.arange(self.differencing + (self.lags or 1) - 1, len(past.y) - self.steps)
 
+    def windows(self, past: Past, t: Array) -> Array:
+        """Return the windows that end at successive times t, not centred, (N, lags, F)."""
+        lags = self.lags or 1
+        rows = self.inputs(past, np.arange(t[0] - lags + 1, t[-1] + 1))
+        return np.lib.stride_tricks.sliding_window_view(rows, lags, axis=0).swapaxes(1, 2)
+
+    def center_windows(self, windows: Array, outputs: int) -> tuple[Array, Array]:
+        """Return windows as the network reads them, and z̄ (N, O), zero if they stay as they are.
+
+        Parameters
+        ----------
+        windows : array, (N, lags, F)
+        outputs : int
+            O, the number of the first columns, which are those of y.
+        """
+        if not self.center:
+            return windows, np.zeros((len(windows), outputs))
+        means = windows[:, :, :outputs].mean(axis=1)
+        centered = windows.copy()
+        centered[:, :, :outputs] -= means[:, None]
+        return centered, means
+
     def sequences(self, past: Past, t: Array) -> Array:
-        """Return the sequences that end at successive times t: (N, lags, F), or one (N, F)."""
+        """Return what the network reads up to successive times t: (N, lags, F), or one (N, F)."""
         if self.lags is None:
             return self.inputs(past, t)
-        rows = self.inputs(past, np.arange(t[0] - self.lags + 1, t[-1] + 1))
-        return np.lib.stride_tricks.sliding_window_view(rows, self.lags, axis=0).swapaxes(1, 2)
+        return self.center_windows(self.windows(past, t), past.y.shape[1])[0]
 
     def examples(self, pasts: list[Past]) -> tuple[Any, Any]:
         """Return x and y for `xprnn.fit`: windows and what follows each, or whole series."""
@@ -111,3 +152,19 @@ class Layout:
         x = [self.sequences(past, t) for past, t in pairs]
         y = [self.targets(past, t).reshape(len(t), -1) for past, t in pairs]
         return (x, y) if self.lags is None else (np.concatenate(x), np.concatenate(y))
+
+
+SHORTEST = 8
+"""The fewest steps of a window that is chosen."""
+
+
+def choose_lags(series: tuple[Array, ...], steps: int, differencing: int) -> int:
+    """Return how many steps a window has for series (T, O): a season, but at least `SHORTEST`.
+
+    The season is the most frequent one of the series. A window takes at most a third of the
+    shortest series.
+    """
+    seasons = [baselines.find_season(y) for y in series]
+    season = max(sorted(set(seasons)), key=seasons.count)
+    longest = (min(map(len, series)) - differencing - steps) // 3
+    return max(1, min(max(season, SHORTEST), longest))

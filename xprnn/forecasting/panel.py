@@ -1,5 +1,6 @@
 """The series of a training or a forecast, each with its inputs: one or a list of them."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,15 @@ class Panel(NamedTuple):
             y=tuple(y[cut] for y in self.y),
             x=tuple(x[cut] for x in self.x),
             forms=tuple(form.rows(cut) for form in self.forms),
+        )
+
+    def until(self, lengths: Iterable[int]) -> "Panel":
+        """Return the first steps of every series, as many as `lengths` says."""
+        cuts = [*map(slice, lengths)]
+        return self._replace(
+            y=tuple(y[cut] for y, cut in zip(self.y, cuts, strict=True)),
+            x=tuple(x[cut] for x, cut in zip(self.x, cuts, strict=True)),
+            forms=tuple(form.rows(cut) for form, cut in zip(self.forms, cuts, strict=True)),
         )
 
     def name(self, i: int, column: int) -> str:

@@ -4,6 +4,7 @@ A forecast is a path of each series. An interval comes from many paths with nois
 quantiles that the networks give.
 """
 
+from collections.abc import Iterable
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -47,6 +48,9 @@ class Predictor(NamedTuple):
     own_quantiles: tuple[float, ...] | None
     """The quantiles that the networks give, if they were trained on them."""
     seed: int
+    held_out: tuple[list[Array], ...] = ()
+    """The scaled errors of each network, or of its like, on steps that it was not trained on,
+    (N_i, k, O) for each series; empty if intervals are made of the errors in training."""
     calibration: Calibration | None = None
 
     @property
@@ -131,6 +135,20 @@ class Predictor(NamedTuple):
             parts.append((y[new], past.y[t + 1][new], past.y[t][new]))
         return OneStep(*map(np.concatenate, zip(*parts, strict=True)))
 
+    def measure_errors(self, longer: Panel, lengths: Iterable[int]) -> tuple[list[Array], ...]:
+        """Return the scaled errors of each network, (N_i, k, O) for each series of `longer`.
+
+        They are those of the targets after the first `lengths` steps.
+        """
+        parts = []
+        pasts = self._replace(panel=longer).pasts()
+        for past, length in zip(pasts, lengths, strict=True):
+            t = self.layout.times(past)
+            t = t[t >= length - 1]
+            targets = self.layout.targets(past, t)
+            parts.append([targets - self._predict(model, past, t)[:, 0] for model in self.models])
+        return tuple(map(list, zip(*parts, strict=True)))
+
     def _forecast_quantiles(self, horizon: int, later: tuple[Array, ...]) -> Array:
         """Return the quantiles that the networks give, sorted, (S, Q, horizon, O)."""
         pasts = self.pasts(later)
@@ -141,20 +159,20 @@ class Predictor(NamedTuple):
     def _simulate(self, horizon: int, later: tuple[Array, ...]) -> Array:
         """Return at least `PATHS` paths that each series could take, (S, P, horizon, O).
 
-        Each is a forecast of one of the models, to which scaled errors of that model in training
-        are added, drawn with replacement: one at every step, or a row of k steps at once.
+        Each is a forecast of one of the models, to which scaled errors of that model are added,
+        drawn with replacement: one at every step, or a row of k steps at once.
         """
-        rng, pasts = generator((self.seed, len(self.models))), self.pasts(later)
-        times = [self.layout.times(past) for past in pasts]
-        each, rows = -(-PATHS // len(self.models)), -(-horizon // self.layout.steps)
-        paths = []
-        for model in self.models:
-            errors = np.concatenate(
-                [
-                    self.layout.targets(past, t) - self._predict(model, past, t)[:, 0]
-                    for past, t in zip(pasts, times, strict=True)
-                ]
+        if self.held_out and not self.held_out[0]:
+            raise ValueError(
+                f"y has {min(self.trained_on.lengths)} steps, too few to hold any out, so there "
+                "are no errors to make intervals of; calibration=0 takes those in training"
             )
+        rng, pasts = generator((self.seed, len(self.models))), self.pasts(later)
+        each, rows = -(-PATHS // len(self.models)), -(-horizon // self.layout.steps)
+        every = self.held_out or self.measure_errors(self.panel, [0] * len(pasts))
+        paths = []
+        for model, parts in zip(self.models, every, strict=True):
+            errors = np.concatenate(parts)
             draws = rng.integers(len(errors), size=(len(pasts), each, rows))
             noise = errors[draws].reshape(len(pasts), each, -1, errors.shape[-1])
             paths.append(self._follow(model, pasts, noise[:, :, :horizon]))
@@ -211,17 +229,21 @@ class Predictor(NamedTuple):
             rows = [self.layout.inputs(past, np.arange(first, len(past.y))) for past in pasts]
             outputs, state = model.predict(rows, return_state=True)
             return np.stack([v[-1] for v in outputs]), list(state)
-        last = [self.layout.sequences(past, np.asarray([len(past.y) - 1])) for past in pasts]
-        window = np.concatenate(last)
-        return model.predict(window), [window]
+        last = [self.layout.windows(past, np.asarray([len(past.y) - 1])) for past in pasts]
+        return self._read_windows(model, np.concatenate(last))
 
     def _read_row(self, model: Model, row: Array, memory: list[Array]) -> tuple[Array, list[Array]]:
         """Return v after one more row (B, 1, F) of inputs, and the memory for the next."""
         if self.layout.lags is None:
             v, state = model.predict(row, state=tuple(memory), return_state=True)
             return v[:, 0], list(state)
-        window = np.concatenate([memory[0][:, 1:], row], axis=1)
-        return model.predict(window), [window]
+        windows = np.concatenate([memory[0][:, 1:], row], axis=1)
+        return self._read_windows(model, windows)
+
+    def _read_windows(self, model: Model, windows: Array) -> tuple[Array, list[Array]]:
+        """Return v after windows that are not centred, and the memory for the next."""
+        x, means = self.layout.center_windows(windows, self.panel.y[0].shape[1])
+        return means + model.predict(x), [windows]
 
     def _unscale(self, past: Past, z: Array) -> Array:
         """Return y(t) = b(t) + s z(t) after the end of a series, for paths (P, horizon, O)."""

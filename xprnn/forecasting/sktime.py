@@ -50,7 +50,7 @@ def _make_class() -> type:
 
         Parameters
         ----------
-        lags, strategy, differencing, past_columns, quantiles, members, calibration, network, \
+        lags, strategy, differencing, center, past_columns, quantiles, members, calibration, network, \
 cell, hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, \
 loss, optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, \
 clip_norm, standardize, seed, backend, dtype, callbacks, progress
@@ -89,13 +89,14 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
 
         def __init__(
             self,
-            lags=None,
+            lags="auto",
             strategy="recursive",
             differencing=0,
+            center=None,
             past_columns=(),
             quantiles=None,
             members=1,
-            calibration=0,
+            calibration=None,
             network=None,
             cell="elman",
             hidden_size=64,
@@ -176,7 +177,8 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             forecaster = self.forecaster_
             if not forecaster.known_ahead:
                 return None
-            y, needed = self._series[0], max(int(ahead.max()), forecaster.layout.steps)
+            steps = forecaster.horizon if forecaster.strategy == "direct" else 1
+            y, needed = self._series[0], max(int(ahead.max()), steps)
             times_ahead = ForecastingHorizon(range(1, needed + 1)).to_absolute_index(self.cutoff)
             missing = times_ahead[~times_ahead.isin(X.index)]
             if len(missing):
