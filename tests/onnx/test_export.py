@@ -20,6 +20,7 @@ from xprnn.errors import MissingExtraError
 from xprnn.layers import (
     Activation,
     Bidirectional,
+    CausalConv,
     Dense,
     Dropout,
     EncoderDecoder,
@@ -65,6 +66,9 @@ HEADS = [
     (Parallel((Pool("mean"), Pool("last"))), Dense(2), Activation("sigmoid")),
     (Parallel((Recurrent(2), Reversed(Recurrent(2, GRU()))), "mean"), Activation("elu")),
     (Parallel((Final(Recurrent(2, LSTM()), 1), Final(Reversed(Recurrent(2)))), "product"),),
+    (CausalConv(2, 1), CausalConv(1, 4, bias=False)),
+    (Parallel((Stack((Recurrent(3), Dense(2))), CausalConv(2, 3, bias=False)), "sum"),),
+    (CausalConv(2, 9), Pool("last")),
 ]
 TOLERANCES = {"float32": {"rtol": 1e-4, "atol": 1e-4}, "float64": {"rtol": 1e-10, "atol": 1e-11}}
 
@@ -161,6 +165,9 @@ def test_writers_and_decoders(cell, dtype, seed):
     layer = Recurrent(3, cell)
     extend = Stack((Extend(4), layer, Dense(2)))
     feedback = Feedback(Stack((layer, Dense(2))), 3)
+    model = random_model(Feedback(CausalConv(2, 2), 3), 2, dtype, rng, mode="one_to_many")
+    x = rng.standard_normal((3, 1, 2)).astype(dtype)
+    same(session(model).run(["y"], {"x": x})[0], model.predict(x), dtype)
     for network in (extend, feedback):
         model = random_model(network, 2, dtype, rng, mode="one_to_many")
         x = rng.standard_normal((3, 1, 2)).astype(dtype)
