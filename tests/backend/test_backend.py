@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -17,7 +17,7 @@ from xprnn import backend, losses, testing, tree
 from xprnn._noise import Noise
 from xprnn.backend import Backend, resolve
 from xprnn.gradients.objective import apply
-from xprnn.layers import Dense, EncoderDecoder, Extend, Final, Recurrent, Stack
+from xprnn.layers import CausalConv, Dense, EncoderDecoder, Extend, Final, Recurrent, Stack
 
 CUPY_LINE = (
     'pip install "cupy-cuda13x[ctk]" (driver for CUDA 13) or pip install "cupy-cuda12x[ctk]" '
@@ -451,6 +451,7 @@ def test_overflow_shows_in_the_numbers_and_not_as_a_warning(place):
 
 
 @given(network=testing.networks(2), masked=st.booleans())
+@example(network=CausalConv(2, 3), masked=True)
 def test_every_network_keeps_to_the_version_of_2023(of_2023, network, masked):
     """The oldest that is asked for: scikit-learn 1.6 to 1.8 set those of their own time."""
     rng, strict = np.random.default_rng(0), backend.resolve("array_api_strict")

@@ -104,6 +104,7 @@ def test_the_interval_is_calibrated_if_asked_for(sunspots, capsys):
         ("--season", 1, {"differencing": 1}),
         ("--seed", 5, {"seed": 5}),
         ("--num-layers", 2, {"num_layers": 2}),
+        ("--skip", 5, {"skip": 5}),
         ("--learning-rate", 0.1, {"optimizer": Adam(0.1)}),
         ("--members", 2, {"members": 2}),
         ("--epochs", 3, {"epochs": 3}),

@@ -14,6 +14,7 @@ from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Activation,
     Bidirectional,
+    CausalConv,
     Dense,
     Dropout,
     EncoderDecoder,
@@ -48,6 +49,11 @@ CAUSAL = {
         (Dropout(0.3), Recurrent(3, "gru", recurrent_dropout=0.4), Dropout(0.5), Recurrent(2))
     ),
     "parallel": Parallel((Stack((Recurrent(3, "lstm"), Dropout(0.3))), Recurrent(3)), "product"),
+    "convolution": Stack((CausalConv(2, 3), Recurrent(3), CausalConv(2, 1, bias=False))),
+    "linear branch": Parallel(
+        (Stack((Recurrent(3), Pool("last"), Dense(2))), Stack((CausalConv(2, 4), Pool("last")))),
+        "sum",
+    ),
     "final": Stack((Recurrent(3), Final(Recurrent(2, "lstm"), 1), Dense(2))),
     "softmax": Stack((Recurrent(3), Activation("softplus"), Softmax(), Softmax(log=True))),
     "norm": Stack((LayerNorm(), Recurrent(3), LayerNorm(), Dropout(0.2))),
@@ -65,7 +71,9 @@ WHOLE = {
     "reversed": Stack((Reversed(Recurrent(3, "lstm")), Recurrent(2))),
     "both to their ends": Parallel((Final(Recurrent(3)), Final(Reversed(Recurrent(2))))),
     "extend": Stack((Extend(4), Recurrent(3))),
+    "reversed convolution": Reversed(CausalConv(2, 3)),
     "feedback": Feedback(Stack((Recurrent(3, "gru"), Dropout(0.2), Dense(FEATURES))), 4),
+    "feedback, linear": Feedback(CausalConv(FEATURES, 3), 4),
     "encoder and decoder": EncoderDecoder(
         Stack((Recurrent(3, "lstm"), Dropout(0.3), Recurrent(2))),
         Stack((Extend(4), Recurrent(3, "lstm"), Recurrent(2), Dense(2))),
@@ -340,6 +348,41 @@ def test_pool_by_its_formula(place, lengths, seed):
         same(place, y, np.stack(rows)[None])
 
 
+@given(
+    size=st.integers(1, 7),
+    steps=st.integers(1, 6),
+    start=st.booleans(),
+    bias=st.booleans(),
+    seed=SEEDS,
+)
+def test_a_convolution_by_its_formula(place, size, steps, start, bias, seed):
+    """Of the valid steps of each row alone, wherever padding stands."""
+    rng, layer, batch = np.random.default_rng(seed), CausalConv(2, size, bias), 3
+    params = draw(layer, rng)
+    kept = rng.random((steps, batch, 1)) < 0.7
+    x = np.where(kept, rng.standard_normal((steps, batch, FEATURES)), np.nan)
+    before = rng.standard_normal((size - 1, batch, FEATURES)) * start
+    state = (before.swapaxes(0, 1).reshape(batch, -1),) if size > 1 else ()
+    y, end, _ = layer.forward(
+        place.tree(params),
+        place.array(x),
+        place.tree(state) if start else None,
+        place.mask(kept),
+        xp=place.xp,
+    )
+    y, matrices = place.host(y), params["W"].reshape(size, FEATURES, 2)
+    for b in range(batch):
+        valid = np.flatnonzero(kept[:, b, 0])
+        row = [*before[:, b], *x[valid, b]]
+        for n, t in enumerate(valid):
+            terms = [row[n + k] @ matrices[k] for k in range(size)]
+            same(place, y[t, b], sum(terms) + (params["b"][0] if bias else 0))
+        if size > 1:
+            same(place, end[0][b, :], np.concatenate(row[len(row) - size + 1 :]))
+    assert not y[~kept[..., 0]].any()
+    assert len(end) == (size > 1)
+
+
 def test_equal_numbers_share_the_gradient_of_the_largest(place):
     x = place.array(np.array([1.0, 3.0, 3.0, 2.0]).reshape(4, 1, 1))
     _, end, cache = Pool("max").forward((), x, None, None, xp=place.xp)
@@ -388,7 +431,7 @@ def test_states_are_those_of_every_recurrent_layer(place, name, rng):
     matrices = [a for n, a in tree.flatten(params).items() if n.split(".")[-1] == "U"]
     steps = {"extend": {4}, "feedback": {4}}.get(name, {4, 5} if "encoder" in name else {5})
     assert [h.shape[-1] for h in states] == [U.shape[-2] for U in matrices]
-    assert {h.shape[0] for h in states} == steps
+    assert {h.shape[0] for h in states} == (steps if states else set())
     if name == "learnt state":
         same(place, states[0], y)
 
@@ -475,6 +518,9 @@ SMALL = Recurrent(2)
         (lambda: LSTM(peepholes=1), TypeError, "peepholes must be True or False, got 1"),
         (lambda: LSTM(forget_bias="1"), TypeError, "forget_bias must be a number"),
         (lambda: GRU(gate_activation="sigmod"), ValueError, "did you mean 'sigmoid'"),
+        (lambda: CausalConv(1, 0), ValueError, "kernel_size must be at least 1, got 0"),
+        (lambda: CausalConv(1.5, 2), TypeError, "output_size must be an integer"),
+        (lambda: CausalConv(1, 2, 1), TypeError, "bias must be True or False, got 1"),
         (lambda: LayerNorm(0), ValueError, "eps must be a finite number above 0"),
         (lambda: Pool("mode"), ValueError, "how must be one of 'last', 'max', 'mean', got 'mode'"),
         (lambda: Bidirectional(SMALL, "add"), ValueError, "merge must be one of 'concat', 'mean'"),

@@ -13,6 +13,7 @@ from xprnn._noise import Noise
 from xprnn.cells import LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Bidirectional,
+    CausalConv,
     Dense,
     Dropout,
     EncoderDecoder,
@@ -195,6 +196,39 @@ def test_peepholes_and_reset_before_by_hand(cell, sizes, steps, seed):
     largest = max(float(t.grad.abs().max()) for t in theirs.values())
     for key, grad in ours.items():
         close(grad, theirs[key].grad, largest)
+
+
+@given(
+    sizes=st.tuples(*[st.integers(1, 4)] * 3),
+    size=st.integers(1, 7),
+    steps=st.integers(1, 9),
+    seed=SEEDS,
+)
+def test_causal_convolution_of_torch(sizes, size, steps, seed):
+    """With the steps before the first from a state: values and all gradients."""
+    features, outputs, batch = sizes
+    rng, layer = np.random.default_rng(seed), CausalConv(outputs, size)
+    params = tree.map(lambda a: rng.standard_normal(a.shape), layer.init(rng, features)[0])
+    joined = rng.standard_normal((size - 1 + steps, batch, features))
+    before, x = joined[: size - 1], joined[size - 1 :]
+    state = (before.swapaxes(0, 1).reshape(batch, -1),) if size > 1 else ()
+    dy = rng.standard_normal((steps, batch, outputs))
+
+    conv = torch.nn.Conv1d(features, outputs, size, dtype=torch.float64)
+    W = params["W"].reshape(size, features, outputs)
+    conv.load_state_dict({"weight": torch.tensor(W.T.copy()), "bias": torch.tensor(params["b"][0])})
+    steps_ = torch.tensor(joined, requires_grad=True)
+    ty = conv(steps_.permute(1, 2, 0)).permute(2, 0, 1)
+    (ty * torch.tensor(dy)).sum().backward()
+
+    y, end, cache = layer.forward(params, x, state, None, xp=np)
+    grads, dx, dstate = layer.backward(params, dy, tree.map(np.zeros_like, end), cache, xp=np)
+    close(y, ty)
+    close(dx, steps_.grad[size - 1 :])
+    for d in dstate:
+        close(d, steps_.grad[: size - 1].swapaxes(0, 1).reshape(batch, -1))
+    close(grads["W"].reshape(W.shape).T, conv.weight.grad)
+    close(grads["b"][0], conv.bias.grad)
 
 
 @given(
@@ -552,6 +586,7 @@ ALL = {
         for merge in ("concat", "sum", "mean", "product")
     },
     **{f"pool {how}": (Recurrent(3), Pool(how), Dense(2)) for how in ("last", "mean", "max")},
+    "convolution": (CausalConv(4, 3), Recurrent(3), CausalConv(2, 2, bias=False)),
     "extend": (Extend(4), Recurrent(3, "lstm"), Dense(2)),
     "feedback": (Feedback(Stack((Recurrent(4, "gru"), Dropout(0.4), Dense(3))), 4), Dense(2)),
     "encoder and decoder": (

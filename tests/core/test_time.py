@@ -12,7 +12,16 @@ import xprnn
 from xprnn import cells, losses, optimizers, tree, value_and_grad
 from xprnn._noise import Noise
 from xprnn._sequences.batches import Data, draw_batches
-from xprnn.layers import Bidirectional, Dense, Dropout, Pool, Recurrent, Stack
+from xprnn.layers import (
+    Bidirectional,
+    CausalConv,
+    Dense,
+    Dropout,
+    Parallel,
+    Pool,
+    Recurrent,
+    Stack,
+)
 from xprnn.optimizers import SGD, Adam
 from xprnn.penalties import Penalty, Weights
 
@@ -220,6 +229,7 @@ NETWORKS = {
     "lstm, gru": Stack((Recurrent(3, "lstm"), Recurrent(2, "gru"), Dense(2))),
     "dropout": Stack((Recurrent(3, "gru", recurrent_dropout=0.4), Dropout(0.3), Dense(2))),
     "learnt": Stack((Recurrent(3, "lstm", learn_initial_state=True), Dense(2))),
+    "linear": Parallel((Stack((Recurrent(3), Dense(2))), CausalConv(2, 3, bias=False)), "sum"),
 }
 
 

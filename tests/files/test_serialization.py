@@ -30,6 +30,7 @@ from xprnn.cells import GRU, LSTM, Elman, GRUResetBefore
 from xprnn.layers import (
     Activation,
     Bidirectional,
+    CausalConv,
     Dense,
     Dropout,
     EncoderDecoder,
@@ -870,6 +871,7 @@ causal = (
     | st.builds(LayerNorm)
     | st.builds(Activation, activation)
     | st.builds(Softmax, st.booleans())
+    | st.builds(CausalConv, st.integers(1, 3), st.integers(1, 4), st.booleans())
 )
 both = st.builds(
     Bidirectional, recurrent, merge=st.sampled_from(["concat", "sum", "mean", "product"])
@@ -983,6 +985,7 @@ def test_all_losses_and_classes_are_among_these():
     """None is forgotten when one is added."""
     made = {
         "Bidirectional": Bidirectional(Recurrent(2)),
+        "CausalConv": CausalConv(2, 3),
         "Clipped": activations.Clipped("relu", 0.5),
         "Dense": Dense(2),
         "Dropout": Dropout(0.1),

@@ -29,6 +29,8 @@ WAYS = {
     "direct, windows": {"strategy": "direct", "lags": 5},
     "direct, by a season": {"strategy": "direct", "lags": 4, "differencing": 2},
     "direct, quantiles": {"strategy": "direct", "lags": 4, "quantiles": (0.9, 0.5, 0.1)},
+    "linear way": {"skip": 3},
+    "linear way, windows": {"lags": 5, "skip": 4},
     "members": {"lags": 3, "members": 2},
     "calibrated": {"lags": 3, "calibration": 7},
 }

@@ -29,6 +29,7 @@ from xprnn.gradients import checkpointing, objective
 from xprnn.layers import (
     Activation,
     Bidirectional,
+    CausalConv,
     Dense,
     Dropout,
     EncoderDecoder,
@@ -41,6 +42,7 @@ from xprnn.layers import (
     Softmax,
     Stack,
     bidirectional,
+    convolution,
     decoder,
     final,
     norm,
@@ -304,6 +306,24 @@ IN_NORM = {
     "dx without g": ("dn = dy * params", "dn = dy + 0 * params"),
     "dg of x in place of n": ("total(dy * n, params", "total(dy * n * s, params"),
     "db of dg": ("total(dy, params", "total(dy * n, params"),
+}
+
+IN_CONVOLUTION = {
+    "a step is given to the wrong lag": ("xp.flip(W, axis=-3)", "W"),
+    "the last state gets nothing": ("dsteps = dsteps + _pad(", "dsteps = dsteps + 0 * _pad("),
+    "dy where it came, and not with its step": (
+        "dy = _take(_pad(_ops.apply_mask(dy, mask, xp=xp), lag, 0, xp), order, xp)",
+        "dy = _pad(_ops.apply_mask(dy, mask, xp=xp), lag, 0, xp)",
+    ),
+    "dx in the order of the sum": ("dsteps = _take(dsteps, back, xp)", "dsteps = dsteps * 1"),
+    "the first state gets the gradient of x": (
+        "dsteps[..., :lag, :, :]",
+        "dsteps[..., -lag:, :, :]",
+    ),
+    "dW of a step too late": (
+        "seen = _windows(steps, lag, xp)",
+        "seen = _windows(xp.roll(steps, 1, axis=-3), lag, xp)",
+    ),
 }
 
 IN_POOL = {
@@ -613,6 +633,7 @@ def cases():
         "recurrent": (None, Stack((*DROPPED, Dense(3))), IN_RECURRENT),
         "dropout": (pointwise, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
         "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
+        "convolution": (convolution, Stack((CausalConv(3, 3), Dense(3))), IN_CONVOLUTION),
         "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
         "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
         "reversed": (bidirectional, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),

@@ -20,6 +20,7 @@ from xprnn.errors import MissingExtraError
 from xprnn.layers import (
     Activation,
     Bidirectional,
+    CausalConv,
     Dense,
     Dropout,
     EncoderDecoder,
@@ -36,6 +37,7 @@ from xprnn.layers import (
 )
 from xprnn.onnx.write.graph import Graph
 from xprnn.onnx.write.tracing import Symbol, Tracer
+from xprnn.training import Network
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need onnx, which is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the oracle, onnxruntime, is not installed")
@@ -65,6 +67,9 @@ HEADS = [
     (Parallel((Pool("mean"), Pool("last"))), Dense(2), Activation("sigmoid")),
     (Parallel((Recurrent(2), Reversed(Recurrent(2, GRU()))), "mean"), Activation("elu")),
     (Parallel((Final(Recurrent(2, LSTM()), 1), Final(Reversed(Recurrent(2)))), "product"),),
+    (CausalConv(2, 1), CausalConv(1, 4, bias=False)),
+    (Parallel((Stack((Recurrent(3), Dense(2))), CausalConv(2, 3, bias=False)), "sum"),),
+    (CausalConv(2, 9), Pool("last")),
 ]
 TOLERANCES = {"float32": {"rtol": 1e-4, "atol": 1e-4}, "float64": {"rtol": 1e-10, "atol": 1e-11}}
 
@@ -161,6 +166,9 @@ def test_writers_and_decoders(cell, dtype, seed):
     layer = Recurrent(3, cell)
     extend = Stack((Extend(4), layer, Dense(2)))
     feedback = Feedback(Stack((layer, Dense(2))), 3)
+    model = random_model(Feedback(CausalConv(2, 2), 3), 2, dtype, rng, mode="one_to_many")
+    x = rng.standard_normal((3, 1, 2)).astype(dtype)
+    same(session(model).run(["y"], {"x": x})[0], model.predict(x), dtype)
     for network in (extend, feedback):
         model = random_model(network, 2, dtype, rng, mode="one_to_many")
         x = rng.standard_normal((3, 1, 2)).astype(dtype)
@@ -171,6 +179,22 @@ def test_writers_and_decoders(cell, dtype, seed):
         lengths = np.array([5, 1, 3], dtype="int32")
         theirs = session(model).run(["y"], {"x": x, "lengths": lengths})
         same(theirs[0], model.predict(x, lengths=lengths), dtype)
+
+
+@pytest.mark.parametrize("mode", ["many_to_many", "many_to_one"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_linear_way_past_the_network(mode, dtype, rng):
+    """And the network comes back; a stream goes on from the states of the file."""
+    network = Network(cell="gru", hidden_size=3, skip=4).build(mode, outputs=2, steps=6)
+    model = random_model(network, 2, dtype, rng, mode=mode)
+    x, lengths = rng.standard_normal((3, 6, 2)).astype(dtype), np.array([6, 1, 3], "int32")
+    made = session(model)
+    same(made.run(["y"], {"x": x, "lengths": lengths})[0], model.predict(x, lengths=lengths), dtype)
+    _, *states = made.run(None, {"x": x[:, :4]})
+    feeds = {f"state_{k}": s for k, s in enumerate(states)}
+    last = model.predict(x)[:, 4:] if mode == "many_to_many" else model.predict(x)
+    same(made.run(["y"], {"x": x[:, 4:], **feeds})[0], last, dtype)
+    assert xprnn.from_onnx(xprnn.onnx.to_proto(model)).network == network
 
 
 class Doubling(losses.HalfMSE):

@@ -95,7 +95,8 @@ def test_cells_of_so_many_states(states, data):
 
 
 @pytest.mark.parametrize(
-    "kind", ["Bidirectional", "Pool", "Extend", "Feedback", "EncoderDecoder", "LayerNorm"]
+    "kind",
+    ["Bidirectional", "CausalConv", "Pool", "Extend", "Feedback", "EncoderDecoder", "LayerNorm"],
 )
 def test_every_layer_is_drawn(kind):
     assert reached(testing.networks(features=1), lambda network: f"{kind}(" in repr(network))

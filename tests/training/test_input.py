@@ -538,6 +538,13 @@ STARTED = fit()
             {"feedback": True},
             r"feedback is valid only for mode='one_to_many' and mode='encoder_decoder'",
         ),
+        (
+            {"mode": "encoder_decoder", "skip": 2},
+            r"skip is valid only for mode='many_to_many' and mode='many_to_one', got mode='enc",
+        ),
+        ({"x": X[:, 0], "y": X, "skip": 1}, r"skip is valid only for .*, got mode='one_to_many'"),
+        ({"x": X, "y": Y, "skip": 6}, r"skip must be at most 5, the steps of x, got 6"),
+        ({"x": X, "y": Y[:, 0], "skip": 6}, r"skip must be at most 5, the steps of x, got 6"),
         ({"dropout": 0.1}, r"dropout acts between recurrent layers and has no effect with num_la"),
     ],
 )

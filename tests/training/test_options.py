@@ -131,6 +131,7 @@ def test_values_are_checked_frozen_and_compared():
         (Network, {"activation": "thanh"}, "activation must be one of .* did you mean 'tanh'"),
         (Network, {"recurrent_dropout": 1.0}, "recurrent_dropout must be .* below 1"),
         (Network, {"pool": "sum"}, "pool must be one of 'last', 'max', 'mean', got 'sum'"),
+        (Network, {"skip": -1}, "skip must be at least 0, got -1"),
         (Network, {"num_layers": 0}, "num_layers must be at least 1, got 0"),
         (Method, {"loss": "mze"}, "loss must be one of .* did you mean 'mse'"),
         (Method, {"epochs": 0}, "epochs must be at least 1, got 0"),

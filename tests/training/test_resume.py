@@ -70,6 +70,7 @@ RUNS = st.fixed_dictionaries(
         "batch_size": st.integers(1, 7),
         "tbptt": st.integers(1, 7),
         "num_layers": st.just(2),
+        "skip": st.just(3),
         "recurrent_dropout": st.just(0.3),
         "clip_norm": st.sampled_from([None, 0.01]),
         "standardize": st.just(False),

@@ -102,8 +102,9 @@ def fit(options: argparse.Namespace) -> int:
         )
     model = training.fit(
         data.x[:cut], data.y[:cut], cell=options.cell, hidden_size=options.hidden_size,
-        num_layers=options.num_layers, epochs=options.epochs, learning_rate=options.learning_rate,
-        dtype=options.dtype, backend=options.backend, seed=options.seed, progress=options.progress,
+        num_layers=options.num_layers, skip=options.skip, epochs=options.epochs,
+        learning_rate=options.learning_rate, dtype=options.dtype, backend=options.backend,
+        seed=options.seed, progress=options.progress,
     )  # fmt: skip
     if options.save:
         with_names = dataclasses.replace(

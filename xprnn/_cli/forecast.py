@@ -227,9 +227,9 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
     return RNNForecaster(
         horizon=steps, lags=whole("lags", options.lags), differencing=season,
         members=options.members, calibration=options.calibration, cell=options.cell,
-        hidden_size=options.hidden_size, num_layers=options.num_layers, epochs=options.epochs,
-        optimizer=Adam(options.learning_rate), seed=options.seed, backend=options.backend,
-        progress=options.progress,
+        hidden_size=options.hidden_size, num_layers=options.num_layers, skip=options.skip,
+        epochs=options.epochs, optimizer=Adam(options.learning_rate), seed=options.seed,
+        backend=options.backend, progress=options.progress,
     )  # fmt: skip
 
 

@@ -102,6 +102,13 @@ def add_network_options(parser: argparse.ArgumentParser, **defaults: Any) -> Non
     parser.add_argument("--cell", choices=CELLS, help="default %(default)s")
     add_count(parser, "--hidden-size", "units of a layer (default %(default)s)")
     add_count(parser, "--num-layers", "recurrent layers (default %(default)s)")
+    add_count(
+        parser,
+        "--skip",
+        "how many of the last rows also reach the output through one linear map, past the "
+        "recurrent layers (default %(default)s)",
+        default=0,
+    )
     add_count(parser, "--epochs", "passes over the data (default %(default)s)")
     parser.add_argument("--learning-rate", type=float, metavar="RATE")
     parser.set_defaults(**defaults)

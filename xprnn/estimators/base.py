@@ -71,6 +71,7 @@ class SequenceEstimator(BaseEstimator):
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     pool: str | None = None
+    skip: int = 0
     loss: str | Loss = "half_mse"
     optimizer: str | Optimizer | None = None
     learning_rate: float | Schedule | None = None

@@ -35,7 +35,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
-    recurrent_dropout, pool
+    recurrent_dropout, pool, skip
         Of the network; see `xprnn.fit`.
     loss : {"cross_entropy"} or CrossEntropy
         An object can have `label_smoothing`; the weights of classes are `class_weight`.

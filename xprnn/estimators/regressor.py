@@ -29,7 +29,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout
         Of the network; see `xprnn.fit`.
-    recurrent_dropout, pool
+    recurrent_dropout, pool, skip
         Of the network; see `xprnn.fit`.
     loss : str or Loss
         A loss for quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.

@@ -62,7 +62,7 @@ class RNNForecaster:
         these errors set the width of the intervals. The networks that forecast are trained on
         all of y in each case.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
-recurrent_dropout, pool, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
+recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
         As for `xprnn.fit`. `bidirectional` and `pool` are valid only with `lags`. A sequence of
         a batch is a window or, without `lags`, a series. `standardize` also scales every series
@@ -112,6 +112,7 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     pool: str | None = None
+    skip: int = 0
     loss: str | Loss = "half_mse"
     optimizer: str | Optimizer | None = None
     learning_rate: float | Schedule | None = None

@@ -52,7 +52,7 @@ def _make_class() -> type:
         ----------
         lags, strategy, differencing, center, past_columns, quantiles, members, calibration, network, \
 cell, hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, \
-loss, optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, \
+skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, \
 clip_norm, standardize, seed, backend, dtype, callbacks, progress
             As for `xprnn.forecasting.RNNForecaster`.
 
@@ -106,6 +106,7 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             dropout=0.0,
             recurrent_dropout=0.0,
             pool=None,
+            skip=0,
             loss="half_mse",
             optimizer=None,
             learning_rate=None,

@@ -22,6 +22,7 @@ output has the steps of the input.
 """
 
 from xprnn.layers.bidirectional import Bidirectional, Reversed
+from xprnn.layers.convolution import CausalConv
 from xprnn.layers.decoder import EncoderDecoder, Extend, Feedback
 from xprnn.layers.dense import Dense
 from xprnn.layers.final import Final
@@ -37,6 +38,7 @@ __all__ = [
     "METHODS",
     "Activation",
     "Bidirectional",
+    "CausalConv",
     "Dense",
     "Dropout",
     "EncoderDecoder",

@@ -78,9 +78,9 @@ def _deep(draw, cells):
     for _ in range(draw(_few())):
         layer = draw(recurrent(cells=cells))
         both = library.Bidirectional(layer, draw(st.sampled_from(MERGES)))
-        beside = library.Parallel(
-            (layer, draw(recurrent(layer.hidden_size, cells=cells))), both.merge
-        )
+        linear = library.CausalConv(layer.hidden_size, draw(_few()), draw(st.booleans()))
+        other = draw(recurrent(layer.hidden_size, cells=cells) | st.just(linear))
+        beside = library.Parallel((layer, other), both.merge)
         layer = draw(st.sampled_from([layer, both, library.Reversed(layer), beside]))
         layers += [layer, *draw(pointwise())]
     return (*draw(pointwise()), *layers)

@@ -40,6 +40,7 @@ def fit(
     recurrent_dropout: float = 0.0,
     pool: str | None = None,
     feedback: bool = False,
+    skip: int = 0,
     loss: str | Loss = "half_mse",
     optimizer: str | Optimizer | None = None,
     learning_rate: float | Schedule | None = None,
@@ -90,7 +91,7 @@ def fit(
         ratios matter.
     network : Layer, optional
         The network to train, such as ``Stack((Recurrent(64), Dense(1)))``. By default the
-        arguments `cell` to `feedback` describe it.
+        arguments `cell` to `skip` describe it.
     cell : str or Cell
         ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object.
     hidden_size, num_layers : int
@@ -112,6 +113,10 @@ def fit(
     feedback : bool
         Whether one to many, and a decoder, read their own last output at every step after
         the first; if not, they read zeros.
+    skip : int
+        How many of the last steps of x also reach the output through one linear map, past the
+        recurrent layers (LSTNet's highway). It helps where y is nearly linear in the recent
+        steps. Valid only for many to many and many to one.
     loss : str or Loss
         ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, ``"pinball"``,
         ``"gaussian_nll"``, ``"cross_entropy"``, ``"binary_cross_entropy"``, or a callable

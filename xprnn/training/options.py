@@ -4,7 +4,17 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from xprnn import activations, cells, layers, losses, optimizers
-from xprnn._fields import check_fields, choose, flag, fraction, number, set_fields, unknown, whole
+from xprnn._fields import (
+    check_fields,
+    choose,
+    flag,
+    fraction,
+    natural,
+    number,
+    set_fields,
+    unknown,
+    whole,
+)
 from xprnn._keywords import suggest_keywords
 from xprnn.layers import Layer
 from xprnn.optimizers import Adam
@@ -39,7 +49,7 @@ class Network(Options):
     ----------
     cell, hidden_size, num_layers, activation, bidirectional, dropout
         See `xprnn.fit`.
-    recurrent_dropout, pool, feedback
+    recurrent_dropout, pool, feedback, skip
         See `xprnn.fit`.
 
     Raises
@@ -65,9 +75,11 @@ class Network(Options):
     recurrent_dropout: float = 0.0
     pool: str | None = None
     feedback: bool = False
+    skip: int = 0
 
     def __post_init__(self) -> None:
-        check_fields(self, num_layers=whole, bidirectional=flag, dropout=fraction, feedback=flag)
+        check_fields(self, num_layers=whole, bidirectional=flag, dropout=fraction)
+        check_fields(self, feedback=flag, skip=natural)
         if self.pool not in (None, *POOLS):
             raise unknown("pool", self.pool, POOLS)
         self._recurrent()  # checks the options of a recurrent layer
@@ -110,6 +122,11 @@ class Network(Options):
                 "feedback is valid only for mode='one_to_many' and mode='encoder_decoder', got "
                 f"mode={mode!r}"
             )
+        if self.skip and not mode.startswith("many_to"):
+            raise ValueError(
+                "skip is valid only for mode='many_to_many' and mode='many_to_one', got "
+                f"mode={mode!r}"
+            )
         if self.bidirectional and (self.feedback or mode == "encoder_decoder"):
             raise ValueError(
                 "bidirectional needs the whole sequence at once, but a network with feedback or a "
@@ -117,16 +134,25 @@ class Network(Options):
             )
         hidden, top = self._hidden(), layers.Dense(outputs)
         if mode == "many_to_many":
-            return layers.Stack((*hidden, top))
+            return self._add_skip(layers.Stack((*hidden, top)), outputs)
         if mode == "many_to_one":
             pool: Any = self.pool or ("mean" if self.bidirectional else "last")
-            return layers.Stack((*hidden, layers.Pool(pool), top))
+            return self._add_skip(layers.Stack((*hidden, layers.Pool(pool), top)), outputs)
         decoder: Layer = layers.Stack((layers.Extend(steps), *hidden, top))
         if self.feedback:
             decoder = layers.Feedback(layers.Stack((*hidden, top)), steps)
         if mode == "one_to_many":
             return decoder
         return layers.EncoderDecoder(layers.Stack(hidden), decoder)
+
+    def _add_skip(self, network: Layer, outputs: int) -> Layer:
+        """Return the network with a linear map of the last steps of x beside it, if asked for."""
+        if not self.skip:
+            return network
+        linear: Layer = layers.CausalConv(outputs, self.skip, bias=False)
+        if not network.keeps_steps:
+            linear = layers.Stack((linear, layers.Pool("last")))
+        return layers.Parallel((network, linear), merge="sum")
 
     def _hidden(self) -> tuple[Layer, ...]:
         """Return the recurrent layers, with dropout between them."""

@@ -225,6 +225,11 @@ def _check_effects(
         raise ValueError(
             "recurrent_dropout has no effect: x has one step, and the state before it is zero"
         )
+    if isinstance(network, Network) and network.skip > steps and pair.mode.startswith("many_to"):
+        raise ValueError(
+            f"skip must be at most {steps}, the steps of x, got {network.skip}: no step lies "
+            "further back"
+        )
     if warm_start is not None and not method.standardize and warm_start.x_scaler is not None:
         raise ValueError(
             "standardize=False has no effect: warm_start keeps the standardisation of its training"

@@ -51,6 +51,31 @@ def _write_dense(graph, layer, params, x, state, steps):
     return y, ()
 
 
+def _write_causal_conv(graph, layer, params, x, state, steps):
+    """Gather the last steps of each step; onnxruntime has no Conv in float64."""
+    if not state:
+        return _write_dense(graph, layer, params, x, state, steps)
+    p, rows = layer.kernel_size, params["W"].shape[-2]
+    before = graph.add("Reshape", state[0], graph.axes(0, p - 1, rows // p))
+    x = graph.add("Concat", graph.add("Transpose", before, perm=[1, 0, 2]), x, axis=0)
+    size = graph.add("Squeeze", graph.slice(graph.add("Shape", x), 0, 1, axis=0), graph.axes(0))
+    start, stop, one = (graph.constant(n, "number", "int64") for n in (0, 1 - p, 1))
+    at = graph.add("Range", start, graph.add("Add", size, stop), one)
+    at = graph.add("Add", graph.add("Unsqueeze", at, graph.axes(1)), graph.axes(*range(p)))
+    seen = graph.add("Transpose", graph.add("Gather", x, at, axis=0), perm=[0, 2, 1, 3])
+    seen = graph.add("Reshape", seen, graph.axes(0, 0, rows))
+    y, _ = _write_dense(graph, layer, params, seen, (), steps)
+    if steps is None:
+        end = graph.slice(x, 1 - p, axis=0)
+    else:
+        at = graph.add("Unsqueeze", graph.cast(steps.lengths, "int64"), graph.axes(0, 2))
+        lags = graph.constant(host.reshape(host.arange(p - 1), (-1, 1, 1)), "lags", "int64")
+        at = graph.add("Expand", graph.add("Add", at, lags), graph.axes(p - 1, 1, rows // p))
+        end = graph.add("GatherElements", x, at, axis=0)
+    end = graph.add("Transpose", end, perm=[1, 0, 2])
+    return y, (graph.add("Reshape", end, graph.axes(0, rows - rows // p)),)
+
+
 def _write_dropout(graph, layer, params, x, state, steps):
     return x, ()
 
@@ -195,6 +220,7 @@ def _write_encoder_decoder(graph, layer, params, x, state, steps):
 _TABLE: dict[type, Callable[..., tuple[str, Tree]]] = {
     layers.Activation: _write_activation,
     layers.Bidirectional: _write_bidirectional,
+    layers.CausalConv: _write_causal_conv,
     layers.Dense: _write_dense,
     layers.Dropout: _write_dropout,
     layers.EncoderDecoder: _write_encoder_decoder,

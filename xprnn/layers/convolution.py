@@ -1,0 +1,162 @@
+"""A linear map of the last steps."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from array_api_compat import device
+
+from xprnn import _ops
+from xprnn._fields import check_fields, set_fields, whole
+from xprnn.backend import host
+from xprnn.layers.dense import Dense
+from xprnn.layers.protocol import Stateless, Time
+
+
+@dataclass(frozen=True)
+class CausalConv(Stateless):
+    """A linear map of the last p valid steps, at every step.
+
+    With W the matrices W₁, …, Wₚ (F, O) one below the other::
+
+        y(t) = x(t-p+1) W₁ + … + x(t) Wₚ + b        dx(t) = dy(t) Wₚᵀ + … + dy(t+p-1) W₁ᵀ
+
+    x is zero before the first step. The state is the last p-1 valid steps side by side,
+    (..., B, (p-1)·F), the oldest first; with p = 1 there is none. Padding is no step.
+
+    Beside recurrent layers it is the autoregressive part of LSTNet: Lai, Chang, Yang and Liu,
+    "Modeling long- and short-term temporal patterns with deep neural networks", 2018.
+
+    Parameters
+    ----------
+    output_size : int
+        O, the number of outputs.
+    kernel_size : int
+        p, the number of steps.
+    bias : bool
+        Whether there is a b.
+    kernel_initializer, bias_initializer : str or Initializer
+        How W (p·F, O) and b (1, O) are drawn.
+
+    Examples
+    --------
+    How much x grew since the step before:
+
+    >>> import numpy as np
+    >>> from xprnn.layers import CausalConv
+    >>> x = np.array([3.0, 5.0, 6.0]).reshape(3, 1, 1)
+    >>> params = {"W": np.array([[-1.0], [1.0]])}
+    >>> y, state, _ = CausalConv(1, 2, bias=False).forward(params, x, None, None, xp=np)
+    >>> y.ravel().tolist(), state
+    ([3.0, 2.0, 1.0], (array([[6.]]),))
+    """
+
+    output_size: int
+    kernel_size: int
+    bias: bool = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+
+    time: ClassVar[Time] = "causal"
+
+    def __post_init__(self):
+        check_fields(self, kernel_size=whole)
+        dense = self._dense()
+        for field in fields(dense):
+            set_fields(self, **{field.name: getattr(dense, field.name)})
+
+    def _dense(self):
+        """Return the map of p steps side by side."""
+        return Dense(self.output_size, self.bias, self.kernel_initializer, self.bias_initializer)
+
+    def init(self, rng, features):
+        """Draw W and, if there is a bias, b."""
+        return self._dense().init(rng, self.kernel_size * features)
+
+    def initial_state(self, params, batch, *, xp):
+        """Return steps of zeros."""
+        W = params["W"]
+        size = W.shape[-2] - W.shape[-2] // self.kernel_size
+        zeros = xp.zeros((*W.shape[:-2], batch, size), dtype=W.dtype, device=device(W))
+        return (zeros,) if size else ()
+
+    def forward(self, params, x, state, mask, *, noise=None, xp):
+        """Map the last steps at every step."""
+        if state is None:
+            state = self.initial_state(params, x.shape[-2], xp=xp)
+        x, lag = _ops.apply_mask(x, mask, xp=xp), self.kernel_size - 1
+        parts = [*(_to_steps(s, lag, xp) for s in state), x]
+        lead = host.broadcast_shapes(*(a.shape[:-3] for a in parts))
+        parts = [xp.broadcast_to(a, (*lead, *a.shape[-3:])) for a in parts]
+        order, back = _sort_padding_first(mask, lag, xp)
+        steps = _take(xp.concat(parts, axis=-3), order, xp)
+        y = _ops.affine(params, _windows(steps, lag, xp), xp=xp)
+        y = _take(_pad(y, lag, 0, xp), back, xp)[..., lag:, :, :]
+        end = tuple(_to_state(steps[..., -lag:, :, :], xp) for _ in state)
+        shapes = x.shape, [s.shape for s in state]
+        return _ops.apply_mask(y, mask, xp=xp), end, (steps, order, back, mask, shapes)
+
+    def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
+        """Transpose `forward`: the gradient of the steps is a convolution too."""
+        steps, order, back, mask, (x_shape, state_shapes) = cache
+        lag, W = self.kernel_size - 1, params["W"]
+        dy = _take(_pad(_ops.apply_mask(dy, mask, xp=xp), lag, 0, xp), order, xp)
+        seen = _windows(steps, lag, xp)
+        grads, _ = _ops.affine_backward(params, dy[..., lag:, :, :], seen, input_grad=False, xp=xp)
+        *lead, rows, outputs = W.shape
+        W = xp.reshape(W, (*lead, lag + 1, rows // (lag + 1), outputs))
+        W = xp.matrix_transpose(xp.flip(W, axis=-3))
+        W = xp.reshape(W, (*lead, (lag + 1) * outputs, rows // (lag + 1)))
+        dsteps = _ops.affine({"W": W}, _windows(_pad(dy, 0, lag, xp), lag, xp), xp=xp)
+        for d in dstate:
+            dsteps = dsteps + _pad(_to_steps(d, lag, xp), x_shape[-3], 0, xp)
+        dsteps = _take(dsteps, back, xp)
+        dstart = _to_state(dsteps[..., :lag, :, :], xp)
+        dx = _ops.sum_to(dsteps[..., lag:, :, :], x_shape, xp=xp)
+        return grads, dx, tuple(_ops.sum_to(dstart, shape, xp=xp) for shape in state_shapes)
+
+
+def _to_steps(state, lag, xp):
+    """Return steps side by side (..., B, lag·F) as (..., lag, B, F)."""
+    *lead, size = state.shape
+    return xp.moveaxis(xp.reshape(state, (*lead, lag, size // lag)), -2, -3)
+
+
+def _to_state(steps, xp):
+    """Return steps (..., lag, B, F) side by side, (..., B, lag·F)."""
+    *lead, lag, batch, features = steps.shape
+    return xp.reshape(xp.moveaxis(steps, -3, -2), (*lead, batch, lag * features))
+
+
+def _windows(a, lag, xp):
+    """Return each step beside the `lag` steps before it, (..., T - lag, B, (lag + 1)·F)."""
+    count = a.shape[-3] - lag
+    return xp.concat([a[..., k : k + count, :, :] for k in range(lag + 1)], axis=-1)
+
+
+def _pad(a, before, after, xp):
+    """Return steps with so many steps of zeros before and after them."""
+    *lead, _, batch, features = a.shape
+    shapes = [(*lead, n, batch, features) for n in (before, after)]
+    first, last = (xp.zeros(shape, dtype=a.dtype, device=device(a)) for shape in shapes)
+    return xp.concat([first, a, last], axis=-3)
+
+
+def _sort_padding_first(mask, lag, xp):
+    """Return for `_take` the order of `lag` valid steps and those of a mask, and the inverse.
+
+    Padding comes first, so that the valid steps of a row stand side by side at its end.
+    """
+    if mask is None:
+        return None, None
+    late = _pad(xp.astype(mask, xp.int64) - 1, lag, 0, xp)[..., 0]  # -1 at padding, else 0
+    columns = xp.arange(mask.shape[-2], device=device(mask))
+    rows = xp.argsort(late, axis=0, stable=True) * mask.shape[-2] + columns
+    order = xp.reshape(rows, (-1,))
+    return order, xp.argsort(order)
+
+
+def _take(a, order, xp):
+    """Return rows (..., T, B, F) in an order of T·B numbers; as they are if it is None."""
+    if order is None:
+        return a
+    return xp.reshape(xp.take(_ops.flatten_steps(a, xp=xp), order, axis=-2), a.shape)
