@@ -17,6 +17,8 @@ from xprnn.losses import Loss, Pinball
 from xprnn.training import Method, Network, Setup, prepare, train
 
 STRATEGIES = ("recursive", "direct")
+BATCH = 32
+"""The windows of a batch that is chosen."""
 FEW = 10
 """With fewer held-out steps, intervals come with a warning."""
 
@@ -198,11 +200,19 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
         seed=forecaster.seed,
     )
     x, y = layout.examples(untrained.pasts())
+    skip, batch_size = forecaster.skip, forecaster.batch_size
+    if skip == "auto":
+        skip = 0 if forecaster.network else layout.lags or choose_lags(panel.y, 1, 0)
+    if batch_size == "auto":
+        batch_size = None if layout.lags is None else min(BATCH, len(x))
+    loss = _choose_loss(forecaster, layout.steps * panel.y[0].shape[1])
     setup = prepare(
         x,
         y,
-        Network.of(forecaster, feedback=False).unless(forecaster.network),
-        Method.of(forecaster, loss=_choose_loss(forecaster, layout.steps * panel.y[0].shape[1])),
+        Network.of(forecaster, feedback=False, skip=skip).unless(
+            forecaster.network, Network.of(type(forecaster), feedback=False, skip=0)
+        ),
+        Method.of(forecaster, loss=loss, batch_size=batch_size),
         mode="many_to_many" if forecaster.lags is None else "many_to_one",
         backend=forecaster.backend,
         dtype=forecaster.dtype,

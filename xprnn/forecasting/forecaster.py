@@ -64,8 +64,11 @@ class RNNForecaster:
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
-        As for `xprnn.fit`. `bidirectional` and `pool` are valid only with `lags`. A sequence of
-        a batch is a window or, without `lags`, a series. `standardize` also scales every series
+        As for `xprnn.fit`, with other defaults, which benchmarks/defaults.py chose: a small GRU
+        beside a linear map of the last steps. A `skip` of "auto" is the whole window; without
+        `lags` it is as many steps as "auto" would give a window. `bidirectional` and `pool` are
+        valid only with `lags`. A sequence of a batch is a window or, without `lags`, a series;
+        a `batch_size` of "auto" is 32 windows, or all series. `standardize` also scales every series
         on its own. With several members, callbacks see the mean of their curves.
 
     Attributes
@@ -100,25 +103,25 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     center: bool | None = None
     past_columns: tuple[Any, ...] = ()
     quantiles: tuple[float, ...] | None = None
-    members: int = 1
+    members: int = 3
     calibration: int | None = None
 
     network: Layer | None = None
-    cell: str | Cell = "elman"
-    hidden_size: int = 64
+    cell: str | Cell = "gru"
+    hidden_size: int = 16
     num_layers: int = 1
     activation: str | Activation = "tanh"
     bidirectional: bool = False
     dropout: float = 0.0
-    recurrent_dropout: float = 0.0
+    recurrent_dropout: float = 0.4
     pool: str | None = None
-    skip: int = 0
+    skip: int | str = "auto"
     loss: str | Loss = "half_mse"
     optimizer: str | Optimizer | None = None
     learning_rate: float | Schedule | None = None
     penalty: Penalty | None = None
-    epochs: int = 300
-    batch_size: int | None = None
+    epochs: int = 20
+    batch_size: int | str | None = "auto"
     tbptt: int | None = None
     checkpoint_every: int | None = None
     clip_norm: float | None = 1.0

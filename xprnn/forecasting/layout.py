@@ -167,4 +167,4 @@ def choose_lags(series: tuple[Array, ...], steps: int, differencing: int) -> int
     seasons = [baselines.find_season(y) for y in series]
     season = max(sorted(set(seasons)), key=seasons.count)
     longest = (min(map(len, series)) - differencing - steps) // 3
-    return max(1, min(max(season, SHORTEST), longest))
+    return max(2, min(max(season, SHORTEST), longest))

@@ -84,7 +84,9 @@ class Network(Options):
             raise unknown("pool", self.pool, POOLS)
         self._recurrent()  # checks the options of a recurrent layer
 
-    def unless(self, layer: Layer | None) -> "Layer | Network":
+    def unless(
+        self, layer: Layer | None, defaults: "Network | None" = None
+    ) -> "Layer | Network":
         """Return `layer`, or these options if it is None.
 
         Raises
@@ -94,7 +96,7 @@ class Network(Options):
         """
         if layer is None:
             return self
-        names = differences(self, Network())
+        names = differences(self, defaults or Network())
         if names:
             raise ValueError(
                 f"{', '.join(names)} describe(s) a network to build, but network= or warm_start= "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from xprnn import losses, tree
 from xprnn._fields import show
@@ -13,6 +14,7 @@ from xprnn._typing import Tree
 from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.training import data
+from xprnn.training.linear import Linear, fit_linear
 from xprnn.training.members import Members, Together
 from xprnn.training.options import Method, Network
 
@@ -38,6 +40,8 @@ class Setup:
         The validation data in the same form.
     place : Backend
         Where to compute.
+    linear : Linear or None
+        The ridge regression at which a network with `skip` starts, whatever its seed.
 
     Examples
     --------
@@ -66,6 +70,7 @@ class Setup:
     data: Data
     validation: Data | None
     place: Backend
+    linear: Linear | None = None
 
     @property
     def network(self) -> Layer:
@@ -101,9 +106,10 @@ class Setup:
         place, model = self.place, self.model
         members = [model.network.init(generator(seed), model.features)[0] for seed in seeds]
         with place.active():
-            params = tree.map(
-                lambda *leaves: place.asarray(host.stack(leaves), model.dtype), *members
-            )
+            members = [tree.map(partial(place.asarray, dtype=model.dtype), p) for p in members]
+            if self.linear is not None:
+                members = [self.linear.start(params) for params in members]
+            params = tree.map(lambda *leaves: place.xp.stack(leaves), *members)
         fields = {**vars(model), "params": params, "history": Members(len(members))}
         return replace(self, model=Together(**fields))
 
@@ -191,6 +197,10 @@ def prepare(
             model=warm_start,
         )
         params = tree.map(lambda a: place.asarray(a, dtype), params)
+        linear = None  # classes and quantiles have no ridge regression
+        if isinstance(network, Network) and network.skip and outputs == scaled[0].y.shape[-1]:
+            linear = fit_linear(layer, params, scaled[0], place)
+            params = linear.start(params)
     model = Model(
         network=layer,
         params=params,
@@ -205,7 +215,7 @@ def prepare(
         output_names=output_names,
     )
     validation = scaled[1] if len(scaled) > 1 else None
-    return Setup(model, method, scaled[0], validation, place)
+    return Setup(model, method, scaled[0], validation, place, linear)
 
 
 def _check_effects(
