@@ -94,7 +94,8 @@ class Model(Record):
         state : tuple of arrays
             Only with `return_state`: the arrays of each recurrent layer's state, h for
             Elman and GRU, h and c for LSTM, (B, H) or (H,); for many to one also the
-            pool's, its output so far and the number of steps.
+            pool's, its output so far and the number of steps; with `skip` also the last
+            steps of x.
         states : tuple of arrays
             Only with `return_states`: h(1) … h(T) of every recurrent layer,
             (B, T, H) or (T, H).
