@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from xprnn import losses
-from xprnn._fields import check_choice, flag, show, warn, whole
+from xprnn._fields import check_choice, flag, show, whole
 from xprnn._model import Model
 from xprnn._typing import Array
 from xprnn.errors import NonFiniteError
@@ -19,8 +19,8 @@ from xprnn.training import Method, Network, Setup, prepare, train
 STRATEGIES = ("recursive", "direct")
 BATCH = 32
 """The windows of a batch that is chosen."""
-FEW = 10
-"""With fewer held-out steps, intervals come with a warning."""
+ENOUGH = 20
+"""The steps to hold out at least, if a series is long enough."""
 
 
 def check(forecaster: Any) -> None:
@@ -129,12 +129,6 @@ def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array
         return tuple([] for _ in predictor.models)
     before = _fit(forecaster, panel.until(lengths), layout)
     errors = before.measure_errors(panel, lengths)
-    count = sum(map(len, errors[0]))
-    if count < FEW:
-        warn(
-            f"intervals rest on {count} held-out step(s) of y, which has {min(panel.lengths)}: "
-            "too few to show how far forecasts go wrong"
-        )
     ratios = [a.scale / b.scale for a, b in zip(before.scalers, predictor.scalers, strict=True)]
     results = []
     for parts in errors:
@@ -146,7 +140,7 @@ def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array
 def _shorten(y: Array, layout: Layout, horizon: int) -> int:
     """Return how many steps of a series to train on if its end is held out."""
     examples = len(y) - layout.least + 1
-    return len(y) - min(max(2 * horizon, len(y) // 5), examples // 2)
+    return len(y) - min(max(2 * horizon, len(y) // 5, ENOUGH), examples // 2)
 
 
 def hold_out(
@@ -200,17 +194,20 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
         seed=forecaster.seed,
     )
     x, y = layout.examples(untrained.pasts())
-    skip, batch_size = forecaster.skip, forecaster.batch_size
+    skip, batch_size, dropout = forecaster.skip, forecaster.batch_size, forecaster.recurrent_dropout
+    defaults = type(forecaster)
     if skip == "auto":
         skip = 0 if forecaster.network else layout.lags or choose_lags(panel.y, 1, 0)
     if batch_size == "auto":
         batch_size = None if layout.lags is None else min(BATCH, len(x))
+    if layout.lags == 1 and dropout == defaults.recurrent_dropout:
+        dropout = 0  # one step has no state before it to drop
     loss = _choose_loss(forecaster, layout.steps * panel.y[0].shape[1])
     setup = prepare(
         x,
         y,
-        Network.of(forecaster, feedback=False, skip=skip).unless(
-            forecaster.network, Network.of(type(forecaster), feedback=False, skip=0)
+        Network.of(forecaster, feedback=False, skip=skip, recurrent_dropout=dropout).unless(
+            forecaster.network, Network.of(defaults, feedback=False, skip=0)
         ),
         Method.of(forecaster, loss=loss, batch_size=batch_size),
         mode="many_to_many" if forecaster.lags is None else "many_to_one",

@@ -20,6 +20,8 @@ from xprnn.forecasting.panel import Panel
 
 PATHS = 1000
 """The number of paths that make an interval."""
+FEW = 5
+"""The fewest held-out steps that make an interval."""
 TINY = 1e-9
 """The smallest spread, in the scale of the series."""
 
@@ -162,10 +164,10 @@ class Predictor(NamedTuple):
         Each is a forecast of one of the models, to which scaled errors of that model are added,
         drawn with replacement: one at every step, or a row of k steps at once.
         """
-        if self.held_out and not self.held_out[0]:
+        if self.held_out and sum(map(len, self.held_out[0])) < FEW:
             raise ValueError(
-                f"y has {min(self.trained_on.lengths)} steps, too few to hold any out, so there "
-                "are no errors to make intervals of; calibration=0 takes those in training"
+                f"y has {max(self.trained_on.lengths)} steps, and an interval needs {FEW} that "
+                "are held out; calibration=0 makes intervals of the errors in training"
             )
         rng, pasts = generator((self.seed, len(self.models))), self.pasts(later)
         each, rows = -(-PATHS // len(self.models)), -(-horizon // self.layout.steps)
