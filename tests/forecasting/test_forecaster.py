@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 SAW = [0.0, 5, 1, 2, 0, 3, 1]
 WAYS = {
-    "defaults": {},
+    "defaults": {"members": 3, "calibration": None, "recurrent_dropout": 0.4},
     "whole series": {"lags": None},
     "windows": {"lags": 5},
     "windows, not centred": {"lags": 5, "center": False},
@@ -38,8 +38,10 @@ RECURSIVE = [name for name, options in WAYS.items() if "strategy" not in options
 
 
 def forecaster(**options):
+    """A forecaster that trains in a moment."""
     return RNNForecaster(**{
-        "horizon": 3, "hidden_size": 4, "epochs": 3, "progress": False, **options
+        "horizon": 3, "hidden_size": 4, "epochs": 3, "members": 1, "calibration": 0,
+        "recurrent_dropout": 0.0, "progress": False, **options,
     })  # fmt: skip
 
 
