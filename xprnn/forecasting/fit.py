@@ -1,5 +1,6 @@
 """The fit of a forecaster: checks its options, and trains its networks on a panel."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from xprnn._fields import check_choice, show, whole
 from xprnn._model import Model
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
+from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.losses import Loss, Pinball
@@ -129,28 +131,61 @@ def _fit(forecaster: Any, panel: Panel) -> Predictor:
             raise ValueError(
                 f"past_columns must be columns of X, {show([*panel.inputs])}, got {show(column)}"
             )
+    method = Method.of(
+        forecaster, loss=_choose_loss(forecaster, layout.steps * panel.y[0].shape[1])
+    )
+    ends = _choose_ends(method.held_out, panel, layout)
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
     untrained = Predictor(
         models=(),
         panel=panel,
         trained_on=panel,
-        scalers=tuple(layout.scaler(y, forecaster.standardize) for y in panel.y),
+        scalers=tuple(
+            layout.scaler(y[:end], forecaster.standardize)
+            for y, end in zip(panel.y, ends, strict=True)
+        ),
         layout=layout,
         known=np.asarray([name not in forecaster.past_columns for name in panel.inputs], bool),
         own_quantiles=quantiles,
         seed=forecaster.seed,
     )
-    x, y = layout.examples(untrained.pasts())
+    pasts, validation, mask = untrained.pasts(), None, None
+    if ends != [*panel.lengths]:
+        *validation, mask = layout.held_out(pasts, ends)
+    x, y = layout.examples([past.until(end) for past, end in zip(pasts, ends, strict=True)])
     setup = prepare(
         x,
         y,
         Network.of(forecaster, feedback=False).unless(forecaster.network),
-        Method.of(forecaster, loss=_choose_loss(forecaster, layout.steps * panel.y[0].shape[1])),
+        replace(method, validation_fraction=None),  # which would draw windows or series
         mode="many_to_many" if forecaster.lags is None else "many_to_one",
+        validation_data=validation,
         backend=forecaster.backend,
         dtype=forecaster.dtype,
     )
+    if setup.validation is not None and mask is not None:
+        setup = replace(setup, validation=setup.validation._replace(scored=mask))
     return untrained._replace(models=_train(setup, forecaster))
+
+
+def _choose_ends(share: float | None, panel: Panel, layout: Layout) -> list[int]:
+    """Return the end of the part of each series to train on; the steps after it are held out.
+
+    Raises
+    ------
+    ValueError
+        If a part has too few steps.
+    """
+    ends = []
+    for i, length in enumerate(panel.lengths):
+        count = 0 if share is None else max(layout.steps, round(share * length))
+        if length - count < layout.least:
+            raise ValueError(
+                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
+                f"to train on and {count} that validation_fraction={share} holds out, got {length}"
+            )
+        ends.append(length - count)
+    return ends
 
 
 def _choose_loss(forecaster: Any, outputs: int) -> Loss:

@@ -131,7 +131,7 @@ class Run:
 
     def _chunks(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
         """Yield the chunks of a batch, or all of it, with their shares in the loss of the epoch."""
-        x, y, valid, weights = batch.data
+        x, y, valid, weights, _ = batch.data
         mask = batch.data.mask(self.setup.place)
         cuts = every(self.setup.method.tbptt or x.shape[0], x)
         for cut, chunk in zip(cuts, chunks(cuts, x, y, mask, noise), strict=True):
@@ -199,6 +199,6 @@ class Run:
 
     def _value(self, y_hat: Array, data: Data) -> Value:
         """Return the loss of outputs for data."""
-        mask = data.mask(self.setup.place) if self.setup.network.keeps_steps else None
+        mask = data.loss_mask(self.setup.place) if self.setup.network.keeps_steps else None
         value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
         return value

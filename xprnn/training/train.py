@@ -14,8 +14,9 @@ from xprnn._model import Model
 from xprnn._record import History
 from xprnn._typing import Tree
 from xprnn.backend import host, to_host
-from xprnn.callbacks import Training, Writer, progress_bar
+from xprnn.callbacks import EarlyStopping, Training, Writer, progress_bar
 from xprnn.training.epoch import Position, Run
+from xprnn.training.options import Method
 from xprnn.training.resume import Callbacks, restore, save
 from xprnn.training.setup import Setup
 from xprnn.training.watch import Watch
@@ -53,7 +54,7 @@ def train(
     """
     if not isinstance(setup, Setup):
         raise TypeError(f"setup must be a Setup, as prepare returns it, got {show(setup)}")
-    callbacks = _read_callbacks(callbacks)
+    callbacks = _read_callbacks(callbacks, setup.method)
     if progress is not None:
         progress = flag("progress", progress, "True, False or None")
     if not isinstance(resume, str | os.PathLike | None):
@@ -68,8 +69,8 @@ def train(
         return run.model(position, history)
 
 
-def _read_callbacks(callbacks: Any) -> Callbacks:
-    """Return callbacks as a tuple; raise TypeError unless they are callables."""
+def _read_callbacks(callbacks: Any, method: Method) -> Callbacks:
+    """Return callbacks, and that of `early_stopping`; raise TypeError unless all are callables."""
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
     callbacks = tuple(callbacks)
@@ -81,7 +82,14 @@ def _read_callbacks(callbacks: Any) -> Callbacks:
             )
         if not callable(callback):
             raise TypeError(f"callbacks must hold callables, got {callback!r}")
-    return callbacks
+    if not method.early_stopping:
+        return callbacks
+    if any(isinstance(callback, EarlyStopping) for callback in callbacks):
+        raise ValueError(
+            "early_stopping=True makes an EarlyStopping, and callbacks hold one already; give one "
+            "of the two, and validation_fraction if data are to be held out"
+        )
+    return (*callbacks, EarlyStopping(monitor="val_loss"))
 
 
 def _run_epochs(
