@@ -184,7 +184,7 @@ class Run:
         y_hat, _ = apply(self.setup.network, params, data.x, state=None, mask=mask, xp=self.xp)
         return self._value(y_hat, data)
 
-    def measure_zero(self) -> Array | None:
+    def measure_zero(self) -> Value | None:
         """Return the loss of a network whose outputs are all zero.
 
         Zero is the mean of a standardised y, and makes all classes equally likely. For
@@ -195,7 +195,7 @@ class Run:
             return None
         shape = (*data.y.shape[:-1], model.outputs)
         zeros = self.setup.place.asarray(host.zeros(shape), dtype_name(data.x))
-        return self._value(zeros, data).minimised
+        return self._value(zeros, data)
 
     def _value(self, y_hat: Array, data: Data) -> Value:
         """Return the loss of outputs for data."""

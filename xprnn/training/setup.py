@@ -13,6 +13,7 @@ from xprnn._typing import Tree
 from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.training import data
+from xprnn.training.extremes import warn_of_extremes
 from xprnn.training.held_out import hold_out
 from xprnn.training.members import Members, Together
 from xprnn.training.options import Method, Network
@@ -207,6 +208,9 @@ def prepare(
         feature_names=feature_names,
         output_names=output_names,
     )
+    if y_scaler is not None:
+        with place.active():
+            warn_of_extremes(scaled[0], method.loss)
     validation = scaled[1] if len(scaled) > 1 else None
     return Setup(model, method, scaled[0], validation, place)
 
