@@ -119,7 +119,7 @@ class Layout:
         Windows whose targets all come after the end of their series; or whole series, with a
         mask (T, S) of the steps whose targets do.
         """
-        late = [self.times(past) >= end - 2 for past, end in zip(pasts, ends, strict=True)]
+        late = [self.times(past) >= end - 1 for past, end in zip(pasts, ends, strict=True)]
         if self.lags is None:
             mask = np.zeros((max(map(len, late)), len(late)), bool)
             for i, each in enumerate(late):
