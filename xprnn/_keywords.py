@@ -19,7 +19,7 @@ _SYNONYMS = {
     "activation": "nonlinearity",
     "backend": "device",
     "bidirectional": "bidir",
-    "callbacks": "early_stopping early_stopping_rounds n_iter_no_change patience",
+    "callbacks": "early_stopping_rounds n_iter_no_change patience",
     "cell": "cell_type rnn_type",
     "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip_val max_grad_norm max_norm",
     "dropout": "dropout_rate",
@@ -39,7 +39,7 @@ _SYNONYMS = {
     "seed": "random_seed random_state",
     "standardize": "normalize scale",
     "state": "initial_state",
-    "validation_data": "validation_fraction validation_split",
+    "validation_fraction": "validation_split",
 }
 """Our arguments, with their names in torch, Keras and scikit-learn."""
 
@@ -48,7 +48,6 @@ _HOW = {
     "mode": "mode='many_to_many' or mode='many_to_one'",
     "penalty": "penalty=, see xprnn.penalties, or optimizer=AdamW(...)",
     "progress": "progress=True or False",
-    "validation_data": "validation_data=(x, y), data that you set apart yourself",
 }
 """How to give an argument that takes something else here."""
 

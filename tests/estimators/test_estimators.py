@@ -445,6 +445,29 @@ def test_warm_start_goes_on():
         RNNRegressor(warm_start=1).fit(X, y)
 
 
+def test_early_stopping_holds_out_samples_by_class():
+    """In any order of the rows; a fit that goes on holds out the same ones."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b", "c"], 20)
+    X = 3 * rng.standard_normal((60, 5)) + np.repeat([-1, 0, 1], 20)[:, None]
+    settings = {"hidden_size": 8, "learning_rate": 0.05, "random_state": 0}
+    own = RNNClassifier(early_stopping=True, **settings).fit(X, y)
+    assert own.model_.history.ended == "stopped"
+    assert own.n_iter_ == np.argmin(own.model_.history.val_loss) + 21 < 300
+    settings |= {"validation_fraction": 0.2, "warm_start": True, "epochs": 5}
+    own = RNNClassifier(**settings).fit(X, y)
+    before = own.model_.history.val_loss[-1]
+    own.set_params(optimizer="sgd", learning_rate=1e-300).fit(X, y)
+    assert own.model_.history.val_loss[0] == pytest.approx(before, rel=1e-12)
+
+
+@pytest.mark.parametrize("option", [{"early_stopping": True}, {"validation_fraction": 0.2}])
+def test_partial_fit_holds_nothing_out(option):
+    for own in (RNNRegressor(**QUICK, **option), RNNClassifier(**QUICK, **option)):
+        with pytest.raises(ValueError, match=r"^partial_fit trains on all it gets"):
+            own.partial_fit(blocks(), np.arange(6))
+
+
 def test_partial_fit_goes_on_epoch_by_epoch():
     X, y = blocks(), np.arange(6.0)
     settings = QUICK | {"optimizer": xprnn.optimizers.SGD(0.1)}

@@ -163,6 +163,66 @@ def test_changing_the_future_changes_no_forecast(way, window):
             np.testing.assert_array_equal(getattr(one, bound)[fold], getattr(two, bound)[fold])
 
 
+HELD_OUT = {name: WAYS[name] for name in WAYS if name != "calibrated"}
+
+
+@pytest.mark.parametrize("way", HELD_OUT)
+@given(seed=SEEDS, share=st.floats(0.05, 0.4), inputs=st.booleans())
+def test_the_last_steps_of_every_series_are_held_out(way, seed, share, inputs):
+    """They change neither the training nor the scales; without them the training is the same."""
+    options = {**WAYS[way], "seed": seed % 3}
+    ys, xs = [walk(seed), walk(seed + 1, (33,))], [walk(seed + 2, (n, 1)) for n in (40, 33)]
+    steps = 3 if "strategy" in options else 1
+    ends = [len(y) - max(steps, round(share * len(y))) for y in ys]
+    rng = np.random.default_rng(seed)
+    others = [
+        np.append(y[:end], 1e6 * rng.random(len(y) - end)) for y, end in zip(ys, ends, strict=True)
+    ]
+
+    def fit(*series, **more):
+        y, x = zip(*series, strict=True)
+        return forecaster(**options, **more).fit([*y], [*x] if inputs else None)
+
+    held = {"validation_fraction": share}
+    models = [
+        fit(*zip(ys, xs, strict=True), **held),
+        fit(*zip(others, xs, strict=True), **held),
+        fit(*((y[:end], x[:end]) for y, x, end in zip(ys, xs, ends, strict=True))),
+    ]
+    for model in models[1:]:
+        scalers = (each._predictor.scalers for each in (models[0], model))
+        for one, other in zip(*scalers, strict=True):
+            np.testing.assert_array_equal(one, other)
+        for one, other in zip(models[0].models_, model.models_, strict=True):
+            assert one.history.loss == other.history.loss
+            np.testing.assert_array_equal(one.x_scaler.mean, other.x_scaler.mean)
+    first, second = (model.models_[0].history.val_loss for model in models[:2])
+    assert np.isfinite(first).all()
+    assert (np.asarray(second) > 100 * np.asarray(first)).all()
+
+
+@pytest.mark.parametrize("way", ["recursive", "recursive, windows", "by a season"])
+def test_the_held_out_loss_is_that_of_forecasts_one_step_ahead(way):
+    """Each reads all earlier steps, held out or not."""
+    y = walk()
+    model = forecaster(**WAYS[way], validation_fraction=0.2, loss="mse").fit(y)
+    predictor = model._predictor
+    past = predictor._replace(panel=predictor.panel.rows(slice(0, 32)))
+    one_step = past.one_step(predictor.panel)
+    errors = one_step.forecast - one_step.truth
+    assert len(errors) == 8
+    (scaler,) = predictor.scalers
+    expected = np.mean(np.square(errors / scaler.scale))
+    assert model.models_[0].history.val_loss[-1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_too_short_a_rest_is_refused():
+    with pytest.raises(ValueError, match=r"at least 6 steps to train on and 3 that validation_f"):
+        forecaster(lags=5, validation_fraction=0.4).fit(walk(shape=(8,)))
+    with pytest.raises(ValueError, match=r"at least 8 steps to train on and 3 that .*=0.1 holds"):
+        forecaster(lags=5, strategy="direct", early_stopping=True).fit(walk(shape=(10,)))
+
+
 # Members
 
 

@@ -28,10 +28,17 @@ class Data(NamedTuple):
     """NumPy array of bool (T, B), False at padding; None if every step is valid."""
     weights: Array | None = None
     """(T, B, 1) or (1, B, 1), the weights of the steps of y in the loss; None if all are 1."""
+    scored: Any = None
+    """NumPy array of bool (T, B), True at the steps of validation data that count in the loss
+    though the network reads earlier ones; None if all valid steps count."""
 
     def mask(self, backend: Backend) -> Array | None:
         """Return the mask (T, B, 1) on the backend of the arrays."""
         return None if self.valid is None else backend.asarray(self.valid[:, :, None], "bool")
+
+    def loss_mask(self, backend: Backend) -> Array | None:
+        """Return the mask (T, B, 1) of the loss at every step."""
+        return (self if self.scored is None else self._replace(valid=self.scored)).mask(backend)
 
     def take(self, chosen: Any, per_step: bool, backend: Backend) -> "Data":
         """Return some of the sequences, cut to the longest of them.

@@ -80,6 +80,8 @@ class SequenceEstimator(BaseEstimator):
     batch_size: int | None = None
     tbptt: int | None = None
     checkpoint_every: int | None = None
+    early_stopping: bool = False
+    validation_fraction: float | None = None
     clip_norm: float | None = 1.0
     standardize: bool = True
     warm_start: bool = False
@@ -179,6 +181,7 @@ class SequenceEstimator(BaseEstimator):
                 "targets at each step, give X and y oldest first"
             )
         network, layer = Network.of(self, feedback=False), self.network
+        holds_out = self.early_stopping or self.validation_fraction is not None
         if anew:
             self._random_state, curve = check_random_state(self.random_state), []
         else:
@@ -190,12 +193,13 @@ class SequenceEstimator(BaseEstimator):
                     "with its network needs the same"
                 )
             curve = self.loss_curve_
-        seed = int(self._random_state.randint(np.iinfo(np.int32).max))
+        if anew or not holds_out:  # else the same samples are to be held out again
+            self._seed = int(self._random_state.randint(np.iinfo(np.int32).max))
         setup = prepare(
             X.x,
             X.move_here(targets.y),
             network.unless(layer) if anew else None,
-            Method.of(self, loss=loss, epochs=epochs, seed=seed),
+            Method.of(self, loss=loss, epochs=epochs, seed=self._seed),
             mode=mode,
             sample_weight=weights,
             warm_start=None if anew else self.model_,
@@ -208,6 +212,14 @@ class SequenceEstimator(BaseEstimator):
         self.loss_curve_: list[float] = curve + self.model_.history.loss
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = self.model_.outputs
+
+    def _refuse_partial(self) -> None:
+        """Raise ValueError if `partial_fit` can't train with the options."""
+        if self.early_stopping or self.validation_fraction is not None:
+            raise ValueError(
+                "partial_fit trains on all it gets, for one epoch: it takes no early_stopping and "
+                "no validation_fraction; fit does"
+            )
 
     def _read_fitted(self, X: Any, method: str) -> Samples:
         """Read the X of a method that needs a fitted estimator."""

@@ -43,8 +43,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         How much each label counts; with ``"balanced"`` all classes have the same total weight.
     optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
         Of the training; see `xprnn.fit`.
-    clip_norm, standardize, callbacks, progress
-        Of the training; see `xprnn.fit`.
+    early_stopping, validation_fraction, clip_norm, standardize, callbacks, progress
+        Of the training; see `xprnn.fit`. What is held out are whole samples; a `fit` that
+        continues holds out the same.
     warm_start : bool
         Whether a second `fit` continues from the trained network, for `epochs` more epochs, with
         its parameters and standardisation. The optimizer starts anew.
@@ -114,6 +115,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         -------
         self
         """
+        self._refuse_partial()
         anew = not hasattr(self, "model_")
         if anew and classes is None:
             raise ValueError("classes must be given in the first call of partial_fit, got None")

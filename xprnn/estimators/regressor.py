@@ -35,8 +35,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         A loss for quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.
     optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
         Of the training; see `xprnn.fit`.
-    clip_norm, standardize, callbacks, progress
-        Of the training; see `xprnn.fit`.
+    early_stopping, validation_fraction, clip_norm, standardize, callbacks, progress
+        Of the training; see `xprnn.fit`. What is held out are whole samples; a `fit` that
+        continues holds out the same.
     warm_start : bool
         Whether a second `fit` continues from the trained network, for `epochs` more epochs, with
         its parameters and standardisation. The optimizer starts anew.
@@ -105,6 +106,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
         -------
         self
         """
+        self._refuse_partial()
         anew = not hasattr(self, "model_")
         return self._fit(X, y, sample_weight, method="partial_fit", epochs=1, anew=anew)
 

@@ -1,5 +1,6 @@
 """The fit of a forecaster: checks its options, and trains its networks on a panel."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from xprnn.forecasting.intervals import Calibration
 from xprnn.forecasting.layout import Layout, choose_lags
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
+from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
 from xprnn.training import Method, Network, Setup, prepare, train
 
@@ -182,39 +184,79 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
             raise ValueError(
                 f"past_columns must be columns of X, {show([*panel.inputs])}, got {show(column)}"
             )
+    method = _choose_method(forecaster, layout, panel.y[0].shape[1])
+    ends = _choose_ends(method.held_out, panel, layout)
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
     untrained = Predictor(
         models=(),
         panel=panel,
         trained_on=panel,
-        scalers=tuple(layout.scaler(y, forecaster.standardize) for y in panel.y),
+        scalers=tuple(
+            layout.scaler(y[:end], forecaster.standardize)
+            for y, end in zip(panel.y, ends, strict=True)
+        ),
         layout=layout,
         known=np.asarray([name not in forecaster.past_columns for name in panel.inputs], bool),
         own_quantiles=quantiles,
         seed=forecaster.seed,
     )
-    x, y = layout.examples(untrained.pasts())
-    skip, batch_size, dropout = forecaster.skip, forecaster.batch_size, forecaster.recurrent_dropout
-    defaults = type(forecaster)
-    if skip == "auto":
-        skip = 0 if forecaster.network else layout.lags or choose_lags(panel.y, 1, 0)
-    if batch_size == "auto":
-        batch_size = None if layout.lags is None else min(BATCH, len(x))
-    if layout.lags == 1 and dropout == defaults.recurrent_dropout:
-        dropout = 0  # one step has no state before it to drop
-    loss = _choose_loss(forecaster, layout.steps * panel.y[0].shape[1])
+    pasts, validation, mask = untrained.pasts(), None, None
+    if ends != [*panel.lengths]:
+        *validation, mask = layout.held_out(pasts, ends)
+    x, y = layout.examples([past.until(end) for past, end in zip(pasts, ends, strict=True)])
     setup = prepare(
         x,
         y,
-        Network.of(forecaster, feedback=False, skip=skip, recurrent_dropout=dropout).unless(
-            forecaster.network, Network.of(defaults, feedback=False, skip=0)
-        ),
-        Method.of(forecaster, loss=loss, batch_size=batch_size),
+        _choose_network(forecaster, layout, panel),
+        replace(method, validation_fraction=None),  # which would draw windows or series
         mode="many_to_many" if forecaster.lags is None else "many_to_one",
+        validation_data=validation,
         backend=forecaster.backend,
         dtype=forecaster.dtype,
     )
+    if setup.validation is not None and mask is not None:
+        setup = replace(setup, validation=setup.validation._replace(scored=mask))
     return untrained._replace(models=_train(setup, forecaster))
+
+
+def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | Layer:
+    """Return the network of the forecaster, or the options to build one."""
+    defaults, skip, dropout = type(forecaster), forecaster.skip, forecaster.recurrent_dropout
+    if skip == "auto":
+        skip = 0 if forecaster.network else layout.lags or choose_lags(panel.y, 1, 0)
+    if layout.lags == 1 and dropout == defaults.recurrent_dropout:
+        dropout = 0  # one step has no state before it to drop
+    network = Network.of(forecaster, feedback=False, skip=skip, recurrent_dropout=dropout)
+    return network.unless(forecaster.network, Network.of(defaults, feedback=False, skip=0))
+
+
+def _choose_method(forecaster: Any, layout: Layout, columns: int) -> Method:
+    """Return how the network is trained, for so many columns of y."""
+    batch_size = forecaster.batch_size
+    if batch_size == "auto":
+        batch_size = None if layout.lags is None else BATCH
+    loss = _choose_loss(forecaster, layout.steps * columns)
+    return Method.of(forecaster, loss=loss, batch_size=batch_size)
+
+
+def _choose_ends(share: float | None, panel: Panel, layout: Layout) -> list[int]:
+    """Return the end of the part of each series to train on; the steps after it are held out.
+
+    Raises
+    ------
+    ValueError
+        If a part has too few steps.
+    """
+    ends = []
+    for i, length in enumerate(panel.lengths):
+        count = 0 if share is None else max(layout.steps, round(share * length))
+        if length - count < layout.least:
+            raise ValueError(
+                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
+                f"to train on and {count} that validation_fraction={share} holds out, got {length}"
+            )
+        ends.append(length - count)
+    return ends
 
 
 def _choose_loss(forecaster: Any, outputs: int) -> Loss:

@@ -63,13 +63,16 @@ class RNNForecaster:
         all of y in each case.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
-tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks, progress
+tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed, \
+backend, dtype, callbacks, progress
         As for `xprnn.fit`, with other defaults, which benchmarks/defaults.py chose: a small GRU
         beside a linear map of the last steps. A `skip` of "auto" is the whole window; without
         `lags` it is as many steps as "auto" would give a window. `bidirectional` and `pool` are
         valid only with `lags`. A sequence of a batch is a window or, without `lags`, a series;
-        a `batch_size` of "auto" is 32 windows, or all series. `standardize` also scales every series
-        on its own. With several members, callbacks see the mean of their curves.
+        a `batch_size` of "auto" is 32 windows, or all series. `standardize` also scales every
+        series on its own. With several members, callbacks see the mean of their curves.
+        `validation_fraction` holds out the last steps of every series, at least as many as the
+        network gives at once, and `early_stopping` alone the last tenth.
 
     Attributes
     ----------
@@ -83,7 +86,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
 
     Notes
     -----
-    Means and scales are those of the y of `fit`, and never change with later steps.
+    Means and scales are those of the y of `fit`, without what `validation_fraction` holds out,
+    and never change with later steps.
 
     Examples
     --------
@@ -124,6 +128,8 @@ tbptt, checkpoint_every, clip_norm, standardize, seed, backend, dtype, callbacks
     batch_size: int | str | None = "auto"
     tbptt: int | None = None
     checkpoint_every: int | None = None
+    early_stopping: bool = False
+    validation_fraction: float | None = None
     clip_norm: float | None = 1.0
     standardize: bool = True
     seed: int = 0

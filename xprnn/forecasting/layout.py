@@ -49,6 +49,10 @@ class Past(NamedTuple):
     scale: Array
     """(O,)"""
 
+    def until(self, end: int) -> "Past":
+        """Return the first steps."""
+        return self._replace(y=self.y[:end], x=self.x[:end], ahead=self.ahead[:end])
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -148,7 +152,25 @@ class Layout:
 
     def examples(self, pasts: list[Past]) -> tuple[Any, Any]:
         """Return x and y for `xprnn.fit`: windows and what follows each, or whole series."""
-        pairs = [(past, self.times(past)) for past in pasts]
+        return self._examples([(past, self.times(past)) for past in pasts])
+
+    def held_out(self, pasts: list[Past], ends: list[int]) -> tuple[Any, Any, Any]:
+        """Return x and y for the validation loss of what comes after some ends, and a mask.
+
+        Windows whose targets all come after the end of their series; or whole series, with a
+        mask (T, S) of the steps whose targets do.
+        """
+        late = [self.times(past) >= end - 1 for past, end in zip(pasts, ends, strict=True)]
+        if self.lags is None:
+            mask = np.zeros((max(map(len, late)), len(late)), bool)
+            for i, each in enumerate(late):
+                mask[: len(each), i] = each
+            return *self.examples(pasts), mask
+        pairs = zip(pasts, late, strict=True)
+        return *self._examples([(past, self.times(past)[each]) for past, each in pairs]), None
+
+    def _examples(self, pairs: list[tuple[Past, Array]]) -> tuple[Any, Any]:
+        """Return x and y at successive times of each series."""
         x = [self.sequences(past, t) for past, t in pairs]
         y = [self.targets(past, t).reshape(len(t), -1) for past, t in pairs]
         return (x, y) if self.lags is None else (np.concatenate(x), np.concatenate(y))

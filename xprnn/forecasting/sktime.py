@@ -50,10 +50,11 @@ def _make_class() -> type:
 
         Parameters
         ----------
-        lags, strategy, differencing, center, past_columns, quantiles, members, calibration, network, \
-cell, hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, \
+        lags, strategy, differencing, center, past_columns, quantiles, members, calibration, \
+network, cell, hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, \
 skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, \
-clip_norm, standardize, seed, backend, dtype, callbacks, progress
+early_stopping, validation_fraction, clip_norm, standardize, seed, backend, dtype, callbacks, \
+progress
             As for `xprnn.forecasting.RNNForecaster`.
 
         Attributes
@@ -115,6 +116,8 @@ clip_norm, standardize, seed, backend, dtype, callbacks, progress
             batch_size="auto",
             tbptt=None,
             checkpoint_every=None,
+            early_stopping=False,
+            validation_fraction=None,
             clip_norm=1.0,
             standardize=True,
             seed=0,

@@ -1,6 +1,6 @@
 """Reads x and y for a training: checks, weighs, scales and moves them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from xprnn import _ops, losses
 from xprnn._fields import unknown
@@ -17,6 +17,25 @@ from xprnn.losses import Loss
 Names = tuple[str, ...] | None
 VALIDATION = ("validation_data[0]", "validation_data[1]")
 """The names of validation data in errors."""
+
+
+class Part(NamedTuple):
+    """Data for training or for validation, as the caller gave them."""
+
+    pair: Pair
+    weights: Any = None
+    """NumPy array (B, T') or (B, 1), not below zero; None if all steps count alike."""
+    scored: Any = None
+    """NumPy array of bool (B, T), True where the loss counts; None if it does at all steps."""
+
+    def relative_weights(self) -> Any:
+        """Return the weights (T', B) or (1, B), of mean 1 over the steps that count."""
+        if self.weights is None:
+            return None
+        counts = self.pair.valid if self.scored is None else self.scored
+        if self.pair.mode != "many_to_many":
+            counts = counts[:, :1]
+        return (self.weights / ((self.weights * counts).sum() / counts.sum())).T
 
 
 def name_arrays(pairs: list[Pair]) -> dict[str, Array]:
@@ -72,7 +91,7 @@ def read_pairs(
 
 
 def weigh(sample_weight: Any, y: Any, pair: Pair, loss: Loss) -> Any:
-    """Return weights as a NumPy array (T, B) or (1, B), of mean 1 over the valid steps of y.
+    """Return weights as a NumPy array (B, T) or (B, 1).
 
     Raises
     ------
@@ -88,9 +107,7 @@ def weigh(sample_weight: Any, y: Any, pair: Pair, loss: Loss) -> Any:
             "as sample_weight, and a loss without class_weights"
         )
     weights = read_weights(sample_weight, y, pair)
-    weights = weights[None, :] if weights.ndim == 1 else weights.T
-    valid = pair.valid.T if pair.mode == "many_to_many" else pair.valid.T[:1]
-    return weights / ((weights * valid).sum() / valid.sum())
+    return weights[:, None] if weights.ndim == 1 else weights
 
 
 def choose_dtype(dtype: Any, arrays: dict[str, Array], place: Backend) -> str:
@@ -134,29 +151,26 @@ def count_outputs(loss: Loss, pairs: list[Pair]) -> int:
 
 
 def scale(
-    pairs: list[Pair],
+    parts: list[Part],
     standardize: tuple[bool, bool],
     dtype: str,
     place: Backend,
     *,
-    weights: Any = None,
     model: Model | None = None,
 ) -> tuple[list[Data], list[Scaler | None]]:
-    """Return the pairs as data on a backend, and the scalers of x and y, None if not scaled.
+    """Return the parts as data on a backend, and the scalers of x and y, None if not scaled.
 
     Scaling takes place in the dtype of the input, where data far from zero have their digits.
 
     Parameters
     ----------
-    pairs : list of Pair
+    parts : list of Part
         The scalers measure the first.
     standardize : tuple of bool
         Whether to scale x and y.
     dtype : str
         Of the result.
     place : Backend
-    weights : array, optional
-        Of the first pair, as `weigh` returns them.
     model : Model, optional
         Its scalers are used instead.
     """
@@ -166,9 +180,9 @@ def scale(
         scalers = [s and s.on(place) for s in (model.x_scaler, model.y_scaler)]
         standardize = (scalers[0] is not None, scalers[1] is not None)
     scaled = []
-    for pair in pairs:
+    for part in parts:
+        pair, weights, arrays = part.pair, part.relative_weights(), []
         valid = None if pair.x.valid is None else pair.x.valid.T
-        arrays = []
         for i, array in enumerate((pair.x.array, pair.y)):
             steps = valid if i == 0 or pair.mode == "many_to_many" else None
             own_dtype = float_name("xy"[i], array) or "float64"
@@ -180,9 +194,10 @@ def scale(
             if dtype != own_dtype:
                 check_finite(f"{'xy'[i]} in {dtype}", xp.permute_dims(array, (1, 0, 2)))
             arrays.append(array)
-        scaled.append(Data(arrays[0], arrays[1], valid))
-    if weights is not None:
-        scaled[0] = scaled[0]._replace(weights=place.asarray(weights[:, :, None], dtype))
+        if weights is not None:
+            weights = place.asarray(weights[:, :, None], dtype)
+        scored = None if part.scored is None else part.scored.T
+        scaled.append(Data(arrays[0], arrays[1], valid, weights, scored))
     return scaled, scalers
 
 

@@ -131,7 +131,7 @@ class Run:
 
     def _chunks(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
         """Yield the chunks of a batch, or all of it, with their shares in the loss of the epoch."""
-        x, y, valid, weights = batch.data
+        x, y, valid, weights, _ = batch.data
         mask = batch.data.mask(self.setup.place)
         cuts = every(self.setup.method.tbptt or x.shape[0], x)
         for cut, chunk in zip(cuts, chunks(cuts, x, y, mask, noise), strict=True):
@@ -184,7 +184,7 @@ class Run:
         y_hat, _ = apply(self.setup.network, params, data.x, state=None, mask=mask, xp=self.xp)
         return self._value(y_hat, data)
 
-    def measure_zero(self) -> Array | None:
+    def measure_zero(self) -> Value | None:
         """Return the loss of a network whose outputs are all zero.
 
         Zero is the mean of a standardised y, and makes all classes equally likely. For
@@ -195,10 +195,10 @@ class Run:
             return None
         shape = (*data.y.shape[:-1], model.outputs)
         zeros = self.setup.place.asarray(host.zeros(shape), dtype_name(data.x))
-        return self._value(zeros, data).minimised
+        return self._value(zeros, data)
 
     def _value(self, y_hat: Array, data: Data) -> Value:
         """Return the loss of outputs for data."""
-        mask = data.mask(self.setup.place) if self.setup.network.keeps_steps else None
+        mask = data.loss_mask(self.setup.place) if self.setup.network.keeps_steps else None
         value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
         return value

@@ -1,6 +1,7 @@
 """The options of a training as two frozen values, `Network` and `Method`."""
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Self
 
 from xprnn import activations, cells, layers, losses, optimizers
@@ -11,6 +12,7 @@ from xprnn._fields import (
     fraction,
     natural,
     number,
+    optional,
     set_fields,
     unknown,
     whole,
@@ -23,6 +25,8 @@ from xprnn.penalties import Penalty
 POOLS = ("last", "mean", "max")
 ADAM = Adam(learning_rate=0.003)
 """The optimizer of `fit`; benchmarks/defaults.py compares it with others."""
+HELD_OUT = 0.1
+"""The share that early stopping holds out if nothing else is said, as scikit-learn does."""
 
 
 class Options:
@@ -84,9 +88,7 @@ class Network(Options):
             raise unknown("pool", self.pool, POOLS)
         self._recurrent()  # checks the options of a recurrent layer
 
-    def unless(
-        self, layer: Layer | None, defaults: "Network | None" = None
-    ) -> "Layer | Network":
+    def unless(self, layer: Layer | None, defaults: "Network | None" = None) -> "Layer | Network":
         """Return `layer`, or these options if it is None.
 
         Raises
@@ -182,7 +184,7 @@ class Method(Options):
     loss, optimizer, learning_rate, penalty, epochs, batch_size
         See `xprnn.fit`. The names of a loss and an optimizer become objects, and the learning
         rate becomes the optimizer's.
-    tbptt, checkpoint_every, clip_norm, standardize, seed
+    tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed
         See `xprnn.fit`.
 
     Raises
@@ -206,6 +208,8 @@ class Method(Options):
     batch_size: int | None = None
     tbptt: int | None = None
     checkpoint_every: int | None = None
+    early_stopping: bool = False
+    validation_fraction: float | None = None
     clip_norm: float | None = 1.0
     standardize: bool = True
     seed: int = 0
@@ -218,7 +222,13 @@ class Method(Options):
             optimizer=optimizers.get(optimizer, self.learning_rate),
             seed=whole("seed", self.seed, least=0),
         )
-        check_fields(self, epochs=whole, standardize=flag)
+        check_fields(
+            self,
+            epochs=whole,
+            early_stopping=flag,
+            validation_fraction=optional(partial(number, above=0, below=1)),
+            standardize=flag,
+        )
         for name in ("batch_size", "tbptt", "checkpoint_every"):
             if getattr(self, name) is not None:
                 set_fields(self, **{name: whole(name, getattr(self, name))})
@@ -231,6 +241,13 @@ class Method(Options):
                 f"checkpoint_every must be below tbptt={self.tbptt}, since no more steps are kept "
                 f"anyway, got {self.checkpoint_every}"
             )
+
+    @property
+    def held_out(self) -> float | None:
+        """The share of the data to hold out if there are no validation data; None for nothing."""
+        if self.validation_fraction is None and self.early_stopping:
+            return HELD_OUT
+        return self.validation_fraction
 
 
 for _options in (Network, Method):

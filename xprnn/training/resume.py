@@ -125,6 +125,7 @@ def _plan(setup: Setup) -> dict[str, Any]:
     model, data, validation = setup.model, setup.data, setup.validation
     plan = {
         **vars(setup.method),
+        "early_stopping": setup.method.early_stopping or None,  # older files lack it
         "standardize": model.x_scaler is not None,
         **dict(zip(("x", "y", "valid steps"), _sizes(data), strict=True)),
         "sample_weight": None if data.weights is None else _shape(data.weights),

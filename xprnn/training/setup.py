@@ -14,6 +14,8 @@ from xprnn._typing import Tree
 from xprnn.backend import Backend, common, generator, host
 from xprnn.layers import Layer, check_cuttable, check_layer
 from xprnn.training import data
+from xprnn.training.extremes import warn_of_extremes
+from xprnn.training.held_out import hold_out
 from xprnn.training.linear import Linear, fit_linear
 from xprnn.training.members import Members, Together
 from xprnn.training.options import Method, Network
@@ -37,7 +39,7 @@ class Setup:
         x (T, B, F) and y (T, B, O), standardised, in the dtype and on the device of the
         training; with the valid steps and the weights, if any.
     validation : Data or None
-        The validation data in the same form.
+        The validation data in the same form; with `validation_fraction` what it holds out.
     place : Backend
         Where to compute.
     linear : Linear or None
@@ -164,8 +166,9 @@ def prepare(
         x, y, validation_data, warm_start, mode=mode, lengths=lengths, mask=mask
     )
     pair, arrays = pairs[0], data.name_arrays(pairs)
-    _check_effects(pair, network, method, warm_start)
-    weights = data.weigh(sample_weight, y, pair, method.loss)
+    _check_effects(pair, network, method, warm_start, validates=len(pairs) > 1)
+    parts = [data.Part(each) for each in pairs]
+    parts[0] = data.Part(pair, data.weigh(sample_weight, y, pair, method.loss))
     if warm_start is not None and backend is None:
         backend = warm_start.backend
     place = common(arrays, backend)
@@ -187,13 +190,14 @@ def prepare(
     if warm_start is not None:
         _check_start(warm_start, features, outputs, method, place)
         params = warm_start.params
+    if validation_data is None and method.held_out is not None:
+        parts = hold_out(parts[0], method.held_out, method.seed, labels=not quantities)
     with place.active():
         scaled, (x_scaler, y_scaler) = data.scale(
-            pairs,
+            parts,
             (method.standardize, method.standardize and quantities),
             dtype,
             place,
-            weights=weights,
             model=warm_start,
         )
         params = tree.map(lambda a: place.asarray(a, dtype), params)
@@ -214,14 +218,27 @@ def prepare(
         feature_names=feature_names,
         output_names=output_names,
     )
+    if y_scaler is not None:
+        with place.active():
+            warn_of_extremes(scaled[0], method.loss)
     validation = scaled[1] if len(scaled) > 1 else None
     return Setup(model, method, scaled[0], validation, place, linear)
 
 
 def _check_effects(
-    pair: Pair, network: Network | Layer, method: Method, warm_start: Model | None
+    pair: Pair,
+    network: Network | Layer,
+    method: Method,
+    warm_start: Model | None,
+    *,
+    validates: bool,
 ) -> None:
     """Raise ValueError for an option that has no effect on these data or this model."""
+    if method.validation_fraction is not None and validates:
+        raise ValueError(
+            f"validation_fraction={method.validation_fraction} has no effect: the validation loss "
+            "is measured on validation_data; give one of the two"
+        )
     steps, features = pair.x.array.shape[1:]
     if method.batch_size is not None and pair.x.rank < 3:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The loop over epochs: callbacks, files, the progress bar, and a warning if the loss rose."""
+"""The loop over epochs: callbacks, files, and the progress bar."""
 
 import os
 import time
@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from xprnn import kernels
-from xprnn._fields import flag, show, warn
+from xprnn._fields import flag, show
 from xprnn._keywords import suggest_keywords
 from xprnn._model import Model
 from xprnn._record import History
-from xprnn._typing import Tree
-from xprnn.backend import host, to_host
-from xprnn.callbacks import Training, Writer, progress_bar
+from xprnn.backend import host
+from xprnn.callbacks import EarlyStopping, Training, Writer, progress_bar
+from xprnn.training import advice
 from xprnn.training.epoch import Position, Run
+from xprnn.training.options import Method
 from xprnn.training.resume import Callbacks, restore, save
 from xprnn.training.setup import Setup
 from xprnn.training.watch import Watch
-
-TENTH, TWICE = 0.1, 1.0
-"""A loss counts as worse if it rose by more than this share of itself: by a tenth if it is also
-above that of a constant output, or to twice itself if no such loss is known."""
 
 
 @suggest_keywords
@@ -53,7 +50,7 @@ def train(
     """
     if not isinstance(setup, Setup):
         raise TypeError(f"setup must be a Setup, as prepare returns it, got {show(setup)}")
-    callbacks = _read_callbacks(callbacks)
+    callbacks = _read_callbacks(callbacks, setup.method)
     if progress is not None:
         progress = flag("progress", progress, "True, False or None")
     if not isinstance(resume, str | os.PathLike | None):
@@ -68,8 +65,8 @@ def train(
         return run.model(position, history)
 
 
-def _read_callbacks(callbacks: Any) -> Callbacks:
-    """Return callbacks as a tuple; raise TypeError unless they are callables."""
+def _read_callbacks(callbacks: Any, method: Method) -> Callbacks:
+    """Return callbacks, and that of `early_stopping`; raise TypeError unless all are callables."""
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
     callbacks = tuple(callbacks)
@@ -81,7 +78,14 @@ def _read_callbacks(callbacks: Any) -> Callbacks:
             )
         if not callable(callback):
             raise TypeError(f"callbacks must hold callables, got {callback!r}")
-    return callbacks
+    if not method.early_stopping:
+        return callbacks
+    if any(isinstance(callback, EarlyStopping) for callback in callbacks):
+        raise ValueError(
+            "early_stopping=True makes an EarlyStopping, and callbacks hold one already; give one "
+            "of the two, and validation_fraction if data are to be held out"
+        )
+    return (*callbacks, EarlyStopping(monitor="val_loss"))
 
 
 def _run_epochs(
@@ -134,46 +138,8 @@ def _run_epochs(
             report(position.epoch, watch.look(position))
     if position.epoch > begin.epoch and history.ended != "interrupted":
         first = begin.params if begin.epoch == 0 else None
-        _warn_if_worse(run, history, first, position.params)
+        advice.warn_at_the_end(run, history, first, position)
     return position
-
-
-def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) -> None:
-    """Warn if the last parameters are worse than the first ones and than a constant output.
-
-    The comparison is on all training data, without dropout. A resumed run no longer has its
-    first parameters (`start` is None), so it takes the first loss of its history. Without a
-    rise in the history there is no comparison.
-    """
-
-    def read(value: Any) -> Any:
-        """Return one number for each model."""
-        return to_host(value).reshape(-1)
-
-    curves = [each.loss for each in history.alone()]
-    if not any(max(curve) > _more(curve[0], TENTH) for curve in curves):
-        return
-    if start is None:
-        before = host.asarray([curve[0] for curve in curves])
-    else:
-        before = read(run.measure(start, run.setup.data).in_units)
-    measured, constant = run.measure(end, run.setup.data), run.measure_zero()
-    after = read(measured.in_units)
-    if constant is None:
-        worse = after > _more(before, TWICE)
-    else:
-        worse = (after > _more(before, TENTH)) & (read(measured.minimised) > float(constant))
-    if worse.any():
-        better = "" if constant is None else ", and a constant output would do better"
-        warn(
-            f"the training took the loss from {before[worse].max():.4g} to "
-            f"{after[worse].max():.4g}{better}: try a smaller learning_rate"
-        )
-
-
-def _more(loss: Any, share: float) -> Any:
-    """Return a loss and a share of it more."""
-    return loss + share * abs(loss)
 
 
 def _ends(answer: Any) -> bool:

@@ -1,0 +1,37 @@
+"""A warning of extreme targets, before a training."""
+
+from xprnn._fields import warn
+from xprnn._sequences.batches import Data
+from xprnn.backend import host, of, to_host
+from xprnn.losses import Loss
+
+FAR, NARROW = 12.0, 1 / 3
+"""y is extreme if a value is further than this from the mean, in standard deviations, and the
+middle half of all values spans less than that. For a normal y the half spans 1.35."""
+
+
+def warn_of_extremes(data: Data, loss: Loss) -> None:
+    """Warn if a squared error of the standardised y follows a few extreme values of it.
+
+    Values with a weight of zero don't count, and a y that mostly has one value, such as sparse
+    counts, is not extreme.
+    """
+    place = of(data.y)
+    if getattr(loss, "degree", None) != 2 or float(place.xp.max(place.xp.abs(data.y))) <= FAR:
+        return
+    y, counts = to_host(data.y), data.valid
+    if counts is None or counts.shape != y.shape[:2]:
+        counts = host.ones(y.shape[:2], dtype=bool)
+    if data.weights is not None:
+        counts = counts & (to_host(data.weights)[:, :, 0] > 0)
+    for column in y[counts].T:
+        low, high = host.quantile(column, [0.25, 0.75])
+        largest = abs(column - column.mean()).max() / (column.std() or 1)
+        span = (high - low) / (column.std() or 1)
+        if largest > FAR and 0 < span < NARROW:
+            warn(
+                f"y has extreme values: one is {largest:.0f} standard deviations from the mean, "
+                f"and half of them lie within {span:.2g} of one another; a squared error follows "
+                "the extremes: try loss='huber', or a transform of y such as its logarithm"
+            )
+            return
