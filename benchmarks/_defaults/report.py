@@ -2,7 +2,6 @@
 
 import statistics
 
-import numpy as np
 from _common import canvas, save, table
 
 from _defaults.forecast import LEVELS
@@ -20,7 +19,12 @@ TITLES = {
     **{f"cover{n}": f"covered by the {n} % interval, %" for n in LEVELS},
     **{f"width{n}": f"width of the {n} % interval over the error of MASE" for n in LEVELS},
 }  # fmt: skip
-GEOMETRIC = ("mase", "nrmse")
+MEANS = {
+    key: statistics.geometric_mean if key in ("mase", "nrmse")
+    else statistics.median if key.startswith("width") else statistics.fmean
+    for key in TITLES
+}  # fmt: skip
+"""What stands below a column. One width of 100 would hide all others in a mean."""
 
 
 def figure(cells, task, name, key):
@@ -29,14 +33,13 @@ def figure(cells, task, name, key):
     return found["verdict"].partition(":")[0] if "verdict" in found else found.get(key, "")
 
 
-def mean(values, key):
+def bottom(values, key):
     """Return the mean of a column with how many of its rows it is of, if not of all."""
     numbers = [v for v in values if not isinstance(v, str)]
     if not numbers:
         return ""
-    found = (statistics.geometric_mean if key in GEOMETRIC else statistics.fmean)(numbers)
     few = "" if len(numbers) == len(values) else f" ({len(numbers)} of {len(values)})"
-    return shown(found, key) + few
+    return shown(MEANS[key](numbers), key) + few
 
 
 def shown(value, key):
@@ -56,8 +59,8 @@ def report(part, tasks, cells):
         rows = [
             [t.name, *(shown(c[i], key) for c in columns.values())] for i, t in enumerate(tasks)
         ]
-        label = "geometric mean" if key in GEOMETRIC else "mean"
-        rows.append([label, *(mean(column, key) for column in columns.values())])
+        label = MEANS[key].__name__.replace("fmean", "mean").replace("_", " ")
+        rows.append([label, *(bottom(column, key) for column in columns.values())])
         lines += [TITLES[key], "", table([part, *columns], rows), ""]
     lines += [f"{n}: {found['verdict']}" for n, found in cells.items() if "verdict" in found]
     return "\n".join(lines)
@@ -65,46 +68,60 @@ def report(part, tasks, cells):
 
 def draw(part, tasks, cells, folder, name):
     """Draw a dot for each task and model, and for forecasts coverage against width."""
-    key = CELLS[part][0]
+    key, both = CELLS[part][0], CELLS[part][0] == "mase"
     names = [n for n in MODELS[part] if any(f"{t.name}, {n}" in cells for t in tasks)]
-    compared = key == "mase" and not np.isnan(mean_of(cells, tasks, "AutoETS", key))
-    base = "AutoETS" if compared else None
-    made, axes = canvas(11, 1.6 + 0.3 * len(tasks), columns=2 if key == "mase" else 1)
-    axes = np.ravel(axes)
+    base = "AutoETS" if both and numbers(cells, tasks, "AutoETS", key) else None
+    made, axes = canvas(11, 2.2 + 0.3 * len(tasks), columns=1 + both, squeeze=False)
+    dots, plane = axes[0, 0], axes[0, -1]
+    colors = iter(
+        [
+            "#2166ac",
+            "#67a9cf",
+            "#999",
+            "#e08214",
+            "#542788",
+            "#1b7837",
+            "#80cdc1",
+            "#000",
+            "#bf812d",
+        ]
+    )
     for n in names:
-        dots = []
-        for i, task in enumerate(tasks):
-            value = figure(cells, task, n, key)
-            under = figure(cells, task, base, key) if base else 1.0
-            if not isinstance(value, str) and not isinstance(under, str):
-                dots.append((value / under, i))
-        ours = n in OURS
-        look = {"color": "#b2182b", "zorder": 3} if ours else {"alpha": 0.6}
-        axes[0].scatter(*np.reshape(dots, (-1, 2)).T, s=60 if ours else 25, label=n, **look)
-        if key == "mase":
-            means = [[mean_of(cells, tasks, n, f"{k}{level}") for k in ("width", "cover")]
-                     for level in LEVELS]  # fmt: skip
-            if not any(np.isnan(v) for pair in means for v in pair):
-                axes[1].plot(*zip(*means, strict=True), marker="o", label=n, **look)
-    axes[0].set_yticks(range(len(tasks)), [task.name for task in tasks])
-    axes[0].invert_yaxis()
-    axes[0].set_xlabel(TITLES[key] + (f" over that of {base}" if base else ""))
-    axes[0].grid(axis="y", color="0.9")
-    axes[0].set_axisbelow(True)
+        values = {i: figure(cells, task, n, key) for i, task in enumerate(tasks)}
+        under = {i: figure(cells, t, base, key) if base else 1 for i, t in enumerate(tasks)}
+        rows = [i for i in values if not {type(values[i]), type(under[i])} & {str}]
+        look = {"color": next(colors), "alpha": 0.8, "marker": "o"}
+        if n in OURS:
+            look = {"color": "#b2182b", "zorder": 3, "marker": "oD"[n != OURS[0]]}
+        size = 60 if n in OURS else 25
+        dots.scatter([values[i] / under[i] for i in rows], rows, s=size, label=n, **look)
+        pairs = [(f"width{level}", f"cover{level}") for level in LEVELS if both]
+        means = [
+            [MEANS[k](numbers(cells, tasks, n, k)) for k in pair]
+            for pair in pairs
+            if numbers(cells, tasks, n, pair[0])
+        ]
+        if means:
+            plane.plot(*zip(*means, strict=True), **look)
+    dots.set_yticks(range(len(tasks)), [task.name for task in tasks])
+    dots.invert_yaxis()
+    dots.set_xlabel(TITLES[key] + (f" over that of {base}" if base else ""))
+    dots.grid(axis="y", color="0.9")
+    dots.set_axisbelow(True)
     if key != "accuracy":
-        axes[0].set_xscale("log")
-    axes[0].legend(frameon=False, fontsize=8, ncols=2 if key == "mase" else 1)
-    if key == "mase":
-        for level in LEVELS:
-            axes[1].axhline(level, color="0.7", linewidth=0.8, linestyle="--")
-        axes[1].set_xlabel("mean width over the error of MASE")
-        axes[1].set_ylabel("covered by the 80 % and 95 % intervals, %")
-        axes[1].legend(frameon=False, fontsize=8)
+        dots.set_xscale("log")
+    if both:
+        dots.set_xticks([0.25, 0.5, 1, 2, 4], ["¼", "½", "1", "2", "4"])
+        dots.minorticks_off()
+        plane.hlines(LEVELS, 0, plane.get_xlim()[1], color="0.7", linewidth=0.8, linestyle="--")
+        plane.set_xlabel("median width over the error of MASE")
+        plane.set_ylabel("covered by the 80 and 95 % intervals, %")
+    where = {"loc": "outside upper left", "ncols": 10, "fontsize": 8}
+    made.legend(*dots.get_legend_handles_labels(), **where, frameon=False)
     save(made, folder, name)
 
 
-def mean_of(cells, tasks, name, key):
-    """Return the mean over the tasks that have a figure, or NaN."""
+def numbers(cells, tasks, name, key):
+    """Return the figures of a column that are there."""
     values = [figure(cells, task, name, key) for task in tasks]
-    numbers = [v for v in values if not isinstance(v, str)]
-    return statistics.fmean(numbers) if numbers else np.nan
+    return [v for v in values if not isinstance(v, str)]
