@@ -67,13 +67,13 @@ MEASURES = {"forecasts": forecast, "panel": forecast, "classification": classify
 
 @contextmanager
 def within(seconds):
-    """Raise TimeoutError after some seconds."""
+    """Raise TimeoutError after some seconds, and again where a library swallows it."""
 
     def stop(*_):
         raise TimeoutError(f"it took more than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
