@@ -171,7 +171,9 @@ def main():
     name, known = f"defaults_{part}_{kind}", MODELS[part]
     paths = folder / f"{name}.json", folder / f"{name}_peers.json"
     absent = {n for n in known if known[n].needs and find_spec(known[n].needs) is None}
-    runs = [measure(part, tasks, [n for n in wanted if n in OURS], paths[0], ours(), options)]
+    runs, mine = [], [n for n in wanted if n in OURS]
+    if mine:
+        runs.append(measure(part, tasks, mine, paths[0], ours(), options))
     if options.peers:
         present = [n for n in wanted if n not in OURS and n not in absent]
         runs.append(measure(part, tasks, present, paths[1], theirs(part, absent), options))

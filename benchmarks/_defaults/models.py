@@ -31,7 +31,7 @@ PANEL = FORECASTERS | {
     for name in ("LSTM", "NHITS")
 }
 
-TUNED = {"LSTM": (0.003, True), "GRU": (0.003, True)}
+TUNED = {"LSTM": (0.003, True), "GRU": (0.01, True)}
 """What was best of `peers.GRID` on the development set, see `--tune`."""
 
 CLASSIFIERS = {

@@ -30,18 +30,24 @@ def drift(series, season, horizon, seed):
 
 
 def ridge_on_lags(series, season, horizon, seed):
-    """Forecast by one linear map of two seasons of lags, for all series, each standardised."""
+    """Forecast by one linear map of two seasons of lags of the standardised series.
+
+    In a panel, whose series have levels of their own, lags and forecast are taken against the
+    last step, in units of the changes.
+    """
     from sklearn.linear_model import RidgeCV
 
-    lags = min(max(2 * season, 4), min(map(len, series)) // 2)
-    scales = [(s.mean(), s.std() or 1.0) for s in series]
+    relative = len(series) > 1
+    lags = min(max(2 * season, 8 if relative else 4), min(map(len, series)) - 1)
+    scales = [(s.mean(), (np.diff(s) if relative else s).std() or 1.0) for s in series]
     scaled = [(s - mean) / std for s, (mean, std) in zip(series, scales, strict=True)]
-    windows = np.concatenate(
-        [np.lib.stride_tricks.sliding_window_view(s, lags + 1) for s in scaled]
-    )
+    windows = np.concatenate([sliding_window_view(s, lags + 1) for s in scaled])
+    windows = windows - relative * windows[:, -2:-1]
     model = RidgeCV(np.logspace(-3, 3, 13)).fit(windows[:, :-1], windows[:, -1])
     for _ in range(horizon):
-        ahead = model.predict(np.stack([s[-lags:] for s in scaled]))
+        x = np.stack([s[-lags:] for s in scaled])
+        last = relative * x[:, -1:]
+        ahead = model.predict(x - last) + last[:, 0]
         scaled = [np.append(s, a) for s, a in zip(scaled, ahead, strict=True)]
     return [
         Forecast(s[-horizon:] * std + mean, {})

@@ -26,6 +26,12 @@ MEANS = {
 }  # fmt: skip
 """What stands below a column. One width of 100 would hide all others in a mean."""
 
+COLORS = (
+    "#2166ac", "#67a9cf", "#999999", "#e08214", "#542788", "#1b7837", "#80cdc1", "#000000",
+    "#bf812d",
+)  # fmt: skip
+"""Of the peers, in their order."""
+
 
 def figure(cells, task, name, key):
     """Return a figure, the verdict on a model that has none, or nothing."""
@@ -71,28 +77,17 @@ def draw(part, tasks, cells, folder, name):
     key, both = CELLS[part][0], CELLS[part][0] == "mase"
     names = [n for n in MODELS[part] if any(f"{t.name}, {n}" in cells for t in tasks)]
     base = "AutoETS" if both and numbers(cells, tasks, "AutoETS", key) else None
-    made, axes = canvas(11, 2.2 + 0.3 * len(tasks), columns=1 + both, squeeze=False)
+    made, axes = canvas(11, max(3.5, 2.2 + 0.3 * len(tasks)), columns=1 + both, squeeze=False)
     dots, plane = axes[0, 0], axes[0, -1]
-    colors = iter(
-        [
-            "#2166ac",
-            "#67a9cf",
-            "#999",
-            "#e08214",
-            "#542788",
-            "#1b7837",
-            "#80cdc1",
-            "#000",
-            "#bf812d",
-        ]
-    )
+    colors = iter(COLORS)
     for n in names:
         values = {i: figure(cells, task, n, key) for i, task in enumerate(tasks)}
         under = {i: figure(cells, t, base, key) if base else 1 for i, t in enumerate(tasks)}
         rows = [i for i in values if not {type(values[i]), type(under[i])} & {str}]
-        look = {"color": next(colors), "alpha": 0.8, "marker": "o"}
         if n in OURS:
             look = {"color": "#b2182b", "zorder": 3, "marker": "oD"[n != OURS[0]]}
+        else:
+            look = {"color": next(colors), "alpha": 0.8, "marker": "o"}
         size = 60 if n in OURS else 25
         dots.scatter([values[i] / under[i] for i in rows], rows, s=size, label=n, **look)
         pairs = [(f"width{level}", f"cover{level}") for level in LEVELS if both]
