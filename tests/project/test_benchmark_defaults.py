@@ -202,3 +202,10 @@ def test_computed_series_stay_bounded_and_do_not_repeat(module, name):
     assert len(series) == 1500
     assert 0.1 < np.std(series) < 10
     assert len(np.unique(series)) == 1500
+
+
+def test_every_peer_has_a_colour_of_its_own(module):
+    models = module("models")
+    peers = [[n for n in names if n not in models.OURS] for names in models.MODELS.values()]
+    colors = module("report").COLORS
+    assert max(map(len, peers)) <= len(colors) == len({*colors})
