@@ -89,8 +89,8 @@ def cell(part, task, model, seeds, limit):
         try:
             if model.needs:
                 import_module(model.needs)
-            with within(limit):
-                for seed in seeds if model.random else seeds[:1]:
+            for seed in seeds if model.random else seeds[:1]:
+                with within(limit):
                     runs.append(MEASURES[part](task, model.run, seed))
         except ModuleNotFoundError:
             raise
