@@ -10,10 +10,13 @@ from xprnn.backend import on_host, quiet
 
 __all__ = ["drift", "find_season", "naive", "seasonal_naive"]
 
-LEAST, NEARLY = 0.25, 0.9
-"""What a season explains of the changes at least, and as a share of what the best one does."""
+_LEAST = 0.25
+"""The share of the changes' variance that a season explains at least."""
 
-TINY = 1e-9
+_NEARLY = 0.9
+"""A season explains this part of what the best one does."""
+
+_TINY = 1e-9
 """Changes that vary by less than this part of the series' spread are all the same."""
 
 
@@ -78,9 +81,10 @@ def find_season(series: Any, longest: int = 200) -> int:
 
         R²(m) = 1 - (1 - S(m) / S) (n - 1) / (n - m),    S = Σ d(t)²,  S(m) = Σ n_i d_i²
 
-    where d(t) are the n changes less their mean, and d_i the mean of the n_i changes at place i. Multiples of a season explain no more than the season itself, so the result is the
-    smallest m that explains nine tenths as much as the best one. There is no season if the best
-    explains less than a quarter. A season occurs at least four times.
+    where d(t) are the n changes less their mean, and d_i is the mean of the n_i changes at place
+    i. Multiples of a season explain no more than the season itself, so the result is the
+    smallest m that explains nine tenths of what the best one does. There is no season if the
+    best explains less than a quarter. A season occurs at least four times.
 
     Parameters
     ----------
@@ -101,13 +105,13 @@ def find_season(series: Any, longest: int = 200) -> int:
     n = len(changes)
     seasons = np.arange(2, min(whole("longest", longest), n // 4) + 1)
     changes = changes - (changes.mean(axis=0) if n else 0.0)
-    if not seasons.size or np.abs(changes).max() < TINY:
+    if not seasons.size or np.abs(changes).max() < _TINY:
         return 1
-    missed = np.asarray([1 - _explain(changes, m) for m in seasons])
+    missed = np.asarray([1 - _explain(changes, int(m)) for m in seasons])
     shares = 1 - missed * (n - 1) / (n - seasons)
-    if shares.max() < LEAST:
+    if shares.max() < _LEAST:
         return 1
-    return int(seasons[np.argmax(shares >= NEARLY * shares.max())])
+    return int(seasons[np.argmax(shares >= _NEARLY * shares.max())])
 
 
 def _explain(changes: Any, season: int) -> float:

@@ -17,6 +17,10 @@ from xprnn.training import Method, Network, options
 
 X = np.arange(0, 6, 0.1)
 
+SMALL = {
+    "cell": "gru", "hidden_size": 16, "recurrent_dropout": 0.4, "skip": "auto", "epochs": 20,
+    "batch_size": "auto",
+}  # fmt: skip
 DIFFERENCES = {
     "RNNRegressor": {
         "warm_start": False,  # scikit-learn's own: goes on with the model that is there
@@ -27,8 +31,9 @@ DIFFERENCES = {
         "warm_start": False,
         "progress": False,
     },
-    "RNNForecaster": {},
-    "sktime": {},
+    # a forecaster sees one short series, so it is small, and noise in it keeps it from overfitting
+    "RNNForecaster": SMALL,
+    "sktime": SMALL,
 }
 """The defaults that are others than those of `fit` on purpose."""
 
@@ -37,12 +42,13 @@ ADDED = {
     "RNNRegressor": {"column_order", "random_state"},
     "RNNClassifier": {"column_order", "random_state", "class_weight"},
     "RNNForecaster": {
-        "horizon", "lags", "strategy", "differencing", "past_columns", "quantiles", "members",
-        "calibration",
+        "horizon", "lags", "strategy", "differencing", "center", "past_columns", "quantiles",
+        "members", "calibration",
     },
     # the horizon is sktime's fh
     "sktime": {
-        "lags", "strategy", "differencing", "past_columns", "quantiles", "members", "calibration",
+        "lags", "strategy", "differencing", "center", "past_columns", "quantiles", "members",
+        "calibration",
     },
 }  # fmt: skip
 

@@ -202,7 +202,8 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
     )
     pasts, validation, mask = untrained.pasts(), None, None
     if ends != [*panel.lengths]:
-        *validation, mask = layout.held_out(pasts, ends)
+        x_held, y_held, mask = layout.held_out(pasts, ends)
+        validation = x_held, y_held
     x, y = layout.examples([past.until(end) for past, end in zip(pasts, ends, strict=True)])
     setup = prepare(
         x,

@@ -51,10 +51,10 @@ def _make_class() -> type:
         Parameters
         ----------
         lags, strategy, differencing, center, past_columns, quantiles, members, calibration, \
-network, cell, hidden_size, num_layers, activation, bidirectional, dropout, recurrent_dropout, pool, \
-skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every, \
-early_stopping, validation_fraction, clip_norm, standardize, seed, backend, dtype, callbacks, \
-progress
+network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
+recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
+tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed, \
+backend, dtype, callbacks, progress
             As for `xprnn.forecasting.RNNForecaster`.
 
         Attributes

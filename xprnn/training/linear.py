@@ -23,6 +23,10 @@ ALPHAS = [10.0**k for k in range(-6, 4)]
 """The penalties to choose from, in units of the number of steps."""
 
 
+_LEAST = 1e-6
+"""What a step weighs at least that determines its own output."""
+
+
 class Linear(NamedTuple):
     """A linear map of the last steps, and its constant."""
 
@@ -70,13 +74,13 @@ def solve_ridge(A: Array, y: Array, w: Array, xp: Namespace) -> tuple[Array, Arr
     s = xp.maximum(s, xp.zeros_like(s))
     turned = A @ V
     moved = xp.matrix_transpose(turned) @ y
-    best = None
+    scores, maps = [], []
     for alpha in ALPHAS:
         shrink = 1 / (s + alpha)
         error = y - turned @ (shrink[:, None] * moved)
         leverage = xp.sum(turned * turned * shrink, axis=1, keepdims=True) + share
-        score = float(xp.sum((error / xp.maximum(1 - leverage, xp.full_like(leverage, 1e-6))) ** 2))
-        if best is None or score < best[0]:
-            best = score, V @ (shrink[:, None] * moved)
-    W = best[1]
+        left_out = error / xp.maximum(1 - leverage, xp.full_like(leverage, _LEAST))
+        scores.append(float(xp.sum(left_out * left_out)))
+        maps.append(V @ (shrink[:, None] * moved))
+    W = maps[scores.index(min(scores))]
     return W, level - mean @ W
