@@ -114,9 +114,9 @@ def driven(strategy, lags, past_columns, h=3):
     x = rng.standard_normal((220 + h, 1))
     delay = 1 if past_columns else 0
     y = 3 * np.roll(x[:, 0], delay) + 5
-    model = RNNForecaster(
-        horizon=h, strategy=strategy, lags=lags, past_columns=past_columns, hidden_size=12,
-        activation="identity", epochs=400, optimizer=Adam(0.01), progress=False,
+    model = forecaster(
+        horizon=h, strategy=strategy, lags=lags, past_columns=past_columns, cell="elman",
+        hidden_size=12, activation="identity", epochs=400, batch_size=None, optimizer=Adam(0.01),
     )  # fmt: skip
     model.fit(y[:220], x[:220])
     return model.predict(X=None if past_columns else x[220:]), y[220:]
@@ -201,7 +201,7 @@ def test_the_last_steps_of_every_series_are_held_out(way, seed, share, inputs):
     assert (np.asarray(second) > 100 * np.asarray(first)).all()
 
 
-@pytest.mark.parametrize("way", ["recursive", "recursive, windows", "by a season"])
+@pytest.mark.parametrize("way", ["whole series", "windows", "by a season"])
 def test_the_held_out_loss_is_that_of_forecasts_one_step_ahead(way):
     """Each reads all earlier steps, held out or not."""
     y = walk()
@@ -228,7 +228,7 @@ def test_too_short_a_rest_is_refused():
 
 @pytest.mark.parametrize("lags", [None, 5])
 def test_members_side_by_side_are_each_alone(place, lags):
-    options = {"lags": lags, "backend": place.backend, "differencing": 1, "epochs": 5}
+    options = {"lags": lags, "backend": place.backend, "differencing": 1, "batch_size": None}
     together = forecaster(**options, members=3, seed=7).fit(walk())
     alone = [forecaster(**options, seed=7 + i).fit(walk()) for i in range(3)]
     for one, other in zip(together.models_, alone, strict=True):
@@ -311,7 +311,9 @@ def test_intervals_of_paths_are_nested_and_as_wide_as_the_noise(way, coverage, s
 def test_the_interval_of_a_random_walk_grows_with_the_root_of_the_steps():
     """What is missed is N(0, 1), so that the 90 % interval of step j is ± 1.645 √j wide."""
     y = np.random.default_rng(3).standard_normal(2000).cumsum()
-    model = RNNForecaster(horizon=16, lags=2, differencing=1, hidden_size=2, epochs=50, seed=1)
+    model = forecaster(
+        horizon=16, lags=2, differencing=1, hidden_size=2, epochs=2, calibration=None, seed=1
+    )
     lower, upper = model.fit(y).predict_interval(0.9)
     expected = 2 * 1.645 * np.sqrt(np.arange(1, 17))
     np.testing.assert_allclose(upper - lower, expected, rtol=0.15)
@@ -319,9 +321,9 @@ def test_the_interval_of_a_random_walk_grows_with_the_root_of_the_steps():
 
 def test_the_quantiles_of_noise_are_its_own():
     y = np.random.default_rng(4).standard_normal(1500)
-    model = RNNForecaster(
-        horizon=2, lags=2, strategy="direct", hidden_size=2, epochs=300, optimizer=Adam(0.02),
-        quantiles=(0.1, 0.5, 0.9),
+    model = forecaster(
+        horizon=2, lags=2, strategy="direct", hidden_size=2, epochs=10, optimizer=Adam(0.02),
+        quantiles=(0.1, 0.5, 0.9), calibration=None,
     ).fit(y)  # fmt: skip
     lower, middle, upper = model.predict_quantiles((0.1, 0.5, 0.9))
     np.testing.assert_allclose(lower, -1.28, atol=0.35)
@@ -374,7 +376,8 @@ def test_who_knows_its_series_by_heart_is_made_less_sure():
     """Noise that a network learns by heart: what it misses in training says nothing."""
     y = np.random.default_rng(0).standard_normal(90)
     options = {
-        "horizon": 4, "lags": 4, "hidden_size": 16, "epochs": 60, "optimizer": Adam(0.02)
+        "horizon": 4, "lags": 4, "hidden_size": 16, "epochs": 60, "optimizer": Adam(0.02),
+        "batch_size": None,
     }  # fmt: skip
     sure, less = (
         forecaster(**options, calibration=count).backtest(y, 8, coverage=0.8) for count in (0, 5)
@@ -447,6 +450,7 @@ def test_folds_are_forecasts_from_what_came_before(window):
     assert "coverage" not in str(result)
 
 
+@pytest.mark.filterwarnings("ignore:the forecast is a lagged copy")
 def test_a_backtest_prints_as_a_table():
     text = str(forecaster(lags=4).backtest([walk(), walk(1)], folds=2, season=4)).splitlines()
     assert text[0].split() == ["MAE", "RMSE", "MASE", "sMAPE", "coverage"]
@@ -457,6 +461,7 @@ def test_a_backtest_prints_as_a_table():
     assert text[5] == "2 fold(s) of 3 step(s), expanding window, season 4, interval for 0.9"
 
 
+@pytest.mark.filterwarnings("ignore:the forecast is a lagged copy")
 @given(
     seed=SEEDS, constant=st.sampled_from([0.0, 1.0, -3.0, 1e-30, 7e9]), where=st.integers(0, 3)
 )  # fmt: skip
@@ -482,6 +487,7 @@ def test_a_constant_series_leaves_the_scores_of_the_others(seed, constant, where
         assert result.scores[name]["MASE"] == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore:the forecast is a lagged copy")
 def test_constant_columns_are_named_and_leave_no_mase_if_all_are():
     rows = np.c_[walk(), np.zeros(40), np.r_[np.zeros(36), np.ones(4)]]
     result = forecaster(lags=3).backtest(rows, folds=2)
@@ -499,21 +505,21 @@ def test_constant_columns_are_named_and_leave_no_mase_if_all_are():
 def test_a_lagged_copy_is_said_to_be_one_beside_a_constant_column():
     y = np.c_[walk(3, (200,)), np.ones(200)]
     with pytest.warns(UserWarning, match="the forecast is a lagged copy") as seen:
-        forecaster(lags=3, differencing=1, epochs=30, hidden_size=2).backtest(y, 4, 4)
+        forecaster(lags=3, differencing=1, hidden_size=2).backtest(y, 4, 4)
     assert [warning.filename for warning in seen] == [__file__]
 
 
 @pytest.mark.parametrize("lags", [None, 3])
 def test_a_lagged_copy_is_said_to_be_one(lags):
     """A random walk's best forecast is a copy of its last value."""
-    model = RNNForecaster(horizon=4, lags=lags, differencing=1, hidden_size=2, epochs=30)
+    model = forecaster(horizon=4, lags=lags, differencing=1, hidden_size=2)
     with pytest.warns(UserWarning, match="lagged copy of the series"):
         model.backtest(walk(3, (200,)), folds=4, coverage=None)
 
 
 def test_what_is_no_copy_is_not_warned_of():
     wave = np.sin(0.7 * np.arange(150))
-    model = RNNForecaster(horizon=4, lags=6, hidden_size=8, epochs=100, optimizer=Adam(0.01))
+    model = forecaster(horizon=4, lags=6, hidden_size=8, epochs=20, optimizer=Adam(0.01))
     result = model.backtest(wave, folds=4, coverage=None)
     assert result.scores["RNNForecaster"]["MAE"] < 0.3 * result.scores["naive"]["MAE"]
 
@@ -578,8 +584,12 @@ REFUSED = {
     "no such column": (
         {"past_columns": (3,), "strategy": "direct"}, Y, Y[:, None], r"columns of X, \[0\], got 3",
     ),
-    "both ways": ({"bidirectional": True}, Y, None, "bidirectional is valid only with lags, got"),
-    "pool": ({"pool": "mean"}, Y, None, "pool is valid only with lags, .*got lags=None"),
+    "both ways": (
+        {"bidirectional": True, "lags": None}, Y, None, "bidirectional is valid only with lags",
+    ),
+    "pool": (
+        {"pool": "mean", "lags": None}, Y, None, "pool is valid only with lags, .*got lags=None",
+    ),
     "classes": ({"loss": "cross_entropy"}, Y, None, "loss must have one output"),
     "a distribution": ({"loss": "gaussian_nll"}, Y, None, "loss must have one output"),
     "callbacks": ({"members": 2, "callbacks": print}, Y, None, "a sequence of callables"),
@@ -618,8 +628,8 @@ ADVICE = {
     "past columns": (
         {"past_columns": (0,)}, {"strategy": "direct"}, "valid only for strategy='direct'",
     ),
-    "both ways": ({"bidirectional": True}, {"lags": 3}, "valid only with lags"),
-    "pool": ({"pool": "mean"}, {"lags": 3}, "valid only with lags"),
+    "both ways": ({"bidirectional": True, "lags": None}, {"lags": 3}, "valid only with lags"),
+    "pool": ({"pool": "mean", "lags": None}, {"lags": 3}, "valid only with lags"),
     "half_mse": ({"loss": "gaussian_nll"}, {"loss": "half_mse"}, "such as 'half_mse'"),
     "mae": ({"loss": "gaussian_nll"}, {"loss": "mae"}, "'mae'"),
     "huber": ({"loss": "cross_entropy"}, {"loss": "huber"}, "'huber'"),
@@ -736,7 +746,7 @@ def test_fit_leaves_series_and_hyper_parameters_alone():
     after = model.predict()
     assert repr(model) == text
     assert "lags=3" in text
-    assert "dropout" not in text
+    assert "pool" not in text
     assert model == forecaster(lags=3)
     np.testing.assert_array_equal(after, forecaster(lags=3).fit(before).predict())
 

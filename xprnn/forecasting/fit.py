@@ -11,7 +11,7 @@ from xprnn._model import Model
 from xprnn._typing import Array
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
-from xprnn.forecasting.layout import Layout, choose_lags
+from xprnn.forecasting.layout import SHORTEST, Layout, choose_lags
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.layers import Layer
@@ -87,10 +87,10 @@ def choose_layout(forecaster: Any, panel: Panel) -> Layout:
     steps = forecaster.horizon if forecaster.strategy == "direct" else 1
     lags, differencing = forecaster.lags, forecaster.differencing
     if lags == "auto":
-        lags = choose_lags(panel.y, steps, differencing)
+        lags = choose_lags(_see(forecaster, panel, steps), steps, differencing)
     center = forecaster.center
     if center is None:
-        center = lags is not None and lags > 1
+        center = lags is not None and lags >= SHORTEST and not differencing
     return Layout(lags, steps, differencing, center)
 
 
@@ -185,7 +185,14 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
                 f"past_columns must be columns of X, {show([*panel.inputs])}, got {show(column)}"
             )
     method = _choose_method(forecaster, layout, panel.y[0].shape[1])
-    ends = _choose_ends(method.held_out, panel, layout)
+    ends = _choose_ends(method.held_out, panel, layout.steps)
+    for i, (end, length) in enumerate(zip(ends, panel.lengths, strict=True)):
+        if end < layout.least:
+            raise ValueError(
+                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
+                f"to train on and {length - end} that validation_fraction={method.held_out} holds "
+                f"out, got {length}"
+            )
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
     untrained = Predictor(
         models=(),
@@ -224,7 +231,8 @@ def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | 
     """Return the network of the forecaster, or the options to build one."""
     defaults, skip, dropout = type(forecaster), forecaster.skip, forecaster.recurrent_dropout
     if skip == "auto":
-        skip = 0 if forecaster.network else layout.lags or choose_lags(panel.y, 1, 0)
+        seen = _see(forecaster, panel, layout.steps)
+        skip = 0 if forecaster.network else layout.lags or choose_lags(seen, 1, 0)
     if layout.lags == 1 and dropout == defaults.recurrent_dropout:
         dropout = 0  # one step has no state before it to drop
     network = Network.of(forecaster, feedback=False, skip=skip, recurrent_dropout=dropout)
@@ -240,24 +248,16 @@ def _choose_method(forecaster: Any, layout: Layout, columns: int) -> Method:
     return Method.of(forecaster, loss=loss, batch_size=batch_size)
 
 
-def _choose_ends(share: float | None, panel: Panel, layout: Layout) -> list[int]:
-    """Return the end of the part of each series to train on; the steps after it are held out.
+def _see(forecaster: Any, panel: Panel, steps: int) -> tuple[Array, ...]:
+    """Return the parts of the series to train on."""
+    share = Method.of(forecaster, loss="half_mse", batch_size=None).held_out
+    return panel.until(_choose_ends(share, panel, steps)).y
 
-    Raises
-    ------
-    ValueError
-        If a part has too few steps.
-    """
-    ends = []
-    for i, length in enumerate(panel.lengths):
-        count = 0 if share is None else max(layout.steps, round(share * length))
-        if length - count < layout.least:
-            raise ValueError(
-                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
-                f"to train on and {count} that validation_fraction={share} holds out, got {length}"
-            )
-        ends.append(length - count)
-    return ends
+
+def _choose_ends(share: float | None, panel: Panel, steps: int) -> list[int]:
+    """Return the end of the part of each series to train on; the steps after it are held out."""
+    counts = [0 if share is None else max(steps, round(share * n)) for n in panel.lengths]
+    return [n - count for n, count in zip(panel.lengths, counts, strict=True)]
 
 
 def _choose_loss(forecaster: Any, outputs: int) -> Loss:

@@ -43,7 +43,7 @@ class RNNForecaster:
     center : bool, optional
         Whether to take the mean off each window before the network reads it and to add it to
         what the network says. Forecasts then follow the level of the series. Left out, windows
-        of two or more steps are centred.
+        of 8 or more steps are centred if there is no differencing.
     past_columns : tuple
         The columns of X, by name or position, that are not known ahead. Valid only for
         ``strategy="direct"``.
