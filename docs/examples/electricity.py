@@ -49,6 +49,7 @@ QUARTERS = ("01-01", "04-01", "07-01", "10-01")
 SETTINGS = {
     "lags": 24, "strategy": "direct", "differencing": 24, "epochs": 5, "cell": "gru",
     "hidden_size": 32, "batch_size": 128, "loss": "mae", "members": 3, "dtype": "float32",
+    "recurrent_dropout": 0.0, "skip": 0, "center": False, "calibration": 0,
 }  # fmt: skip
 """Those of GRID are of the first line of the table of --select."""
 GRID = {"strategy": ("direct", "recursive"), "differencing": (24, 168), "epochs": (5, 10)}

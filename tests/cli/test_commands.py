@@ -74,8 +74,7 @@ def test_a_forecast_is_that_of_the_forecaster(airline, capsys):
     assert [row["month"] for row in found] == ["1961-01", "1961-02", "1961-03"]
     _, y = datasets.airline()
     forecaster = RNNForecaster(
-        horizon=3, lags=24, differencing=12, cell="gru", hidden_size=3, epochs=2,
-        optimizer=Adam(0.01),
+        horizon=3, hidden_size=3, epochs=2, members=1,
     ).fit(y)  # fmt: skip
     for name, expected in {
         "passengers": forecaster.predict(),
@@ -88,8 +87,7 @@ def test_a_forecast_is_that_of_the_forecaster(airline, capsys):
 def test_the_interval_is_calibrated_if_asked_for(sunspots, capsys):
     found = rows(ran(capsys, "forecast", sunspots, "--steps", 4, *QUICK, "--calibration", 5))
     forecaster = RNNForecaster(
-        horizon=4, lags=22, cell="gru", hidden_size=3, epochs=2, optimizer=Adam(0.01),
-        calibration=5,
+        horizon=4, hidden_size=3, epochs=2, members=1, calibration=5,
     ).fit(datasets.sunspots()[1])  # fmt: skip
     lower, upper = forecaster.predict_interval(0.9)
     np.testing.assert_array_equal([float(row["lower"]) for row in found], lower)
@@ -101,7 +99,7 @@ def test_the_interval_is_calibrated_if_asked_for(sunspots, capsys):
     [
         ("--cell", "lstm", {"cell": "lstm"}),
         ("--lags", 7, {"lags": 7}),
-        ("--season", 1, {"differencing": 1}),
+        ("--differencing", 1, {"differencing": 1}),
         ("--seed", 5, {"seed": 5}),
         ("--num-layers", 2, {"num_layers": 2}),
         ("--skip", 5, {"skip": 5}),
@@ -113,10 +111,7 @@ def test_the_interval_is_calibrated_if_asked_for(sunspots, capsys):
 def test_every_option_reaches_the_forecaster(sunspots, capsys, option, value, argument):
     found = rows(ran(capsys, "forecast", sunspots, "--steps", 2, *QUICK, option, value))
     assert [row["year"] for row in found] == ["2009", "2010"]
-    settings = {
-        "lags": 22, "differencing": 0, "cell": "gru", "hidden_size": 3, "epochs": 2,
-        "optimizer": Adam(0.01), **argument,
-    }  # fmt: skip
+    settings = {"hidden_size": 3, "epochs": 2, "members": 1, **argument}
     expected = RNNForecaster(horizon=2, **settings).fit(datasets.sunspots()[1]).predict()
     np.testing.assert_array_equal([float(row["sunspots"]) for row in found], expected)
 
@@ -139,13 +134,12 @@ def test_backtest_prints_the_table(sunspots, capsys):
     assert "2 fold(s) of 5 step(s), expanding window" in out
 
 
-def test_a_backtest_is_set_up_by_what_comes_before_it(tmp_path, capsys, rng):
-    """The rows that are forecast climb, those before do not: no differences are taken."""
-    y = np.concatenate([rng.standard_normal(60), 100.0 * np.arange(20)])
-    path = written(tmp_path / "f.csv", y=y)
-    found = json.loads(ran(capsys, "backtest", path, "--steps", 4, *QUICK, "--json"))
-    assert found["season"] == 0
-    assert json.loads(ran(capsys, "forecast", path, "--steps", 4, *QUICK, "--json"))["season"] == 1
+def test_the_lags_are_those_of_the_season(airline, sunspots, capsys):
+    """Each fold of a backtest has its own, so that report says no number."""
+    arguments = ["--steps", 4, *QUICK, "--json"]
+    for path, lags in ((airline, 12), (sunspots, 11)):
+        assert json.loads(ran(capsys, "forecast", path, *arguments))["lags"] == lags
+    assert json.loads(ran(capsys, "backtest", airline, *arguments))["lags"] == "auto"
 
 
 def test_json_says_what_csv_says(sunspots, capsys, tmp_path):
@@ -301,7 +295,7 @@ def test_the_picture_says_sorted_times(tmp_path, capsys, monkeypatch):
 )  # fmt: skip
 def test_times_go_on_in_csv_and_json(tmp_path, capsys, times, ahead):
     path = written(tmp_path / "f.csv", t=times, y=np.cos(range(len(times))))
-    arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK]
+    arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK, "--calibration", 0]
     found = rows(ran(capsys, *arguments))
     expected = ["9.50", "9.75"] if ahead[0] == 9.5 else [*map(str, ahead)]
     assert [row["t"] for row in found] == expected
@@ -311,7 +305,7 @@ def test_times_go_on_in_csv_and_json(tmp_path, capsys, times, ahead):
 
 def test_a_number_that_may_be_a_date_does_not_go_on_past_its_end(tmp_path, capsys):
     path = written(tmp_path / "f.csv", t=[2000, 2100, 2200, 2300], y=[1, 4, 2, 8])
-    arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK]
+    arguments = ["forecast", path, "--target", "y", "--steps", 2, *QUICK, "--calibration", 0]
     line = refused(capsys, *arguments)
     assert "column 't' cannot be continued for 2 rows: if 2300 is a date or a time of day" in line
     assert [row["row"] for row in rows(ran(capsys, *arguments, "--rows"))] == ["5", "6"]
@@ -446,7 +440,7 @@ def test_a_constant_goes_on(tmp_path, capsys):
         ("a\n1\n2\n1\n5\n4\n", ["--lags", "0"], "--lags must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "0"], "--steps must be at least 1, got 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--steps", "9" * 20], "--steps must be at most 1000000, got 99"),
-        ("a\n1\n2\n1\n5\n4\n", ["--season", "-1"], "--season must be at least 0, got -1"),
+        ("a\n1\n2\n1\n5\n4\n", ["--differencing", "-1"], "--differencing must be at least 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--interval", "1"], "above 0 and below 1, got 1.0"),
         ("a\n1\n2\n1\n5\n4\n", ["--calibration", "-1"], "--calibration must be at least 0"),
         ("a\n1\n2\n1\n5\n4\n", ["--members", "0"], "--members must be at least 1, got 0"),

@@ -166,6 +166,7 @@ def test_changing_the_future_changes_no_forecast(way, window):
 HELD_OUT = {name: WAYS[name] for name in WAYS if name != "calibrated"}
 
 
+@pytest.mark.filterwarnings("ignore:on .* steps at the end of y")
 @pytest.mark.parametrize("way", HELD_OUT)
 @given(seed=SEEDS, share=st.floats(0.05, 0.4), inputs=st.booleans())
 def test_the_last_steps_of_every_series_are_held_out(way, seed, share, inputs):
@@ -897,3 +898,105 @@ def test_a_member_that_got_worse_is_warned_of():
     with pytest.warns(UserWarning, match="the training took the loss"):
         forecaster(members=2, epochs=8, learning_rate=100.0).fit(y)
     forecaster(members=2, epochs=8).fit(y)
+
+
+# The defaults
+
+
+def test_a_network_that_is_worse_than_its_season_says_so():
+    y = np.tile(SAW, 20) + 0.1 * np.random.default_rng(0).standard_normal(140)
+    with pytest.warns(UserWarning, match="times those of a forecast that repeats the last season"):
+        forecaster(calibration=None, lags=2, skip=0, center=False).fit(y)
+    forecaster(calibration=None).fit(y)  # the linear way is enough
+
+
+@given(
+    season=st.integers(2, 12), seasons=st.integers(5, 12), slope=st.floats(-1, 1),
+    scale=st.sampled_from([1e-9, 1.0, 1e9]), seed=SEEDS,
+)  # fmt: skip
+def test_the_season_of_a_series_is_found(season, seasons, slope, scale, seed):
+    """Whatever its trend and its unit, as long as no shorter one explains as much."""
+    rng = np.random.default_rng(seed)
+    shape = rng.permutation(season) + rng.random(season)
+    assume(max(repeats(shape, m) for m in range(1, season) if season % m == 0) < 0.8)
+    y = scale * (np.tile(shape, seasons) + slope * np.arange(season * seasons))
+    assert baselines.find_season(y) == season
+    assert baselines.find_season(np.c_[y, 1e3 - y]) == season
+
+
+def repeats(shape, m):
+    """Return the share of the changes of a season that a shorter one explains."""
+    d = np.diff(np.r_[shape, shape[0]])
+    return (d.reshape(-1, m).mean(axis=0) ** 2).mean() / (d**2).mean()
+
+
+@pytest.mark.parametrize("kind", ["noise", "walk", "line", "constant", "short"])
+def test_what_has_no_season_gets_none(kind):
+    rng = np.random.default_rng(0)
+    series = {
+        "noise": rng.standard_normal(300), "walk": rng.standard_normal(300).cumsum(),
+        "line": 0.1 * np.arange(100), "constant": np.full(50, 0.1), "short": [1.0, 5, 1, 5, 1],
+    }  # fmt: skip
+    assert baselines.find_season(series[kind]) == 1
+
+
+def test_lags_are_a_season_but_neither_short_nor_most_of_a_series():
+    saw = np.tile(SAW, 12)
+    long, short = np.tile(np.r_[SAW, 9.0, 2, 4, 8, 0, 6, 7], 6), saw[:20]
+    assert forecaster(lags="auto").fit(saw).lags_ == 8
+    assert forecaster(lags="auto").fit(long).lags_ == 14
+    assert forecaster(lags="auto").fit(short).lags_ == 6
+    assert forecaster(lags="auto").fit([long, long, short]).lags_ == 6
+    assert forecaster(lags=None).fit(saw).lags_ is None
+
+
+def test_centred_windows_follow_a_level_that_training_did_not_have():
+    """y + c is forecast as f + c, though the network saw the level without c alone."""
+    y = np.tile(SAW, 12)
+    model = forecaster(lags=8).fit(y)
+    predictor = model._predictor
+    higher = predictor.panel._replace(y=tuple(a + 1e3 for a in predictor.panel.y))
+    later = (np.zeros((5, 0)),)
+    there = predictor._replace(panel=higher).forecast(5, later)[0]
+    np.testing.assert_allclose(there, predictor.forecast(5, later)[0] + 1e3, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:on .* steps at the end of y")
+def test_intervals_of_what_was_held_out_cover_what_they_say():
+    """Networks that learn noise by heart, where errors in training cover too little."""
+    rng = np.random.default_rng(5)
+    inside = {None: [], 0: []}
+    for _ in range(40):
+        y = np.tile(SAW, 13) + rng.standard_normal(91)
+        for calibration, shares in inside.items():
+            model = forecaster(
+                horizon=7, calibration=calibration, hidden_size=16, epochs=60, learning_rate=0.02
+            )
+            lower, upper = model.fit(y[:84]).predict_interval(0.8)
+            shares.append(((lower <= y[84:]) & (y[84:] <= upper)).mean())
+    assert 0.7 < np.mean(inside[None]) < 0.97
+    assert np.mean(inside[0]) < 0.6
+
+
+def test_too_few_steps_to_hold_any_out():
+    model = forecaster(lags=2, calibration=None).fit([1.0, 3.0, 2.0, 4.0])
+    assert np.isfinite(model.predict()).all()
+    with pytest.raises(ValueError, match=r"y has 4 steps, and an interval needs 2 .*calibration=0"):
+        model.predict_interval()
+    assert np.isfinite(forecaster(lags=2).fit([1.0, 3.0, 2.0, 4.0]).predict_interval()).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"center": True, "lags": None}, "center=True is valid only with windows of at least 2"),
+        ({"center": True, "lags": 1}, "center=True is valid only with windows of at least 2"),
+        ({"center": "yes"}, "center must be"),
+        ({"lags": "some"}, "lags must be"),
+        ({"skip": "all"}, "skip must be"),
+        ({"batch_size": "all"}, "batch_size must be"),
+    ],
+)
+def test_options_that_are_chosen_take_nothing_else(options, match):
+    with pytest.raises((ValueError, TypeError), match=match):
+        forecaster(**options).fit(walk())

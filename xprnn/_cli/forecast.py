@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from xprnn import baselines, plotting
+from xprnn import plotting
 from xprnn._cli import output, tables, time_column
 from xprnn._cli.options import (
     add_count,
@@ -19,10 +19,6 @@ from xprnn._fields import number, whole
 from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 
-SPREAD = 0.5
-"""The network learns differences if their spread is less than this share of the series' own."""
-LONGEST_SEASON = 31
-"""In rows: a month of days, or more than a day of hours."""
 MOST_STEPS = 1_000_000
 """More steps are a typing error: the forecast would fill the memory."""
 PAST = 6
@@ -64,12 +60,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     time_column.add_options(parser)
     add_count(parser, "--steps", "how many rows to forecast", required=True)
-    add_count(parser, "--lags", "rows that the network reads (default two seasons)")
+    add_count(parser, "--lags", "rows that the network reads (default: a season, at least 8)")
     add_count(
         parser,
-        "--season",
-        "learn the change from N rows before, 0 for the value itself (default: 1 or the period "
-        "that fits best, if this halves the spread of the numbers, else 0)",
+        "--differencing",
+        "learn the change from N rows before, 0 for the number itself (default %(default)s)",
+        default=0,
     )
     parser.add_argument(
         "--interval",
@@ -82,13 +78,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         parser,
         "--calibration",
         "forecast the last N pieces of --steps rows first, and make the interval as wide as the "
-        "errors there require; N + 1 trainings (default %(default)s)",
-        default=0,
+        "errors there require; N + 1 trainings (default: errors one step ahead on the last fifth "
+        "of the rows, which a second training leaves out)",
     )
     add_count(parser, "--members", "networks, averaged (default %(default)s)", default=3)
     add_network_options(
-        parser, cell="gru", hidden_size=16, num_layers=1, epochs=100, learning_rate=0.01
-    )
+        parser, cell="gru", hidden_size=16, num_layers=1, skip=None, epochs=20,
+        learning_rate=0.003,
+    )  # fmt: skip
     add_run_options(parser)
 
 
@@ -105,8 +102,8 @@ def forecast(options: argparse.Namespace) -> int:
         _draw(options, y, time, y_hat, (lower, upper))
     report = {
         "target": options.target, **time.report(), "steps": len(rows),
-        "interval": options.interval, "season": options.season, "lags": options.lags,
-        "forecast": output.parse_column(rows, time.name),
+        "interval": options.interval, "differencing": options.differencing,
+        "lags": forecaster.lags_, "forecast": output.parse_column(rows, time.name),
     }  # fmt: skip
     output.write(options, report, output.format_csv(rows))
     return 0
@@ -126,8 +123,8 @@ def backtest(options: argparse.Namespace) -> int:
     test = forecaster.backtest(y, options.folds, coverage=options.interval)
     report = {
         "target": options.target, **time.report(), "folds": test.folds,
-        "steps": test.horizon, "interval": test.coverage, "season": options.season,
-        "lags": options.lags, "scores": test.scores,
+        "steps": test.horizon, "interval": test.coverage, "differencing": options.differencing,
+        "lags": forecaster.lags, "scores": test.scores,
     }  # fmt: skip
     output.write(options, report, f"{test}\n")
     return 0
@@ -179,31 +176,8 @@ def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
     return None
 
 
-def choose_differencing(y: Any) -> int:
-    """Return the lag of the differences that the network should learn, 0 for none.
-
-    The lag is 1 or the season, whichever has differences of less spread, provided that their
-    spread is less than half that of the series.
-
-    Examples
-    --------
-    >>> from xprnn import datasets
-    >>> from xprnn._cli.forecast import choose_differencing
-    >>> choose_differencing(datasets.airline()[1]), choose_differencing(datasets.sunspots()[1])
-    (12, 0)
-    """
-    spread = {lag: float((y[lag:] - y[:-lag]).std()) for lag in (1, _find_period(y))}
-    lag = min(spread, key=lambda lag: spread[lag])
-    return lag if spread[lag] < SPREAD * float(y.std()) else 0
-
-
-def _find_period(y: Any) -> int:
-    """Return the period that fits a series best, among those that occur at least four times."""
-    return int(baselines.find_season(y, max(2, min(LONGEST_SEASON, len(y) // 4))))
-
-
 def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
-    """Make the forecaster of the options; choose the season and the lags from the series.
+    """Make the forecaster of the options, for a series.
 
     Raises
     ------
@@ -218,18 +192,14 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
         raise ValueError(
             f"{tables.display_name(options.file)} must have at least 4 rows, got {len(y)}"
         )
-    if options.season is None:
-        options.season = choose_differencing(y)
-    season = whole("season", options.season, least=0)
-    if options.lags is None:
-        longest = (len(y) - season) // 2
-        options.lags = max(1, min(2 * (season if season > 1 else _find_period(y)), longest))
+    differencing = whole("differencing", options.differencing, least=0)
     return RNNForecaster(
-        horizon=steps, lags=whole("lags", options.lags), differencing=season,
-        members=options.members, calibration=options.calibration, cell=options.cell,
-        hidden_size=options.hidden_size, num_layers=options.num_layers, skip=options.skip,
-        epochs=options.epochs, optimizer=Adam(options.learning_rate), seed=options.seed,
-        backend=options.backend, progress=options.progress,
+        horizon=steps, lags="auto" if options.lags is None else options.lags,
+        differencing=differencing, members=options.members, calibration=options.calibration,
+        cell=options.cell, hidden_size=options.hidden_size, num_layers=options.num_layers,
+        skip="auto" if options.skip is None else options.skip, epochs=options.epochs,
+        optimizer=Adam(options.learning_rate), seed=options.seed, backend=options.backend,
+        progress=options.progress,
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def add_network_options(parser: argparse.ArgumentParser, **defaults: Any) -> Non
         parser,
         "--skip",
         "how many of the last rows also reach the output through one linear map, past the "
-        "recurrent layers (default %(default)s)",
+        "recurrent layers (default 0; of forecasts all that the network reads)",
         default=0,
     )
     add_count(parser, "--epochs", "passes over the data (default %(default)s)")

@@ -1,12 +1,13 @@
 """The fit of a forecaster: checks its options, and trains its networks on a panel."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from xprnn import losses
-from xprnn._fields import check_choice, flag, show, whole
+from xprnn import baselines, losses
+from xprnn._fields import check_choice, flag, show, warn, whole
 from xprnn._model import Model
 from xprnn._typing import Array
 from xprnn.errors import NonFiniteError
@@ -23,6 +24,8 @@ BATCH = 32
 """The windows of a batch that is chosen."""
 ENOUGH = 20
 """The steps to hold out at least, if a series is long enough."""
+WORSE = 1.25
+"""Networks whose errors are this many times those of a rule come with a warning."""
 
 
 def check(forecaster: Any) -> None:
@@ -123,7 +126,9 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
 def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array], ...]:
     """Return the errors of networks that were trained without the ends of the series.
 
-    Their mean is taken off: the networks that forecast know those steps.
+    Their mean is taken off, as the networks that forecast know those steps. With it goes a part
+    of the variance: n errors about their own mean have n - 1 parts of n, and a new one about
+    that mean has n + 1.
     """
     panel, layout = predictor.panel, predictor.layout
     lengths = [_shorten(y, layout, forecaster.horizon) for y in panel.y]
@@ -131,12 +136,35 @@ def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array
         return tuple([] for _ in predictor.models)
     before = _fit(forecaster, panel.until(lengths), layout)
     errors = before.measure_errors(panel, lengths)
+    _warn_if_worse_than_naive(before, panel, lengths, errors)
     ratios = [a.scale / b.scale for a, b in zip(before.scalers, predictor.scalers, strict=True)]
     results = []
     for parts in errors:
-        mean = np.concatenate(parts).mean(axis=0)
-        results.append([(part - mean) * r for part, r in zip(parts, ratios, strict=True)])
+        every = np.concatenate(parts)
+        mean, n = every.mean(axis=0), len(every)
+        widen = math.sqrt((n + 1) / max(n - 1, 1))
+        results.append([widen * r * (part - mean) for part, r in zip(parts, ratios, strict=True)])
     return tuple(results)
+
+
+def _warn_if_worse_than_naive(
+    predictor: Predictor, panel: Panel, lengths: list[int], errors: tuple[list[Array], ...]
+) -> None:
+    """Warn if repeating the last season would have done better on the steps held out."""
+    network, naive = [], []
+    for i, (y, length) in enumerate(zip(panel.y, lengths, strict=True)):
+        season = baselines.find_season(y[:length])
+        repeated = (y[length:] - y[length - season : -season]) / predictor.scalers[i].scale
+        naive.append(repeated[: len(errors[0][i])])
+        network.append(np.mean([parts[i][:, 0] for parts in errors], axis=0))
+    ours, rule = (float(np.abs(np.concatenate(each)).mean()) for each in (network, naive))
+    count = sum(map(len, network))
+    if count >= ENOUGH and ours > WORSE * rule:
+        warn(
+            f"on {count} steps at the end of y, which they did not see, the networks' errors one "
+            f"step ahead are {ours / rule:.2g} times those of a forecast that repeats the last "
+            "season; what helps: more epochs, more of y, or a look at backtest"
+        )
 
 
 def _shorten(y: Array, layout: Layout, horizon: int) -> int:

@@ -94,7 +94,7 @@ backend, dtype, callbacks, progress
     >>> import numpy as np
     >>> from xprnn.forecasting import RNNForecaster
     >>> y = np.sin(np.arange(0, 30, 0.25))
-    >>> forecaster = RNNForecaster(horizon=8, lags=12, hidden_size=16, epochs=100)
+    >>> forecaster = RNNForecaster(horizon=8)
     >>> ahead = forecaster.fit(y).predict()
     >>> bool(np.abs(ahead - np.sin(np.arange(30, 32, 0.25))).max() < 0.3)
     True
@@ -247,14 +247,14 @@ backend, dtype, callbacks, progress
     ) -> Interval:
         """Return bounds between which a share `coverage` of the steps is expected.
 
-        With `quantiles` the networks give the bounds, averaged over the members. Without,
-        the bounds are quantiles of 1000 simulated paths. Each path is a forecast of one
-        member plus random errors of that member in training, which are fed back (Hyndman and
-        Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition, sections 5.5 and
-        12.4). A network that overfits has small errors in training, and its intervals are
-        too narrow: `backtest` measures that.
+        With `quantiles` the networks give the bounds, averaged over the members. Without, the
+        bounds are quantiles of 1000 simulated paths. Each path is a forecast of one member plus
+        random errors of its like, which are fed back (Hyndman and Athanasopoulos, "Forecasting:
+        Principles and Practice", 3rd edition, sections 5.5 and 12.4). The errors are those of
+        networks that did not see the end of y, less their mean; with ``calibration=0`` they
+        are those in training.
 
-        With `calibration` the bounds are the forecast ± c σ_j. σ_j is the spread that the
+        With `calibration` above 0 the bounds are the forecast ± c σ_j. σ_j is the spread that the
         networks expect at step j, and c the smallest factor that covers a share `coverage` of
         the held-out pieces: split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and
         Wasserman, "Distribution-Free Predictive Inference for Regression", 2018). The horizon
@@ -277,7 +277,7 @@ backend, dtype, callbacks, progress
         ------
         ValueError
             If the network was trained on quantiles without (1 - coverage) / 2 and
-            (1 + coverage) / 2, and as `predict`.
+            (1 + coverage) / 2, if y was too short to hold two steps out, and as `predict`.
         """
         return Interval(*self.predict_quantiles(bound_quantiles(coverage), horizon, X))
 
@@ -343,7 +343,7 @@ backend, dtype, callbacks, progress
         >>> from xprnn import datasets
         >>> from xprnn.forecasting import RNNForecaster
         >>> _, numbers = datasets.sunspots()
-        >>> forecaster = RNNForecaster(horizon=11, lags=22, hidden_size=8, epochs=50)
+        >>> forecaster = RNNForecaster(horizon=11)
         >>> print(forecaster.backtest(numbers, folds=2))
                          MAE   RMSE   MASE   sMAPE  coverage
         RNNForecaster    ...

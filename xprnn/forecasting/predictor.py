@@ -20,7 +20,7 @@ from xprnn.forecasting.panel import Panel
 
 PATHS = 1000
 """The number of paths that make an interval."""
-FEW = 5
+FEW = 2
 """The fewest held-out steps that make an interval."""
 TINY = 1e-9
 """The smallest spread, in the scale of the series."""

@@ -6,7 +6,7 @@ pipelines, searches and evaluations::
     from sktime.forecasting.base import ForecastingHorizon
     from xprnn.forecasting.sktime import RNNForecaster
 
-    forecaster = RNNForecaster(lags=24, differencing=12, cell="gru")
+    forecaster = RNNForecaster(members=5)
     forecaster.fit(y, fh=ForecastingHorizon(range(1, 13)))
     forecaster.predict()
 
@@ -66,7 +66,7 @@ backend, dtype, callbacks, progress
         --------
         >>> from sktime.datasets import load_airline
         >>> from xprnn.forecasting.sktime import RNNForecaster
-        >>> forecaster = RNNForecaster(lags=12, differencing=12, hidden_size=8, epochs=20)
+        >>> forecaster = RNNForecaster()
         >>> forecaster.fit(load_airline(), fh=[1, 2, 3]).predict().shape
         (3,)
         """
