@@ -4,6 +4,7 @@
     python benchmarks/defaults.py --part forecasts                  xprnn, beside known peers
     python benchmarks/defaults.py --part forecasts --peers          and the peers, where unknown
     python benchmarks/defaults.py --part forecasts --set test       a look at the test set
+    python benchmarks/defaults.py --part choices                    what the forecaster's rest on
     python benchmarks/defaults.py --part fit                        what fit's defaults rest on
     python benchmarks/defaults.py --part classification --tune      how torch's were chosen
 
@@ -35,7 +36,7 @@ from pathlib import Path
 
 import numpy as np
 from _common import RESULTS, add_output, code, machine, parser, table, write
-from _defaults import data, fit, peers
+from _defaults import choices, data, fit, peers
 from _defaults.data import Task
 from _defaults.measure import cell
 from _defaults.models import MODELS, OURS, TUNED, Model
@@ -140,7 +141,7 @@ def main():
     """List, measure, print and draw."""
     arguments = parser(__doc__)
     arguments.add_argument("--list", action="store_true", help="print the tasks, and end")
-    arguments.add_argument("--part", choices=(*data.PARTS, "fit"), default="forecasts")
+    arguments.add_argument("--part", choices=(*data.PARTS, "choices", "fit"), default="forecasts")
     arguments.add_argument("--set", choices=("development", "test"), default="development")
     arguments.add_argument("--peers", action="store_true", help="measure the peers too")
     arguments.add_argument("--models", help="measure only these, with commas between")
@@ -157,6 +158,8 @@ def main():
         return fit.report(options.seeds or 5)
     if not options.quick and os.environ.get("OMP_NUM_THREADS") != "1":
         raise SystemExit("run it with OMP_NUM_THREADS=1: all seconds are those of one thread")
+    if part == "choices":
+        return choices.report()
     if options.tune:
         return tune(folder)
     options.seeds = options.seeds or (1 if options.quick else len(SEEDS))

@@ -8,10 +8,10 @@ from xprnn.estimators import RNNClassifier, RNNRegressor
 from xprnn.forecasting import RNNForecaster
 
 
-def forecaster(series, season, horizon, seed):
+def forecaster(series, season, horizon, seed, **options):
     """Forecast as one who knows the horizon alone, and not the season."""
     one = len(series) == 1
-    model = RNNForecaster(horizon=horizon, seed=seed, progress=False)
+    model = RNNForecaster(horizon=horizon, seed=seed, progress=False, **options)
     model.fit(series[0] if one else series)
     steps, bounds = model.predict(), {n: model.predict_interval(n / 100) for n in LEVELS}
     if one:

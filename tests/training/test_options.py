@@ -18,7 +18,7 @@ from xprnn.training import Method, Network, options
 X = np.arange(0, 6, 0.1)
 
 SMALL = {
-    "cell": "gru", "hidden_size": 16, "recurrent_dropout": 0.4, "skip": "auto", "epochs": 20,
+    "cell": "gru", "hidden_size": 16, "recurrent_dropout": 0.4, "skip": "auto", "epochs": 10,
     "batch_size": "auto",
 }  # fmt: skip
 DIFFERENCES = {

@@ -83,7 +83,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_count(parser, "--members", "networks, averaged (default %(default)s)", default=3)
     add_network_options(
-        parser, cell="gru", hidden_size=16, num_layers=1, skip=None, epochs=20,
+        parser, cell="gru", hidden_size=16, num_layers=1, skip=None, epochs=10,
         learning_rate=0.003,
     )  # fmt: skip
     add_run_options(parser)

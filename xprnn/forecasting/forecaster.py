@@ -124,7 +124,7 @@ backend, dtype, callbacks, progress
     optimizer: str | Optimizer | None = None
     learning_rate: float | Schedule | None = None
     penalty: Penalty | None = None
-    epochs: int = 20
+    epochs: int = 10
     batch_size: int | str | None = "auto"
     tbptt: int | None = None
     checkpoint_every: int | None = None

@@ -112,7 +112,7 @@ backend, dtype, callbacks, progress
             optimizer=None,
             learning_rate=None,
             penalty=None,
-            epochs=20,
+            epochs=10,
             batch_size="auto",
             tbptt=None,
             checkpoint_every=None,
