@@ -8,6 +8,7 @@ coverage and the width of the intervals, in units of MASE, are means.
 
 import numpy as np
 from _common import RESULTS, table
+
 from _defaults import data
 from _defaults.measure import forecast
 from _defaults.ours import forecaster

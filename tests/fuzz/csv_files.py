@@ -27,7 +27,18 @@ from pathlib import Path
 from xprnn.__main__ import main
 
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
-QUICK = ["--epochs", "1", "--hidden-size", "2", "--members", "1", "--lags", "2", "--season", "0"]
+QUICK = [
+    "--epochs",
+    "1",
+    "--hidden-size",
+    "2",
+    "--members",
+    "1",
+    "--lags",
+    "2",
+    "--differencing",
+    "0",
+]
 
 NOTES = ("is left out", "the rows are sorted by", "a lagged copy", "took the loss from")
 """What standard error may say beside an error."""
