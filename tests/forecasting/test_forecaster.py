@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 SAW = [0.0, 5, 1, 2, 0, 3, 1]
 WAYS = {
-    "defaults": {"members": 3, "calibration": None, "recurrent_dropout": 0.4},
+    "defaults": {"members": 3, "calibration": None},
     "whole series": {"lags": None},
     "windows": {"lags": 5},
     "windows, not centred": {"lags": 5, "center": False},
@@ -41,7 +41,7 @@ def forecaster(**options):
     """A forecaster that trains in a moment."""
     return RNNForecaster(**{
         "horizon": 3, "hidden_size": 4, "epochs": 3, "members": 1, "calibration": 0,
-        "recurrent_dropout": 0.0, "progress": False, **options,
+        "progress": False, **options,
     })  # fmt: skip
 
 
@@ -950,15 +950,27 @@ def test_lags_are_a_season_but_neither_short_nor_most_of_a_series():
     assert forecaster(lags=None).fit(saw).lags_ is None
 
 
-def test_centred_windows_follow_a_level_that_training_did_not_have():
+@pytest.mark.parametrize("strategy", ["recursive", "direct"])
+def test_centred_windows_follow_a_level_that_training_did_not_have(strategy):
     """y + c is forecast as f + c, though the network saw the level without c alone."""
-    y = np.tile(SAW, 12)
-    model = forecaster(lags=8).fit(y)
-    predictor = model._predictor
+    predictor = forecaster(lags=8, strategy=strategy).fit(np.tile(SAW, 12))._predictor
     higher = predictor.panel._replace(y=tuple(a + 1e3 for a in predictor.panel.y))
-    later = (np.zeros((5, 0)),)
-    there = predictor._replace(panel=higher).forecast(5, later)[0]
-    np.testing.assert_allclose(there, predictor.forecast(5, later)[0] + 1e3, rtol=1e-9)
+    later = (np.zeros((3, 0)),)
+    there = predictor._replace(panel=higher).forecast(3, later)[0]
+    np.testing.assert_allclose(there, predictor.forecast(3, later)[0] + 1e3, rtol=1e-9)
+
+
+def test_errors_are_those_of_networks_that_did_not_see_the_end():
+    """In units of the series, less their mean, and as wide as those of a new step."""
+    y = walk(shape=(60,)) * np.linspace(1, 3, 60)
+    predictor = forecaster(lags=4, members=2, calibration=None).fit(y)._predictor
+    before = forecaster(lags=4, members=2).fit(y[:40])._predictor  # 20 of 60 are held out
+    errors = before.measure_errors(predictor.panel, [40])
+    for (held,), (error,) in zip(predictor.held_out, errors, strict=True):
+        assert len(held) == 20
+        in_units = before.scalers[0].scale * (error - error.mean(axis=0))
+        expected = np.sqrt(21 / 19) * in_units
+        np.testing.assert_allclose(predictor.scalers[0].scale * held, expected, rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore:on .* steps at the end of y")

@@ -257,14 +257,12 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
 
 def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | Layer:
     """Return the network of the forecaster, or the options to build one."""
-    defaults, skip, dropout = type(forecaster), forecaster.skip, forecaster.recurrent_dropout
+    skip = forecaster.skip
     if skip == "auto":
         seen = _see(forecaster, panel, layout.steps)
         skip = 0 if forecaster.network else layout.lags or choose_lags(seen, 1, 0)
-    if layout.lags == 1 and dropout == defaults.recurrent_dropout:
-        dropout = 0  # one step has no state before it to drop
-    network = Network.of(forecaster, feedback=False, skip=skip, recurrent_dropout=dropout)
-    return network.unless(forecaster.network, Network.of(defaults, feedback=False, skip=0))
+    defaults = Network.of(type(forecaster), feedback=False, skip=0)
+    return Network.of(forecaster, feedback=False, skip=skip).unless(forecaster.network, defaults)
 
 
 def _choose_method(forecaster: Any, layout: Layout, columns: int) -> Method:

@@ -117,7 +117,7 @@ backend, dtype, callbacks, progress
     activation: str | Activation = "tanh"
     bidirectional: bool = False
     dropout: float = 0.0
-    recurrent_dropout: float = 0.4
+    recurrent_dropout: float = 0.0
     pool: str | None = None
     skip: int | str = "auto"
     loss: str | Loss = "half_mse"

@@ -105,7 +105,7 @@ backend, dtype, callbacks, progress
             activation="tanh",
             bidirectional=False,
             dropout=0.0,
-            recurrent_dropout=0.4,
+            recurrent_dropout=0.0,
             pool=None,
             skip="auto",
             loss="half_mse",
