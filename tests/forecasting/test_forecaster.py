@@ -950,6 +950,14 @@ def test_lags_are_a_season_but_neither_short_nor_most_of_a_series():
     assert forecaster(lags=None).fit(saw).lags_ is None
 
 
+@pytest.mark.parametrize(
+    ("options", "centred"),
+    [({"lags": 8}, True), ({"lags": 7}, False), ({"lags": 8, "differencing": 1}, False)],
+)
+def test_long_windows_without_differences_are_centred(options, centred):
+    assert forecaster(**options).fit(walk())._predictor.layout.center == centred
+
+
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
 def test_centred_windows_follow_a_level_that_training_did_not_have(strategy):
     """y + c is forecast as f + c, though the network saw the level without c alone."""
