@@ -998,6 +998,17 @@ def test_intervals_of_what_was_held_out_cover_what_they_say():
     assert np.mean(inside[0]) < 0.6
 
 
+@pytest.mark.parametrize("calibration", [None, 2])
+def test_what_callbacks_see_last_is_the_network_that_forecasts(tmp_path, calibration):
+    """A file holds it, and not one that was trained to measure errors."""
+    path = tmp_path / "last.npz"
+    model = forecaster(calibration=calibration, callbacks=[callbacks.Checkpoint(path)])
+    (network,) = model.fit(walk()).models_
+    kept = xprnn.load(path).named()
+    for name, array in network.named().items():
+        np.testing.assert_array_equal(kept[name], array)
+
+
 def test_too_few_steps_to_hold_any_out():
     model = forecaster(lags=2, calibration=None).fit([1.0, 3.0, 2.0, 4.0])
     assert np.isfinite(model.predict()).all()

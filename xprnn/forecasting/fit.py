@@ -107,36 +107,37 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
     """
     check(forecaster)
     layout = choose_layout(forecaster, panel)
-    predictor = _fit(forecaster, panel, layout)
     count, horizon = forecaster.calibration, forecaster.horizon
     if count is None and forecaster.quantiles is None:
-        return predictor._replace(held_out=_measure_held_out(forecaster, predictor))
+        return _fit_with_errors(forecaster, panel, layout)
     if not count:
-        return predictor
+        return _fit(forecaster, panel, layout)
     errors, spreads = [], []
     for past, truth in hold_out(panel, count, horizon, layout.least, f"calibration={count} pieces"):
-        before = _fit(forecaster, past, layout)
-        later = before.select_ahead(truth)
-        forecasts = before.forecast(horizon, later)
+        predictor = _fit(forecaster, past, layout)
+        later = predictor.select_ahead(truth)
+        forecasts = predictor.forecast(horizon, later)
         errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
-        spreads.append(before.spreads(horizon, later))
-    return predictor._replace(calibration=Calibration.of(errors, spreads))
+        spreads.append(predictor.spreads(horizon, later))
+    calibration = Calibration.of(errors, spreads)
+    return _fit(forecaster, panel, layout)._replace(calibration=calibration)
 
 
-def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array], ...]:
-    """Return the errors of networks that were trained without the ends of the series.
+def _fit_with_errors(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
+    """Train without the ends of the series, to measure the errors there, and then on all.
 
-    Their mean is taken off, as the networks that forecast know those steps. With it goes a part
-    of the variance: n errors about their own mean have n - 1 parts of n, and a new one about
-    that mean has n + 1.
+    The errors lose their mean, as the networks that forecast know those steps. With it goes a
+    part of the variance: n errors about their own mean have n - 1 parts of n, and a new one
+    about that mean has n + 1.
     """
-    panel, layout = predictor.panel, predictor.layout
     lengths = [_shorten(y, layout, forecaster.horizon) for y in panel.y]
     if lengths == [*panel.lengths]:  # nothing to hold out
-        return tuple([] for _ in predictor.models)
+        predictor = _fit(forecaster, panel, layout)
+        return predictor._replace(held_out=tuple([] for _ in predictor.models))
     before = _fit(forecaster, panel.until(lengths), layout)
     errors = before.measure_errors(panel, lengths)
     _warn_if_worse_than_naive(before, panel, lengths, errors)
+    predictor = _fit(forecaster, panel, layout)
     ratios = [a.scale / b.scale for a, b in zip(before.scalers, predictor.scalers, strict=True)]
     results = []
     for parts in errors:
@@ -144,7 +145,7 @@ def _measure_held_out(forecaster: Any, predictor: Predictor) -> tuple[list[Array
         mean, n = every.mean(axis=0), len(every)
         widen = math.sqrt((n + 1) / max(n - 1, 1))
         results.append([widen * r * (part - mean) for part, r in zip(parts, ratios, strict=True)])
-    return tuple(results)
+    return predictor._replace(held_out=tuple(results))
 
 
 def _warn_if_worse_than_naive(
