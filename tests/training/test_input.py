@@ -1245,7 +1245,7 @@ def ruled(x, y):
         own = y if len(y) < 3 else y[1:]
         return own if (len(y) < 3 or y[0] == 1) and own[0] == x[0] else SAME
     batch, steps, _ = x
-    if len(y) == 2 and (y == x[:2] or steps == 1):
+    if len(y) == 2 and steps in (1, y[1]):
         return f"y {y} for x {x} can be one number"
     mode = "many_to_many"
     if len(y) < 3 or y[1] == 1 < steps:

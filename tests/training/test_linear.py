@@ -98,9 +98,10 @@ def test_a_network_starts_as_the_regression(place, mode):
             np.testing.assert_array_equal(one, other)
 
 
-def test_classes_start_at_random():
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_labels_start_at_random(loss):
     x, labels = np.random.default_rng(0).standard_normal((20, 6, 1)), np.arange(20) % 2
-    setup = prepare(x, labels, Network(skip=3), Method(loss="cross_entropy"))
+    setup = prepare(x, labels, Network(skip=3), Method(loss=loss))
     assert setup.linear is None
     assert np.ptp(setup.params[0][-1]["W"]) > 0
 

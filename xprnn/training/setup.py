@@ -201,8 +201,9 @@ def prepare(
             model=warm_start,
         )
         params = tree.map(lambda a: place.asarray(a, dtype), params)
-        linear = None  # classes and quantiles have no ridge regression
-        if isinstance(network, Network) and network.skip and outputs == scaled[0].y.shape[-1]:
+        linear = None  # labels and several quantiles have no ridge regression
+        regresses = quantities and outputs == scaled[0].y.shape[-1]
+        if isinstance(network, Network) and network.skip and regresses:
             linear = fit_linear(layer, params, scaled[0], place)
             params = linear.start(params)
     model = Model(
