@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import baselines, callbacks, metrics
-from xprnn.forecasting import RNNForecaster, intervals
+from xprnn.forecasting import RNNForecaster, intervals, panel
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
@@ -32,9 +32,11 @@ WAYS = {
     "linear way": {"skip": 3},
     "linear way, windows": {"lags": 5, "skip": 4},
     "members": {"lags": 3, "members": 2},
+    "two windows": {"lags": (3, 8)},
     "calibrated": {"lags": 3, "calibration": 7},
 }
 RECURSIVE = [name for name, options in WAYS.items() if "strategy" not in options]
+ONE_LENGTH = [way for way in RECURSIVE if not isinstance(WAYS[way].get("lags"), tuple)]
 
 
 def forecaster(**options):
@@ -82,11 +84,12 @@ def test_inputs_and_bases_know_nothing_ahead(season, steps, seed):
 
 
 @pytest.mark.parametrize("inputs", [False, True])
-@pytest.mark.parametrize("way", RECURSIVE)
+@pytest.mark.parametrize("way", ONE_LENGTH)
 def test_a_recursive_forecast_is_one_step_after_the_other(way, inputs):
     """Each step is the forecast from the series with the earlier forecasts appended."""
     y, x = walk(shape=(30, 2)), walk(1, (36, 1)) if inputs else None
-    model = forecaster(**{**WAYS[way], "members": 1}).fit(y, None if x is None else x[:30])
+    model = forecaster(**{"lags": 8, **WAYS[way], "members": 1})
+    model.fit(y, None if x is None else x[:30])
     at_once = model.predict(6, None if x is None else x[30:])
     longer = y
     for step in range(6):
@@ -244,6 +247,39 @@ def test_members_side_by_side_are_each_alone(place, lags):
     )
 
 
+@pytest.mark.parametrize("strategy", ["recursive", "direct"])
+def test_windows_of_several_lengths_are_each_alone(strategy):
+    """The forecast is the mean of theirs, and so are those one step ahead."""
+    y, options = walk(shape=(40, 2)), {"strategy": strategy, "members": 2, "calibration": None}
+    together = forecaster(**options, lags=(3, 9)).fit(y[:34])
+    alone = [forecaster(**options, lags=lags).fit(y[:34]) for lags in (3, 9)]
+    assert together.lags_ == (3, 9)
+    for one, other in zip(
+        together.models_, [model for each in alone for model in each.models_], strict=True
+    ):
+        assert one.history.loss == other.history.loss
+    forecasts = [model.predict() for model in alone]
+    np.testing.assert_allclose(together.predict(), np.mean(forecasts, axis=0), rtol=1e-12)
+    longer = together._predictor.panel._replace(y=(y,), x=(np.zeros((40, 0)),))
+    steps = [model._predictor.one_step(longer) for model in (together, *alone)]
+    np.testing.assert_allclose(
+        steps[0].forecast, (steps[1].forecast + steps[2].forecast) / 2, rtol=1e-12
+    )
+    np.testing.assert_array_equal(steps[0].truth, steps[1].truth)
+
+
+def test_a_checkpoint_needs_one_network(tmp_path):
+    """It would hold the last of them, and the others were lost."""
+    path = tmp_path / "one.npz"
+    for options in ({"members": 2, "lags": 3}, {"lags": (3, 5)}):
+        model = forecaster(callbacks=[callbacks.Checkpoint(path)], **options)
+        with pytest.raises(
+            ValueError, match=r"expected members=1, in a forecaster with one .*lags"
+        ):
+            model.fit(walk())
+    assert not path.exists()
+
+
 def test_members_say_what_was_not_finite():
     with pytest.raises(xprnn.NonFiniteError, match="was not finite any more in epoch") as error:
         forecaster(members=2, learning_rate=1e200, clip_norm=None, epochs=20).fit(walk())
@@ -259,7 +295,8 @@ def test_callbacks_of_members_see_the_mean(capsys):
         training.multiply_learning_rate(0.5)
         return training.epoch == 4
 
-    model = forecaster(members=3, callbacks=[watch, callbacks.Log(1)], epochs=9).fit(walk())
+    options = {"members": 3, "lags": 8, "callbacks": [watch, callbacks.Log(1)], "epochs": 9}
+    model = forecaster(**options).fit(walk())
     curves = np.asarray([member.history.loss for member in model.models_])
     assert curves.shape == (3, 4)
     assert {member.history.ended for member in model.models_} == {"stopped"}
@@ -562,6 +599,10 @@ Y = walk(8)
 REFUSED = {
     "no steps": ({"horizon": 0}, Y, None, "horizon must be at least 1, got 0"),
     "lags": ({"lags": 2.5}, Y, None, "lags must be an integer, got 2.5"),
+    "lags in a tuple": ({"lags": (2, 0)}, Y, None, r"lags\[1\] must be at least 1, got 0"),
+    "lags twice": ({"lags": (2, 2)}, Y, None, "lags must be windows of different lengths"),
+    "no lags": ({"lags": ()}, Y, None, "lags must be windows of different lengths"),
+    "a centred step": ({"lags": (3, 1), "center": True}, Y, None, "at least 2 steps"),
     "strategy": ({"strategy": "recursiv"}, Y, None, "did you mean 'recursive'"),
     "differencing": ({"differencing": -1}, Y, None, "differencing must be at least 0, got -1"),
     "members": ({"members": 0}, Y, None, "members must be at least 1, got 0"),
@@ -940,22 +981,43 @@ def test_what_has_no_season_gets_none(kind):
     assert baselines.find_season(series[kind]) == 1
 
 
-def test_lags_are_a_season_but_neither_short_nor_most_of_a_series():
+def test_lags_are_a_season_and_three_but_neither_short_nor_most_of_a_series():
     saw = np.tile(SAW, 12)
-    long, short = np.tile(np.r_[SAW, 9.0, 2, 4, 8, 0, 6, 7], 6), saw[:20]
-    assert forecaster(lags="auto").fit(saw).lags_ == 8
-    assert forecaster(lags="auto").fit(long).lags_ == 14
-    assert forecaster(lags="auto").fit(short).lags_ == 6
-    assert forecaster(lags="auto").fit([long, long, short]).lags_ == 6
+    long, short = np.tile(np.r_[SAW, 9.0, 2, 4, 8, 0, 6, 7], 10), saw[:20]
+    assert forecaster(lags="auto").fit(saw).lags_ == (8, 24)
+    assert forecaster(lags="auto").fit(long).lags_ == (14, 42)
+    assert forecaster(lags="auto").fit(saw[:63]).lags_ == (8, 20)
+    assert forecaster(lags="auto").fit(short).lags_ == (6,)
+    assert forecaster(lags="auto").fit([long, long, short]).lags_ == (6,)
+    assert forecaster(lags=7).fit(saw).lags_ == (7,)
     assert forecaster(lags=None).fit(saw).lags_ is None
 
 
 @pytest.mark.parametrize(
     ("options", "centred"),
-    [({"lags": 8}, True), ({"lags": 7}, False), ({"lags": 8, "differencing": 1}, False)],
+    [({"lags": (7, 8)}, [False, True]), ({"lags": 8, "differencing": 1}, [False])],
 )
 def test_long_windows_without_differences_are_centred(options, centred):
-    assert forecaster(**options).fit(walk())._predictor.layout.center == centred
+    members = forecaster(**options).fit(walk())._predictor.members
+    assert [member.layout.center for member in members] == centred
+
+
+@pytest.mark.parametrize("lags", [None, 4])
+def test_errors_that_were_held_out_know_the_steps_before(lags):
+    """A network without windows reads the series from its first step on."""
+    y = walk(shape=(50,))
+    predictor = forecaster(lags=lags).fit(y[:40])._predictor
+    (errors,) = predictor.measure_errors(panel.read(y), [40])
+    steps = predictor.one_step(panel.read(y))
+    expected = (steps.truth - steps.forecast) / predictor.scalers[0].scale
+    np.testing.assert_allclose(errors[0][:, 0], expected, rtol=1e-9)
+
+
+def test_a_series_with_nothing_to_hold_out_beside_others():
+    """A window and what follows it is all that the short one has."""
+    model = forecaster(lags=6, calibration=None).fit([walk(), walk(1)[:7]])
+    lower, upper = model.predict_interval()
+    assert (lower[1] < upper[1]).all()
 
 
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
@@ -974,7 +1036,8 @@ def test_errors_are_those_of_networks_that_did_not_see_the_end():
     predictor = forecaster(lags=4, members=2, calibration=None).fit(y)._predictor
     before = forecaster(lags=4, members=2).fit(y[:40])._predictor  # 20 of 60 are held out
     errors = before.measure_errors(predictor.panel, [40])
-    for (held,), (error,) in zip(predictor.held_out, errors, strict=True):
+    for member, (error,) in zip(predictor.members, errors, strict=True):
+        (held,) = member.held_out
         assert len(held) == 20
         in_units = before.scalers[0].scale * (error - error.mean(axis=0))
         expected = np.sqrt(21 / 19) * in_units
@@ -1002,7 +1065,7 @@ def test_intervals_of_what_was_held_out_cover_what_they_say():
 def test_what_callbacks_see_last_is_the_network_that_forecasts(tmp_path, calibration):
     """A file holds it, and not one that was trained to measure errors."""
     path = tmp_path / "last.npz"
-    model = forecaster(calibration=calibration, callbacks=[callbacks.Checkpoint(path)])
+    model = forecaster(calibration=calibration, lags=8, callbacks=[callbacks.Checkpoint(path)])
     (network,) = model.fit(walk()).models_
     kept = xprnn.load(path).named()
     for name, array in network.named().items():

@@ -60,7 +60,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     time_column.add_options(parser)
     add_count(parser, "--steps", "how many rows to forecast", required=True)
-    add_count(parser, "--lags", "rows that the network reads (default: a season, at least 8)")
+    add_count(parser, "--lags", "rows that the network reads (default: one season, and three)")
     add_count(
         parser,
         "--differencing",

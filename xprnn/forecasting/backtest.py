@@ -117,8 +117,8 @@ def run(
             f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
         )
     levels = () if coverage is None else bound_quantiles(coverage)
-    layout = fit.choose_layout(forecaster, panel)
-    least, what = max(layout.least, 3), f"{folds} fold(s)"
+    layouts = fit.choose_layouts(forecaster, panel)
+    least, what = max(fit.find_least(layouts), 3), f"{folds} fold(s)"
     pieces = fit.hold_out(panel, folds, horizon, least, what, sliding=window == "sliding")
     season = _choose_season(forecaster.differencing, pieces[0][0], season)
     results: list[Fold] = []

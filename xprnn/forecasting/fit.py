@@ -12,7 +12,8 @@ from xprnn._model import Model
 from xprnn._typing import Array
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
-from xprnn.forecasting.layout import SHORTEST, Layout, choose_lags
+from xprnn.forecasting.layout import SHORTEST, Layout, Past, choose_lags
+from xprnn.forecasting.member import Member
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
 from xprnn.layers import Layer
@@ -38,13 +39,19 @@ def check(forecaster: Any) -> None:
         raise TypeError(
             f"past_columns must be a tuple of columns, got {show(forecaster.past_columns)}"
         )
-    if forecaster.lags is None:
+    lags = forecaster.lags
+    if lags is None:
         _check_without_lags(forecaster)
-    elif forecaster.lags != "auto":
-        whole("lags", forecaster.lags)
+    elif isinstance(lags, tuple):
+        for i, each in enumerate(lags):
+            whole(f"lags[{i}]", each)
+        if not lags or len(set(lags)) < len(lags):
+            raise ValueError(f"lags must be windows of different lengths, got {show(lags)}")
+    elif lags != "auto":
+        whole("lags", lags)
     if forecaster.center is not None:
         flag("center", forecaster.center)
-    if forecaster.center and forecaster.lags in (None, 1):
+    if forecaster.center and (lags in (None, 1) or (isinstance(lags, tuple) and 1 in lags)):
         raise ValueError(
             "center=True is valid only with windows of at least 2 steps, got lags="
             f"{forecaster.lags}: a window of one step has nothing left without its mean"
@@ -85,16 +92,24 @@ def _check_without_lags(forecaster: Any) -> None:
         )
 
 
-def choose_layout(forecaster: Any, panel: Panel) -> Layout:
-    """Return how the series of a panel become sequences."""
+def choose_layouts(forecaster: Any, panel: Panel) -> tuple[Layout, ...]:
+    """Return how the series of a panel become sequences, once for each length of windows."""
     steps = forecaster.horizon if forecaster.strategy == "direct" else 1
     lags, differencing = forecaster.lags, forecaster.differencing
     if lags == "auto":
         lags = choose_lags(_see(forecaster, panel, steps), steps, differencing)
-    center = forecaster.center
-    if center is None:
-        center = lags is not None and lags >= SHORTEST and not differencing
-    return Layout(lags, steps, differencing, center)
+    layouts = []
+    for each in lags if isinstance(lags, tuple) else (lags,):
+        center = forecaster.center
+        if center is None:
+            center = each is not None and each >= SHORTEST and not differencing
+        layouts.append(Layout(each, steps, differencing, center))
+    return tuple(layouts)
+
+
+def find_least(layouts: tuple[Layout, ...]) -> int:
+    """Return the fewest steps of a series that make an example of each layout."""
+    return max(layout.least for layout in layouts)
 
 
 def fit(forecaster: Any, panel: Panel) -> Predictor:
@@ -106,50 +121,54 @@ def fit(forecaster: Any, panel: Panel) -> Predictor:
         If a series is too short.
     """
     check(forecaster)
-    layout = choose_layout(forecaster, panel)
+    layouts = choose_layouts(forecaster, panel)
     count, horizon = forecaster.calibration, forecaster.horizon
     if count is None and forecaster.quantiles is None:
-        return _fit_with_errors(forecaster, panel, layout)
+        return _fit_with_errors(forecaster, panel, layouts)
     if not count:
-        return _fit(forecaster, panel, layout)
-    errors, spreads = [], []
-    for past, truth in hold_out(panel, count, horizon, layout.least, f"calibration={count} pieces"):
-        predictor = _fit(forecaster, past, layout)
+        return _fit(forecaster, panel, layouts)
+    errors, spreads, least = [], [], find_least(layouts)
+    for past, truth in hold_out(panel, count, horizon, least, f"calibration={count} pieces"):
+        predictor = _fit(forecaster, past, layouts)
         later = predictor.select_ahead(truth)
         forecasts = predictor.forecast(horizon, later)
         errors.append([np.abs(y - f) for y, f in zip(truth.y, forecasts, strict=True)])
         spreads.append(predictor.spreads(horizon, later))
     calibration = Calibration.of(errors, spreads)
-    return _fit(forecaster, panel, layout)._replace(calibration=calibration)
+    return _fit(forecaster, panel, layouts)._replace(calibration=calibration)
 
 
-def _fit_with_errors(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
+def _fit_with_errors(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) -> Predictor:
     """Train without the ends of the series, to measure the errors there, and then on all.
 
     The errors lose their mean, as the networks that forecast know those steps. With it goes a
     part of the variance: n errors about their own mean have n - 1 parts of n, and a new one
     about that mean has n + 1.
     """
-    lengths = [_shorten(y, layout, forecaster.horizon) for y in panel.y]
+    least = find_least(layouts)
+    lengths = [_shorten(y, least, forecaster.horizon) for y in panel.y]
     if lengths == [*panel.lengths]:  # nothing to hold out
-        predictor = _fit(forecaster, panel, layout)
-        return predictor._replace(held_out=tuple([] for _ in predictor.models))
-    before = _fit(forecaster, panel.until(lengths), layout)
+        predictor = _fit(forecaster, panel, layouts)
+        return predictor._replace(
+            members=tuple(member._replace(held_out=[]) for member in predictor.members)
+        )
+    before = _fit(forecaster, panel.until(lengths), layouts)
     errors = before.measure_errors(panel, lengths)
     _warn_if_worse_than_naive(before, panel, lengths, errors)
-    predictor = _fit(forecaster, panel, layout)
+    predictor = _fit(forecaster, panel, layouts)
     ratios = [a.scale / b.scale for a, b in zip(before.scalers, predictor.scalers, strict=True)]
-    results = []
-    for parts in errors:
+    members = []
+    for member, parts in zip(predictor.members, errors, strict=True):
         every = np.concatenate(parts)
         mean, n = every.mean(axis=0), len(every)
         widen = math.sqrt((n + 1) / max(n - 1, 1))
-        results.append([widen * r * (part - mean) for part, r in zip(parts, ratios, strict=True)])
-    return predictor._replace(held_out=tuple(results))
+        parts = [widen * r * (part - mean) for part, r in zip(parts, ratios, strict=True)]
+        members.append(member._replace(held_out=parts))
+    return predictor._replace(members=tuple(members))
 
 
 def _warn_if_worse_than_naive(
-    predictor: Predictor, panel: Panel, lengths: list[int], errors: tuple[list[Array], ...]
+    predictor: Predictor, panel: Panel, lengths: list[int], errors: list[list[Array]]
 ) -> None:
     """Warn if repeating the last season would have done better on the steps held out."""
     network, naive = [], []
@@ -168,9 +187,9 @@ def _warn_if_worse_than_naive(
         )
 
 
-def _shorten(y: Array, layout: Layout, horizon: int) -> int:
+def _shorten(y: Array, least: int, horizon: int) -> int:
     """Return how many steps of a series to train on if its end is held out."""
-    examples = len(y) - layout.least + 1
+    examples = len(y) - least + 1
     return len(y) - min(max(2 * horizon, len(y) // 5, ENOUGH), examples // 2)
 
 
@@ -199,13 +218,14 @@ def hold_out(
     return pieces
 
 
-def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
+def _fit(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) -> Predictor:
     """Train on a panel."""
+    least, steps = find_least(layouts), layouts[0].steps
     for i, length in enumerate(panel.lengths):
-        if length < layout.least:
+        if length < least:
             raise ValueError(
-                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
-                f"for lags={layout.lags}, differencing={forecaster.differencing} and "
+                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {least} steps "
+                f"for lags={_show_lags(layouts)}, differencing={forecaster.differencing} and "
                 f"strategy={forecaster.strategy!r}, got {length}"
             )
     for column in forecaster.past_columns:
@@ -213,34 +233,53 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
             raise ValueError(
                 f"past_columns must be columns of X, {show([*panel.inputs])}, got {show(column)}"
             )
-    method = _choose_method(forecaster, layout, panel.y[0].shape[1])
-    ends = _choose_ends(method.held_out, panel, layout.steps)
+    share = _hold_out_share(forecaster)
+    ends = _choose_ends(share, panel, steps)
     for i, (end, length) in enumerate(zip(ends, panel.lengths, strict=True)):
-        if end < layout.least:
+        if end < least:
             raise ValueError(
-                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {layout.least} steps "
-                f"to train on and {length - end} that validation_fraction={method.held_out} holds "
+                f"{f'y[{i}]' if panel.listed else 'y'} must have at least {least} steps "
+                f"to train on and {length - end} that validation_fraction={share} holds "
                 f"out, got {length}"
             )
     quantiles = None if forecaster.quantiles is None else Pinball(forecaster.quantiles).quantiles
     untrained = Predictor(
-        models=(),
+        members=(),
         panel=panel,
         trained_on=panel,
         scalers=tuple(
-            layout.scaler(y[:end], forecaster.standardize)
+            layouts[0].scaler(y[:end], forecaster.standardize)
             for y, end in zip(panel.y, ends, strict=True)
         ),
-        layout=layout,
         known=np.asarray([name not in forecaster.past_columns for name in panel.inputs], bool),
         own_quantiles=quantiles,
         seed=forecaster.seed,
     )
-    pasts, validation, mask = untrained.pasts(), None, None
+    pasts = untrained.pasts()
+    alone = len(layouts) == forecaster.members == 1
+    members = []
+    for layout in layouts:
+        setup = _prepare(forecaster, panel, layout, pasts, ends)
+        members += [Member(model, layout) for model in _train(setup, forecaster, alone)]
+    return untrained._replace(members=tuple(members))
+
+
+def _show_lags(layouts: tuple[Layout, ...]) -> int | tuple[int | None, ...] | None:
+    """Return the lengths of the windows as a person would give them."""
+    lags = tuple(layout.lags for layout in layouts)
+    return lags if len(lags) > 1 else lags[0]
+
+
+def _prepare(
+    forecaster: Any, panel: Panel, layout: Layout, pasts: list[Past], ends: list[int]
+) -> Setup:
+    """Return the training of the networks of one layout."""
+    validation, mask = None, None
     if ends != [*panel.lengths]:
         x_held, y_held, mask = layout.held_out(pasts, ends)
         validation = x_held, y_held
     x, y = layout.examples([past.until(end) for past, end in zip(pasts, ends, strict=True)])
+    method = _choose_method(forecaster, layout, panel.y[0].shape[1])
     setup = prepare(
         x,
         y,
@@ -253,7 +292,7 @@ def _fit(forecaster: Any, panel: Panel, layout: Layout) -> Predictor:
     )
     if setup.validation is not None and mask is not None:
         setup = replace(setup, validation=setup.validation._replace(scored=mask))
-    return untrained._replace(models=_train(setup, forecaster))
+    return setup
 
 
 def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | Layer:
@@ -261,7 +300,7 @@ def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | 
     skip = forecaster.skip
     if skip == "auto":
         seen = _see(forecaster, panel, layout.steps)
-        skip = 0 if forecaster.network else layout.lags or choose_lags(seen, 1, 0)
+        skip = 0 if forecaster.network else layout.lags or choose_lags(seen, 1, 0)[0]
     defaults = Network.of(type(forecaster), feedback=False, skip=0)
     return Network.of(forecaster, feedback=False, skip=skip).unless(forecaster.network, defaults)
 
@@ -277,8 +316,12 @@ def _choose_method(forecaster: Any, layout: Layout, columns: int) -> Method:
 
 def _see(forecaster: Any, panel: Panel, steps: int) -> tuple[Array, ...]:
     """Return the parts of the series to train on."""
-    share = Method.of(forecaster, loss="half_mse", batch_size=None).held_out
-    return panel.until(_choose_ends(share, panel, steps)).y
+    return panel.until(_choose_ends(_hold_out_share(forecaster), panel, steps)).y
+
+
+def _hold_out_share(forecaster: Any) -> float | None:
+    """Return the share of every series that the training holds out; None for nothing."""
+    return Method.of(forecaster, loss="half_mse", batch_size=None).held_out
 
 
 def _choose_ends(share: float | None, panel: Panel, steps: int) -> list[int]:
@@ -300,10 +343,13 @@ def _choose_loss(forecaster: Any, outputs: int) -> Loss:
     return loss
 
 
-def _train(setup: Setup, forecaster: Any) -> tuple[Model, ...]:
-    """Return one trained model for each member."""
+def _train(setup: Setup, forecaster: Any, alone: bool) -> tuple[Model, ...]:
+    """Return one trained model for each seed; `alone` says that it is the forecaster's only one.
+
+    Any other is one of several members to callbacks, even if it is the only one of its windows.
+    """
     callbacks, progress, seed = forecaster.callbacks, forecaster.progress, forecaster.seed
-    if forecaster.members == 1:
+    if alone:
         return (train(setup, callbacks, progress=progress),)
     setup = setup.stacked(range(seed, seed + forecaster.members))
     try:

@@ -29,11 +29,12 @@ class RNNForecaster:
     ----------
     horizon : int
         How many steps to forecast.
-    lags : int, "auto" or None
-        The network reads windows of this many steps. "auto" is the season of the series, as
-        `xprnn.baselines.find_season` finds it, but at least 8, and at most a third of the
-        shortest series. With None it reads the whole series from the first step on and
-        remembers it in its state.
+    lags : int, tuple of int, "auto" or None
+        The network reads windows of this many steps. With a tuple there are networks for each
+        length, and the forecast is the mean of theirs. "auto" is one season and three, of the
+        season that `xprnn.baselines.find_season` finds; but at least 8 steps, and at most
+        a third of the shortest series. With None the network reads the whole series from the
+        first step on and remembers it in its state.
     strategy : {"recursive", "direct"}
         With "recursive" the network gives the next step, which becomes an input of the step
         after it; with "direct" it gives all steps of the horizon at once.
@@ -51,8 +52,9 @@ class RNNForecaster:
         Train on the pinball loss of these quantiles. They must include 0.5, which is the
         forecast. Valid only for ``strategy="direct"``.
     members : int
-        How many networks to train side by side. Their first weights differ: member i draws
-        its own from ``seed + i``. The forecast is the mean of the members' forecasts.
+        How many networks to train side by side, for each length of `lags`. Their first weights
+        differ: member i draws its own from ``seed + i``. The forecast is the mean of the
+        members' forecasts.
     calibration : int, optional
         Where intervals come from. Left out, from errors on steps that the networks did not see:
         a second training leaves out the last fifth of every series, at least 2 · `horizon`
@@ -77,7 +79,10 @@ backend, dtype, callbacks, progress
     Attributes
     ----------
     models_ : tuple of Model
-        The trained networks, one for each member, with their histories.
+        The trained networks, with their histories: the members of the first length of
+        `lags`, then those of the next.
+    lags_ : tuple of int, or None
+        How many steps the windows have; None if the networks read whole series.
 
     Raises
     ------
@@ -101,7 +106,7 @@ backend, dtype, callbacks, progress
     """
 
     horizon: int
-    lags: int | str | None = "auto"
+    lags: int | tuple[int, ...] | str | None = "auto"
     strategy: str = "recursive"
     differencing: int = 0
     center: bool | None = None
@@ -152,7 +157,7 @@ backend, dtype, callbacks, progress
     @property
     def models_(self) -> tuple[Model, ...]:
         """The trained networks, one for each member."""
-        return self._need_predictor().models
+        return tuple(member.model for member in self._need_predictor().members)
 
     @property
     def known_ahead(self) -> tuple[Any, ...]:
@@ -160,9 +165,10 @@ backend, dtype, callbacks, progress
         return self._need_predictor().names_ahead
 
     @property
-    def lags_(self) -> int | None:
-        """How many steps a window has, None if the network reads whole series."""
-        return self._need_predictor().layout.lags
+    def lags_(self) -> tuple[int, ...] | None:
+        """How many steps the windows have, None if the networks read whole series."""
+        lags = dict.fromkeys(member.layout.lags for member in self._need_predictor().members)
+        return None if None in lags else tuple(lags)  # type: ignore[arg-type]
 
     def fit(self, y: Any, X: Any = None) -> "RNNForecaster":
         """Train on series; forecasts continue them.
@@ -371,7 +377,7 @@ backend, dtype, callbacks, progress
                 "fit or update, and update takes longer ones; inputs at the steps ahead are X="
             )
         horizon = whole("horizon", self.horizon if horizon is None else horizon)
-        least = predictor.layout.steps
+        least = predictor.steps
         if self.strategy == "direct" and horizon > least:
             raise ValueError(
                 f"horizon must be at most {least}, for which the direct forecaster was fitted, "

@@ -178,15 +178,17 @@ class Layout:
 
 SHORTEST = 8
 """The fewest steps of a window that is chosen."""
+SEASONS = (1, 3)
+"""How many seasons the windows have that are chosen."""
 
 
-def choose_lags(series: tuple[Array, ...], steps: int, differencing: int) -> int:
-    """Return how many steps a window has for series (T, O): a season, but at least `SHORTEST`.
+def choose_lags(series: tuple[Array, ...], steps: int, differencing: int) -> tuple[int, ...]:
+    """Return the steps of a short and of a long window for series (T, O).
 
-    The season is the most frequent one of the series. A window takes at most a third of the
-    shortest series.
+    They are one season and three, where a season counts as at least `SHORTEST` steps; but
+    at most a third of the shortest series. The season is the most frequent one of the series.
     """
     seasons = [baselines.find_season(y) for y in series]
     season = max(sorted(set(seasons)), key=seasons.count)
-    longest = (min(map(len, series)) - differencing - steps) // 3
-    return max(2, min(max(season, SHORTEST), longest))
+    longest = max(2, (min(map(len, series)) - differencing - steps) // 3)
+    return tuple(sorted({min(n * max(season, SHORTEST), longest) for n in SEASONS}))

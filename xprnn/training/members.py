@@ -27,7 +27,8 @@ class Together(Model):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise ValueError(
             "the model of a callback holds several members side by side: a callback may keep and "
-            "return it, but applying or saving it needs members=1"
+            "return it, but applying or saving it needs members=1, and in a forecaster one number "
+            "of lags"
         )
 
     predict = predict_proba = trace = forecast = evaluate = save = to_onnx = _refuse

@@ -51,7 +51,8 @@ def save(
     if isinstance(model, Together):
         raise ValueError(
             "callbacks must not save the run, as Checkpoint does: a file holds one model, but "
-            "several members are trained at once; expected members=1 or other callbacks"
+            "several members are trained; expected members=1, in a forecaster with one number of "
+            "lags, or other callbacks"
         )
     snapshot = Snapshot(
         model=model,
