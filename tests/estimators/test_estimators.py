@@ -19,8 +19,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import xprnn
-from xprnn import datasets
+from xprnn import datasets, layers
 from xprnn._sequences.reading import MEANING
+from xprnn.cells import GRU
 from xprnn.estimators import RNNClassifier, RNNRegressor, SequenceScaler
 
 QUICK = {"hidden_size": 4, "epochs": 2, "random_state": 0}
@@ -28,8 +29,8 @@ QUICK = {"hidden_size": 4, "epochs": 2, "random_state": 0}
 
 @parametrize_with_checks(
     [
-        RNNRegressor(hidden_size=8, epochs=40, learning_rate=0.05),
-        RNNClassifier(hidden_size=8, epochs=20, learning_rate=0.05),
+        RNNRegressor(hidden_size=8, epochs=40, batch_size=None, learning_rate=0.05),
+        RNNClassifier(hidden_size=8, epochs=20, batch_size=None, learning_rate=0.05),
         SequenceScaler(),
     ]
 )
@@ -46,6 +47,49 @@ def test_tags_are_true(estimator):
     assert not tags.non_deterministic
     assert not tags.input_tags.sparse
     assert tags.target_tags.multi_output == isinstance(estimator, RNNRegressor)
+
+
+# What is chosen
+
+
+def test_a_label_of_a_sequence_comes_from_the_maximum_of_both_ways():
+    rng = np.random.default_rng(0)
+    X, labels = rng.standard_normal((20, 6, 1)), rng.integers(0, 2, (20, 6))
+    both, pool, _ = RNNClassifier(**QUICK).fit(X, labels[:, 0]).model_.network.layers
+    assert (both.layer.cell, both.layer.hidden_size, pool) == (GRU(), 4, layers.Pool("max"))
+    steps = RNNClassifier(**QUICK).fit(X, labels).model_.network
+    assert steps == layers.Stack((layers.Recurrent(4, GRU()), layers.Dense(2)))
+    one_way = RNNClassifier(bidirectional=False, pool="last", **QUICK).fit(X, labels[:, 0])
+    assert one_way.model_.network.layers[:2] == (steps.layers[0], layers.Pool("last"))
+    own = layers.Stack((layers.Recurrent(3), layers.Pool("mean"), layers.Dense(2)))
+    options = {"epochs": 2, "random_state": 0}
+    assert RNNClassifier(network=own, **options).fit(X, labels[:, 0]).model_.network == own
+    with pytest.raises(ValueError, match="bidirectional describe"):
+        RNNClassifier(network=own, bidirectional=False, **options).fit(X, labels[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("n", "T", "options", "chunk"),
+    [
+        (1, 250, {}, 100),
+        (16, 101, {}, 100),
+        (1, 100, {}, None),
+        (17, 250, {}, None),
+        (17, 250, {"batch_size": None}, 100),
+        (1, 250, {"bidirectional": True}, None),
+        (1, 250, {"checkpoint_every": 7}, None),
+        (1, 250, {"tbptt": None}, None),
+        (1, 250, {"tbptt": 30}, 30),
+    ],
+)
+def test_one_batch_of_long_sequences_is_cut(n, T, options, chunk):
+    X = np.random.default_rng(0).standard_normal((n, T, 1))
+    found = RNNRegressor(**QUICK, **options).fit(X, X)
+    same = RNNRegressor(**{**QUICK, **options, "tbptt": chunk}).fit(X, X)
+    assert found.loss_curve_ == same.loss_curve_
+    if chunk is not None:
+        whole = RNNRegressor(**{**QUICK, **options, "tbptt": None}).fit(X, X)
+        assert found.loss_curve_ != whole.loss_curve_
 
 
 # What X is

@@ -987,8 +987,12 @@ def test_lags_are_a_season_and_three_but_neither_short_nor_most_of_a_series():
     assert forecaster(lags="auto").fit(saw).lags_ == (8, 24)
     assert forecaster(lags="auto").fit(long).lags_ == (14, 42)
     assert forecaster(lags="auto").fit(saw[:63]).lags_ == (8, 20)
-    assert forecaster(lags="auto").fit(short).lags_ == (6,)
-    assert forecaster(lags="auto").fit([long, long, short]).lags_ == (6,)
+    for y in (short, [long, long, short]):
+        found = forecaster(lags="auto").fit(y)
+        assert (found.lags_, found.differencing_) == (None, 1)
+        for options in ({"pool": "mean"}, {"bidirectional": True}, {"center": True}):
+            found = forecaster(lags="auto", **options).fit(y)
+            assert (found.lags_, found.differencing_) == ((6,), 0)
     assert forecaster(lags=7).fit(saw).lags_ == (7,)
     assert forecaster(lags=None).fit(saw).lags_ is None
 

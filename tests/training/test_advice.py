@@ -101,7 +101,8 @@ def test_an_x_that_says_nothing_is_told():
 
 def test_who_learns_or_has_just_begun_is_not_warned():
     assert warned(lambda: xprnn.fit(X, X, epochs=100, hidden_size=8)) == []
-    assert warned(lambda: xprnn.fit(X, Z, epochs=99, hidden_size=4, learning_rate=1e-7)) == []
+    options = {"epochs": 99, "hidden_size": 4, "learning_rate": 1e-7, "batch_size": None}
+    assert warned(lambda: xprnn.fit(X, Z, **options)) == []
     assert warned(lambda: xprnn.fit(X[:40], Z[:40], epochs=150)) == []  # noise, known by heart
 
 

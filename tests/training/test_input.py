@@ -390,6 +390,18 @@ def test_bools_are_one_and_zero(place):
         np.testing.assert_array_equal(weighted, fit(X, Y, sample_weight=[1, 0, 1]).named()["0.W"])
 
 
+def test_labels_leave_one_reading():
+    """Several labels of a sequence are those of its steps, unless they could be one class."""
+    x, labels = np.zeros((6, 3, 2)), np.tile([0, 1, 2], (6, 1))
+    for loss in ("cross_entropy", xprnn.losses.CrossEntropy(num_classes=4)):
+        assert fit(x, labels, loss=loss).mode == "many_to_many"
+    one_hot = np.eye(3, dtype=int)[[0, 1, 2, 0, 1, 2]]
+    for y, loss in ((one_hot, "cross_entropy"), (labels > 1, "binary_cross_entropy")):
+        with pytest.raises(ValueError, match="can be one number at each step or several at the"):
+            fit(x, y, loss=loss)
+    assert fit(x, one_hot, loss="cross_entropy", mode="many_to_many").mode == "many_to_many"
+
+
 VALID = np.ones((3, 5), bool)
 VALID[1, 2:] = False
 MASKED = np.ma.array(np.ones((3, 5), bool), mask=~VALID)

@@ -17,15 +17,21 @@ from xprnn.training import Method, Network, options
 
 X = np.arange(0, 6, 0.1)
 
+CHOSEN = {
+    "cell": "gru", "epochs": 100, "batch_size": 16, "tbptt": "auto"
+}  # fmt: skip
 SMALL = {
-    "cell": "gru", "hidden_size": 16, "skip": "auto", "epochs": 10, "batch_size": "auto"
+    "cell": "gru", "hidden_size": 16, "skip": "auto", "epochs": 10
 }  # fmt: skip
 DIFFERENCES = {
-    "RNNRegressor": {
+    "RNNRegressor": CHOSEN
+    | {
         "warm_start": False,  # scikit-learn's own: goes on with the model that is there
         "progress": False,  # scikit-learn's estimators print nothing
     },
-    "RNNClassifier": {
+    "RNNClassifier": CHOSEN
+    | {
+        "bidirectional": None,  # both ways for one label a sequence
         "loss": "cross_entropy",  # the loss of labels
         "warm_start": False,
         "progress": False,
@@ -34,7 +40,7 @@ DIFFERENCES = {
     "RNNForecaster": SMALL,
     "sktime": SMALL,
 }
-"""The defaults that are others than those of `fit` on purpose."""
+"""The defaults that are others than those of `fit` on purpose; benchmarks/defaults.py chose."""
 
 ADDED = {
     # random_state is scikit-learn's seed; steps are columns there, in one order or the other

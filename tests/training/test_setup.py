@@ -154,3 +154,11 @@ def test_train_takes_a_setup_alone():
     model = xprnn.fit(X, Y, hidden_size=2, epochs=1, progress=False)
     with pytest.raises(TypeError, match=r"^setup must be a Setup, as prepare returns it, got"):
         train(model)
+
+
+@pytest.mark.parametrize(("batch_size", "updates"), [("auto", 3), (None, 1), (7, 10)])
+def test_batches_that_are_chosen_hold_32_sequences(batch_size, updates):
+    x = np.zeros((70, 3, 1))
+    setup = prepare(x, x, Network(**SMALL), Method(**{**SHORT, "batch_size": batch_size}))
+    run = Run(setup)
+    assert run.epoch(run.start())[0].updates == updates

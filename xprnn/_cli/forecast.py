@@ -64,8 +64,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_count(
         parser,
         "--differencing",
-        "learn the change from N rows before, 0 for the number itself (default %(default)s)",
-        default=0,
+        "learn the change from N rows before, 0 for the number itself (default: 0, and 1 for short "
+        "series)",
     )
     parser.add_argument(
         "--interval",
@@ -102,7 +102,7 @@ def forecast(options: argparse.Namespace) -> int:
         _draw(options, y, time, y_hat, (lower, upper))
     report = {
         "target": options.target, **time.report(), "steps": len(rows),
-        "interval": options.interval, "differencing": options.differencing,
+        "interval": options.interval, "differencing": forecaster.differencing_,
         "lags": forecaster.lags_, "forecast": output.parse_column(rows, time.name),
     }  # fmt: skip
     output.write(options, report, output.format_csv(rows))
@@ -123,7 +123,7 @@ def backtest(options: argparse.Namespace) -> int:
     test = forecaster.backtest(y, options.folds, coverage=options.interval)
     report = {
         "target": options.target, **time.report(), "folds": test.folds,
-        "steps": test.horizon, "interval": test.coverage, "differencing": options.differencing,
+        "steps": test.horizon, "interval": test.coverage, "differencing": forecaster.differencing,
         "lags": forecaster.lags, "scores": test.scores,
     }  # fmt: skip
     output.write(options, report, f"{test}\n")
@@ -192,7 +192,8 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
         raise ValueError(
             f"{tables.display_name(options.file)} must have at least 4 rows, got {len(y)}"
         )
-    differencing = whole("differencing", options.differencing, least=0)
+    differencing = options.differencing
+    differencing = "auto" if differencing is None else whole("differencing", differencing, least=0)
     return RNNForecaster(
         horizon=steps, lags="auto" if options.lags is None else options.lags,
         differencing=differencing, members=options.members, calibration=options.calibration,

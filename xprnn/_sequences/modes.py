@@ -77,6 +77,7 @@ def read_pair(
     mask: Any = None,
     names: tuple[str, str] = ("x", "y"),
     rows: str = "steps",
+    labels: bool = False,
 ) -> Pair:
     """Read x and y as sequences and targets, and infer the mode if it is None.
 
@@ -95,6 +96,8 @@ def read_pair(
     rows : str
         What the rows of y are, "steps" or "samples"; with samples, x must be (B, T, F) or a
         list.
+    labels : bool
+        Whether y holds labels of classes, so that several numbers are several steps.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def read_pair(
             f"{names[0]} {tuple(x.shape)} for {names[1]} {shape} can be one number at each step or "
             f"the features of one step: give {names[0]} as (B, T, F), or mode='one_to_many'"
         )
-    mode = mode or _infer(sequences, raw, names, modes)
+    mode = mode or _infer(sequences, raw, names, modes, labels)
     if mode == "many_to_many":
         check_indexes(names[0], x, names[1], y)
     array, y_rank = _add_axes(sequences, raw, mode, names)
@@ -176,7 +179,9 @@ def _is_one_step(argument: str, x: Any, y: Any) -> bool:
     return len(inputs) == 2 and len(targets) == 3 and inputs[0] == targets[0] > 1
 
 
-def _infer(x: Sequences, y: Array, names: tuple[str, str], modes: tuple[str, ...]) -> str:
+def _infer(
+    x: Sequences, y: Array, names: tuple[str, str], modes: tuple[str, ...], labels: bool
+) -> str:
     """Return the one mode that fits the shapes."""
     rank = len(y.shape)
     if x.rank < 3:
@@ -187,6 +192,8 @@ def _infer(x: Sequences, y: Array, names: tuple[str, str], modes: tuple[str, ...
     if rank == 2:
         other = "many_to_many" if steps == T else "one_to_many"
         if (steps == T or T == 1) and other in modes:
+            if labels and steps > 1 and not _is_one_hot(y):
+                return other
             raise ValueError(
                 f"{names[1]} {tuple(y.shape)} for {names[0]} {tuple(x.array.shape)} can be one "
                 f"number at each step or several at the end: give mode={other!r} or "
@@ -196,6 +203,12 @@ def _infer(x: Sequences, y: Array, names: tuple[str, str], modes: tuple[str, ...
     if steps == 1 < T:
         return "many_to_one"
     return "one_to_many" if T == 1 < steps and "one_to_many" in modes else "many_to_many"
+
+
+def _is_one_hot(y: Array) -> bool:
+    """Whether each row of y (B, C) could be a class, as a single one among zeros."""
+    rows = to_host(y)
+    return bool(((rows == 0) | (rows == 1)).all() and ((rows == 1).sum(axis=1) == 1).all())
 
 
 def _add_axes(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[Array, int]:

@@ -39,6 +39,9 @@ from xprnn.schedules import Schedule
 from xprnn.training import Method, Network, prepare, train
 from xprnn.training.options import differences
 
+CHUNK = 100
+"""The steps of a chunk that is chosen."""
+
 
 class Targets(NamedTuple):
     """The y of an estimator, as numbers or as codes of labels."""
@@ -63,11 +66,11 @@ class SequenceEstimator(BaseEstimator):
     mode: str | None = None
     column_order: str = "oldest_first"
     network: Layer | None = None
-    cell: str | Cell = "elman"
+    cell: str | Cell = "gru"
     hidden_size: int = 64
     num_layers: int = 1
     activation: str | Activation = "tanh"
-    bidirectional: bool = False
+    bidirectional: bool | None = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     pool: str | None = None
@@ -76,9 +79,9 @@ class SequenceEstimator(BaseEstimator):
     optimizer: str | Optimizer | None = None
     learning_rate: float | Schedule | None = None
     penalty: Penalty | None = None
-    epochs: int = 300
-    batch_size: int | None = None
-    tbptt: int | None = None
+    epochs: int = 100
+    batch_size: int | None = 16
+    tbptt: int | str | None = "auto"
     checkpoint_every: int | None = None
     early_stopping: bool = False
     validation_fraction: float | None = None
@@ -180,7 +183,7 @@ class SequenceEstimator(BaseEstimator):
                 "column_order='newest_first' is valid only for one target for each sequence; with "
                 "targets at each step, give X and y oldest first"
             )
-        network, layer = Network.of(self, feedback=False), self.network
+        network, layer = self._choose_network(mode), self.network
         holds_out = self.early_stopping or self.validation_fraction is not None
         if anew:
             self._random_state, curve = check_random_state(self.random_state), []
@@ -198,8 +201,14 @@ class SequenceEstimator(BaseEstimator):
         setup = prepare(
             X.x,
             X.move_here(targets.y),
-            network.unless(layer) if anew else None,
-            Method.of(self, loss=loss, epochs=epochs, seed=self._seed),
+            network.unless(layer, type(self)()._choose_network(mode)) if anew else None,
+            Method.of(
+                self,
+                loss=loss,
+                epochs=epochs,
+                tbptt=self._choose_chunk(targets.pair),
+                seed=self._seed,
+            ),
             mode=mode,
             sample_weight=weights,
             warm_start=None if anew else self.model_,
@@ -212,6 +221,23 @@ class SequenceEstimator(BaseEstimator):
         self.loss_curve_: list[float] = curve + self.model_.history.loss
         self.n_iter_ = len(self.loss_curve_)
         self.n_outputs_ = self.model_.outputs
+
+    def _choose_network(self, mode: str) -> Network:
+        """Return the options of the network for a mode."""
+        return Network.of(self, feedback=False)
+
+    def _choose_chunk(self, pair: Pair) -> Any:
+        """Return the steps of a chunk; if it is to be chosen, `CHUNK` or None for whole sequences.
+
+        An epoch of one batch would be one update.
+        """
+        if self.tbptt != "auto":
+            return self.tbptt
+        n, T = pair.x.array.shape[:2]
+        one_batch = self.batch_size in (None, "auto") or n <= self.batch_size
+        whole = self.bidirectional or getattr(self.network, "time", None) == "whole"
+        cuts = pair.mode == "many_to_many" and one_batch and not whole
+        return CHUNK if cuts and T > CHUNK and self.checkpoint_every is None else None
 
     def _refuse_partial(self) -> None:
         """Raise ValueError if `partial_fit` can't train with the options."""

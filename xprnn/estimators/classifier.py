@@ -18,6 +18,7 @@ from xprnn.backend import to_host
 from xprnn.estimators.base import SequenceEstimator, Targets
 from xprnn.estimators.sequences import Samples, apply, read_on_host
 from xprnn.losses import CrossEntropy, Loss
+from xprnn.training import Network
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -33,16 +34,22 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     column_order : {"oldest_first", "newest_first"}
         The order of the columns of a 2-D X, which are its steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
-    network, cell, hidden_size, num_layers, activation, bidirectional, dropout
-        Of the network; see `xprnn.fit`.
-    recurrent_dropout, pool, skip
-        Of the network; see `xprnn.fit`.
+    network, cell, hidden_size, num_layers, activation, dropout, recurrent_dropout, skip
+        Of the network; see `xprnn.fit`. The cell is a GRU.
+    bidirectional : bool, optional
+        Whether the network also reads sequences from their ends. Left out, it does for one label
+        a sequence, and does not for labels at each step.
+    pool : {"last", "mean", "max"}, optional
+        How one label a sequence comes from all steps; default: from the maximum over them.
     loss : {"cross_entropy"} or CrossEntropy
         An object can have `label_smoothing`; the weights of classes are `class_weight`.
     class_weight : dict or "balanced", optional
         How much each label counts; with ``"balanced"`` all classes have the same total weight.
-    optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
-        Of the training; see `xprnn.fit`.
+    optimizer, learning_rate, penalty, epochs, batch_size, checkpoint_every
+        Of the training; see `xprnn.fit`. It takes 100 epochs in batches of 16 sequences.
+    tbptt : int, "auto" or None
+        Into chunks of how many steps to cut sequences with a target at each step; see
+        `xprnn.fit`. "auto" is 100 if an epoch would be one batch, and None, uncut, if not.
     early_stopping, validation_fraction, clip_norm, standardize, callbacks, progress
         Of the training; see `xprnn.fit`. What is held out are whole samples; a `fit` that
         continues holds out the same.
@@ -92,6 +99,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     (['down', 'up'], (3, 2))
     """
 
+    bidirectional: bool | None = None
     loss: str | Loss = "cross_entropy"
     class_weight: Any = None
 
@@ -126,6 +134,16 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
             )
         return self._fit(
             X, y, sample_weight, method="partial_fit", epochs=1, anew=anew, classes=classes
+        )
+
+    def _choose_network(self, mode: str) -> Network:
+        """Return the options of the network: both ways and the maximum for whole sequences."""
+        whole = mode == "many_to_one"
+        return Network.of(
+            self,
+            feedback=False,
+            bidirectional=whole if self.bidirectional is None else self.bidirectional,
+            pool="max" if whole and self.pool is None else self.pool,
         )
 
     def _fit(self, X, y, sample_weight, *, method, epochs, anew, classes=None):

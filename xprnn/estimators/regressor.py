@@ -27,14 +27,16 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     column_order : {"oldest_first", "newest_first"}
         The order of the columns of a 2-D X, which are its steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
-    network, cell, hidden_size, num_layers, activation, bidirectional, dropout
-        Of the network; see `xprnn.fit`.
-    recurrent_dropout, pool, skip
-        Of the network; see `xprnn.fit`.
+    network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
+recurrent_dropout, pool, skip
+        Of the network; see `xprnn.fit`. The cell is a GRU.
     loss : str or Loss
         A loss for quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.
-    optimizer, learning_rate, penalty, epochs, batch_size, tbptt, checkpoint_every
-        Of the training; see `xprnn.fit`.
+    optimizer, learning_rate, penalty, epochs, batch_size, checkpoint_every
+        Of the training; see `xprnn.fit`. It takes 100 epochs in batches of 16 sequences.
+    tbptt : int, "auto" or None
+        Into chunks of how many steps to cut sequences with a target at each step; see
+        `xprnn.fit`. "auto" is 100 if an epoch would be one batch, and None, uncut, if not.
     early_stopping, validation_fraction, clip_norm, standardize, callbacks, progress
         Of the training; see `xprnn.fit`. What is held out are whole samples; a `fit` that
         continues holds out the same.

@@ -153,11 +153,11 @@ def run(
     )
 
 
-def _choose_season(differencing: int, past: Panel, season: int | None) -> int:
+def _choose_season(differencing: Any, past: Panel, season: int | None) -> int:
     """Return `season`; if it is None, that of the differencing or the best one for the past."""
     if season is None:
-        if differencing > 1:
-            return differencing
+        if differencing != "auto" and differencing > 1:
+            return int(differencing)
         y = next((y for y in past.y if _varies(y).any()), past.y[0])
         return baselines.find_season(Scaler.of(y, xp=np).apply(y))
     season = whole("season", season)

@@ -12,7 +12,7 @@ from xprnn._model import Model
 from xprnn._typing import Array
 from xprnn.errors import NonFiniteError
 from xprnn.forecasting.intervals import Calibration
-from xprnn.forecasting.layout import SHORTEST, Layout, Past, choose_lags
+from xprnn.forecasting.layout import SHORTEST, Layout, Past, choose_lags, choose_skip
 from xprnn.forecasting.member import Member
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import Predictor
@@ -21,8 +21,12 @@ from xprnn.losses import Loss, Pinball
 from xprnn.training import Method, Network, Setup, prepare, train
 
 STRATEGIES = ("recursive", "direct")
+CHOSEN = {"differencing": "auto", "calibration": None}
+"""The options that are a number or are chosen, with what asks for that."""
 BATCH = 32
 """The windows of a batch that is chosen."""
+SERIES = 16
+"""The series of one, if there are no windows."""
 ENOUGH = 20
 """The steps to hold out at least, if a series is long enough."""
 WORSE = 1.25
@@ -32,7 +36,7 @@ WORSE = 1.25
 def check(forecaster: Any) -> None:
     """Raise ValueError or TypeError unless the forecaster's own options fit one another."""
     for name, least in (("horizon", 1), ("members", 1), ("differencing", 0), ("calibration", 0)):
-        if name != "calibration" or forecaster.calibration is not None:
+        if getattr(forecaster, name) != CHOSEN.get(name, least):
             whole(name, getattr(forecaster, name), least)
     check_choice("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
@@ -97,9 +101,14 @@ def choose_layouts(forecaster: Any, panel: Panel) -> tuple[Layout, ...]:
     steps = forecaster.horizon if forecaster.strategy == "direct" else 1
     lags, differencing = forecaster.lags, forecaster.differencing
     if lags == "auto":
-        lags = choose_lags(_see(forecaster, panel, steps), steps, differencing)
+        windows = forecaster.center or forecaster.network is not None
+        windows = windows or forecaster.bidirectional or forecaster.pool is not None
+        lags = choose_lags(_see(forecaster, panel, steps), steps, windows)
+    lags = lags if isinstance(lags, tuple) else (lags,)
+    if differencing == "auto":
+        differencing = 1 if None in lags else 0
     layouts = []
-    for each in lags if isinstance(lags, tuple) else (lags,):
+    for each in lags:
         center = forecaster.center
         if center is None:
             center = each is not None and each >= SHORTEST and not differencing
@@ -225,7 +234,7 @@ def _fit(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) -> Predicto
         if length < least:
             raise ValueError(
                 f"{f'y[{i}]' if panel.listed else 'y'} must have at least {least} steps "
-                f"for lags={_show_lags(layouts)}, differencing={forecaster.differencing} and "
+                f"for lags={_show_lags(layouts)}, differencing={layouts[0].differencing} and "
                 f"strategy={forecaster.strategy!r}, got {length}"
             )
     for column in forecaster.past_columns:
@@ -285,7 +294,7 @@ def _prepare(
         y,
         _choose_network(forecaster, layout, panel),
         replace(method, validation_fraction=None),  # which would draw windows or series
-        mode="many_to_many" if forecaster.lags is None else "many_to_one",
+        mode="many_to_many" if layout.lags is None else "many_to_one",
         validation_data=validation,
         backend=forecaster.backend,
         dtype=forecaster.dtype,
@@ -300,7 +309,7 @@ def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | 
     skip = forecaster.skip
     if skip == "auto":
         seen = _see(forecaster, panel, layout.steps)
-        skip = 0 if forecaster.network else layout.lags or choose_lags(seen, 1, 0)[0]
+        skip = 0 if forecaster.network else layout.lags or choose_skip(seen)
     defaults = Network.of(type(forecaster), feedback=False, skip=0)
     return Network.of(forecaster, feedback=False, skip=skip).unless(forecaster.network, defaults)
 
@@ -309,7 +318,7 @@ def _choose_method(forecaster: Any, layout: Layout, columns: int) -> Method:
     """Return how the network is trained, for so many columns of y."""
     batch_size = forecaster.batch_size
     if batch_size == "auto":
-        batch_size = None if layout.lags is None else BATCH
+        batch_size = SERIES if layout.lags is None else BATCH
     loss = _choose_loss(forecaster, layout.steps * columns)
     return Method.of(forecaster, loss=loss, batch_size=batch_size)
 

@@ -31,16 +31,18 @@ class RNNForecaster:
         How many steps to forecast.
     lags : int, tuple of int, "auto" or None
         The network reads windows of this many steps. With a tuple there are networks for each
-        length, and the forecast is the mean of theirs. "auto" is one season and three, of the
-        season that `xprnn.baselines.find_season` finds; but at least 8 steps, and at most
-        a third of the shortest series. With None the network reads the whole series from the
-        first step on and remembers it in its state.
+        length, and the forecast is the mean of theirs. With None the network reads the whole
+        series from the first step on and remembers it in its state. "auto" is one season and
+        three, of the season that `xprnn.baselines.find_season` finds; but at least 8 steps, and
+        at most a third of the shortest series. If that is below 8, it is None, or the third
+        if an option needs windows.
     strategy : {"recursive", "direct"}
         With "recursive" the network gives the next step, which becomes an input of the step
         after it; with "direct" it gives all steps of the horizon at once.
-    differencing : int
+    differencing : int or "auto"
         With 0 the network learns the series itself, with 1 the change from step to step, and
         with the season m the change from the same step of the season before, m steps ago.
+        "auto" is 0 for windows and 1 for whole series.
     center : bool, optional
         Whether to take the mean off each window before the network reads it and to add it to
         what the network says. Forecasts then follow the level of the series. Left out, windows
@@ -68,10 +70,10 @@ recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, 
 tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed, \
 backend, dtype, callbacks, progress
         As for `xprnn.fit`, with other defaults, which benchmarks/defaults.py chose: a small GRU
-        beside a linear map of the last steps. A `skip` of "auto" is the whole window; without
-        `lags` it is as many steps as "auto" would give a window. `bidirectional` and `pool` are
-        valid only with `lags`. A sequence of a batch is a window or, without `lags`, a series;
-        a `batch_size` of "auto" is 32 windows, or all series. `standardize` also scales every
+        beside a linear map of the last steps. A `skip` of "auto" is the whole window, or one
+        season of a whole series. `bidirectional` and `pool` are valid only with windows. A
+        sequence of a batch is a window or a whole series; a `batch_size` of "auto" is 32
+        windows, or 16 series. `standardize` also scales every
         series on its own. With several members, callbacks see the mean of their curves.
         `validation_fraction` holds out the last steps of every series, at least as many as the
         network gives at once, and `early_stopping` alone the last tenth.
@@ -83,6 +85,8 @@ backend, dtype, callbacks, progress
         `lags`, then those of the next.
     lags_ : tuple of int, or None
         How many steps the windows have; None if the networks read whole series.
+    differencing_ : int
+        By how many steps the series are differenced.
 
     Raises
     ------
@@ -108,7 +112,7 @@ backend, dtype, callbacks, progress
     horizon: int
     lags: int | tuple[int, ...] | str | None = "auto"
     strategy: str = "recursive"
-    differencing: int = 0
+    differencing: int | str = "auto"
     center: bool | None = None
     past_columns: tuple[Any, ...] = ()
     quantiles: tuple[float, ...] | None = None
@@ -169,6 +173,11 @@ backend, dtype, callbacks, progress
         """How many steps the windows have, None if the networks read whole series."""
         lags = dict.fromkeys(member.layout.lags for member in self._need_predictor().members)
         return None if None in lags else tuple(lags)  # type: ignore[arg-type]
+
+    @property
+    def differencing_(self) -> int:
+        """By how many steps the series are differenced, 0 if they are not."""
+        return self._need_predictor().members[0].layout.differencing
 
     def fit(self, y: Any, X: Any = None) -> "RNNForecaster":
         """Train on series; forecasts continue them.
@@ -322,8 +331,8 @@ backend, dtype, callbacks, progress
         window : {"expanding", "sliding"}
             Train on all steps before the piece, or on as many as before the first piece.
         season : int, optional
-            The season of the seasonal naive forecast, in steps. Left out, `differencing` if
-            that is above 1, else the `baselines.find_season` of the steps before the first
+            The season of the seasonal naive forecast, in steps. Left out, `differencing` if it
+            is a number above 1, else the `baselines.find_season` of the steps before the first
             fold, in the first series that varies there.
         coverage : float or None
             The share that the interval is to cover; with None there is no interval.

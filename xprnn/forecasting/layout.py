@@ -177,18 +177,36 @@ class Layout:
 
 
 SHORTEST = 8
-"""The fewest steps of a window that is chosen."""
+"""The fewest steps of a window that is chosen, and of one that is centred by default."""
 SEASONS = (1, 3)
 """How many seasons the windows have that are chosen."""
 
 
-def choose_lags(series: tuple[Array, ...], steps: int, differencing: int) -> tuple[int, ...]:
+def choose_lags(series: tuple[Array, ...], steps: int, windows: bool) -> tuple[int | None, ...]:
     """Return the steps of a short and of a long window for series (T, O).
 
     They are one season and three, where a season counts as at least `SHORTEST` steps; but
-    at most a third of the shortest series. The season is the most frequent one of the series.
+    at most a third of the shortest series. If that is below `SHORTEST`, the network reads
+    whole series, unless it must have `windows`.
     """
-    seasons = [baselines.find_season(y) for y in series]
-    season = max(sorted(set(seasons)), key=seasons.count)
-    longest = max(2, (min(map(len, series)) - differencing - steps) // 3)
+    season, longest = _find_season(series), _measure_longest(series, steps)
+    if longest < SHORTEST:
+        return (max(2, longest),) if windows else (None,)
     return tuple(sorted({min(n * max(season, SHORTEST), longest) for n in SEASONS}))
+
+
+def choose_skip(series: tuple[Array, ...]) -> int:
+    """Return how many steps a linear map reads of whole series (T, O): a season, or a third."""
+    season = max(_find_season(series), SHORTEST)
+    return max(2, min(season, _measure_longest(series, 1)))
+
+
+def _find_season(series: tuple[Array, ...]) -> int:
+    """Return the most frequent season of some series."""
+    seasons = [baselines.find_season(y) for y in series]
+    return max(sorted(set(seasons)), key=seasons.count)
+
+
+def _measure_longest(series: tuple[Array, ...], steps: int) -> int:
+    """Return the most steps of a window, a third of the shortest series."""
+    return (min(map(len, series)) - steps) // 3

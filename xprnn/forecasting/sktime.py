@@ -92,7 +92,7 @@ backend, dtype, callbacks, progress
             self,
             lags="auto",
             strategy="recursive",
-            differencing=0,
+            differencing="auto",
             center=None,
             past_columns=(),
             quantiles=None,

@@ -58,7 +58,7 @@ def read_pairs(
     model : Model or None
         The model to go on from, whose names of columns take precedence over those of x and y.
     **layout
-        `mode`, `lengths` and `mask`, as for `xprnn.fit`.
+        `mode`, `lengths` and `mask`, as for `xprnn.fit`, and `labels`.
 
     Raises
     ------

@@ -120,7 +120,7 @@ class Run:
         """Yield the updates of the epoch at a position, the same ones every time."""
         data, method, place = self.setup.data, self.setup.method, self.setup.place
         per_step, seed = self.setup.network.keeps_steps, (method.seed, position.epoch)
-        batches = draw_batches(data, method.batch_size, seed, per_step, place)
+        batches = draw_batches(data, method.sequences, seed, per_step, place)
         for number, batch in enumerate(batches):
             state, noise = None, Noise((*seed, number, 1))
             for chunk, share in self._chunks(batch, noise):

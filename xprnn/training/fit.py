@@ -46,7 +46,7 @@ def fit(
     learning_rate: float | Schedule | None = None,
     penalty: Penalty | None = None,
     epochs: int = 300,
-    batch_size: int | None = None,
+    batch_size: int | str | None = "auto",
     tbptt: int | None = None,
     checkpoint_every: int | None = None,
     validation_data: tuple[object, ...] | None = None,
@@ -135,9 +135,10 @@ def fit(
         history does not include it.
     epochs : int
         The number of passes over the data.
-    batch_size : int, optional
-        The number of sequences in a batch; default: all of them. Every epoch draws new
-        batches, of sequences of similar lengths. Valid only for several sequences.
+    batch_size : int, "auto" or None
+        The number of sequences in a batch; with None all of them, and with "auto" 32. Every
+        epoch draws new batches, of sequences of similar lengths. A number is valid only for
+        several sequences.
     tbptt : int, optional
         Truncated back-propagation: cut sequences into chunks of this many steps, pass the state
         from chunk to chunk, and update after each. The gradient is exact within a chunk.

@@ -25,6 +25,8 @@ from xprnn.penalties import Penalty
 POOLS = ("last", "mean", "max")
 ADAM = Adam(learning_rate=0.003)
 """The optimizer of `fit`; benchmarks/defaults.py compares it with others."""
+BATCH = 32
+"""The sequences of a batch that is chosen."""
 HELD_OUT = 0.1
 """The share that early stopping holds out if nothing else is said, as scikit-learn does."""
 
@@ -205,7 +207,7 @@ class Method(Options):
     learning_rate: Any = None
     penalty: Penalty | None = None
     epochs: int = 300
-    batch_size: int | None = None
+    batch_size: int | str | None = "auto"
     tbptt: int | None = None
     checkpoint_every: int | None = None
     early_stopping: bool = False
@@ -230,7 +232,7 @@ class Method(Options):
             standardize=flag,
         )
         for name in ("batch_size", "tbptt", "checkpoint_every"):
-            if getattr(self, name) is not None:
+            if getattr(self, name) not in (None, "auto" if name == "batch_size" else None):
                 set_fields(self, **{name: whole(name, getattr(self, name))})
         if self.clip_norm is not None:
             set_fields(self, clip_norm=number("clip_norm", self.clip_norm, above=0))
@@ -241,6 +243,11 @@ class Method(Options):
                 f"checkpoint_every must be below tbptt={self.tbptt}, since no more steps are kept "
                 f"anyway, got {self.checkpoint_every}"
             )
+
+    @property
+    def sequences(self) -> int | None:
+        """The number of sequences in a batch, None for all."""
+        return BATCH if self.batch_size == "auto" else self.batch_size  # type: ignore[return-value]
 
     @property
     def held_out(self) -> float | None:

@@ -163,7 +163,14 @@ def prepare(
     if not isinstance(warm_start, Model | None):
         raise TypeError(f"warm_start must be a Model, as fit returns it, got {show(warm_start)}")
     pairs, feature_names, output_names = data.read_pairs(
-        x, y, validation_data, warm_start, mode=mode, lengths=lengths, mask=mask
+        x,
+        y,
+        validation_data,
+        warm_start,
+        mode=mode,
+        lengths=lengths,
+        mask=mask,
+        labels=isinstance(method.loss, losses.CrossEntropy),
     )
     pair, arrays = pairs[0], data.name_arrays(pairs)
     _check_effects(pair, network, method, warm_start, validates=len(pairs) > 1)
@@ -241,7 +248,7 @@ def _check_effects(
             "is measured on validation_data; give one of the two"
         )
     steps, features = pair.x.array.shape[1:]
-    if method.batch_size is not None and pair.x.rank < 3:
+    if method.batch_size not in (None, "auto") and pair.x.rank < 3:
         raise ValueError(
             f"batch_size={method.batch_size} has no effect: a batch holds whole sequences, and x "
             f"is one sequence of {steps} steps of {features} feature(s). If the rows of x are "
