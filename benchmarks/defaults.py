@@ -4,7 +4,7 @@
     python benchmarks/defaults.py --part forecasts                  xprnn, beside known peers
     python benchmarks/defaults.py --part forecasts --peers          and the peers, where unknown
     python benchmarks/defaults.py --part forecasts --set test       a look at the test set
-    python benchmarks/defaults.py --part choices                    what the forecaster's rest on
+    python benchmarks/defaults.py --part choices                    what the defaults rest on
     python benchmarks/defaults.py --part fit                        what fit's defaults rest on
     python benchmarks/defaults.py --part classification --tune      how torch's were chosen
 
@@ -159,7 +159,10 @@ def main():
     if not options.quick and os.environ.get("OMP_NUM_THREADS") != "1":
         raise SystemExit("run it with OMP_NUM_THREADS=1: all seconds are those of one thread")
     if part == "choices":
-        return choices.report()
+        names = options.models.split(",") if options.models else []
+        if unknown := set(names) - set(choices.TABLES):
+            raise SystemExit(f"choices are of {', '.join(choices.TABLES)}, not of {unknown}")
+        return choices.report(names, SEEDS[: options.seeds])
     if options.tune:
         return tune(folder)
     options.seeds = options.seeds or (1 if options.quick else len(SEEDS))

@@ -1,26 +1,29 @@
-"""What the defaults of the forecaster rest on: the development set under other choices.
+"""What the defaults rest on: the development set under other choices.
 
-Every row changes one thing against the defaults. MASE is the geometric mean over the series;
-coverage and the width of the intervals, in units of MASE, are means.
+Every row changes one thing against the defaults. Of the forecaster, MASE is the geometric mean
+over the series and the mean over the panel, and coverage and the width of the intervals, in
+units of MASE, are means over the series. Of the classifier it is the accuracy, and of the
+regressor the error one step ahead over the standard deviation, as medians of the seeds.
 
-    OMP_NUM_THREADS=1 python benchmarks/defaults.py --part choices    # 15 minutes on one core
+    OMP_NUM_THREADS=1 python benchmarks/defaults.py --part choices    # an hour on one core
+    OMP_NUM_THREADS=1 python benchmarks/defaults.py --part choices --models regressor
 """
+
+import time
+import warnings
 
 import numpy as np
 from _common import RESULTS, table
 
-from _defaults import data
-from _defaults.measure import forecast
-from _defaults.ours import forecaster
+from _defaults import data, ours
+from _defaults.measure import classify, forecast, step
 
-CHOICES = {
+FORECASTER = {
     "the defaults": {},
     "epochs=5": {"epochs": 5},
     "epochs=20": {"epochs": 20},
-    "epochs=40": {"epochs": 40},
     "learning_rate=0.01": {"learning_rate": 0.01},
     "recurrent_dropout=0.2": {"recurrent_dropout": 0.2},
-    "recurrent_dropout=0.4": {"recurrent_dropout": 0.4},
     "hidden_size=32": {"hidden_size": 32},
     "cell='elman'": {"cell": "elman"},
     "cell='lstm'": {"cell": "lstm"},
@@ -30,31 +33,105 @@ CHOICES = {
     "skip=0": {"skip": 0},
     "center=False": {"center": False},
     "differencing=1": {"differencing": 1},
+    "lags=6": {"lags": 6},
     "lags=None": {"lags": None},
+    "lags=None, differencing=0": {"lags": None, "differencing": 0},
     "strategy='direct'": {"strategy": "direct"},
     "calibration=0": {"calibration": 0},
     "calibration=3": {"calibration": 3},
 }
-HEAD = ("choice", "MASE", "covers of 80 %", "width", "covers of 95 %", "width", "seconds")
+CLASSIFIER = {
+    "the defaults": {},
+    "those of fit": {
+        "cell": "elman", "bidirectional": False, "pool": "last", "batch_size": None, "epochs": 300,
+    },
+    "one way": {"bidirectional": False},
+    "one way, pool='last'": {"bidirectional": False, "pool": "last"},
+    "pool='mean'": {"pool": "mean"},
+    "batch_size=8": {"batch_size": 8},
+    "batch_size=32": {"batch_size": 32},
+    "epochs=50": {"epochs": 50},
+    "epochs=200": {"epochs": 200},
+    "learning_rate=0.001": {"learning_rate": 0.001},
+    "learning_rate=0.01": {"learning_rate": 0.01},
+    "hidden_size=32": {"hidden_size": 32},
+    "num_layers=2": {"num_layers": 2},
+    "recurrent_dropout=0.2": {"recurrent_dropout": 0.2},
+    "cell='lstm'": {"cell": "lstm"},
+}  # fmt: skip
+REGRESSOR = {
+    "the defaults": {},
+    "those of fit": {"cell": "elman", "tbptt": None, "epochs": 300},
+    "tbptt=None": {"tbptt": None},
+    "tbptt=None, epochs=300": {"tbptt": None, "epochs": 300},
+    "tbptt=25": {"tbptt": 25},
+    "tbptt=50": {"tbptt": 50},
+    "tbptt=200": {"tbptt": 200},
+    "epochs=200": {"epochs": 200},
+    "cell='elman'": {"cell": "elman"},
+    "cell='lstm'": {"cell": "lstm"},
+    "skip=20": {"skip": 20},
+    "hidden_size=32": {"hidden_size": 32},
+}
 
 
-def row(name, options):
-    """Return a line of the table."""
-    tasks = data.FORECASTS["development"]
-    found = [forecast(task, lambda *a: forecaster(*a, **options), 0) for task in tasks]
+def judge_forecaster(options, seeds):
+    """Return the figures of a line."""
+    tasks, (panel,) = data.FORECASTS["development"], data.PANEL["development"]
+    found = [forecast(t, lambda *a: ours.forecaster(*a, **options), seeds[0]) for t in tasks]
     mean = {key: np.mean([each[key] for each in found]) for key in found[0]}
     mase = np.exp(np.mean(np.log([each["mase"] for each in found])))
-    covers = [f"{mean[key]:.1f}" for key in ("cover80", "cover95")]
-    widths = [f"{mean[key]:.2f}" for key in ("width80", "width95")]
-    seconds = f"{mean['seconds']:.1f}"
-    return [name, f"{mase:.3f}", covers[0], widths[0], covers[1], widths[1], seconds]
+    many = forecast(panel, lambda *a: ours.forecaster(*a, **options), seeds[0])["mase"]
+    covers = [
+        f"{mean[key]:.{digits}f}"
+        for n in (80, 95)
+        for key, digits in ((f"cover{n}", 1), (f"width{n}", 2))
+    ]
+    return [f"{mase:.3f}", *covers, f"{mean['seconds']:.1f}", f"{many:.2f}"]
 
 
-def report():
-    """Measure, print and write the table."""
-    lines = []
-    for name, options in CHOICES.items():
-        lines.append(row(name, options))
-        print(*lines[-1], sep="  ", flush=True)
-    text = table(HEAD, lines)
-    (RESULTS / "defaults_choices.txt").write_text(text + "\n", encoding="utf-8")
+def judge(tasks, measure, run, key, mean):
+    """Return what gives the figures of a line: one for each task, their mean, and seconds."""
+
+    def line(options, seeds):
+        runs = [
+            [measure(task, lambda *a: run(*a, **options), seed) for seed in seeds] for task in tasks
+        ]
+        medians = [float(np.median([each[key] for each in task])) for task in runs]
+        seconds = np.mean([each["seconds"] for task in runs for each in task])
+        return [*(f"{m:.3f}" for m in (*medians, mean(medians))), f"{seconds:.1f}"]
+
+    return line
+
+
+SETS, STEPS = data.CLASSIFICATION["development"], data.ONE_STEP["development"]
+TABLES = {
+    "forecaster": (
+        FORECASTER, judge_forecaster,
+        ("MASE", "covers of 80 %", "width", "covers of 95 %", "width", "seconds", "MASE, panel"),
+    ),
+    "classifier": (
+        CLASSIFIER, judge(SETS, classify, ours.classifier, "accuracy", np.mean),
+        (*(task.name for task in SETS), "mean", "seconds"),
+    ),
+    "regressor": (
+        REGRESSOR, judge(STEPS, step, ours.regressor, "nrmse", lambda v: np.exp(np.log(v).mean())),
+        (*(task.name for task in STEPS), "geometric mean", "seconds"),
+    ),
+}  # fmt: skip
+"""By what is tuned: its choices, what judges one, and the names of the figures."""
+
+
+def report(names, seeds):
+    """Measure, print and write the tables."""
+    for name in names or TABLES:
+        choices, line, head = TABLES[name]
+        lines, began = [], time.perf_counter()
+        for choice, options in choices.items():
+            with warnings.catch_warnings(action="ignore"):
+                lines.append([choice, *line(options, seeds)])
+            print(*lines[-1], sep="  ", flush=True)
+        print(f"{name}: {time.perf_counter() - began:.0f} s")
+        text = table(("choice", *head), lines)
+        path = RESULTS / f"defaults_choices_{name}.txt"
+        path.write_text(text + "\n", encoding="utf-8")

@@ -22,9 +22,9 @@ def forecaster(series, season, horizon, seed, **options):
     ]
 
 
-def classifier(x, y, x_new, seed):
+def classifier(x, y, x_new, seed, **options):
     """Predict labels."""
-    return RNNClassifier(random_state=seed, progress=False).fit(x, y).predict(x_new)
+    return RNNClassifier(random_state=seed, progress=False, **options).fit(x, y).predict(x_new)
 
 
 def fit(s, held, seed):
@@ -33,10 +33,10 @@ def fit(s, held, seed):
     return model.predict(s[:-1])[-held:]
 
 
-def regressor(s, held, seed):
+def regressor(s, held, seed, **options):
     """Predict every step from those before it, with the estimator."""
     x = s[None, :-1, None]
-    model = RNNRegressor(random_state=seed, progress=False).fit(
+    model = RNNRegressor(random_state=seed, progress=False, **options).fit(
         x[:, :-held], s[None, 1:-held, None]
     )
     return np.ravel(model.predict(x))[-held:]
