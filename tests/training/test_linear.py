@@ -18,12 +18,17 @@ def draw(seed, rows=60, columns=5, outputs=2):
     return A, A @ rng.standard_normal((columns, outputs)) + 3 * rng.standard_normal((rows, outputs))
 
 
+def unit(A):
+    """The unit of the penalties, per row."""
+    return np.mean((A - A.mean(axis=0)) ** 2)
+
+
 @given(seed=SEEDS, outputs=st.integers(1, 3))
 def test_the_regression_is_that_of_scikit_learn(seed, outputs):
     ridge = pytest.importorskip("sklearn.linear_model", reason="needs scikit-learn")
     A, y = draw(seed, outputs=outputs)
     W, b = linear.solve_ridge(A, y, np.ones((60, 1)), np)
-    alphas = [60 * alpha for alpha in linear.ALPHAS]  # in units of the number of steps
+    alphas = [alpha * len(A) * unit(A) for alpha in linear.ALPHAS]
     theirs = ridge.RidgeCV(alphas).fit(A, y)
     np.testing.assert_allclose(W, np.reshape(theirs.coef_, W.T.shape).T, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(b[0], np.ravel(theirs.intercept_), rtol=1e-6, atol=1e-9)
@@ -40,15 +45,30 @@ def test_the_penalty_has_the_least_error_of_leave_one_out(seed):
         for i in range(12):
             rest = np.arange(12) != i
             part, mean = A[rest] - A[rest].mean(axis=0), y[rest].mean(axis=0)
-            gram = part.T @ part + 12 * alpha * np.eye(3)
+            gram = part.T @ part + 12 * alpha * unit(A) * np.eye(3)
             own = np.linalg.solve(gram, part.T @ (y[rest] - mean))
             left_out.append(y[i] - mean - (A[i] - A[rest].mean(axis=0)) @ own)
         errors.append(np.mean(np.square(left_out)))
         centred = A - A.mean(axis=0)
-        gram = centred.T @ centred + 12 * alpha * np.eye(3)
+        gram = centred.T @ centred + 12 * alpha * unit(A) * np.eye(3)
         maps.append(np.linalg.solve(gram, centred.T @ (y - y.mean(axis=0))))
     best = int(np.argmin(errors))
     np.testing.assert_allclose(W, maps[best], rtol=1e-6, atol=1e-9)
+
+
+@given(seed=SEEDS, exponent=st.integers(-9, 9))
+def test_units_of_x_change_nothing(seed, exponent):
+    A, y = draw(seed)
+    W, b = linear.solve_ridge(A, y, np.ones((60, 1)), np)
+    other, same = linear.solve_ridge(10.0**exponent * A, y, np.ones((60, 1)), np)
+    np.testing.assert_allclose(10.0**exponent * other, W, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(same, b, rtol=1e-6, atol=1e-9)
+
+
+def test_an_x_that_never_changes_is_worth_nothing():
+    W, b = linear.solve_ridge(np.ones((5, 2)), np.arange(5.0)[:, None], np.ones((5, 1)), np)
+    assert (W == 0).all()
+    assert b == 2
 
 
 @given(seed=SEEDS)

@@ -20,7 +20,7 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, dtype_name, host
 
 ALPHAS = [10.0**k for k in range(-6, 4)]
-"""The penalties to choose from, in units of the number of steps."""
+"""The penalties to choose from, in units of the mean square of A, so that no unit of x counts."""
 
 
 _LEAST = 1e-6
@@ -72,11 +72,12 @@ def solve_ridge(A: Array, y: Array, w: Array, xp: Namespace) -> tuple[Array, Arr
     A, y = root * (A - mean), root * (y - level)
     s, V = xp.linalg.eigh(xp.matrix_transpose(A) @ A)
     s = xp.maximum(s, xp.zeros_like(s))
+    unit = float(xp.mean(s)) or 1.0
     turned = A @ V
     moved = xp.matrix_transpose(turned) @ y
     scores, maps = [], []
     for alpha in ALPHAS:
-        shrink = 1 / (s + alpha)
+        shrink = 1 / (s + alpha * unit)
         error = y - turned @ (shrink[:, None] * moved)
         leverage = xp.sum(turned * turned * shrink, axis=1, keepdims=True) + share
         left_out = error / xp.maximum(1 - leverage, xp.full_like(leverage, _LEAST))
