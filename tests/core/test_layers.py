@@ -54,6 +54,9 @@ CAUSAL = {
         (Stack((Recurrent(3), Pool("last"), Dense(2))), Stack((CausalConv(2, 4), Pool("last")))),
         "sum",
     ),
+    "linear at the end": Parallel(
+        (Stack((Recurrent(3), Pool("last"), Dense(2))), CausalConv(2, 4, last=True)), "sum"
+    ),
     "final": Stack((Recurrent(3), Final(Recurrent(2, "lstm"), 1), Dense(2))),
     "softmax": Stack((Recurrent(3), Activation("softplus"), Softmax(), Softmax(log=True))),
     "norm": Stack((LayerNorm(), Recurrent(3), LayerNorm(), Dropout(0.2))),
@@ -348,6 +351,27 @@ def test_pool_by_its_formula(place, lengths, seed):
         same(place, y, np.stack(rows)[None])
 
 
+@given(size=st.integers(1, 7), steps=st.integers(1, 6), masked=st.booleans(), seed=SEEDS)
+def test_a_convolution_of_the_end_is_the_last_of_all(place, size, steps, masked, seed):
+    """Values and gradients are those of the pool after a convolution at every step."""
+    rng, batch, xp = np.random.default_rng(seed), 3, place.xp
+    one = CausalConv(2, size, last=True)
+    layers = one, Stack((CausalConv(2, size), Pool("last")))
+    params = place.tree(draw(one, rng))
+    x = place.array(rng.standard_normal((steps, batch, FEATURES)))
+    kept = rng.random((steps, batch, 1)) < 0.7
+    kept[rng.integers(steps)] = True
+    mask = place.mask(kept) if masked else None
+    dy = place.array(rng.standard_normal((1, batch, 2)))
+    results = []
+    for layer, its in zip(layers, (params, (params, ())), strict=True):
+        y, end, cache = layer.forward(its, x, None, mask, xp=xp)
+        grads, dx, _ = layer.backward(its, dy, tree.map(xp.zeros_like, end), cache, xp=xp)
+        results.append([y, dx, *tree.leaves(grads)])
+    for found, wanted in zip(*results, strict=True):
+        same(place, place.host(found), place.host(wanted))
+
+
 @given(
     size=st.integers(1, 7),
     steps=st.integers(1, 6),
@@ -521,6 +545,7 @@ SMALL = Recurrent(2)
         (lambda: CausalConv(1, 0), ValueError, "kernel_size must be at least 1, got 0"),
         (lambda: CausalConv(1.5, 2), TypeError, "output_size must be an integer"),
         (lambda: CausalConv(1, 2, 1), TypeError, "bias must be True or False, got 1"),
+        (lambda: CausalConv(1, 2, last=1), TypeError, "last must be True or False, got 1"),
         (lambda: LayerNorm(0), ValueError, "eps must be a finite number above 0"),
         (lambda: Pool("mode"), ValueError, "how must be one of 'last', 'max', 'mean', got 'mode'"),
         (lambda: Bidirectional(SMALL, "add"), ValueError, "merge must be one of 'concat', 'mean'"),

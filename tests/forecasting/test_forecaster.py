@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import baselines, callbacks, metrics
-from xprnn.forecasting import RNNForecaster, intervals, panel
+from xprnn.forecasting import RNNForecaster, fit, intervals, panel
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
@@ -1098,3 +1098,14 @@ def test_too_few_steps_to_hold_any_out():
 def test_options_that_are_chosen_take_nothing_else(options, match):
     with pytest.raises((ValueError, TypeError), match=match):
         forecaster(**options).fit(walk())
+
+
+@pytest.mark.parametrize(
+    ("lags", "count", "expected"), [(None, 500, 16), (8, 500, 32), (50, 500, 50), (8, 9000, 90)]
+)
+def test_batches_that_are_chosen(lags, count, expected):
+    """Windows overlap, so a batch has as many as they have steps; an epoch has 100 at most."""
+    layout = Layout(lags, 1, 0, False)
+    method = fit._choose_method(forecaster(), layout, 1, count)
+    assert method.batch_size == expected
+    assert fit._choose_method(forecaster(batch_size=7), layout, 1, count).batch_size == 7

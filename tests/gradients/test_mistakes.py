@@ -317,13 +317,25 @@ IN_CONVOLUTION = {
     ),
     "dx in the order of the sum": ("dsteps = _take(dsteps, back, xp)", "dsteps = dsteps * 1"),
     "the first state gets the gradient of x": (
-        "dsteps[..., :lag, :, :]",
-        "dsteps[..., -lag:, :, :]",
+        "dsteps[..., :kept, :, :]",
+        "dsteps[..., -kept:, :, :]",
     ),
     "dW of a step too late": (
         "seen = _windows(steps, lag, xp)",
         "seen = _windows(xp.roll(steps, 1, axis=-3), lag, xp)",
     ),
+}
+
+IN_CONVOLUTION_OF_THE_END = {
+    "dy of the steps before": (
+        "_pad(_to_steps(dseen[..., 0, :, :], kept, xp), x_shape[-3], 0, xp)",
+        "_pad(_to_steps(dseen[..., 0, :, :], kept, xp), 0, x_shape[-3], xp)",
+    ),
+    "dW of the first steps": (
+        "seen = _windows(steps[..., -kept:, :, :], lag, xp)\n            dseen",
+        "seen = _windows(steps[..., :kept, :, :], lag, xp)\n            dseen",
+    ),
+    "the last state gets nothing": ("dsteps = dsteps + _pad(", "dsteps = dsteps + 0 * _pad("),
 }
 
 IN_POOL = {
@@ -634,6 +646,11 @@ def cases():
         "dropout": (pointwise, Stack((*DROPPED, Dense(3))), IN_DROPOUT),
         "layer norm": (norm, Stack((LayerNorm(), Recurrent(3), LayerNorm())), IN_NORM),
         "convolution": (convolution, Stack((CausalConv(3, 3), Dense(3))), IN_CONVOLUTION),
+        "convolution of the end": (
+            convolution,
+            Stack((CausalConv(3, 3, last=True), Dense(3))),
+            IN_CONVOLUTION_OF_THE_END,
+        ),
         "decoder": (decoder, READ_AND_WRITE, IN_DECODER),
         "extend": (decoder, Stack((Extend(3), Recurrent(3))), IN_EXTEND),
         "reversed": (bidirectional, Stack((Bidirectional(Recurrent(3)), Dense(3))), IN_REVERSED),

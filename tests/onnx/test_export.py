@@ -70,6 +70,8 @@ HEADS = [
     (CausalConv(2, 1), CausalConv(1, 4, bias=False)),
     (Parallel((Stack((Recurrent(3), Dense(2))), CausalConv(2, 3, bias=False)), "sum"),),
     (CausalConv(2, 9), Pool("last")),
+    (CausalConv(2, 9, last=True), Dense(1)),
+    (Parallel((CausalConv(2, 1, last=True), CausalConv(2, 3, last=True, bias=False))),),
 ]
 TOLERANCES = {"float32": {"rtol": 1e-4, "atol": 1e-4}, "float64": {"rtol": 1e-10, "atol": 1e-11}}
 

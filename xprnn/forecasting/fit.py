@@ -24,7 +24,9 @@ STRATEGIES = ("recursive", "direct")
 CHOSEN = {"differencing": "auto", "calibration": None}
 """The options that are a number or are chosen, with what asks for that."""
 BATCH = 32
-"""The windows of a batch that is chosen."""
+"""The fewest windows of a batch that is chosen."""
+UPDATES = 100
+"""The most updates of an epoch with such batches."""
 SERIES = 16
 """The series of one, if there are no windows."""
 ENOUGH = 20
@@ -288,7 +290,7 @@ def _prepare(
         x_held, y_held, mask = layout.held_out(pasts, ends)
         validation = x_held, y_held
     x, y = layout.examples([past.until(end) for past, end in zip(pasts, ends, strict=True)])
-    method = _choose_method(forecaster, layout, panel.y[0].shape[1])
+    method = _choose_method(forecaster, layout, panel.y[0].shape[1], len(x))
     setup = prepare(
         x,
         y,
@@ -314,11 +316,12 @@ def _choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | 
     return Network.of(forecaster, feedback=False, skip=skip).unless(forecaster.network, defaults)
 
 
-def _choose_method(forecaster: Any, layout: Layout, columns: int) -> Method:
-    """Return how the network is trained, for so many columns of y."""
+def _choose_method(forecaster: Any, layout: Layout, columns: int, count: int) -> Method:
+    """Return how the network is trained, for so many columns of y and so many sequences."""
     batch_size = forecaster.batch_size
     if batch_size == "auto":
-        batch_size = SERIES if layout.lags is None else BATCH
+        windows = max(BATCH, layout.lags or 0, -(-count // UPDATES))
+        batch_size = SERIES if layout.lags is None else windows
     loss = _choose_loss(forecaster, layout.steps * columns)
     return Method.of(forecaster, loss=loss, batch_size=batch_size)
 

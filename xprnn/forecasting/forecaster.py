@@ -72,10 +72,10 @@ backend, dtype, callbacks, progress
         As for `xprnn.fit`, with other defaults, which benchmarks/defaults.py chose: a small GRU
         beside a linear map of the last steps. A `skip` of "auto" is the whole window, or one
         season of a whole series. `bidirectional` and `pool` are valid only with windows. A
-        sequence of a batch is a window or a whole series; a `batch_size` of "auto" is 32
-        windows, or 16 series. `standardize` also scales every
-        series on its own. With several members, callbacks see the mean of their curves.
-        `validation_fraction` holds out the last steps of every series, at least as many as the
+        sequence of a batch is a window or a whole series; a `batch_size` of "auto" is 16
+        series, or 32 windows, but at least as many as a window has steps, and a hundredth of
+        all. `standardize` also scales every series on its own. With several members, callbacks
+        see the mean of their curves. `validation_fraction` holds out the last steps of every series, at least as many as the
         network gives at once, and `early_stopping` alone the last tenth.
 
     Attributes

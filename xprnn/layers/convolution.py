@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from array_api_compat import device
 
 from xprnn import _ops
-from xprnn._fields import check_fields, set_fields, whole
+from xprnn._fields import check_fields, flag, set_fields, whole
 from xprnn.backend import host
 from xprnn.layers.dense import Dense
 from xprnn.layers.protocol import Stateless, Time
@@ -14,14 +14,15 @@ from xprnn.layers.protocol import Stateless, Time
 
 @dataclass(frozen=True)
 class CausalConv(Stateless):
-    """A linear map of the last p valid steps, at every step.
+    """A linear map of the last p valid steps, at every step or at the last one.
 
     With W the matrices W₁, …, Wₚ (F, O) one below the other::
 
         y(t) = x(t-p+1) W₁ + … + x(t) Wₚ + b        dx(t) = dy(t) Wₚᵀ + … + dy(t+p-1) W₁ᵀ
 
     x is zero before the first step. The state is the last p-1 valid steps side by side,
-    (..., B, (p-1)·F), the oldest first; with p = 1 there is none. Padding is no step.
+    (..., B, (p-1)·F), the oldest first; with p = 1 there is none. With `last` it is the last
+    p, from which the output comes if no valid step follows. Padding is no step.
 
     Beside recurrent layers it is the autoregressive part of LSTNet: Lai, Chang, Yang and Liu,
     "Modeling long- and short-term temporal patterns with deep neural networks", 2018.
@@ -34,6 +35,9 @@ class CausalConv(Stateless):
         p, the number of steps.
     bias : bool
         Whether there is a b.
+    last : bool
+        Whether there is an output at the last valid step alone, (..., T, B, F) to
+        (..., 1, B, O). That takes one T-th of the work of ``Pool("last")`` after the map.
     kernel_initializer, bias_initializer : str or Initializer
         How W (p·F, O) and b (1, O) are drawn.
 
@@ -53,16 +57,27 @@ class CausalConv(Stateless):
     output_size: int
     kernel_size: int
     bias: bool = True
+    last: bool = False
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
 
     time: ClassVar[Time] = "causal"
 
     def __post_init__(self):
-        check_fields(self, kernel_size=whole)
+        check_fields(self, kernel_size=whole, last=flag)
         dense = self._dense()
         for field in fields(dense):
             set_fields(self, **{field.name: getattr(dense, field.name)})
+
+    @property
+    def keeps_steps(self) -> bool:  # type: ignore[override]
+        """Whether there is an output at every step."""
+        return not self.last
+
+    @property
+    def _kept(self):
+        """The number of steps in the state."""
+        return self.kernel_size if self.last else self.kernel_size - 1
 
     def _dense(self):
         """Return the map of p steps side by side."""
@@ -75,56 +90,69 @@ class CausalConv(Stateless):
     def initial_state(self, params, batch, *, xp):
         """Return steps of zeros."""
         W = params["W"]
-        size = W.shape[-2] - W.shape[-2] // self.kernel_size
+        size = self._kept * (W.shape[-2] // self.kernel_size)
         zeros = xp.zeros((*W.shape[:-2], batch, size), dtype=W.dtype, device=device(W))
         return (zeros,) if size else ()
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Map the last steps at every step."""
+        """Map the last steps at every step, or those of the last one."""
         if state is None:
             state = self.initial_state(params, x.shape[-2], xp=xp)
-        x, lag = _ops.apply_mask(x, mask, xp=xp), self.kernel_size - 1
-        parts = [*(_to_steps(s, lag, xp) for s in state), x]
+        x, lag, kept = _ops.apply_mask(x, mask, xp=xp), self.kernel_size - 1, self._kept
+        parts = [*(_to_steps(s, kept, xp) for s in state), x]
         lead = host.broadcast_shapes(*(a.shape[:-3] for a in parts))
         parts = [xp.broadcast_to(a, (*lead, *a.shape[-3:])) for a in parts]
-        order, back = _sort_padding_first(mask, lag, xp)
+        order, back = _sort_padding_first(mask, kept, xp)
         steps = _take(xp.concat(parts, axis=-3), order, xp)
+        end = tuple(_to_state(steps[..., -kept:, :, :], xp) for _ in state)
+        cache = steps, order, back, mask, (x.shape, [s.shape for s in state])
+        if self.last:
+            seen = _windows(steps[..., -kept:, :, :], lag, xp)
+            return _ops.affine(params, seen, xp=xp), end, cache
         y = _ops.affine(params, _windows(steps, lag, xp), xp=xp)
         y = _take(_pad(y, lag, 0, xp), back, xp)[..., lag:, :, :]
-        end = tuple(_to_state(steps[..., -lag:, :, :], xp) for _ in state)
-        shapes = x.shape, [s.shape for s in state]
-        return _ops.apply_mask(y, mask, xp=xp), end, (steps, order, back, mask, shapes)
+        return _ops.apply_mask(y, mask, xp=xp), end, cache
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
         """Transpose `forward`: the gradient of the steps is a convolution too."""
         steps, order, back, mask, (x_shape, state_shapes) = cache
-        lag, W = self.kernel_size - 1, params["W"]
-        dy = _take(_pad(_ops.apply_mask(dy, mask, xp=xp), lag, 0, xp), order, xp)
-        seen = _windows(steps, lag, xp)
-        grads, _ = _ops.affine_backward(params, dy[..., lag:, :, :], seen, input_grad=False, xp=xp)
-        *lead, rows, outputs = W.shape
-        W = xp.reshape(W, (*lead, lag + 1, rows // (lag + 1), outputs))
-        W = xp.matrix_transpose(xp.flip(W, axis=-3))
-        W = xp.reshape(W, (*lead, (lag + 1) * outputs, rows // (lag + 1)))
-        dsteps = _ops.affine({"W": W}, _windows(_pad(dy, 0, lag, xp), lag, xp), xp=xp)
+        lag, kept = self.kernel_size - 1, self._kept
+        if self.last:
+            seen = _windows(steps[..., -kept:, :, :], lag, xp)
+            dseen = _ops.affine({"W": xp.matrix_transpose(params["W"])}, dy, xp=xp)
+            dsteps = _pad(_to_steps(dseen[..., 0, :, :], kept, xp), x_shape[-3], 0, xp)
+        else:
+            dy = _take(_pad(_ops.apply_mask(dy, mask, xp=xp), lag, 0, xp), order, xp)
+            seen = _windows(steps, lag, xp)
+            dsteps, dy = _transpose(params["W"], dy, lag, xp), dy[..., lag:, :, :]
+        grads, _ = _ops.affine_backward(params, dy, seen, input_grad=False, xp=xp)
         for d in dstate:
-            dsteps = dsteps + _pad(_to_steps(d, lag, xp), x_shape[-3], 0, xp)
+            dsteps = dsteps + _pad(_to_steps(d, kept, xp), x_shape[-3], 0, xp)
         dsteps = _take(dsteps, back, xp)
-        dstart = _to_state(dsteps[..., :lag, :, :], xp)
-        dx = _ops.sum_to(dsteps[..., lag:, :, :], x_shape, xp=xp)
+        dstart = _to_state(dsteps[..., :kept, :, :], xp)
+        dx = _ops.sum_to(dsteps[..., kept:, :, :], x_shape, xp=xp)
         return grads, dx, tuple(_ops.sum_to(dstart, shape, xp=xp) for shape in state_shapes)
 
 
-def _to_steps(state, lag, xp):
-    """Return steps side by side (..., B, lag·F) as (..., lag, B, F)."""
+def _transpose(W, dy, lag, xp):
+    """Return the gradient of the steps from that of the outputs at every step."""
+    *lead, rows, outputs = W.shape
+    W = xp.reshape(W, (*lead, lag + 1, rows // (lag + 1), outputs))
+    W = xp.matrix_transpose(xp.flip(W, axis=-3))
+    W = xp.reshape(W, (*lead, (lag + 1) * outputs, rows // (lag + 1)))
+    return _ops.affine({"W": W}, _windows(_pad(dy, 0, lag, xp), lag, xp), xp=xp)
+
+
+def _to_steps(state, count, xp):
+    """Return steps side by side (..., B, count·F) as (..., count, B, F)."""
     *lead, size = state.shape
-    return xp.moveaxis(xp.reshape(state, (*lead, lag, size // lag)), -2, -3)
+    return xp.moveaxis(xp.reshape(state, (*lead, count, size // count)), -2, -3)
 
 
 def _to_state(steps, xp):
-    """Return steps (..., lag, B, F) side by side, (..., B, lag·F)."""
-    *lead, lag, batch, features = steps.shape
-    return xp.reshape(xp.moveaxis(steps, -3, -2), (*lead, batch, lag * features))
+    """Return steps (..., count, B, F) side by side, (..., B, count·F)."""
+    *lead, count, batch, features = steps.shape
+    return xp.reshape(xp.moveaxis(steps, -3, -2), (*lead, batch, count * features))
 
 
 def _windows(a, lag, xp):
@@ -141,14 +169,14 @@ def _pad(a, before, after, xp):
     return xp.concat([first, a, last], axis=-3)
 
 
-def _sort_padding_first(mask, lag, xp):
-    """Return for `_take` the order of `lag` valid steps and those of a mask, and the inverse.
+def _sort_padding_first(mask, kept, xp):
+    """Return for `_take` the order of `kept` valid steps and those of a mask, and the inverse.
 
     Padding comes first, so that the valid steps of a row stand side by side at its end.
     """
     if mask is None:
         return None, None
-    late = _pad(xp.astype(mask, xp.int64) - 1, lag, 0, xp)[..., 0]  # -1 at padding, else 0
+    late = _pad(xp.astype(mask, xp.int64) - 1, kept, 0, xp)[..., 0]  # -1 at padding, else 0
     columns = xp.arange(mask.shape[-2], device=device(mask))
     rows = xp.argsort(late, axis=0, stable=True) * mask.shape[-2] + columns
     order = xp.reshape(rows, (-1,))

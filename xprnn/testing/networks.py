@@ -92,8 +92,9 @@ def _ends(draw, cells):
     st, layer = strategies(), draw(recurrent(cells=cells))
     final = library.Final(layer, draw(st.integers(0, layer.cell.states - 1)))
     pool = library.Pool(draw(st.sampled_from(POOLS)))
-    several = library.Parallel((pool, library.Final(library.Reversed(layer)), final))
-    return draw(st.sampled_from([pool, final, several]))
+    linear = library.CausalConv(draw(_few()), draw(_few()), last=True)
+    several = library.Parallel((pool, library.Final(library.Reversed(layer)), final, linear))
+    return draw(st.sampled_from([pool, final, linear, several]))
 
 
 @composite

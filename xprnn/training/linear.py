@@ -37,21 +37,15 @@ class Linear(NamedTuple):
 
     def start(self, params: Tree) -> Tree:
         """Return parameters of a network with `skip` that begins as the linear map."""
-        (*hidden, top), linear = params
-        top = {"W": top["W"] * 0, "b": self.b}
-        if isinstance(linear, tuple):  # the convolution, and the pool after it
-            return (*hidden, top), ({"W": self.W}, *linear[1:])
-        return (*hidden, top), {"W": self.W}
+        (*hidden, top), _ = params
+        return (*hidden, {"W": top["W"] * 0, "b": self.b}), {"W": self.W}
 
 
 def fit_linear(network: Any, params: Tree, data: Data, place: Backend) -> Linear:
     """Return the ridge regression of y on the last steps of x for a network with `skip`."""
     xp, mask = place.xp, data.mask(place)
-    linear = params[1]
-    conv = linear[0] if isinstance(linear, tuple) else linear
-    identity = {"W": place.asarray(host.eye(conv["W"].shape[0]), dtype_name(data.x))}
-    copy = (identity, *linear[1:]) if isinstance(linear, tuple) else identity
-    steps, _, _ = network.layers[1].forward(copy, data.x, None, mask, xp=xp)
+    identity = {"W": place.asarray(host.eye(params[1]["W"].shape[0]), dtype_name(data.x))}
+    steps, _, _ = network.layers[1].forward(identity, data.x, None, mask, xp=xp)
     weights = xp.ones_like(data.y[..., :1])
     if mask is not None and network.keeps_steps:
         weights = xp.astype(mask, weights.dtype)

@@ -155,9 +155,8 @@ class Network(Options):
         """Return the network with a linear map of the last steps of x beside it, if asked for."""
         if not self.skip:
             return network
-        linear: Layer = layers.CausalConv(outputs, self.skip, bias=False)
-        if not network.keeps_steps:
-            linear = layers.Stack((linear, layers.Pool("last")))
+        last = not network.keeps_steps
+        linear = layers.CausalConv(outputs, self.skip, bias=False, last=last)
         return layers.Parallel((network, linear), merge="sum")
 
     def _hidden(self) -> tuple[Layer, ...]:

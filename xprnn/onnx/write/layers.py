@@ -56,24 +56,37 @@ def _write_causal_conv(graph, layer, params, x, state, steps):
     if not state:
         return _write_dense(graph, layer, params, x, state, steps)
     p, rows = layer.kernel_size, params["W"].shape[-2]
-    before = graph.add("Reshape", state[0], graph.axes(0, p - 1, rows // p))
+    kept = p if layer.last else p - 1
+    before = graph.add("Reshape", state[0], graph.axes(0, kept, rows // p))
     x = graph.add("Concat", graph.add("Transpose", before, perm=[1, 0, 2]), x, axis=0)
+    end = _gather_last(graph, x, kept, rows // p, steps)
+    if layer.last:
+        seen = graph.add("Unsqueeze", end, graph.axes(0))
+        return _write_dense(graph, layer, params, seen, (), steps)[0], (end,)
     size = graph.add("Squeeze", graph.slice(graph.add("Shape", x), 0, 1, axis=0), graph.axes(0))
     start, stop, one = (graph.constant(n, "number", "int64") for n in (0, 1 - p, 1))
     at = graph.add("Range", start, graph.add("Add", size, stop), one)
     at = graph.add("Add", graph.add("Unsqueeze", at, graph.axes(1)), graph.axes(*range(p)))
     seen = graph.add("Transpose", graph.add("Gather", x, at, axis=0), perm=[0, 2, 1, 3])
     seen = graph.add("Reshape", seen, graph.axes(0, 0, rows))
-    y, _ = _write_dense(graph, layer, params, seen, (), steps)
+    return _write_dense(graph, layer, params, seen, (), steps)[0], (end,)
+
+
+def _gather_last(graph, x, count, features, steps):
+    """Return the last `count` valid steps of x side by side, (B, count·F).
+
+    x (count + T, B, F) begins with as many steps from before the sequence.
+    """
     if steps is None:
-        end = graph.slice(x, 1 - p, axis=0)
+        last = graph.slice(x, -count, axis=0)
     else:
         at = graph.add("Unsqueeze", graph.cast(steps.lengths, "int64"), graph.axes(0, 2))
-        lags = graph.constant(host.reshape(host.arange(p - 1), (-1, 1, 1)), "lags", "int64")
-        at = graph.add("Expand", graph.add("Add", at, lags), graph.axes(p - 1, 1, rows // p))
-        end = graph.add("GatherElements", x, at, axis=0)
-    end = graph.add("Transpose", end, perm=[1, 0, 2])
-    return y, (graph.add("Reshape", end, graph.axes(0, rows - rows // p)),)
+        lags = host.reshape(host.arange(count), (-1, 1, 1))
+        at = graph.add("Add", at, graph.constant(lags, "lags", "int64"))
+        at = graph.add("Expand", at, graph.axes(count, 1, features))
+        last = graph.add("GatherElements", x, at, axis=0)
+    last = graph.add("Transpose", last, perm=[1, 0, 2])
+    return graph.add("Reshape", last, graph.axes(0, count * features))
 
 
 def _write_dropout(graph, layer, params, x, state, steps):
