@@ -75,8 +75,9 @@ backend, dtype, callbacks, progress
         sequence of a batch is a window or a whole series; a `batch_size` of "auto" is 16
         series, or 32 windows, but at least as many as a window has steps, and a hundredth of
         all. `standardize` also scales every series on its own. With several members, callbacks
-        see the mean of their curves. `validation_fraction` holds out the last steps of every series, at least as many as the
-        network gives at once, and `early_stopping` alone the last tenth.
+        see the mean of their curves. `validation_fraction` holds out the last steps of every
+        series, at least as many as the network gives at once, and `early_stopping` alone the
+        last tenth.
 
     Attributes
     ----------
