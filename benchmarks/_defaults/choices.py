@@ -132,6 +132,7 @@ def report(names, seeds):
                 lines.append([choice, *line(options, seeds)])
             print(*lines[-1], sep="  ", flush=True)
         print(f"{name}: {time.perf_counter() - began:.0f} s")
-        text = table(("choice", *head), lines)
+        count = 1 if name == "forecaster" else len(seeds)
+        text = f"{count} seed(s)\n\n" + table(("choice", *head), lines)
         path = RESULTS / f"defaults_choices_{name}.txt"
         path.write_text(text + "\n", encoding="utf-8")
