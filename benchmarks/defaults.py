@@ -18,8 +18,8 @@ What fails, or takes longer than --limit for a seed, has its reason in its cell;
 What the peers reach does not change with our code: they are measured once for each version
 and kept in a file of their own, defaults_PART_SET_peers.json.
 
-A look at the test set wants a clean working tree, is noted in defaults_looks.txt with its
-commit, and is refused after three for a part.
+A look at what xprnn reaches on the test set wants a clean working tree, is noted in
+defaults_looks.txt with its commit, and is refused after three for a part.
 """
 
 import hashlib
@@ -102,7 +102,7 @@ def look(part, beyond):
         )
     commit, path = git("rev-parse", "--short=12", "HEAD"), RESULTS / "defaults_looks.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    seen = [line.split()[1] for line in lines if line.split()[2] == part]
+    seen = [line.split()[1] for line in lines if line.split()[2:] == [part]]
     if commit in seen:
         say(f"the look of {commit} goes on")
         return
@@ -171,13 +171,13 @@ def main():
         raise SystemExit(f"{part} has no {unknown}, but {', '.join(MODELS[part])}")
     kind = "quick" if options.quick else options.set
     tasks = synthetic(part) if options.quick else data.PARTS[part][kind]
-    if kind == "test":
-        look(part, options.beyond)
 
     name, known = f"defaults_{part}_{kind}", MODELS[part]
     paths = folder / f"{name}.json", folder / f"{name}_peers.json"
     absent = {n for n in known if known[n].needs and find_spec(known[n].needs) is None}
     runs, mine = [], [n for n in wanted if n in OURS]
+    if mine and kind == "test":
+        look(part, options.beyond)
     if mine:
         runs.append(measure(part, tasks, mine, paths[0], ours(), options))
     if options.peers:
