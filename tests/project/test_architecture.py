@@ -203,7 +203,7 @@ def test_nobody_counts_beyond_six(name):
 
 
 CORE = ("_ops", "cells", "recurrence", "layers", "losses", "optimizers")
-CEILING = 1830
+CEILING = 1845
 """A little more lines of code than the core has."""
 
 
