@@ -68,9 +68,15 @@ def test_a_label_of_a_sequence_comes_from_the_maximum_of_both_ways():
         RNNClassifier(network=own, bidirectional=False, **options).fit(X, labels[:, 0])
 
 
+def test_a_batch_that_is_no_number_is_named():
+    with pytest.raises(TypeError, match="batch_size must be an integer, got 'many'"):
+        RNNRegressor(**QUICK, batch_size="many").fit(np.zeros((3, 5, 1)), np.zeros((3, 5, 1)))
+
+
 @pytest.mark.parametrize(
     ("n", "T", "options", "chunk"),
     [
+        (17, 250, {"batch_size": "auto"}, 100),
         (1, 250, {}, 100),
         (16, 101, {}, 100),
         (1, 100, {}, None),

@@ -598,6 +598,8 @@ def test_coverage_counts_what_lies_between(seed):
 Y = walk(8)
 REFUSED = {
     "no steps": ({"horizon": 0}, Y, None, "horizon must be at least 1, got 0"),
+    "a flag": ({"horizon": True}, Y, None, "horizon must be an integer, got True"),
+    "a whole float": ({"members": 1.5}, Y, None, "members must be an integer, got 1.5"),
     "lags": ({"lags": 2.5}, Y, None, "lags must be an integer, got 2.5"),
     "lags in a tuple": ({"lags": (2, 0)}, Y, None, r"lags\[1\] must be at least 1, got 0"),
     "lags twice": ({"lags": (2, 2)}, Y, None, "lags must be windows of different lengths"),

@@ -1,7 +1,7 @@
 """What the regressor and the classifier share: they read X and y, train, and score."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -80,7 +80,7 @@ class SequenceEstimator(BaseEstimator):
     learning_rate: float | Schedule | None = None
     penalty: Penalty | None = None
     epochs: int = 100
-    batch_size: int | None = 16
+    batch_size: int | str | None = 16
     tbptt: int | str | None = "auto"
     checkpoint_every: int | None = None
     early_stopping: bool = False
@@ -198,17 +198,20 @@ class SequenceEstimator(BaseEstimator):
             curve = self.loss_curve_
         if anew or not holds_out:  # else the same samples are to be held out again
             self._seed = int(self._random_state.randint(np.iinfo(np.int32).max))
+        method = Method.of(
+            self,
+            loss=loss,
+            epochs=epochs,
+            tbptt=None if self.tbptt == "auto" else self.tbptt,
+            seed=self._seed,
+        )
+        if self.tbptt == "auto":
+            method = replace(method, tbptt=self._choose_chunk(targets.pair, method))
         setup = prepare(
             X.x,
             X.move_here(targets.y),
             network.unless(layer, type(self)()._choose_network(mode)) if anew else None,
-            Method.of(
-                self,
-                loss=loss,
-                epochs=epochs,
-                tbptt=self._choose_chunk(targets.pair),
-                seed=self._seed,
-            ),
+            method,
             mode=mode,
             sample_weight=weights,
             warm_start=None if anew else self.model_,
@@ -226,15 +229,10 @@ class SequenceEstimator(BaseEstimator):
         """Return the options of the network for a mode."""
         return Network.of(self, feedback=False)
 
-    def _choose_chunk(self, pair: Pair) -> Any:
-        """Return the steps of a chunk; if it is to be chosen, `CHUNK` or None for whole sequences.
-
-        An epoch of one batch would be one update.
-        """
-        if self.tbptt != "auto":
-            return self.tbptt
+    def _choose_chunk(self, pair: Pair, method: Method) -> int | None:
+        """Return `CHUNK` if an epoch would be one update otherwise, None for whole sequences."""
         n, T = pair.x.array.shape[:2]
-        one_batch = self.batch_size in (None, "auto") or n <= self.batch_size
+        one_batch = method.sequences is None or n <= method.sequences
         whole = self.bidirectional or getattr(self.network, "time", None) == "whole"
         cuts = pair.mode == "many_to_many" and one_batch and not whole
         return CHUNK if cuts and T > CHUNK and self.checkpoint_every is None else None

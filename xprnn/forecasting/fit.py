@@ -38,8 +38,9 @@ WORSE = 1.25
 def check(forecaster: Any) -> None:
     """Raise ValueError or TypeError unless the forecaster's own options fit one another."""
     for name, least in (("horizon", 1), ("members", 1), ("differencing", 0), ("calibration", 0)):
-        if getattr(forecaster, name) != CHOSEN.get(name, least):
-            whole(name, getattr(forecaster, name), least)
+        value = getattr(forecaster, name)
+        if name not in CHOSEN or value != CHOSEN[name]:
+            whole(name, value, least)
     check_choice("strategy", forecaster.strategy, STRATEGIES)
     if not isinstance(forecaster.past_columns, tuple | list):
         raise TypeError(
