@@ -134,11 +134,16 @@ def test_backtest_prints_the_table(sunspots, capsys):
     assert "2 fold(s) of 5 step(s), expanding window" in out
 
 
-def test_the_lags_are_those_of_the_season(airline, sunspots, capsys):
+def test_the_windows_are_those_of_the_season(airline, sunspots, capsys):
     """Each fold of a backtest has its own, so that report says no number."""
     arguments = ["--steps", 4, *QUICK, "--json"]
-    for path, lags in ((airline, [12, 36]), (sunspots, [11, 33])):
-        assert json.loads(ran(capsys, "forecast", path, *arguments))["lags"] == lags
+    for path, season in ((airline, 12), (sunspots, 11)):
+        report = json.loads(ran(capsys, "forecast", path, *arguments))
+        assert [tuple(each.values()) for each in report["windows"]] == [
+            (season, 0, True), (season, 1, False), (2 * season, 0, False),
+        ]  # fmt: skip
+        assert [*report["windows"][0]] == ["lags", "differencing", "center"]
+        assert report["linear"] in (True, False)
     assert json.loads(ran(capsys, "backtest", airline, *arguments))["lags"] == "auto"
 
 

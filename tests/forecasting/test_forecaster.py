@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import xprnn
 from xprnn import baselines, callbacks, metrics
-from xprnn.forecasting import RNNForecaster, fit, intervals, panel
+from xprnn.forecasting import RNNForecaster, intervals, panel
+from xprnn.forecasting.choose import choose_method
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
@@ -167,6 +168,7 @@ def test_changing_the_future_changes_no_forecast(way, window):
 
 
 HELD_OUT = {name: WAYS[name] for name in WAYS if name != "calibrated"}
+HELD_OUT["defaults"] = {**WAYS["defaults"], "skip": 4}  # always trained
 
 
 @pytest.mark.filterwarnings("ignore:on .* steps at the end of y")
@@ -174,7 +176,7 @@ HELD_OUT = {name: WAYS[name] for name in WAYS if name != "calibrated"}
 @given(seed=SEEDS, share=st.floats(0.05, 0.4), inputs=st.booleans())
 def test_the_last_steps_of_every_series_are_held_out(way, seed, share, inputs):
     """They change neither the training nor the scales; without them the training is the same."""
-    options = {**WAYS[way], "seed": seed % 3}
+    options = {**HELD_OUT[way], "seed": seed % 3}
     ys, xs = [walk(seed), walk(seed + 1, (33,))], [walk(seed + 2, (n, 1)) for n in (40, 33)]
     steps = 3 if "strategy" in options else 1
     ends = [len(y) - max(steps, round(share * len(y))) for y in ys]
@@ -194,9 +196,9 @@ def test_the_last_steps_of_every_series_are_held_out(way, seed, share, inputs):
         fit(*((y[:end], x[:end]) for y, x, end in zip(ys, xs, ends, strict=True))),
     ]
     for model in models[1:]:
-        scalers = (each._predictor.scalers for each in (models[0], model))
-        for one, other in zip(*scalers, strict=True):
-            np.testing.assert_array_equal(one, other)
+        members = (each._predictor.members for each in (models[0], model))
+        for one, other in zip(*members, strict=True):
+            np.testing.assert_array_equal(one.scalers, other.scalers)
         for one, other in zip(models[0].models_, model.models_, strict=True):
             assert one.history.loss == other.history.loss
             np.testing.assert_array_equal(one.x_scaler.mean, other.x_scaler.mean)
@@ -215,7 +217,7 @@ def test_the_held_out_loss_is_that_of_forecasts_one_step_ahead(way):
     one_step = past.one_step(predictor.panel)
     errors = one_step.forecast - one_step.truth
     assert len(errors) == 8
-    (scaler,) = predictor.scalers
+    (scaler,) = predictor.members[0].scalers
     expected = np.mean(np.square(errors / scaler.scale))
     assert model.models_[0].history.val_loss[-1] == pytest.approx(expected, rel=1e-9)
 
@@ -253,7 +255,7 @@ def test_windows_of_several_lengths_are_each_alone(strategy):
     y, options = walk(shape=(40, 2)), {"strategy": strategy, "members": 2, "calibration": None}
     together = forecaster(**options, lags=(3, 9)).fit(y[:34])
     alone = [forecaster(**options, lags=lags).fit(y[:34]) for lags in (3, 9)]
-    assert together.lags_ == (3, 9)
+    assert [layout.lags for layout in together.layouts_] == [3, 9]
     for one, other in zip(
         together.models_, [model for each in alone for model in each.models_], strict=True
     ):
@@ -308,7 +310,7 @@ def test_callbacks_of_members_see_the_mean(capsys):
 
 def test_early_stopping_of_members_ends_all_with_the_best_epoch():
     """A learning rate that is far too large: the best epoch comes before the last one."""
-    options = {"members": 3, "optimizer": "sgd", "learning_rate": 3.0, "seed": 5}
+    options = {"members": 3, "lags": 8, "optimizer": "sgd", "learning_rate": 3.0, "seed": 5}
     stop = callbacks.EarlyStopping(patience=4)
     stopped = forecaster(**options, epochs=60, callbacks=[stop]).fit(walk())
     ran = len(stopped.models_[0].history)
@@ -983,20 +985,67 @@ def test_what_has_no_season_gets_none(kind):
     assert baselines.find_season(series[kind]) == 1
 
 
-def test_lags_are_a_season_and_three_but_neither_short_nor_most_of_a_series():
+def show_layouts(y, **options):
+    """Return what a forecaster chose: lags, differencing and center of every layout."""
+    chosen = forecaster(**{"lags": "auto", **options}).fit(y).layouts_
+    return [(layout.lags, layout.differencing, layout.center) for layout in chosen]
+
+
+def test_windows_are_seasons_but_neither_short_nor_most_of_a_series():
     saw = np.tile(SAW, 12)
     long, short = np.tile(np.r_[SAW, 9.0, 2, 4, 8, 0, 6, 7], 10), saw[:20]
-    assert forecaster(lags="auto").fit(saw).lags_ == (8, 24)
-    assert forecaster(lags="auto").fit(long).lags_ == (14, 42)
-    assert forecaster(lags="auto").fit(saw[:63]).lags_ == (8, 20)
+    for y, one, two in ((saw, 8, 14), (long, 14, 28), (saw[:34], 8, 11), ([saw, saw], 14, 21)):
+        assert show_layouts(y) == [(one, 0, True), (one, 1, False), (two, 0, False)]
+        assert show_layouts(y, center=True) == [(one, 0, True), (two, 0, True)]
+        assert show_layouts(y, differencing=1) == [(one, 1, False), (two, 1, False)]
     for y in (short, [long, long, short]):
-        found = forecaster(lags="auto").fit(y)
-        assert (found.lags_, found.differencing_) == (None, 1)
+        assert show_layouts(y) == [(None, 1, False)]
         for options in ({"pool": "mean"}, {"bidirectional": True}, {"center": True}):
-            found = forecaster(lags="auto", **options).fit(y)
-            assert (found.lags_, found.differencing_) == ((6,), 0)
-    assert forecaster(lags=7).fit(saw).lags_ == (7,)
-    assert forecaster(lags=None).fit(saw).lags_ is None
+            assert show_layouts(y, **options) == [(6, 0, "center" in options)]
+    assert show_layouts(saw, lags=7) == [(7, 0, False)]
+    assert show_layouts(saw, lags=None) == [(None, 1, False)]
+
+
+def bend(steps=240):
+    """A series in which the next step is no linear map of the last ones."""
+    y = [0.3]
+    for _ in range(steps - 1):
+        y.append(3.9 * y[-1] * (1 - y[-1]))
+    return np.asarray(y)
+
+
+@pytest.mark.filterwarnings("ignore:on .* steps at the end of y")
+def test_the_training_is_kept_only_where_it_helps():
+    """A linear series stays with the linear map; a chaotic one is learnt."""
+    noise = np.random.default_rng(0).standard_normal(240)
+    line = np.convolve(noise, 0.8 ** np.arange(30))[:240]
+    options = {"horizon": 1, "lags": 2, "epochs": 40, "hidden_size": 8, "calibration": None}
+    straight, bent = (forecaster(**options).fit(y) for y in (line, bend()))
+    assert (straight.linear_, bent.linear_) == (True, False)
+    assert not len(straight.models_[0].history)
+    assert not forecaster(**options, skip=2).fit(line).linear_
+    assert not forecaster(**{**options, "calibration": 0}).fit(line).linear_
+
+
+@pytest.mark.filterwarnings("ignore:on .* steps at the end of y")
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_forecaster_that_stays_linear_is_linear(columns):
+    """The forecasts of a sum of two series are the sum of those of each map."""
+    y = walk(shape=(80, columns))
+    model = forecaster(lags=5, calibration=None, learning_rate=1e-9).fit(y)
+    assert model.linear_
+    predictor = model._predictor
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 80, columns))
+
+    def follow(series):
+        known = predictor.panel._replace(y=(series,))
+        (forecast,) = predictor._replace(panel=known).forecast(3, (np.zeros((3, 0)),))
+        return forecast
+
+    zero = follow(0 * a)
+    expected = follow(a) + follow(b) - zero
+    np.testing.assert_allclose(follow(a + b), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -1015,7 +1064,7 @@ def test_errors_that_were_held_out_know_the_steps_before(lags):
     predictor = forecaster(lags=lags).fit(y[:40])._predictor
     (errors,) = predictor.measure_errors(panel.read(y), [40])
     steps = predictor.one_step(panel.read(y))
-    expected = (steps.truth - steps.forecast) / predictor.scalers[0].scale
+    expected = (steps.truth - steps.forecast) / predictor.members[0].scalers[0].scale
     np.testing.assert_allclose(errors[0][:, 0], expected, rtol=1e-9)
 
 
@@ -1039,15 +1088,16 @@ def test_centred_windows_follow_a_level_that_training_did_not_have(strategy):
 def test_errors_are_those_of_networks_that_did_not_see_the_end():
     """In units of the series, less their mean, and as wide as those of a new step."""
     y = walk(shape=(60,)) * np.linspace(1, 3, 60)
-    predictor = forecaster(lags=4, members=2, calibration=None).fit(y)._predictor
-    before = forecaster(lags=4, members=2).fit(y[:40])._predictor  # 20 of 60 are held out
+    options = {"lags": 4, "members": 2, "skip": 4}
+    predictor = forecaster(**options, calibration=None).fit(y)._predictor
+    before = forecaster(**options).fit(y[:40])._predictor  # 20 of 60 are held out
     errors = before.measure_errors(predictor.panel, [40])
     for member, (error,) in zip(predictor.members, errors, strict=True):
         (held,) = member.held_out
         assert len(held) == 20
-        in_units = before.scalers[0].scale * (error - error.mean(axis=0))
+        in_units = before.members[0].scalers[0].scale * (error - error.mean(axis=0))
         expected = np.sqrt(21 / 19) * in_units
-        np.testing.assert_allclose(predictor.scalers[0].scale * held, expected, rtol=1e-9)
+        np.testing.assert_allclose(member.scalers[0].scale * held, expected, rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore:on .* steps at the end of y")
@@ -1108,6 +1158,6 @@ def test_options_that_are_chosen_take_nothing_else(options, match):
 def test_batches_that_are_chosen(lags, count, expected):
     """Windows overlap, so a batch has as many as they have steps; an epoch has 100 at most."""
     layout = Layout(lags, 1, 0, False)
-    method = fit._choose_method(forecaster(), layout, 1, count)
+    method = choose_method(forecaster(), layout, 1, count)
     assert method.batch_size == expected
-    assert fit._choose_method(forecaster(batch_size=7), layout, 1, count).batch_size == 7
+    assert choose_method(forecaster(batch_size=7), layout, 1, count).batch_size == 7

@@ -81,7 +81,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "errors there require; N + 1 trainings (default: errors one step ahead on the last fifth "
         "of the rows, which a second training leaves out)",
     )
-    add_count(parser, "--members", "networks, averaged (default %(default)s)", default=3)
+    add_count(parser, "--members", "networks, averaged (default %(default)s)", default=1)
     add_network_options(
         parser, cell="gru", hidden_size=16, num_layers=1, skip=None, epochs=10,
         learning_rate=0.003,
@@ -100,10 +100,14 @@ def forecast(options: argparse.Namespace) -> int:
     rows = output.make_rows(time.name, times, names, (y_hat, lower, upper))
     if options.plot:
         _draw(options, y, time, y_hat, (lower, upper))
+    windows = [
+        {"lags": each.lags, "differencing": each.differencing, "center": each.center}
+        for each in forecaster.layouts_
+    ]
     report = {
         "target": options.target, **time.report(), "steps": len(rows),
-        "interval": options.interval, "differencing": forecaster.differencing_,
-        "lags": forecaster.lags_, "forecast": output.parse_column(rows, time.name),
+        "interval": options.interval, "windows": windows, "linear": forecaster.linear_,
+        "forecast": output.parse_column(rows, time.name),
     }  # fmt: skip
     output.write(options, report, output.format_csv(rows))
     return 0

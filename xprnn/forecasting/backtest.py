@@ -10,7 +10,9 @@ from xprnn import baselines, metrics
 from xprnn._fields import check_choice, warn, whole
 from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
-from xprnn.forecasting import fit
+from xprnn.forecasting.choose import choose_layouts, find_least
+from xprnn.forecasting.fit import fit
+from xprnn.forecasting.held_out import hold_out
 from xprnn.forecasting.intervals import bound_quantiles
 from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import OneStep
@@ -117,13 +119,13 @@ def run(
             f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
         )
     levels = () if coverage is None else bound_quantiles(coverage)
-    layouts = fit.choose_layouts(forecaster, panel)
-    least, what = max(fit.find_least(layouts), 3), f"{folds} fold(s)"
-    pieces = fit.hold_out(panel, folds, horizon, least, what, sliding=window == "sliding")
+    layouts = choose_layouts(forecaster, panel)
+    least, what = max(find_least(layouts), 3), f"{folds} fold(s)"
+    pieces = hold_out(panel, folds, horizon, least, what, sliding=window == "sliding")
     season = _choose_season(forecaster.differencing, pieces[0][0], season)
     results: list[Fold] = []
     for past, truth in pieces:
-        predictor = fit.fit(forecaster, past)
+        predictor = fit(forecaster, past)
         if not results:
             _warn_if_late(predictor.one_step(panel))
         later = predictor.select_ahead(truth)

@@ -10,9 +10,12 @@ from xprnn._model import Model
 from xprnn.activations import Activation
 from xprnn.backend import Backend
 from xprnn.cells import Cell
-from xprnn.forecasting import backtest, fit, panel
+from xprnn.forecasting import backtest, panel
 from xprnn.forecasting.backtest import Backtest
+from xprnn.forecasting.check import check
+from xprnn.forecasting.fit import fit
 from xprnn.forecasting.intervals import Interval, bound_quantiles
+from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.predictor import Predictor
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
@@ -33,16 +36,19 @@ class RNNForecaster:
         The network reads windows of this many steps. With a tuple there are networks for each
         length, and the forecast is the mean of theirs. With None the network reads the whole
         series from the first step on and remembers it in its state. "auto" is one season and
-        three, of the season that `xprnn.baselines.find_season` finds; but at least 8 steps, and
-        at most a third of the shortest series. If that is below 8, it is None, or the third
-        if an option needs windows.
+        two, or two and three for several series, of the season that
+        `xprnn.baselines.find_season` finds; but at least 8 steps, and at most a third of the
+        shortest series. If that is below 8, it is None, or the third if an option needs
+        windows. Where `differencing` and `center` are left out too, there are three kinds of
+        windows: the short one less its mean, the changes in the short one, and the long one
+        as it is.
     strategy : {"recursive", "direct"}
         With "recursive" the network gives the next step, which becomes an input of the step
         after it; with "direct" it gives all steps of the horizon at once.
     differencing : int or "auto"
         With 0 the network learns the series itself, with 1 the change from step to step, and
         with the season m the change from the same step of the season before, m steps ago.
-        "auto" is 0 for windows and 1 for whole series.
+        "auto" is 0 for windows of a given length, and 1 for whole series.
     center : bool, optional
         Whether to take the mean off each window before the network reads it and to add it to
         what the network says. Forecasts then follow the level of the series. Left out, windows
@@ -54,7 +60,7 @@ class RNNForecaster:
         Train on the pinball loss of these quantiles. They must include 0.5, which is the
         forecast. Valid only for ``strategy="direct"``.
     members : int
-        How many networks to train side by side, for each length of `lags`. Their first weights
+        How many networks to train side by side, for each kind of windows. Their first weights
         differ: member i draws its own from ``seed + i``. The forecast is the mean of the
         members' forecasts.
     calibration : int, optional
@@ -70,24 +76,31 @@ recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, 
 tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed, \
 backend, dtype, callbacks, progress
         As for `xprnn.fit`, with other defaults, which benchmarks/defaults.py chose: a small GRU
-        beside a linear map of the last steps. A `skip` of "auto" is the whole window, or one
-        season of a whole series. `bidirectional` and `pool` are valid only with windows. A
-        sequence of a batch is a window or a whole series; a `batch_size` of "auto" is 16
+        beside a linear map of the last steps, where the training begins.
+
+        A `skip` of "auto" is the whole window, or one season of a whole series. The training
+        on a single series is then kept only if it makes the forecasts of the steps that
+        ``calibration=None`` holds out at least 5 % better; otherwise the linear map forecasts
+        alone. A number for `skip`, and `callbacks`, which watch a training, keep it in any case.
+
+        A sequence of a batch is a window or a whole series. A `batch_size` of "auto" is 16
         series, or 32 windows, but at least as many as a window has steps, and a hundredth of
-        all. `standardize` also scales every series on its own. With several members, callbacks
-        see the mean of their curves. `validation_fraction` holds out the last steps of every
-        series, at least as many as the network gives at once, and `early_stopping` alone the
-        last tenth.
+        all. `bidirectional` and `pool` are valid only with windows. `standardize` also scales
+        every series on its own. With several members, callbacks see the mean of their curves.
+        `validation_fraction` holds out the last steps of every series, at least as many as the
+        network gives at once, and `early_stopping` alone the last tenth.
 
     Attributes
     ----------
     models_ : tuple of Model
-        The trained networks, with their histories: the members of the first length of
-        `lags`, then those of the next.
-    lags_ : tuple of int, or None
-        How many steps the windows have; None if the networks read whole series.
-    differencing_ : int
-        By how many steps the series are differenced.
+        The networks, with their histories: the members for the first of `layouts_`, then those
+        for the next.
+    layouts_ : tuple of Layout
+        What the networks read: `lags`, `steps` (how many they give at once), `differencing` and
+        `center`.
+    linear_ : bool
+        Whether the networks stayed at the linear maps that they begin as: then there is one for
+        each of `layouts_`, and its history is empty.
 
     Raises
     ------
@@ -117,7 +130,7 @@ backend, dtype, callbacks, progress
     center: bool | None = None
     past_columns: tuple[Any, ...] = ()
     quantiles: tuple[float, ...] | None = None
-    members: int = 3
+    members: int = 1
     calibration: int | None = None
 
     network: Layer | None = None
@@ -151,7 +164,7 @@ backend, dtype, callbacks, progress
     _predictor: Predictor | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
-        fit.check(self)
+        check(self)
 
     def __repr__(self) -> str:
         """Return the options that differ from the defaults."""
@@ -170,15 +183,14 @@ backend, dtype, callbacks, progress
         return self._need_predictor().names_ahead
 
     @property
-    def lags_(self) -> tuple[int, ...] | None:
-        """How many steps the windows have, None if the networks read whole series."""
-        lags = dict.fromkeys(member.layout.lags for member in self._need_predictor().members)
-        return None if None in lags else tuple(lags)  # type: ignore[arg-type]
+    def layouts_(self) -> tuple[Layout, ...]:
+        """How series become what the networks read, once for each kind of windows."""
+        return tuple(dict.fromkeys(member.layout for member in self._need_predictor().members))
 
     @property
-    def differencing_(self) -> int:
-        """By how many steps the series are differenced, 0 if they are not."""
-        return self._need_predictor().members[0].layout.differencing
+    def linear_(self) -> bool:
+        """Whether the networks stayed at the linear maps that they begin as."""
+        return not any(len(model.history) for model in self.models_)
 
     def fit(self, y: Any, X: Any = None) -> "RNNForecaster":
         """Train on series; forecasts continue them.
@@ -205,7 +217,7 @@ backend, dtype, callbacks, progress
             If y or X has another type or is too short, if a pandas index can't be continued,
             and as `xprnn.fit`.
         """
-        self._predictor = fit.fit(self, panel.read(y, X))
+        self._predictor = fit(self, panel.read(y, X))
         return self
 
     def update(self, y: Any, X: Any = None) -> "RNNForecaster":

@@ -178,21 +178,24 @@ class Layout:
 
 SHORTEST = 8
 """The fewest steps of a window that is chosen, and of one that is centred by default."""
-SEASONS = (1, 3)
-"""How many seasons the windows have that are chosen."""
+SEASONS = (1, 2)
+"""How many seasons the short and the long windows have that are chosen."""
+MANY = (2, 3)
+"""The same for several series, which have more examples."""
 
 
 def choose_lags(series: tuple[Array, ...], steps: int, windows: bool) -> tuple[int | None, ...]:
     """Return the steps of a short and of a long window for series (T, O).
 
-    They are one season and three, where a season counts as at least `SHORTEST` steps; but
-    at most a third of the shortest series. If that is below `SHORTEST`, the network reads
-    whole series, unless it must have `windows`.
+    They have at least `SHORTEST` steps, and at most a third of the shortest series. If that is
+    below `SHORTEST`, the network reads whole series, unless it must have `windows`.
     """
     season, longest = _find_season(series), _measure_longest(series, steps)
     if longest < SHORTEST:
         return (max(2, longest),) if windows else (None,)
-    return tuple(sorted({min(n * max(season, SHORTEST), longest) for n in SEASONS}))
+    seasons = MANY if len(series) > 1 else SEASONS
+    short, long = (min(max(n * season, SHORTEST), longest) for n in seasons)
+    return short, long
 
 
 def choose_skip(series: tuple[Array, ...]) -> int:

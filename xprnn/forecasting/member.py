@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xprnn._model import Model
+from xprnn._sequences.scaling import Scaler
 from xprnn._typing import Array
 from xprnn.forecasting.layout import Layout, Past
 
@@ -14,6 +15,8 @@ class Member(NamedTuple):
 
     model: Model
     layout: Layout
+    scalers: tuple[Scaler, ...]
+    """The mean and the scale of each series."""
     held_out: list[Array] | None = None
     """The scaled errors of the network, or of its like, on steps that it was not trained on,
     (N_i, k, O) for each series; None if intervals are made of the errors in training."""

@@ -41,8 +41,6 @@ class Predictor(NamedTuple):
     panel: Panel
     trained_on: Panel
     """The series of `fit`; `panel` may have more steps."""
-    scalers: tuple[Scaler, ...]
-    """One for each series."""
     known: Array
     """Whether each column of X is known ahead, (K,)."""
     own_quantiles: tuple[float, ...] | None
@@ -64,7 +62,9 @@ class Predictor(NamedTuple):
         """Return the inputs of a panel that are known ahead, (T_i, K_2)."""
         return tuple(x[:, self.known] for x in panel.x)
 
-    def pasts(self, later: tuple[Array, ...] | None = None) -> list[Past]:
+    def pasts(
+        self, scalers: tuple[Scaler, ...], later: tuple[Array, ...] | None = None
+    ) -> list[Past]:
         """Return every series with its inputs; `later` are those after its end, (n, K_2)."""
         ahead = self.select_ahead(self.panel)
         if later is not None:
@@ -72,7 +72,7 @@ class Predictor(NamedTuple):
         return [
             Past(y, x[:, ~self.known], x_ahead, scaler.mean, scaler.scale)
             for y, x, x_ahead, scaler in zip(
-                self.panel.y, self.panel.x, ahead, self.scalers, strict=True
+                self.panel.y, self.panel.x, ahead, scalers, strict=True
             )
         ]
 
@@ -81,9 +81,8 @@ class Predictor(NamedTuple):
         if self.own_quantiles is not None:
             middle = int(np.searchsorted(np.sort(self.own_quantiles), 0.5))
             return list(self._forecast_quantiles(horizon, later)[:, middle])
-        pasts = self.pasts(later)
-        no_noise = np.zeros((len(pasts), 1, horizon, pasts[0].y.shape[1]))
-        each = [member.follow(pasts, no_noise) for member in self.members]
+        no_noise = np.zeros((len(self.panel.y), 1, horizon, self.panel.y[0].shape[1]))
+        each = [m.follow(self.pasts(m.scalers, later), no_noise) for m in self.members]
         return list(np.mean(each, axis=0)[:, 0])
 
     def quantiles(
@@ -119,7 +118,8 @@ class Predictor(NamedTuple):
                 spreads = list(simulated.std(axis=1))
         else:
             spreads = [(y[-1] - y[0]) / 2 for y in self._forecast_quantiles(horizon, later)]
-        return [np.maximum(y, TINY * s.scale) for y, s in zip(spreads, self.scalers, strict=True)]
+        least = [TINY * scaler.scale for scaler in self.members[0].scalers]
+        return [np.maximum(y, tiny) for y, tiny in zip(spreads, least, strict=True)]
 
     def one_step(self, longer: Panel) -> OneStep:
         """Return forecasts one step ahead at every step of `longer` that is new.
@@ -127,28 +127,39 @@ class Predictor(NamedTuple):
         The networks read the new steps, but were trained on the steps before them.
         """
         quantile = 0 if self.own_quantiles is None else self.own_quantiles.index(0.5)
-        parts = []
-        pasts = self._replace(panel=longer).pasts()
-        for past, length in zip(pasts, self.panel.lengths, strict=True):
-            t, each = np.arange(length - 1, len(past.y) - self.steps), []
-            for member in self.members:
+        ends = [
+            (length - 1, len(y) - self.steps)
+            for y, length in zip(longer.y, self.panel.lengths, strict=True)
+        ]
+        forecasts = []
+        for member in self.members:
+            parts = []
+            for past, (first, end) in zip(
+                self._replace(panel=longer).pasts(member.scalers), ends, strict=True
+            ):
+                t = np.arange(first, end)
                 v = member.predict(past, t)[:, quantile, 0]
-                each.append(member.layout.bases(past, t, 1)[:, 0] + past.scale * v)
-            parts.append((np.mean(each, axis=0), past.y[t + 1], past.y[t]))
-        return OneStep(*map(np.concatenate, zip(*parts, strict=True)))
+                parts.append(member.layout.bases(past, t, 1)[:, 0] + past.scale * v)
+            forecasts.append(np.concatenate(parts))
+        truth, before = (
+            np.concatenate(
+                [y[first + i : end + i] for y, (first, end) in zip(longer.y, ends, strict=True)]
+            )
+            for i in (1, 0)
+        )
+        return OneStep(np.mean(forecasts, axis=0), truth, before)
 
     def measure_errors(self, longer: Panel, lengths: list[int]) -> list[list[Array]]:
         """Return the scaled errors of each member, (N_i, k, O) for each series of `longer`.
 
         They are those of the targets after the first `lengths` steps.
         """
-        pasts = self._replace(panel=longer).pasts()
-        return [member.measure_errors(pasts, lengths) for member in self.members]
+        whole = self._replace(panel=longer)
+        return [m.measure_errors(whole.pasts(m.scalers), lengths) for m in self.members]
 
     def _forecast_quantiles(self, horizon: int, later: tuple[Array, ...]) -> Array:
         """Return the quantiles that the networks give, sorted, (S, Q, horizon, O)."""
-        pasts = self.pasts(later)
-        each = [member.forecast_at_once(pasts) for member in self.members]
+        each = [m.forecast_at_once(self.pasts(m.scalers, later)) for m in self.members]
         # Sorting swaps quantiles that cross: Chernozhukov et al., 2010.
         return np.sort(np.mean(each, axis=0), axis=1)[:, :, :horizon]
 
@@ -158,11 +169,11 @@ class Predictor(NamedTuple):
         Each is a forecast of one member, to which scaled errors of that member are added, drawn
         with replacement: one at every step, or a row of k steps at once.
         """
-        rng, pasts = generator((self.seed, len(self.members))), self.pasts(later)
+        rng = generator((self.seed, len(self.members)))
         each, rows = -(-PATHS // len(self.members)), -(-horizon // self.steps)
         paths = []
         for member in self.members:
-            parts = member.held_out
+            pasts, parts = self.pasts(member.scalers, later), member.held_out
             if parts is None:
                 parts = member.measure_errors(pasts, [0] * len(pasts))
             elif sum(map(len, parts)) < FEW:
