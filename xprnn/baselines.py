@@ -10,14 +10,14 @@ from xprnn.backend import on_host, quiet
 
 __all__ = ["drift", "find_season", "naive", "seasonal_naive"]
 
-_LEAST = 0.25
-"""The share of the changes' variance that a season explains at least."""
+_OF_LEVELS, _OF_CHANGES = 0.5, 0.25
+"""The share of the variance that a season explains at least, without the trend or of changes."""
 
 _NEARLY = 0.9
 """A season explains this part of what the best one does."""
 
 _TINY = 1e-9
-"""Changes that vary by less than this part of the series' spread are all the same."""
+"""Numbers that vary by less than this part of the series' spread are all the same."""
 
 
 def naive(series: Any, horizon: int) -> Any:
@@ -75,16 +75,18 @@ def drift(series: Any, horizon: int) -> Any:
 def find_season(series: Any, longest: int = 200) -> int:
     """Return the season of a series in steps, 1 if it has none.
 
-    The changes from step to step have a season of m steps if their means at the m places of the
-    season explain a good part of their variance. Their share is adjusted for the number of
-    means, as R² in a regression is::
+    A series has a season of m steps if the means at the m places of the season explain a good
+    part of its variance: at least a half of what is left of the series without its trend, a
+    moving average over m steps, or a quarter of its changes from step to step. The first shows
+    a slow season under noise, the second one whose shape changes. The share is adjusted for
+    the number of means, as R² in a regression is::
 
         R²(m) = 1 - (1 - S(m) / S) (n - 1) / (n - m),    S = Σ d(t)²,  S(m) = Σ n_i d_i²
 
-    where d(t) are the n changes less their mean, and d_i is the mean of the n_i changes at place
-    i. Multiples of a season explain no more than the season itself, so the result is the
-    smallest m that explains nine tenths of what the best one does. There is no season if the
-    best explains less than a quarter. A season occurs at least four times.
+    where d(t) are the n numbers less their mean, and d_i is the mean of the n_i numbers at
+    place i. Multiples of a season explain no more than the season itself, so the result is
+    the smallest m that explains nine tenths of what the best one does. A season occurs at
+    least four times.
 
     Parameters
     ----------
@@ -101,22 +103,34 @@ def find_season(series: Any, longest: int = 200) -> int:
     """
     s = on_host("series", series)
     columns = Scaler.of(s.reshape(len(s), -1), xp=np).apply(s.reshape(len(s), -1))
+    seasons = range(2, min(whole("longest", longest), (len(s) - 1) // 4) + 1)
     changes = np.diff(columns, axis=0)
-    n = len(changes)
-    seasons = np.arange(2, min(whole("longest", longest), n // 4) + 1)
-    changes = changes - (changes.mean(axis=0) if n else 0.0)
-    if not seasons.size or np.abs(changes).max() < _TINY:
+    if not seasons:
         return 1
-    missed = np.asarray([1 - _explain(changes, int(m)) for m in seasons])
-    shares = 1 - missed * (n - 1) / (n - seasons)
-    if shares.max() < _LEAST:
-        return 1
-    return int(seasons[np.argmax(shares >= _NEARLY * shares.max())])
+    for least, remainder in ((_OF_LEVELS, _remove_trend), (_OF_CHANGES, lambda s, m: changes)):
+        shares = np.asarray([_explain(remainder(columns, m), m) for m in seasons])
+        if shares.max() >= least:
+            return seasons[int(np.argmax(shares >= _NEARLY * shares.max()))]
+    return 1
 
 
-def _explain(changes: Any, season: int) -> float:
-    """Return the share of the variance that the means at the places of a season explain."""
-    places = np.arange(len(changes)) % season
-    counts = np.bincount(places)
-    sums = np.asarray([np.bincount(places, column) for column in changes.T])
-    return float((sums**2 / counts).sum() / (changes**2).sum())
+def _remove_trend(columns: Any, season: int) -> Any:
+    """Return a series without its moving average over a season, and without its ends."""
+    weights = np.ones(season)
+    if season % 2 == 0:  # so that the window has a middle
+        weights = np.r_[0.5, np.ones(season - 1), 0.5]
+    half = len(weights) // 2
+    trends = [np.convolve(column, weights / season, "valid") for column in columns.T]
+    return columns[half : len(columns) - half] - np.stack(trends, axis=1)
+
+
+def _explain(numbers: Any, season: int) -> float:
+    """Return the adjusted share of the variance that the means at the places explain."""
+    d, n = numbers - numbers.mean(axis=0), len(numbers)
+    places = np.arange(n) % season
+    counts = np.bincount(places, minlength=season)
+    sums = np.asarray([np.bincount(places, column, minlength=season) for column in d.T])
+    if np.abs(d).max() < _TINY:
+        return 0.0
+    missed = 1 - float((sums**2 / counts).sum() / (d**2).sum())
+    return 1 - missed * (n - 1) / (n - season)

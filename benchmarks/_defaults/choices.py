@@ -20,27 +20,21 @@ from _defaults.measure import classify, forecast, step
 
 FORECASTER = {
     "the defaults": {},
-    "skip=0, a network alone": {"skip": 0},
+    "skip=0, networks alone": {"skip": 0},
     "epochs=3": {"epochs": 3},
     "epochs=30": {"epochs": 30},
-    "learning_rate=0.001": {"learning_rate": 0.001},
     "learning_rate=0.01": {"learning_rate": 0.01},
     "recurrent_dropout=0.2": {"recurrent_dropout": 0.2},
     "hidden_size=32": {"hidden_size": 32},
-    "cell='elman'": {"cell": "elman"},
     "cell='lstm'": {"cell": "lstm"},
     "loss='mae'": {"loss": "mae"},
     "members=3": {"members": 3},
     "center=True": {"center": True},
     "center=False": {"center": False},
     "differencing=1": {"differencing": 1},
-    "lags=6": {"lags": 6},
-    "lags=(6, 12)": {"lags": (6, 12)},
     "lags=None": {"lags": None},
-    "lags=None, differencing=0": {"lags": None, "differencing": 0},
     "strategy='direct'": {"strategy": "direct"},
     "calibration=0, always trained": {"calibration": 0},
-    "calibration=3, always trained": {"calibration": 3},
 }
 CLASSIFIER = {
     "the defaults": {},

@@ -1068,6 +1068,18 @@ def test_errors_that_were_held_out_know_the_steps_before(lags):
     np.testing.assert_allclose(errors[0][:, 0], expected, rtol=1e-9)
 
 
+def test_series_of_a_panel_have_errors_of_their_own_size():
+    """Those of the restless half are thrice as large, so their intervals are wider."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((6, 120))
+    late = np.where(np.arange(120) < 96, 1.0, [[1.0]] * 3 + [[3.0]] * 3)  # what is held out
+    model = forecaster(lags=2, calibration=None).fit([*(noise * late)])
+    lower, upper = model.predict_interval(0.9)
+    scales = np.asarray([y.std() for y in noise * late])
+    calm, restless = np.split(np.mean(np.asarray(upper) - lower, axis=1) / scales, 2)
+    assert calm.max() < restless.min()
+
+
 def test_a_series_with_nothing_to_hold_out_beside_others():
     """A window and what follows it is all that the short one has."""
     model = forecaster(lags=6, calibration=None).fit([walk(), walk(1)[:7]])

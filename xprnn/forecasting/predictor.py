@@ -21,6 +21,8 @@ PATHS = 1000
 """The number of paths that make an interval."""
 FEW = 2
 """The fewest held-out steps that make an interval."""
+ALL = 10
+"""As how many errors of a series those of all together count."""
 TINY = 1e-9
 """The smallest spread, in the scale of the series."""
 
@@ -181,8 +183,23 @@ class Predictor(NamedTuple):
                     f"y has {max(self.trained_on.lengths)} steps, and an interval needs {FEW} "
                     "that are held out; calibration=0 makes intervals of the errors in training"
                 )
-            errors = np.concatenate(parts)
+            spreads = _measure_spreads(parts)
+            errors = np.concatenate([e / spread for e, spread in zip(parts, spreads, strict=True)])
             draws = rng.integers(len(errors), size=(len(pasts), each, rows))
-            noise = errors[draws].reshape(len(pasts), each, -1, errors.shape[-1])
+            noise = errors[draws] * spreads[:, None, None, None]
+            noise = noise.reshape(len(pasts), each, -1, errors.shape[-1])
             paths.append(member.follow(pasts, noise[:, :, :horizon]))
         return np.concatenate(paths, axis=1)
+
+
+def _measure_spreads(parts: list[Array]) -> Array:
+    """Return how large the scaled errors (N_i, k, O) of each series are, (S, O).
+
+    It is their root mean square, to which all series together count as `ALL` more errors::
+
+        σ_i² = (Σ e_i² + ALL σ²) / (N_i + ALL),    σ² the mean over all series
+    """
+    squares = [(e**2).mean(axis=1).sum(axis=0) for e in parts]
+    mean = np.sum(squares, axis=0) / sum(map(len, parts))
+    own = [(s + ALL * mean) / (len(e) + ALL) for s, e in zip(squares, parts, strict=True)]
+    return np.where(mean > 0, np.sqrt(own), 1.0)
