@@ -1,9 +1,12 @@
 """How Sphinx builds these pages: python -m sphinx -W --keep-going -b html docs docs/_build."""
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.util import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -20,7 +23,8 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "myst_parser",
-    "matplotlib.sphinxext.plot_directive",
+    "sphinx_copybutton",
+    "sphinx-mathjax-offline",
 ]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
@@ -39,10 +43,20 @@ toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
-plot_formats = ["svg"]
-plot_html_show_formats = False
-plot_html_show_source_link = False
-plot_rcparams = {"figure.figsize": (7.2, 3.2), "figure.constrained_layout.use": True}
+CONTENTS = {
+    "Use": "tutorial guides from_pytorch from_keras cells sequences files estimators forecasting "
+    "command_line results examples gallery backends onnx performance gpu api",
+    "Understand": "bptt lecture proof",
+    "Change": "architecture decisions",
+}
+
+
+def _add_contents(app, name, source):
+    """Add the contents to the first page, which is plain Markdown like all others."""
+    if name == "index":
+        for caption, pages in CONTENTS.items():
+            lines = "\n".join([":hidden:", f":caption: {caption}", "", *pages.split()])
+            source[0] += f"\n```{{toctree}}\n{lines}\n```\n"
 
 
 def _plain(app, what, name, obj, options, lines):
@@ -77,7 +91,23 @@ def _complete(app, env):
             logging.getLogger(__name__).warning("%s is public, and not in the reference", missing)
 
 
+def _link(app, doctree):
+    """Link the names of the library in plain Markdown, such as `xprnn.fit`, to the reference."""
+    if Path(app.env.doc2path(app.env.docname)).suffix != ".md":
+        return
+    for literal in [*doctree.findall(nodes.literal)]:
+        name = literal.astext()
+        if re.fullmatch(r"xprnn(\.\w+)+", name) and not isinstance(literal.parent, nodes.reference):
+            reference = addnodes.pending_xref(
+                "", refdomain="py", reftype="obj", reftarget=name, refwarn=False
+            )
+            literal.replace_self(reference)
+            reference += literal
+
+
 def setup(app):
+    app.connect("source-read", _add_contents)
+    app.connect("doctree-read", _link)
     app.connect("env-check-consistency", _complete)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _plain)

@@ -10,8 +10,11 @@ from xprnn.backend import on_host, quiet
 
 __all__ = ["drift", "find_season", "naive", "seasonal_naive"]
 
-_OF_LEVELS, _OF_CHANGES = 0.5, 0.25
-"""The share of the variance that a season explains at least, without the trend or of changes."""
+_OF_LEVELS = 0.5
+"""The share of the variance that a season explains at least, without the trend."""
+
+_OF_CHANGES = 0.25
+"""The same of the changes from step to step."""
 
 _NEARLY = 0.9
 """A season explains this part of what the best one does."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 TEXT = FOLDER / "public.txt"
-PAGE = FOLDER.parents[1] / "docs" / "api.md"
+PAGE = FOLDER.parents[1] / "docs" / "api.rst"
 
 
 def modules():

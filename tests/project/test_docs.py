@@ -4,25 +4,34 @@ The blocks of a page share one namespace and run in their order, each as a subte
 """
 
 import doctest
-import runpy
+import importlib.util
+import re
 import unittest
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.testing.compare import compare_images
 
 import xprnn
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-FIGURES = sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/figures/*.py"))
+DOCS = [page for page in PAGES if page.parent.name == "docs"]
+SIMILAR = 12
+"""How far pictures may differ, as a root mean square of 255: another matplotlib, other rounding."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs" / "refresh.py")
+refresh = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(refresh)
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     """Keep the files that a page writes, and the pictures it draws, to itself."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plt, "show", lambda: None)
     yield
     plt.close("all")
 
@@ -35,9 +44,14 @@ def test_page(page, subtests):
     parsers = PythonCodeBlockParser(doctest_optionflags=FLAGS), SkipParser()
     document = sybil.Document.parse(str(ROOT / page), *parsers)
     for example in document:
+        picture = refresh.PICTURE.match(document.text, example.end)
         with subtests.test(line=example.line):
             try:
+                if picture:
+                    plt.close("all")
                 example.evaluate()
+                if picture:
+                    compare_picture(Path(picture["path"]))
             except unittest.SkipTest as skip:
                 pytest.skip(str(skip))
 
@@ -46,7 +60,54 @@ def test_the_citation_names_the_version():
     assert f"\nversion: {xprnn.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
-@pytest.mark.parametrize("figure", FIGURES, ids=str)
-def test_figure(figure):
-    runpy.run_path(str(ROOT / figure))
-    assert plt.get_fignums()
+# What a page shows, it shows in the repository as on the site
+
+
+def parts(page):
+    """Return the prose of a page, and what its code shows as results."""
+    pieces = re.split(r"^```.*\n((?:.|\n)*?)^```$", (ROOT / page).read_text(), flags=re.MULTILINE)
+    return "\n".join(pieces[::2]), "\n".join(pieces[1::2])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_page_is_plain_markdown(page):
+    """No role, directive or empty link of Sphinx, which a repository shows as it is."""
+    text = (ROOT / page).read_text()
+    prose, _ = parts(page)
+    assert not re.findall(r"^```\{.*|^:::.*", text, re.MULTILINE)
+    assert not re.findall(r"\{[\w:-]+\}`[^`]*`", prose)
+    links = re.findall(r"\[([^\]]*)\]\(([^)\s]*)\)", re.sub(r"`[^`]*`", "code", prose))
+    assert all(text and target for text, target in links)
+    for _, target in links:
+        name = target.partition("#")[0]
+        if name and "://" not in name:
+            assert (ROOT / page).parent.joinpath(name).exists(), target
+
+
+@pytest.mark.parametrize("page", DOCS, ids=str)
+def test_a_page_shows_what_its_sources_have_now(page):
+    """If this fails: python docs/refresh.py"""
+    assert refresh.refresh(ROOT / page) == (ROOT / page).read_text()
+
+
+def test_a_piece_that_is_not_that_of_its_source_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    (tmp_path / "source.py").write_text(
+        "class A:\n    def b(self):\n        c = 1\n        return c\n"
+    )
+    text = '<!-- from source.py: A.b, from "c =" -->\n```py\n{}```\n'
+    page.write_text(text.format("return 2\n"))
+    assert refresh.refresh(page) == text.format("c = 1\nreturn c\n")
+
+
+def test_all_pictures_are_on_pages():
+    shown = "".join((ROOT / page).read_text() for page in DOCS)
+    for path in ROOT.glob("docs/figures/*"):
+        assert f"figures/{path.name}" in shown
+
+
+def compare_picture(path):
+    """Fail unless a committed picture is the one that was just drawn."""
+    drawn = Path(path.name).resolve()
+    plt.savefig(drawn, dpi=refresh.DPI)
+    assert compare_images(str(ROOT / "docs" / path), str(drawn), tol=SIMILAR) is None
