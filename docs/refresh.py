@@ -70,7 +70,10 @@ def draw(page):
     mpl.use("agg")
     plt.show = lambda: None
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    document, drawn = Document.parse(str(page), PythonCodeBlockParser(doctest_optionflags=flags)), []
+    document, drawn = (
+        Document.parse(str(page), PythonCodeBlockParser(doctest_optionflags=flags)),
+        [],
+    )
     for example in document:
         picture = PICTURE.match(document.text, example.end)
         plt.close("all")

@@ -84,6 +84,14 @@ def test_a_page_is_plain_markdown(page):
             assert (ROOT / page).parent.joinpath(name).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_page_shows_numbers_and_not_that_they_are_right(page):
+    """True is the answer to a question of two values alone, such as ``a == b``."""
+    _, code = parts(page)
+    asked = re.findall(r"^>>> (.*(?:\n\.\.\. .*)*)\n(?:True|False)$", code, re.MULTILINE)
+    assert [line for line in asked if not re.search(r" (==|is|in) ", line)] == []
+
+
 @pytest.mark.parametrize("page", DOCS, ids=str)
 def test_a_page_shows_what_its_sources_have_now(page):
     """If this fails: python docs/refresh.py"""
