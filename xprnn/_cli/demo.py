@@ -94,16 +94,16 @@ def fit_sine(
     if folder is not None:
         size = {"figsize": (10, 4), "layout": "constrained", "sharey": True}
         _, (left, right) = plotting.pyplot().subplots(1, 2, **size)
-        plotting.fit(model, x, y, ax=left).set_title("training data, step 0.1")
-        plotting.fit(model, new, np.sin(new), ax=right).set_title("new input, step 0.3")
-        right.axvline(10, color="0.8", linewidth=1, label="end of the training data")
-        right.legend()
+        plotting.fit(model, x, y, ax=left).set_title("learnt: the sine in steps of 0.1")
+        plotting.fit(model, new, np.sin(new), ax=right).set_title(
+            "not learnt: steps of 0.3 (a network counts steps)"
+        )
         _save(left, folder / "sine-fit.png")
-        _save(plotting.states(model, x), folder / "sine-states.png")
+        _save(plotting.states(model, x, y, units=range(5)), folder / "sine-states.png")
         ax = plotting.loss(model.history)
         ax.axhline(LECTURE_LOSS, color="0.5", linestyle="--", label="the lecture's last")
         ax.axhline(NOISE_LOSS, color="0.5", linestyle=":", label="noise alone")
-        ax.legend()
+        plotting.draw_legend(ax)
         _save(ax, folder / "sine-loss.png")
     return model
 
@@ -119,10 +119,10 @@ def forecast_sunspots(
         f"\nYearly sunspots: trained on {years[0]} … {cut - 1}, forecast {len(truth)} years ahead"
     )
     model = fit(past[:-1], past[1:], backend=backend, seed=seed, progress=progress, **SUNSPOTS)
-    period = baselines.find_season(past)
+    season = baselines.find_season(past)
     forecasts = {
         "this network, closed loop": model.forecast(past, len(truth)),
-        f"seasonal naive, period {period}": baselines.seasonal_naive(past, len(truth), period),
+        f"seasonal naive, season {season}": baselines.seasonal_naive(past, len(truth), season),
         "naive, the last value": baselines.naive(past, len(truth)),
         "mean of the training years": np.full(len(truth), past.mean()),
     }
@@ -135,7 +135,7 @@ def forecast_sunspots(
         ahead = np.arange(cut, cut + len(truth))
         ax.plot(ahead, others[0][1], color="C0", linestyle="--", label=others[0][0])
         ax.set(xlabel="year", ylabel="sunspots")
-        ax.legend()
+        plotting.draw_legend(ax)
         _save(ax, folder / "sunspots.png")
     return model
 

@@ -164,7 +164,7 @@ def _draw(options: argparse.Namespace, model: Any, data: Features, cut: int) -> 
     if cut < len(data.y):
         x = ax.lines[0].get_xdata()
         ax.axvline((x[cut - 1] + x[cut]) / 2, color="0.7", label="held out from here")
-        ax.legend()
+        plotting.draw_legend(ax)
     output.save_picture(ax, options.plot)
 
 

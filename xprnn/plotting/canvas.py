@@ -6,6 +6,9 @@ from typing import Any
 from xprnn._fields import unknown
 from xprnn.errors import MissingExtraError
 
+INCHES, LINE = 1.15, 0.45
+"""The width of a name in a legend, and the height of a line of it, in inches."""
+
 
 def pyplot() -> Any:
     """Return matplotlib.pyplot.
@@ -60,10 +63,36 @@ def add_right_axis(ax: Any, ylabel: str) -> Any:
     return right
 
 
-def draw_legend_on_top(lines: list[Any], *axes: Any) -> None:
-    """Draw a legend of lines in rows of five at the top, with room for it on all the axes."""
-    rows = -(-len(lines) // 5)
-    for ax in axes:
-        low, high = ax.get_ylim()
-        ax.set_ylim(low, high + 0.13 * rows * (high - low))
-    axes[0].legend(handles=lines, loc="upper center", ncols=min(len(lines), 5))
+def draw_legend(ax: Any, *behind: Any, lines: list[Any] | None = None) -> None:
+    """Draw a legend at the top of Axes, and make room for it, so that it covers no data.
+
+    Axes that have a legend keep their room and get a new one, for lines that were added.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    *behind : matplotlib Axes
+        Others in the same place, which get the same room.
+    lines : list of matplotlib artists, optional
+        What to name; left out, all that have a label.
+
+    Examples
+    --------
+    >>> import xprnn
+    >>> from xprnn import datasets, plotting
+    >>> x, y = datasets.noisy_sine()
+    >>> ax = plotting.fit(xprnn.fit(x, y, epochs=1), x, y)
+    >>> _ = ax.axhline(0, label="zero")
+    >>> plotting.draw_legend(ax)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['data', 'prediction', 'zero']
+    """
+    lines = ax.get_legend_handles_labels()[0] if lines is None else lines
+    width, height = ax.get_window_extent().size / ax.figure.dpi
+    columns = min(len(lines), max(1, int(width / INCHES)))
+    room = LINE * -(-len(lines) // columns) / height
+    for each in (ax, *behind) if ax.get_legend() is None else ():
+        scale = each.yaxis.get_transform()
+        low, high = scale.transform(each.get_ylim())
+        each.set_ylim(scale.inverted().transform([low, high + room * (high - low)]))
+    ax.legend(handles=lines, loc="upper center", ncols=columns, columnspacing=1.2)

@@ -9,7 +9,7 @@ from xprnn._model import Model
 from xprnn.backend import to_host
 from xprnn.losses import GaussianNLL, Pinball
 from xprnn.plotting import series
-from xprnn.plotting.canvas import open_axes
+from xprnn.plotting.canvas import draw_legend, open_axes
 
 
 class _Predicted(NamedTuple):
@@ -87,7 +87,7 @@ def fit(
             lines, predicted.low.T, predicted.high.T, names, strict=True
         ):
             ax.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, lw=0, label=name)
-    ax.legend()
+    draw_legend(ax)
     return ax
 
 
@@ -204,5 +204,5 @@ def forecast(
         low, high = edges
         ax.fill_between(steps, low[:, 0], high[:, 0], color="C3", alpha=0.2, lw=0, label="interval")
     ax.axvline(cut - 0.5, color="0.8", linewidth=1)
-    ax.legend()
+    draw_legend(ax)
     return ax

@@ -9,7 +9,7 @@ from xprnn._model import Model
 from xprnn._model.gates import gate_names
 from xprnn.backend import to_host
 from xprnn.plotting import series
-from xprnn.plotting.canvas import add_right_axis, draw_legend_on_top, open_axes
+from xprnn.plotting.canvas import add_right_axis, draw_legend, open_axes
 
 
 def states(
@@ -83,7 +83,7 @@ def states(
         name = series.label_columns("data", targets)
         lines = [*axes[1].plot(steps, targets, ".", color="0.6", markersize=4, label=name), *lines]
     if lines:
-        draw_legend_on_top(lines, *axes)
+        draw_legend(*axes, lines=lines)
     return ax
 
 
@@ -198,7 +198,7 @@ def gates(
         if unit is None:
             edges = np.quantile(value, [0.1, 0.9], axis=1)
             ax.fill_between(steps, *edges, color=line.get_color(), alpha=0.15, lw=0)
-    draw_legend_on_top(ax.lines[-len(names) :], ax)
+    draw_legend(ax, lines=list(ax.lines[-len(names) :]))
     return ax
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from xprnn._fields import show, whole
 from xprnn._record import History
 from xprnn.callbacks import Training, Writer
-from xprnn.plotting.canvas import add_right_axis, check_path, open_axes, pyplot
+from xprnn.plotting.canvas import add_right_axis, check_path, draw_legend, open_axes, pyplot
 from xprnn.plotting.predictions import fit, predict
 
 
@@ -54,11 +54,12 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     lines = ax.plot(epochs, history.loss, label="training")
     if np.isfinite(np.asarray(history.val_loss)).any():
         lines += ax.plot(epochs, history.val_loss, label="validation")
-    if learning_rate:
-        right, rates = add_right_axis(ax, "learning rate"), np.asarray(history.learning_rate)
+    behind = [add_right_axis(ax, "learning rate")] if learning_rate else []
+    for right in behind:
+        rates = np.asarray(history.learning_rate)
         lines += right.plot(epochs, rates, color="0.6", linestyle="--", label="learning rate")
         right.set_yscale("log" if (rates > 0).all() else "linear")
-    ax.legend(handles=lines)
+    draw_legend(ax, *behind, lines=lines)
     return ax
 
 
