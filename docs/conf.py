@@ -44,8 +44,8 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 CONTENTS = {
-    "Use": "install tutorial guides from_pytorch from_keras cells sequences files estimators forecasting "
-    "command_line results examples gallery backends onnx performance gpu api",
+    "Use": "install tutorial guides from_pytorch from_keras cells sequences files estimators "
+    "forecasting command_line results examples gallery backends onnx performance gpu api",
     "Understand": "bptt lecture proof",
     "Change": "architecture decisions",
 }
