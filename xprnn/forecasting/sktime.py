@@ -96,7 +96,7 @@ backend, dtype, callbacks, progress
             center=None,
             past_columns=(),
             quantiles=None,
-            members=3,
+            members=1,
             calibration=None,
             network=None,
             cell="gru",
