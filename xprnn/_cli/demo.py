@@ -92,14 +92,14 @@ def fit_sine(
     print("    (the network counts steps: to it, another spacing is another series)")
 
     if folder is not None:
-        size = {"figsize": (10, 4), "layout": "constrained", "sharey": True}
+        size = {"figsize": (10, 4), "layout": "constrained"}
         _, (left, right) = plotting.pyplot().subplots(1, 2, **size)
         plotting.fit(model, x, y, ax=left).set_title("learnt: the sine in steps of 0.1")
         plotting.fit(model, new, np.sin(new), ax=right).set_title(
             "not learnt: steps of 0.3 (a network counts steps)"
         )
         _save(left, folder / "sine-fit.png")
-        _save(plotting.states(model, x, y, units=range(5)), folder / "sine-states.png")
+        _save(plotting.states(model, x, y, units=range(4)), folder / "sine-states.png")
         ax = plotting.loss(model.history)
         ax.axhline(LECTURE_LOSS, color="0.5", linestyle="--", label="the lecture's last")
         ax.axhline(NOISE_LOSS, color="0.5", linestyle=":", label="noise alone")
