@@ -18,6 +18,7 @@ import doctest
 import re
 import sys
 import textwrap
+import unittest
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -63,21 +64,22 @@ def draw(page):
     import matplotlib as mpl
     import matplotlib.pyplot as plt
     from sybil import Document
-    from sybil.parsers.myst import PythonCodeBlockParser
+    from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
     if not PICTURE.search(page.read_text(encoding="utf-8")):
         return []
     mpl.use("agg")
     plt.show = lambda: None
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    document, drawn = (
-        Document.parse(str(page), PythonCodeBlockParser(doctest_optionflags=flags)),
-        [],
-    )
+    parsers = PythonCodeBlockParser(doctest_optionflags=flags), SkipParser()
+    document, drawn = Document.parse(str(page), *parsers), []
     for example in document:
         picture = PICTURE.match(document.text, example.end)
         plt.close("all")
-        example.evaluate()
+        try:
+            example.evaluate()
+        except unittest.SkipTest:
+            continue
         if picture:
             drawn.append(DOCS / picture["path"])
             plt.savefig(drawn[-1], dpi=DPI, metadata={"Software": None})

@@ -1155,6 +1155,7 @@ def test_too_few_steps_to_hold_any_out():
         ({"center": True, "lags": 1}, "center=True is valid only with windows of at least 2"),
         ({"center": "yes"}, "center must be"),
         ({"lags": "some"}, "lags must be"),
+        ({"lags": [3, 8]}, r"lags must be a tuple for several windows, .* got \[3, 8\]"),
         ({"skip": "all"}, "skip must be"),
         ({"batch_size": "all"}, "batch_size must be"),
     ],

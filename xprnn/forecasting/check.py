@@ -29,6 +29,8 @@ def check(forecaster: Any) -> None:
             whole(f"lags[{i}]", each)
         if not lags or len(set(lags)) < len(lags):
             raise ValueError(f"lags must be windows of different lengths, got {show(lags)}")
+    elif isinstance(lags, list):
+        raise TypeError(f"lags must be a tuple for several windows, such as (8, 16), got {lags}")
     elif lags != "auto":
         whole("lags", lags)
     if forecaster.center is not None:
