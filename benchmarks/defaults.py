@@ -5,6 +5,7 @@
     python benchmarks/defaults.py --part forecasts --peers          and the peers, where unknown
     python benchmarks/defaults.py --part forecasts --set test       a look at the test set
     python benchmarks/defaults.py --part choices                    what the defaults rest on
+    python benchmarks/defaults.py --part views                      and its views of a series
     python benchmarks/defaults.py --part fit                        what fit's defaults rest on
     python benchmarks/defaults.py --part classification --tune      how torch's were chosen
 
@@ -36,7 +37,7 @@ from pathlib import Path
 
 import numpy as np
 from _common import RESULTS, add_output, code, machine, parser, table, write
-from _defaults import choices, data, fit, peers
+from _defaults import choices, data, fit, peers, views
 from _defaults.data import Task
 from _defaults.measure import cell
 from _defaults.models import MODELS, OURS, TUNED, Model
@@ -141,7 +142,9 @@ def main():
     """List, measure, print and draw."""
     arguments = parser(__doc__)
     arguments.add_argument("--list", action="store_true", help="print the tasks, and end")
-    arguments.add_argument("--part", choices=(*data.PARTS, "choices", "fit"), default="forecasts")
+    arguments.add_argument(
+        "--part", choices=(*data.PARTS, "choices", "views", "fit"), default="forecasts"
+    )
     arguments.add_argument("--set", choices=("development", "test"), default="development")
     arguments.add_argument("--peers", action="store_true", help="measure the peers too")
     arguments.add_argument("--models", help="measure only these, with commas between")
@@ -163,6 +166,8 @@ def main():
         if unknown := set(names) - set(choices.TABLES):
             raise SystemExit(f"choices are of {', '.join(choices.TABLES)}, not of {unknown}")
         return choices.report(names, SEEDS[: options.seeds])
+    if part == "views":
+        return views.report()
     if options.tune:
         return tune(folder)
     options.seeds = options.seeds or (1 if options.quick else len(SEEDS))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xprnn._fields import whole
+from xprnn._sequences.reading import check_finite
 from xprnn._sequences.scaling import Scaler
 from xprnn.backend import on_host, quiet
 
@@ -88,8 +89,8 @@ def find_season(series: Any, longest: int = 200) -> int:
 
     where d(t) are the n numbers less their mean, and d_i is the mean of the n_i numbers at
     place i. Multiples of a season explain no more than the season itself, so the result is
-    the smallest m that explains nine tenths of what the best one does. A season occurs at
-    least four times.
+    the smallest m that explains nine tenths of what the best one does, of the same numbers. A
+    season occurs at least four times.
 
     Parameters
     ----------
@@ -98,6 +99,11 @@ def find_season(series: Any, longest: int = 200) -> int:
     longest : int
         The longest season to look for.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is NaN or infinite, and if the series is a masked array or no array.
+
     Examples
     --------
     >>> from xprnn import baselines, datasets
@@ -105,26 +111,26 @@ def find_season(series: Any, longest: int = 200) -> int:
     (12, 1)
     """
     s = on_host("series", series)
+    check_finite("series", s)
     columns = Scaler.of(s.reshape(len(s), -1), xp=np).apply(s.reshape(len(s), -1))
     seasons = range(2, min(whole("longest", longest), (len(s) - 1) // 4) + 1)
     changes = np.diff(columns, axis=0)
-    if not seasons:
-        return 1
-    for least, remainder in ((_OF_LEVELS, _remove_trend), (_OF_CHANGES, lambda s, m: changes)):
-        shares = np.asarray([_explain(remainder(columns, m), m) for m in seasons])
-        if shares.max() >= least:
-            return seasons[int(np.argmax(shares >= _NEARLY * shares.max()))]
+    for least, remove in ((_OF_LEVELS, _remove_trend), (_OF_CHANGES, lambda *_: changes)):
+        shares = [_explain(remove(columns, m), m) for m in seasons]
+        if max(shares, default=0.0) >= least:
+            numbers = remove(columns, seasons[int(np.argmax(shares))])
+            return next(m for m in seasons if _explain(numbers, m) >= _NEARLY * max(shares))
     return 1
 
 
 def _remove_trend(columns: Any, season: int) -> Any:
     """Return a series without its moving average over a season, and without its ends."""
-    weights = np.ones(season)
+    sums = np.cumsum(np.concatenate([np.zeros_like(columns[:1]), columns]), axis=0)
+    trend = (sums[season:] - sums[:-season]) / season
     if season % 2 == 0:  # so that the window has a middle
-        weights = np.r_[0.5, np.ones(season - 1), 0.5]
-    half = len(weights) // 2
-    trends = [np.convolve(column, weights / season, "valid") for column in columns.T]
-    return columns[half : len(columns) - half] - np.stack(trends, axis=1)
+        trend = (trend[1:] + trend[:-1]) / 2
+    half = season // 2
+    return columns[half : len(columns) - half] - trend
 
 
 def _explain(numbers: Any, season: int) -> float:

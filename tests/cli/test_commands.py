@@ -23,6 +23,9 @@ from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 from xprnn.training import Run
 
+pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
+
+TRAINED = ["--steps", "2", "--calibration", "0"]
 QUICK = ["--epochs", "2", "--members", "1", "--hidden-size", "3"]
 
 
@@ -614,7 +617,7 @@ def test_parquet_without_pandas(tmp_path, capsys, monkeypatch):
 
 def test_a_reader_that_has_enough(airline):
     """As ``| head -1``: no traceback, and no message."""
-    command = [sys.executable, "-m", "xprnn", "forecast", str(airline), "--steps", "2", *QUICK]
+    command = [sys.executable, "-m", "xprnn", "forecast", str(airline), *QUICK, *TRAINED]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -659,7 +662,7 @@ def test_interrupted(airline, monkeypatch, capsys):
 
 def test_standard_input_in_a_process(airline):
     done = subprocess.run(
-        [sys.executable, "-m", "xprnn", "forecast", "-", "--steps", "1", *QUICK],
+        [sys.executable, "-m", "xprnn", "forecast", "-", *QUICK, *TRAINED],
         input=airline.read_bytes(), capture_output=True,
     )  # fmt: skip
     assert done.returncode == 0

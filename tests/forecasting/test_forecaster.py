@@ -2,6 +2,7 @@
 
 import ast
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from xprnn.forecasting import RNNForecaster, intervals, panel
 from xprnn.forecasting.choose import choose_method
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
+
+pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
@@ -975,6 +978,28 @@ def repeats(shape, m):
     return (d.reshape(-1, m).mean(axis=0) ** 2).mean() / (d**2).mean()
 
 
+@pytest.mark.parametrize("season", [12, 52])
+def test_a_slow_season_is_found_under_noise(season):
+    """Noise of half the size of the sine, under which its changes do not show."""
+    t = np.arange(400)
+    for seed in range(20):
+        noise = np.random.default_rng(seed).standard_normal(400)
+        found = baselines.find_season(2 * np.sin(2 * np.pi * t / season) + noise)
+        assert abs(found - season) <= 1
+        assert baselines.find_season(noise) == 1
+
+
+def test_the_trend_of_a_short_season_hides_no_longer_one():
+    """A moving average over two steps takes most of what repeats after four."""
+    assert baselines.find_season(np.tile([1.0, 5, 2, 8], 20)) == 4
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_season_needs_finite_numbers(bad):
+    with pytest.raises(ValueError, match=r"series must be finite, got (nan|inf) at index \(2,\)"):
+        baselines.find_season([1.0, 2.0, bad, 3.0] * 5)
+
+
 @pytest.mark.parametrize("kind", ["noise", "walk", "line", "constant", "short"])
 def test_what_has_no_season_gets_none(kind):
     rng = np.random.default_rng(0)
@@ -1025,6 +1050,35 @@ def test_the_training_is_kept_only_where_it_helps():
     assert not len(straight.models_[0].history)
     assert not forecaster(**options, skip=2).fit(line).linear_
     assert not forecaster(**{**options, "calibration": 0}).fit(line).linear_
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, None),
+        ({"optimizer": Adam(0.003), "learning_rate": 0.003, "seed": 3}, None),
+        ({"cell": "lstm", "epochs": 11}, "cell, epochs"),
+        ({"members": 2, "batch_size": 8}, "members, batch_size"),
+        ({"learning_rate": 0.004}, "optimizer, learning_rate"),
+    ],
+)
+def test_options_that_made_no_difference_are_named(options, names):
+    """A linear map reads none of them; a number for skip keeps the network that does."""
+    noise = np.random.default_rng(0).standard_normal(150)
+    line = np.convolve(noise, 0.8 ** np.arange(30))[:150]
+    model = RNNForecaster(horizon=1, lags=2, progress=False, **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert model.fit(line).linear_
+    told = [str(warning.message) for warning in caught]
+    assert [text.partition(" made ")[0] for text in told] == (
+        [f"the linear maps forecast alone, and {names}"] if names else []
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (
+            not RNNForecaster(horizon=1, lags=2, skip=2, progress=False, epochs=2).fit(line).linear_
+        )
 
 
 @pytest.mark.filterwarnings("ignore:on .* steps at the end of y")

@@ -40,7 +40,13 @@ QUICK = [
     "0",
 ]
 
-NOTES = ("is left out", "the rows are sorted by", "a lagged copy", "took the loss from")
+NOTES = (
+    "is left out",
+    "the rows are sorted by",
+    "a lagged copy",
+    "took the loss from",
+    "the linear maps",
+)
 """What standard error may say beside an error."""
 
 

@@ -554,3 +554,27 @@ def test_singular_values_below_rounding_are_not_drawn(wave, ax):
         assert np.isnan(values[0])
         assert values[-1] > 0
         assert (values[np.isfinite(values)] > 2e-16 * largest[np.isfinite(values)]).all()
+
+
+def test_a_legend_needs_something_to_name():
+    with pytest.raises(ValueError, match="ax must have something with a label"):
+        plotting.draw_legend(plt.figure().subplots())
+
+
+def test_a_legend_covers_no_line_and_takes_its_room_once():
+    """On Axes of any scale, and with lines that are added later."""
+    for scale in ("linear", "log"):
+        ax = plt.figure(figsize=(4, 4)).subplots()
+        ax.plot([1, 2], [1, 10], label="a")
+        ax.set_yscale(scale)
+        top = ax.get_ylim()[1]
+        plotting.draw_legend(ax)
+        room = ax.get_ylim()[1]
+        ax.figure.canvas.draw()
+        bottom = ax.get_legend().get_window_extent().y0
+        assert top < room
+        assert ax.transData.transform((1, 10))[1] < bottom
+        ax.axhline(2, label="b")
+        plotting.draw_legend(ax)
+        assert ax.get_ylim()[1] == room
+        assert len(ax.get_legend().get_texts()) == 2

@@ -12,6 +12,7 @@ from xprnn.forecasting.panel import Panel
 from xprnn.layers import Layer
 from xprnn.losses import Loss, Pinball
 from xprnn.training import Method, Network
+from xprnn.training.options import differences
 
 BATCH = 32
 """The fewest windows of a batch that is chosen."""
@@ -58,6 +59,10 @@ def choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | L
     return Network.of(forecaster, feedback=False, skip=skip).unless(forecaster.network, defaults)
 
 
+SHARED = ("early_stopping", "seed", "standardize", "validation_fraction")
+"""What the linear maps read too of the options of a network and its training."""
+
+
 def may_stay_linear(forecaster: Any, panel: Panel) -> bool:
     """Return whether the networks may stay at the linear maps that they begin as.
 
@@ -65,6 +70,17 @@ def may_stay_linear(forecaster: Any, panel: Panel) -> bool:
     """
     chosen = forecaster.skip != "auto" or forecaster.network is not None or forecaster.callbacks
     return len(panel.y) == 1 and not chosen
+
+
+def name_network_options(forecaster: Any) -> list[str]:
+    """Return the options of the networks that are not the defaults, and no linear map reads."""
+    defaults, names = type(forecaster), ["members"] * (forecaster.members > 1)
+    open_options: Any = ((Network, {"feedback": False, "skip": 0}), (Method, {}))
+    for kind, options in open_options:
+        names += differences(kind.of(forecaster, **options), kind.of(defaults, **options))
+    if "optimizer" not in names:  # a rate that is the default's
+        names = [name for name in names if name != "learning_rate"]
+    return [name for name in names if name not in SHARED]
 
 
 def choose_method(forecaster: Any, layout: Layout, columns: int, count: int) -> Method:

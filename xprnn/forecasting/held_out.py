@@ -12,7 +12,7 @@ import numpy as np
 from xprnn import baselines
 from xprnn._fields import warn
 from xprnn._typing import Array
-from xprnn.forecasting.choose import find_least, may_stay_linear
+from xprnn.forecasting.choose import find_least, may_stay_linear, name_network_options
 from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.networks import train_networks
 from xprnn.forecasting.panel import Panel
@@ -52,7 +52,9 @@ def fit_with_errors(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) 
             for each in (before, maps)
         )
         linear = trained > WORTH * untrained
-        before = maps if linear else before
+        if linear:
+            before = maps
+            _warn_of_options(forecaster)
     errors = before.measure_errors(panel, lengths)
     _warn_if_worse_than_naive(before, panel, lengths, errors)
     predictor = train_networks(forecaster, panel, layouts, linear=linear)
@@ -65,6 +67,17 @@ def fit_with_errors(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) 
         parts = [widen * r * (part - mean) for part, r in zip(parts, ratios, strict=True)]
         members.append(new._replace(held_out=parts))
     return predictor._replace(members=tuple(members))
+
+
+def _warn_of_options(forecaster: Any) -> None:
+    """Warn of options of the networks, which have no effect on their linear maps."""
+    names = name_network_options(forecaster)
+    if names:
+        warn(
+            f"the linear maps forecast alone, and {', '.join(names)} made no difference: training "
+            f"did not make the forecasts of held-out steps {1 - WORTH:.0%} better; skip= with a "
+            "number keeps the networks"
+        )
 
 
 def _measure_far_errors(predictor: Predictor, panel: Panel, length: int, horizon: int) -> float:
@@ -80,7 +93,8 @@ def _measure_far_errors(predictor: Predictor, panel: Panel, length: int, horizon
         pasts = [past.until(end)._replace(ahead=past.ahead) for end in ends]
         each.append(member.follow(pasts, np.zeros((len(ends), 1, steps, y.shape[1])))[:, 0])
     truth = np.stack([y[end : end + steps] for end in ends])
-    return float(np.mean(np.abs(truth - np.mean(each, axis=0)) / past.scale))
+    scale = predictor.members[0].scalers[0].scale
+    return float(np.mean(np.abs(truth - np.mean(each, axis=0)) / scale))
 
 
 def _warn_if_worse_than_naive(

@@ -76,6 +76,11 @@ def draw_legend(ax: Any, *behind: Any, lines: list[Any] | None = None) -> None:
     lines : list of matplotlib artists, optional
         What to name; left out, all that have a label.
 
+    Raises
+    ------
+    ValueError
+        If there is nothing to name.
+
     Examples
     --------
     >>> import xprnn
@@ -88,6 +93,8 @@ def draw_legend(ax: Any, *behind: Any, lines: list[Any] | None = None) -> None:
     ['data', 'prediction', 'zero']
     """
     lines = ax.get_legend_handles_labels()[0] if lines is None else lines
+    if not lines:
+        raise ValueError("ax must have something with a label for the legend to name, got nothing")
     width, height = ax.get_window_extent().size / ax.figure.dpi
     columns = min(len(lines), max(1, int(width / INCHES)))
     room = LINE * -(-len(lines) // columns) / height
