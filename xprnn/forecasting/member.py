@@ -31,6 +31,11 @@ class Member(NamedTuple):
         v = self.model.predict(layout.sequences(past, np.arange(first, t[-1] + 1)))
         return v[t[0] - first :].reshape(len(t), -1, layout.steps, past.y.shape[1])
 
+    def forecast_next(self, past: Past, t: Array, quantile: int) -> Array:
+        """Return the forecasts of the steps after successive times t, (N, O), in units of y."""
+        v = self.predict(past, t)[:, quantile, 0]
+        return self.layout.bases(past, t, 1)[:, 0] + past.scale * v
+
     def measure_errors(self, pasts: list[Past], lengths: list[int]) -> list[Array]:
         """Return the scaled errors of the targets after the first `lengths` steps, (N_i, k, O)."""
         errors = []

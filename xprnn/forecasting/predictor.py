@@ -129,27 +129,17 @@ class Predictor(NamedTuple):
         The networks read the new steps, but were trained on the steps before them.
         """
         quantile = 0 if self.own_quantiles is None else self.own_quantiles.index(0.5)
-        ends = [
-            (length - 1, len(y) - self.steps)
-            for y, length in zip(longer.y, self.panel.lengths, strict=True)
-        ]
-        forecasts = []
+        lengths = zip(self.panel.lengths, longer.y, strict=True)
+        times = [np.arange(length - 1, len(y) - self.steps) for length, y in lengths]
+        whole, forecasts = self._replace(panel=longer), []
         for member in self.members:
-            parts = []
-            for past, (first, end) in zip(
-                self._replace(panel=longer).pasts(member.scalers), ends, strict=True
-            ):
-                t = np.arange(first, end)
-                v = member.predict(past, t)[:, quantile, 0]
-                parts.append(member.layout.bases(past, t, 1)[:, 0] + past.scale * v)
-            forecasts.append(np.concatenate(parts))
+            pairs = zip(whole.pasts(member.scalers), times, strict=True)
+            forecasts.append([member.forecast_next(past, t, quantile) for past, t in pairs])
+        forecast = np.mean([np.concatenate(each) for each in forecasts], axis=0)
         truth, before = (
-            np.concatenate(
-                [y[first + i : end + i] for y, (first, end) in zip(longer.y, ends, strict=True)]
-            )
-            for i in (1, 0)
+            np.concatenate([y[t + k] for y, t in zip(longer.y, times, strict=True)]) for k in (1, 0)
         )
-        return OneStep(np.mean(forecasts, axis=0), truth, before)
+        return OneStep(forecast, truth, before)
 
     def measure_errors(self, longer: Panel, lengths: list[int]) -> list[list[Array]]:
         """Return the scaled errors of each member, (N_i, k, O) for each series of `longer`.
@@ -168,8 +158,9 @@ class Predictor(NamedTuple):
     def _simulate(self, horizon: int, later: tuple[Array, ...]) -> Array:
         """Return at least `PATHS` paths that each series could take, (S, P, horizon, O).
 
-        Each is a forecast of one member, to which scaled errors of that member are added, drawn
-        with replacement: one at every step, or a row of k steps at once.
+        Each is a forecast of one member, to which scaled errors of that member are added. They
+        are drawn with replacement from those of all series, and made as large as those of the
+        series itself: one at every step, or a row of k steps at once.
         """
         rng = generator((self.seed, len(self.members)))
         each, rows = -(-PATHS // len(self.members)), -(-horizon // self.steps)
