@@ -216,6 +216,12 @@ backend, dtype, callbacks, progress
         ValueError, TypeError
             If y or X has another type or is too short, if a pandas index can't be continued,
             and as `xprnn.fit`.
+
+        Warns
+        -----
+        UserWarning
+            If the linear maps forecast alone, and options of the networks made no difference.
+            If the forecasts of held-out steps are worse than the last season, repeated.
         """
         self._predictor = fit(self, panel.read(y, X))
         return self
