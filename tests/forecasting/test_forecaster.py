@@ -1028,6 +1028,7 @@ def test_windows_are_seasons_but_neither_short_nor_most_of_a_series():
         for options in ({"pool": "mean"}, {"bidirectional": True}, {"center": True}):
             assert show_layouts(y, **options) == [(6, 0, "center" in options)]
     assert show_layouts(saw, lags=7) == [(7, 0, False)]
+    assert repr(show_layouts(saw, lags=np.int64(8))) == "[(8, 0, True)]"
     assert show_layouts(saw, lags=None) == [(None, 1, False)]
 
 
@@ -1193,6 +1194,14 @@ def test_what_callbacks_see_last_is_the_network_that_forecasts(tmp_path, calibra
     kept = xprnn.load(path).named()
     for name, array in network.named().items():
         np.testing.assert_array_equal(kept[name], array)
+
+
+def test_a_series_that_ends_constant_is_forecast():
+    """Repeating the last season makes no error on what is held out, which divided by zero."""
+    step = np.r_[np.zeros(60), np.ones(60)]
+    with pytest.warns(UserWarning, match="are above zero, those of a forecast .* season are zero"):
+        model = RNNForecaster(horizon=3, progress=False).fit(step)
+    np.testing.assert_allclose(model.predict(), 1, atol=0.2)
 
 
 def test_too_few_steps_to_hold_any_out():

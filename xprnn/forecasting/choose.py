@@ -37,7 +37,8 @@ def choose_layouts(forecaster: Any, panel: Panel) -> tuple[Layout, ...]:
                 Layout(short, steps, differencing=1, center=False),
                 Layout(long, steps, differencing=0, center=False),
             )
-    lags = tuple(dict.fromkeys(lags)) if isinstance(lags, tuple) else (lags,)
+    lengths = lags if isinstance(lags, tuple) else (lags,)
+    lags = [n if n is None else int(n) for n in dict.fromkeys(lengths)]
     m = differencing if differencing != "auto" else 1 if None in lags else 0
     if center is not None:
         return tuple(Layout(n, steps, m, center) for n in lags)

@@ -16,7 +16,7 @@ from xprnn.forecasting.choose import find_least, may_stay_linear, name_network_o
 from xprnn.forecasting.layout import Layout
 from xprnn.forecasting.networks import train_networks
 from xprnn.forecasting.panel import Panel
-from xprnn.forecasting.predictor import Predictor
+from xprnn.forecasting.predictor import TINY, Predictor
 
 ENOUGH = 20
 """The steps to hold out at least, if a series is long enough."""
@@ -111,11 +111,13 @@ def _warn_if_worse_than_naive(
         network.append(np.mean(each, axis=0))
     ours, rule = (float(np.abs(np.concatenate(each)).mean()) for each in (network, naive))
     count = sum(map(len, network))
-    if count >= ENOUGH and ours > WORSE * rule:
+    if count >= ENOUGH and ours > max(WORSE * rule, TINY):
+        times = f"{ours / rule:.2g} times those" if rule else "above zero, those"
         warn(
             f"on {count} steps at the end of y, which the networks did not see, their errors one "
-            f"step ahead are {ours / rule:.2g} times those of a forecast that repeats the last "
-            "season; what helps: more epochs, more of y, or a look at backtest"
+            f"step ahead are {times} of a forecast that repeats the last season"
+            f"{'' if rule else ' are zero'}; what helps: more epochs, more of y, or a look at "
+            "backtest"
         )
 
 
