@@ -23,8 +23,6 @@ from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 from xprnn.training import Run
 
-pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
-
 TRAINED = ["--steps", "2", "--calibration", "0"]
 QUICK = ["--epochs", "2", "--members", "1", "--hidden-size", "3"]
 

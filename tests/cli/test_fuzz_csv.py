@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
-
 SCRIPT = Path(__file__).parents[1] / "fuzz" / "csv_files.py"
 
 

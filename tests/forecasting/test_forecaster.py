@@ -16,8 +16,6 @@ from xprnn.forecasting.choose import choose_method
 from xprnn.forecasting.layout import Layout, Past
 from xprnn.optimizers import Adam
 
-pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
-
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=max(3, settings.default.max_examples // 3))
 SAW = [0.0, 5, 1, 2, 0, 3, 1]

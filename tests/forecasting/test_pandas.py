@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from xprnn.forecasting import RNNForecaster
 
-pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
-
 pd = pytest.importorskip("pandas")
 
 FREQUENCIES = ("D", "B", "h", "15min", "W-SUN", "MS", "ME", "QS", "2D", "YS", "3h", "s")

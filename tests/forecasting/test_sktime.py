@@ -10,8 +10,6 @@ import xprnn
 from xprnn import forecasting
 from xprnn.forecasting import sktime as adapter
 
-pytestmark = pytest.mark.filterwarnings("ignore:the linear maps forecast alone")
-
 SMALL = {"lags": 3, "hidden_size": 2, "epochs": 2, "progress": False}
 
 
