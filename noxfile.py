@@ -165,6 +165,15 @@ def release(session, dependencies):
     )  # fmt: skip
 
 
+@nox.session(name="tests-browser", tags=["ci"])
+def tests_browser(session):
+    """The explorer's clicks and keys in headless Chromium, where there is one."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.skip("there is no Chromium on this machine")
+    session.install("-e", ".[test]", "playwright>=1.50")
+    tests(session, "tests/explorer/test_browser.py")
+
+
 @nox.session
 def sanitize(session):
     """Run the loops in C under the sanitizers, for minutes; with -- --short a few of them."""

@@ -11,6 +11,7 @@ from sphinx.util import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import xprnn
+from xprnn._explorer import make_page
 
 project = "xprnn"
 author = "the xprnn developers"
@@ -46,7 +47,7 @@ myst_heading_anchors = 3
 CONTENTS = {
     "Use": "install tutorial guides from_pytorch from_keras cells sequences files estimators "
     "forecasting command_line results examples gallery backends onnx performance gpu api",
-    "Understand": "bptt lecture proof",
+    "Understand": "bptt explorer lecture proof",
     "Change": "architecture decisions",
 }
 
@@ -105,7 +106,27 @@ def _link(app, doctree):
             reference += literal
 
 
+LESSON = "_static/lesson.html"
+FRAME = f'<iframe src="{LESSON}" title="The explorer" class="explorer"></iframe>'
+ALONE = f'<p><a href="{LESSON}">Open it on a page of its own</a></p>'
+
+
+def _embed_explorer(app, doctree):
+    """Put the explorer itself in the place of its picture."""
+    for image in [*doctree.findall(nodes.image)]:
+        if app.env.docname == "explorer" and image["uri"].endswith("explorer.png"):
+            image.replace_self(nodes.raw("", FRAME + ALONE, format="html"))
+
+
+def _write_explorer(app, exception):
+    """Write the explorer's file."""
+    if exception is None and app.builder.format == "html":
+        Path(app.outdir, LESSON).write_text(make_page(), encoding="utf-8")
+
+
 def setup(app):
+    app.connect("doctree-read", _embed_explorer)
+    app.connect("build-finished", _write_explorer)
     app.connect("source-read", _add_contents)
     app.connect("doctree-read", _link)
     app.connect("env-check-consistency", _complete)

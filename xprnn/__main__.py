@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from xprnn._cli import demo, fit, forecast, machine, output
+from xprnn._cli import demo, explore, fit, forecast, machine, output
 from xprnn._cli.options import Parser
 from xprnn._version import __version__
 from xprnn.errors import BackendUnavailableError, MissingExtraError, NonFiniteError
@@ -32,7 +32,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"xprnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (fit, forecast, machine, demo):  # the order of xprnn --help
+    for group in (fit, forecast, machine, demo, explore):  # the order of xprnn --help
         group.add_commands(commands)
     return parser
 

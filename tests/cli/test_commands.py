@@ -669,7 +669,7 @@ def test_standard_input_in_a_process(airline):
 
 
 def test_the_examples_of_the_page(sunspots, airline, tmp_path, monkeypatch, capsys):
-    """Each line of the shell's blocks, in their order, but the demonstration, tested elsewhere."""
+    """Each line of the shell's blocks, in their order, but those tested elsewhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(machine, "SIZES", ((4, 2),))
     page = (Path(__file__).parents[2] / "docs/command_line.md").read_text()
@@ -680,12 +680,30 @@ def test_the_examples_of_the_page(sunspots, airline, tmp_path, monkeypatch, caps
     names = re.findall(r"^    ([a-z-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE)
     assert {command[0] for command in commands} == {*names}
     for command in commands:
-        if command[0] != "demo":
+        if command[0] not in ("demo", "explore"):
             ran(capsys, *command)
 
 
+@pytest.mark.parametrize("command", ["check-gradients", "bench", "demo", "explore"])
+def test_a_seed_below_zero_is_refused_by_name(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refused(capsys, command, "--seed", -1).endswith("--seed must be at least 0, got -1")
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize(
-    "command", ["fit", "predict", "forecast", "backtest", "backends", "check-gradients", "bench"]
+    "command",
+    [
+        "fit",
+        "predict",
+        "forecast",
+        "backtest",
+        "backends",
+        "check-gradients",
+        "bench",
+        "demo",
+        "explore",
+    ],
 )
 def test_help_of_every_command(command, capsys):
     with pytest.raises(SystemExit) as end:

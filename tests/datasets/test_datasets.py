@@ -1,6 +1,7 @@
 """The series that come with the library are those that were published."""
 
 import numpy as np
+import pytest
 
 from xprnn import datasets
 
@@ -21,3 +22,9 @@ def test_airline_passengers_are_the_published_ones():
 def test_noisy_sine_repeats_itself_for_a_seed_only():
     np.testing.assert_array_equal(datasets.noisy_sine(3), datasets.noisy_sine(3))
     assert (datasets.noisy_sine(3)[1] != datasets.noisy_sine(4)[1]).any()
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None, "1", True, (1, -2)])
+def test_noisy_sine_refuses_what_is_no_seed(seed):
+    with pytest.raises((TypeError, ValueError), match=r"^seed must be"):
+        datasets.noisy_sine(seed)

@@ -22,7 +22,7 @@ ORDER = [
     "cells", "recurrence", "kernels", "layers", "gradients",
     "_sequences", "_record", "metrics",
     "serialization", "_layouts", "interop", "onnx", "_model", "callbacks", "training",
-    "plotting", "testing", "datasets", "baselines", "estimators", "forecasting",
+    "plotting", "testing", "datasets", "baselines", "estimators", "forecasting", "_explorer",
     "_cli", "__main__",
 ]  # fmt: skip
 """A module imports from those before it only. After `training`: the edges."""

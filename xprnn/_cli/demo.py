@@ -10,6 +10,7 @@ import numpy as np
 from xprnn import baselines, datasets, plotting
 from xprnn._cli import output
 from xprnn._cli.options import add_run_options
+from xprnn._fields import whole
 from xprnn._model import Model
 from xprnn.backend import resolve
 from xprnn.optimizers import Adam
@@ -44,6 +45,7 @@ def add_commands(commands: Any) -> None:
 
 def demo(options: argparse.Namespace) -> int:
     """Run both examples, and draw."""
+    whole("seed", options.seed, least=0)
     if options.backend is not None:
         resolve(options.backend)
     folder = None

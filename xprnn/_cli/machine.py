@@ -4,13 +4,11 @@ import argparse
 import time
 from typing import Any
 
-import numpy as np
-
 from xprnn import gradients, kernels, training
 from xprnn._cli import output
 from xprnn._cli.options import CELLS, add_seed
 from xprnn._model import load
-from xprnn.backend import backends
+from xprnn.backend import backends, generator
 from xprnn.layers import Dense, Recurrent, Stack
 
 SIZES = ((16, 8), (64, 32), (256, 32))
@@ -114,7 +112,7 @@ def bench(options: argparse.Namespace) -> int:
 
 def _measure_epoch(options: argparse.Namespace, backend: str, hidden: int, batch: int) -> float:
     """Return the seconds of an epoch: a long training minus a short one, per extra epoch."""
-    rng = np.random.default_rng(options.seed)
+    rng = generator(options.seed)
     x, y = rng.standard_normal((2, batch, STEPS, FEATURES))
 
     def measure(epochs: int) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from xprnn._fields import check_choice, show
+from xprnn._fields import check_choice, show, whole
 from xprnn._typing import Array, Namespace
 from xprnn.backend.availability import NAMESPACES, device_name, status
 from xprnn.backend.failure import translate_failures
@@ -88,7 +88,9 @@ class Backend:
 
 
 def generator(seed: Any) -> "np.random.Generator":
-    """Return the host's generator of random numbers for `seed`."""
+    """Return the host's generator of random numbers for a seed, an int or a tuple of ints."""
+    for part in seed if isinstance(seed, tuple) else (seed,):
+        whole("seed", part, least=0)
     return np.random.default_rng(seed)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from xprnn.backend import generator
+
 __all__ = ["airline", "noisy_sine", "sunspots"]
 
 
@@ -22,6 +24,11 @@ def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
     -------
     x, y : NumPy array, (200,)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is no integer of at least 0.
+
     Examples
     --------
     >>> from xprnn import datasets
@@ -30,7 +37,7 @@ def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
     ((200,), (200,))
     """
     x = np.arange(-100, 100) / 10
-    return x, np.sin(x) + 0.1 * np.random.default_rng(seed).standard_normal(200)
+    return x, np.sin(x) + 0.1 * generator(seed).standard_normal(200)
 
 
 def sunspots() -> tuple[Any, Any]:
