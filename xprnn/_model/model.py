@@ -165,7 +165,7 @@ class Model(Record):
         tuple of dict
             One for each recurrent layer, in the order of `predict`'s states; forward, then
             backward for a bidirectional one. Of a layer of LSTM ``"input"``, ``"forget"``,
-            ``"cell"`` (the candidate) and ``"output"``, ``"h"`` and ``"c"``; of GRU
+            ``"candidate"`` and ``"output"``, ``"h"`` and ``"c"``; of GRU
             ``"reset"``, ``"update"``, ``"candidate"`` and ``"h"``; of Elman ``"h"``; of a
             user-defined cell what it names, see `xprnn.cells`. Each (B, T, H), or (T, H) for
             one sequence, a list for a list. At padding gates are zero.
@@ -187,8 +187,8 @@ class Model(Record):
         >>> model = xprnn.fit(wave[:-1], wave[1:], cell="lstm", hidden_size=4, epochs=2)
         >>> (seen,) = model.trace(wave)
         >>> {name: array.shape for name, array in seen.items()}
-        {'input': (100, 4), 'forget': (100, 4), 'cell': (100, 4), 'output': (100, 4),
-         'h': (100, 4), 'c': (100, 4)}
+        {'input': (100, 4), 'forget': (100, 4), 'candidate': (100, 4),
+         'output': (100, 4), 'h': (100, 4), 'c': (100, 4)}
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """

@@ -9,7 +9,7 @@ from xprnn._fields import show, whole
 from xprnn._record import History
 from xprnn.callbacks import Training, Writer
 from xprnn.plotting.canvas import add_right_axis, check_path, draw_legend, open_axes, pyplot
-from xprnn.plotting.predictions import fit, predict
+from xprnn.plotting.predictions import draw_fit, read_fit
 
 
 def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
@@ -117,12 +117,13 @@ class EveryEpochs:
         """Draw, if it is time."""
         if training.epoch == 1:
             self._writer = Writer()
-            predict(training.model, self.x, self.y)  # raises at once if x and y don't fit
+            read_fit(training.model, self.x, self.y)  # raises at once if x and y don't fit
         if training.epoch % self.every:
             return
+        drawn = read_fit(training.model, self.x, self.y)
         self.ax = open_axes(self.ax)
         self.ax.clear()
-        fit(training.model, self.x, self.y, ax=self.ax)
+        draw_fit(self.ax, drawn)
         self.ax.set_title(f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}")
         figure = self.ax.figure
         if self.path is not None:
