@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xprnn._fields import number
 from xprnn._model import Model
 from xprnn._sequences.columns import is_list, read_names
 from xprnn.backend.frames import is_frame, is_pandas
@@ -96,7 +95,6 @@ def choose_forecast_steps(
     if telling is None:
         return None
     if start is not None:
-        number("start", start)
         raise ValueError(
             f"start must be left out, because {telling} has an index, which says where it "
             f"starts; got {start}"
@@ -116,7 +114,8 @@ def choose_forecast_steps(
     before, after = found["past"], found["predicted"]
     if not after[0] > before[-1]:
         raise ValueError(
-            f"predicted must begin after the end of past, {before[-1]}, got an index from {after[0]}"
+            f"predicted must begin after the end of past, {before[-1]}, got an index from "
+            f"{after[0]}"
         )
     for name in like:
         if name in found and not np.array_equal(
@@ -160,7 +159,7 @@ def _pick(value: Any, sequence: int) -> Any:
 
 
 def _only_counts(index: Any) -> bool:
-    """Whether an index is the one that pandas makes by itself: 0, 1, 2, …"""
+    """Whether an index is the one that pandas makes by itself, from 0 in steps of 1."""
     return type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
 
 
@@ -171,12 +170,8 @@ def _name_kind(index: Any) -> str | None:
         return "dates" if index.tz is None else f"dates in {index.tz}"
     if kind == "PeriodIndex":
         return f"periods ({index.freqstr})"
-    numeric = kind in ("Index", "RangeIndex") and getattr(index.dtype, "kind", "") in (
-        "i",
-        "u",
-        "f",
-    )
-    return "numbers" if numeric else None
+    holds_numbers = getattr(index.dtype, "kind", None) in ("i", "u", "f")
+    return "numbers" if holds_numbers and kind in ("Index", "RangeIndex") else None
 
 
 def _find_fall(index: Any) -> int | None:
