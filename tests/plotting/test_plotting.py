@@ -4,6 +4,7 @@ import dataclasses
 import io
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -252,6 +253,50 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
     assert seen == [("epoch 1", 1), ("epoch 2", 1), ("epoch 3", 1)]
 
 
+class Page:
+    """A stand-in for IPython, which shows figures on the page of a notebook."""
+
+    def __init__(self, monkeypatch, kernel=True, backend="module://matplotlib_inline.backend"):
+        self.places = []
+        display = types.SimpleNamespace(display=self.display)
+        shell = types.SimpleNamespace(**({"kernel": "one"} if kernel else {}))
+        ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        monkeypatch.setitem(sys.modules, "IPython.display", display)
+        monkeypatch.setattr(plt, "get_backend", lambda: backend)
+
+    def display(self, figure, display_id):
+        assert display_id
+        place = []
+        self.places.append(place)
+        place.append(figure.axes[0].get_title())
+        return types.SimpleNamespace(update=lambda new: place.append(new.axes[0].get_title()))
+
+
+def test_every_epochs_shows_the_newest_picture_in_one_place_of_a_notebook(monkeypatch):
+    page = Page(monkeypatch)
+    draw = plotting.EveryEpochs(2, X, Y)
+    for _ in range(2):  # a cell that is run again has a place of its own
+        fit(X, Y, epochs=5, callbacks=[draw])
+    epochs = [[title.split(",")[0] for title in place] for place in page.places]
+    assert epochs == [["epoch 2", "epoch 4"]] * 2
+    assert plt.get_fignums() == []  # else the page shows the last one again
+
+
+@pytest.mark.parametrize("where", [{"kernel": False}, {"backend": "agg"}], ids=str)
+def test_every_epochs_shows_no_picture_on_a_page_elsewhere(monkeypatch, where):
+    page = Page(monkeypatch, **where)
+    fit(X, Y, callbacks=[plotting.EveryEpochs(1, X, Y)])
+    assert page.places == []
+
+
+def test_every_epochs_with_a_path_shows_nothing(monkeypatch, tmp_path):
+    page = Page(monkeypatch)
+    fit(X, Y, callbacks=[plotting.EveryEpochs(3, X, Y, tmp_path / "{epoch}.png")])
+    assert page.places == []
+    assert [path.name for path in tmp_path.iterdir()] == ["3.png"]
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -264,6 +309,7 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
         lambda model: plotting.singular_values(model, TIME),
         lambda model: plotting.eigenvalues(model),
         lambda model: plotting.EveryEpochs(1, TIME, TIME),
+        lambda model: plotting.Animation(1, TIME, TIME),
     ],
     ids=[
         "fit",
@@ -275,6 +321,7 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
         "singular_values",
         "eigenvalues",
         "EveryEpochs",
+        "Animation",
     ],
 )
 def test_without_matplotlib(monkeypatch, wave, draw):

@@ -34,6 +34,8 @@ LIBRARIES = {
     "torch": {"backend"},
     "array_api_strict": {"backend"},
     "matplotlib": {"plotting"},
+    "PIL": {"plotting"},
+    "IPython": {"plotting"},
     "threadpoolctl": {"kernels"},
     "hypothesis": {"testing"},
     "tqdm": {"callbacks"},

@@ -7,6 +7,7 @@ of several recurrent layers, in the order of the states of `Model.predict`. matp
 imported with the first picture.
 """
 
+from xprnn.plotting.animation import Animation
 from xprnn.plotting.canvas import check_path, draw_legend, pyplot
 from xprnn.plotting.gradients import eigenvalues, gradients, singular_values
 from xprnn.plotting.predictions import fit, forecast
@@ -14,6 +15,7 @@ from xprnn.plotting.states import gates, heatmap, states
 from xprnn.plotting.training import EveryEpochs, loss
 
 __all__ = [
+    "Animation",
     "EveryEpochs",
     "check_path",
     "draw_legend",
