@@ -97,11 +97,13 @@ def test_what_pandas_registers_changes_no_picture(registered):
 
 
 def test_a_forecast_on_axes_that_pandas_drew_on():
-    """pandas counts months there; both lie at the same place."""
+    """pandas counts months there; both lie at the same place, and the ticks are those of pandas."""
     known = series(pd.date_range("2020-01-01", periods=40, freq="MS"))
     ax = known[:30].plot(ax=plt.subplots()[1])
+    ticked = ax.xaxis.get_major_locator(), ax.xaxis.get_major_formatter()
     plotting.forecast(known[:30], known[30:], ax=ax)
     np.testing.assert_array_equal(drawn(ax.lines[0]), drawn(ax.lines[1]))
+    assert ticked == (ax.xaxis.get_major_locator(), ax.xaxis.get_major_formatter())
 
 
 def test_an_index_without_a_name_and_a_series_without_one():

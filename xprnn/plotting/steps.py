@@ -30,7 +30,6 @@ class Steps(NamedTuple):
             return
         from matplotlib import dates
 
-        ax.xaxis_date(self.zone)
         locator = dates.AutoDateLocator(tz=self.zone)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=self.zone))
