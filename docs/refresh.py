@@ -9,13 +9,15 @@ show stands in them. A comment before a block says where it comes from:
     <!-- from ../xprnn/cells/elman.py: Elman.backward -->
     <!-- from ../benchmarks/results/peers.txt, from "summary" -->
 
-A picture that follows a block of Python is what the block draws. The tests hold every piece
-against its source, and every picture against what its block draws now.
+A picture that follows a block of Python is what the block draws; a moving one, a GIF, is the file
+of that name that the block writes into the working folder. The tests hold every piece against its
+source, and every picture against what its block draws now.
 """
 
 import ast
 import doctest
 import re
+import shutil
 import sys
 import textwrap
 import unittest
@@ -29,7 +31,7 @@ PIECE = re.compile(
     r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-PICTURE = re.compile(r"\s*!\[[^\]]+\]\((?P<path>figures/\w+\.png)\)")
+PICTURE = re.compile(r"\s*!\[[^\]]+\]\((?P<path>figures/\w+\.(?:png|gif))\)")
 
 
 def read_piece(page, match):
@@ -82,7 +84,10 @@ def draw(page):
             continue
         if picture:
             drawn.append(DOCS / picture["path"])
-            plt.savefig(drawn[-1], dpi=DPI, metadata={"Software": None})
+            if drawn[-1].suffix == ".gif":
+                shutil.copyfile(drawn[-1].name, drawn[-1])
+            else:
+                plt.savefig(drawn[-1], dpi=DPI, metadata={"Software": None})
     return drawn
 
 

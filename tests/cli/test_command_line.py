@@ -254,8 +254,11 @@ def test_demo(tmp_path, capsys):
     assert main(["demo", "--output", str(tmp_path / "new" / "folder"), "--seed", "1"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    names = ["sine-fit.png", "sine-loss.png", "sine-states.png", "sunspots.png"]
+    names = ["sine-fit.gif", "sine-fit.png", "sine-loss.png", "sine-states.png", "sunspots.png"]
     assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == names
+    for name in names:
+        assert f"picture: {tmp_path / 'new' / 'folder' / name}" in out
+    assert (tmp_path / "new" / "folder" / "sine-fit.gif").stat().st_size < 1_000_000
     final = float(out.split("on the training data")[0].split()[-1])
     assert final <= 0.008
     for text in ("0.0400  the lecture's", "0.0050  of the noise alone", "seasonal naive", "naive"):

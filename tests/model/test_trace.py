@@ -40,7 +40,7 @@ def expected(cell, p, x):
             c = f * c + i * g
             o = sigmoid(a[3] + q[3] + v[2] * c)
             h = o * np.tanh(c)
-            rows.append({"input": i, "forget": f, "cell": g, "output": o, "h": h, "c": c})
+            rows.append({"input": i, "forget": f, "candidate": g, "output": o, "h": h, "c": c})
         else:
             r, z = sigmoid(a[0] + q[0]), sigmoid(a[1] + q[1])
             if isinstance(cell, GRU):

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -252,6 +253,50 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
     assert seen == [("epoch 1", 1), ("epoch 2", 1), ("epoch 3", 1)]
 
 
+class Page:
+    """A stand-in for IPython, which shows figures on the page of a notebook."""
+
+    def __init__(self, monkeypatch, kernel=True, backend="module://matplotlib_inline.backend"):
+        self.places = []
+        display = types.SimpleNamespace(display=self.display)
+        shell = types.SimpleNamespace(**({"kernel": "one"} if kernel else {}))
+        ipython = types.SimpleNamespace(get_ipython=lambda: shell, display=display)
+        monkeypatch.setitem(sys.modules, "IPython", ipython)
+        monkeypatch.setitem(sys.modules, "IPython.display", display)
+        monkeypatch.setattr(plt, "get_backend", lambda: backend)
+
+    def display(self, figure, display_id):
+        assert display_id
+        place = []
+        self.places.append(place)
+        place.append(figure.axes[0].get_title())
+        return types.SimpleNamespace(update=lambda new: place.append(new.axes[0].get_title()))
+
+
+def test_every_epochs_shows_the_newest_picture_in_one_place_of_a_notebook(monkeypatch):
+    page = Page(monkeypatch)
+    draw = plotting.EveryEpochs(2, X, Y)
+    for _ in range(2):  # a cell that is run again has a place of its own
+        fit(X, Y, epochs=5, callbacks=[draw])
+    epochs = [[title.split(",")[0] for title in place] for place in page.places]
+    assert epochs == [["epoch 2", "epoch 4"]] * 2
+    assert plt.get_fignums() == []  # else the page shows the last one again
+
+
+@pytest.mark.parametrize("where", [{"kernel": False}, {"backend": "agg"}], ids=str)
+def test_every_epochs_shows_no_picture_on_a_page_elsewhere(monkeypatch, where):
+    page = Page(monkeypatch, **where)
+    fit(X, Y, callbacks=[plotting.EveryEpochs(1, X, Y)])
+    assert page.places == []
+
+
+def test_every_epochs_with_a_path_shows_nothing(monkeypatch, tmp_path):
+    page = Page(monkeypatch)
+    fit(X, Y, callbacks=[plotting.EveryEpochs(3, X, Y, tmp_path / "{epoch}.png")])
+    assert page.places == []
+    assert [path.name for path in tmp_path.iterdir()] == ["3.png"]
+
+
 @pytest.mark.parametrize(
     "draw",
     [
@@ -264,6 +309,7 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
         lambda model: plotting.singular_values(model, TIME),
         lambda model: plotting.eigenvalues(model),
         lambda model: plotting.EveryEpochs(1, TIME, TIME),
+        lambda model: plotting.Animation(1, TIME, TIME),
     ],
     ids=[
         "fit",
@@ -275,6 +321,7 @@ def test_every_epochs_draws_the_model_of_its_epoch_on_one_figure():
         "singular_values",
         "eigenvalues",
         "EveryEpochs",
+        "Animation",
     ],
 )
 def test_without_matplotlib(monkeypatch, wave, draw):
@@ -431,28 +478,60 @@ def lstm():
     return fit(np.stack([X, 2 * X]), np.stack([Y, Y]), cell="lstm", num_layers=2)
 
 
-def test_gates_of_a_unit(lstm, ax):
-    plotting.gates(lstm, np.stack([X, 2 * X]), layer=1, unit=2, sequence=1, ax=ax)
+LSTM_GATES = ["input", "forget", "candidate", "output"]
+
+
+def test_gates_of_a_unit(lstm):
+    axes = plt.subplots(2, 2)[1]
+    drawn = plotting.gates(lstm, np.stack([X, 2 * X]), layer=1, unit=2, sequence=1, axes=axes)
+    assert list(drawn) == list(axes.flat)
+    assert len(plt.get_fignums()) == 1
     seen = lstm.trace(2 * X)[1]
-    names = ["input", "forget", "cell", "output"]
-    assert_lines(ax, *((np.arange(24), seen[name][:, 2]) for name in names))
-    assert texts(ax) == names
-    assert ax.get_ylabel() == "gates of layer 1, unit 2"
+    for ax, name in zip(drawn, LSTM_GATES, strict=True):
+        assert_lines(ax, (np.arange(24), seen[name][:, 2]))
+        assert ax.get_ylabel() == name
+    assert [ax.get_xlabel() for ax in drawn] == ["", "", "step", "step"]
+    assert axes[0, 0].get_title() == "gates of layer 1: unit 2"
 
 
-def test_gates_of_all_units(lstm, ax):
-    plotting.gates(lstm, X, ax=ax)
+def test_gates_of_all_units(lstm):
+    axes = plotting.gates(lstm, X)
     seen = lstm.trace(X)[0]
-    names = ["input", "forget", "cell", "output"]
-    assert_lines(ax, *((np.arange(24), seen[name].mean(axis=1)) for name in names))
-    assert len(ax.collections) == 4
+    for ax, name in zip(axes, LSTM_GATES, strict=True):
+        assert_lines(ax, (np.arange(24), seen[name].mean(axis=1)))
+        steps, low, high = band_of(ax)
+        np.testing.assert_array_equal(steps, np.arange(24))
+        np.testing.assert_allclose([low, high], np.quantile(seen[name], [0.1, 0.9], axis=1))
+    (figure,) = {ax.figure for ax in axes}
+    assert figure.axes == list(axes)
+    assert axes[0].get_shared_x_axes().joined(axes[0], axes[3])
+    assert [ax.get_xlabel() for ax in axes] == ["", "", "", "step"]
 
 
-def test_gates_of_a_decoder(ax):
+def test_the_gates_show_their_whole_range(lstm):
+    """All from 0, closed, to 1, open, and of the candidate from -1; else what there is."""
+    for ax, name in zip(plotting.gates(lstm, X), LSTM_GATES, strict=True):
+        least = -1 if name == "candidate" else 0
+        assert list(ax.get_yticks()) == [least, (least + 1) / 2, 1]
+        low, high = ax.get_ylim()
+        assert -0.1 < low - least < 0 < high - 1 < 0.1
+    wide = fit(X, 20 * Y, cell=xprnn.cells.LSTM(activation="relu"), hidden_size=8, epochs=30)
+    seen = wide.trace(4 * X)[0]["candidate"]
+    assert seen.max() > 1
+    drawn = plotting.gates(wide, 4 * X, unit=int(seen.max(axis=0).argmax()))[2]
+    assert drawn.get_ylim()[1] >= seen.max()
+
+
+def test_gates_need_axes_for_each(lstm):
+    with pytest.raises(ValueError, match=r"^axes must be 4 Axes, one for each of input, .*, got 1"):
+        plotting.gates(lstm, X, axes=plt.figure().subplots())
+
+
+def test_gates_of_a_decoder():
     past, future = np.stack([X, X])[:, :20], np.stack([Y, 2 * Y])[:, 20:]
     model = fit(past, future, mode="encoder_decoder", cell="gru")
-    plotting.gates(model, past, layer=1, ax=ax)
-    assert [len(line.get_xdata()) for line in ax.lines] == [4, 4, 4]
+    axes = plotting.gates(model, past, layer=1)
+    assert [len(ax.lines[0].get_xdata()) for ax in axes] == [4, 4, 4]
 
 
 def test_gradients_are_those_of_the_standardised_loss(lstm, ax):
@@ -498,7 +577,7 @@ def test_eigenvalues_of_every_gate(lstm, ax):
         for value in found:  # each makes U - λ I singular
             assert abs(np.linalg.det(U - value * np.eye(3))) < 1e-12
         assert found.sum() == pytest.approx(np.trace(U))
-    assert texts(ax) == ["input", "forget", "cell", "output"]
+    assert texts(ax) == ["input", "forget", "candidate", "output"]
     assert ax.get_aspect() == 1
 
 
@@ -535,7 +614,7 @@ def test_every_picture_of_models_on_every_backend(place, cell):
         lambda m, x, y: plotting.fit(m, x, y, interval=(place.array(Y - 1), y)),
     ]
     if cell != "elman":
-        draws.append(lambda m, x, y: plotting.gates(m, x))
+        draws.append(lambda m, x, y: plotting.gates(m, x)[1])
     for draw in draws[:5] + draws[6:]:
         here, there = draw(on_host, X, Y), draw(model, x, y)
         for one, other in zip(here.lines, there.lines, strict=True):

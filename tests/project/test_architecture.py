@@ -16,7 +16,7 @@ import xprnn
 ROOT = Path(xprnn.__file__).parent
 
 ORDER = [
-    "_version", "_typing", "tree", "errors", "_fields", "_keywords",
+    "_version", "_typing", "tree", "errors", "_fields", "_html", "_keywords",
     "backend", "_noise", "_ops",
     "activations", "initializers", "losses", "schedules", "optimizers", "penalties",
     "cells", "recurrence", "kernels", "layers", "gradients",
@@ -34,6 +34,8 @@ LIBRARIES = {
     "torch": {"backend"},
     "array_api_strict": {"backend"},
     "matplotlib": {"plotting"},
+    "PIL": {"plotting"},
+    "IPython": {"plotting"},
     "threadpoolctl": {"kernels"},
     "hypothesis": {"testing"},
     "tqdm": {"callbacks"},

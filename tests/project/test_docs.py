@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.testing.compare import compare_images
+from PIL import Image, ImageSequence
 
 import xprnn
 
@@ -116,6 +117,47 @@ def test_all_pictures_are_on_pages():
 
 def compare_picture(path):
     """Fail unless a committed picture is the one that was just drawn."""
-    drawn = Path(path.name).resolve()
-    plt.savefig(drawn, dpi=refresh.DPI)
-    assert compare_images(str(ROOT / "docs" / path), str(drawn), tol=SIMILAR) is None
+    committed, drawn = ROOT / "docs" / path, Path(path.name).resolve()
+    if path.suffix == ".gif":
+        (count, committed), (now, drawn) = read_last(committed), read_last(drawn)
+        assert count == now
+    else:
+        plt.savefig(drawn, dpi=refresh.DPI)
+    assert compare_images(str(committed), str(drawn), tol=SIMILAR) is None
+
+
+def read_last(path):
+    """Return the number of frames of a GIF, and its last one as a file of its own."""
+    with Image.open(path) as image:
+        last = Path(f"{path.parent.name}-last.png").resolve()
+        image.seek(image.n_frames - 1)
+        image.convert("RGB").save(last)
+        return image.n_frames, last
+
+
+def test_a_gif_that_is_not_what_its_block_draws_is_found():
+    """Another last frame, or another number of them."""
+    path = Path("figures/training.gif")
+    with Image.open(ROOT / "docs" / path) as committed:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(committed)]
+    frames[0].save(path.name, save_all=True, append_images=frames[1:])
+    compare_picture(path)
+    for others in (frames[1:-1], [*frames[1:-1], frames[1]]):
+        frames[0].save(path.name, save_all=True, append_images=others)
+        with pytest.raises(AssertionError):
+            compare_picture(path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_who_runs_the_block_of_a_picture_sees_it(page):
+    """It shows the picture or writes it to a file."""
+    blocks = re.findall(
+        r"^```python\n((?:(?!^```).*\n)*?)^```\s*(!\[.*)?", text_of(page), re.MULTILINE
+    )
+    for block, picture in blocks:
+        if picture:
+            assert re.search(r"^(plt\.show\(\)|\w+\.save\(.*\))$", block.splitlines()[-1]), block
+
+
+def text_of(page):
+    return (ROOT / page).read_text()

@@ -76,7 +76,8 @@ def fit_sine(
     x, y = datasets.noisy_sine(seed)
     print("The lecture's sine: x = -10 … 10 in steps of 0.1, y = sin x + 0.1 N(0, 1)")
     start = time.perf_counter()
-    model = fit(x, y, backend=backend, seed=seed, progress=progress)
+    animations = [] if folder is None else [plotting.Animation(15, x, y)]
+    model = fit(x, y, backend=backend, seed=seed, progress=progress, callbacks=animations)
     seconds = time.perf_counter() - start
     print(f"  {model}")
     print(f"  trained in {seconds:.1f} s")
@@ -101,6 +102,9 @@ def fit_sine(
             "not learnt: steps of 0.3 (a network counts steps)"
         )
         _save(left, folder / "sine-fit.png")
+        for animation in animations:
+            animation.save(folder / "sine-fit.gif")
+            print(f"  picture: {folder / 'sine-fit.gif'}")
         _save(plotting.states(model, x, y, units=range(4)), folder / "sine-states.png")
         ax = plotting.loss(model.history)
         ax.axhline(LECTURE_LOSS, color="0.5", linestyle="--", label="the lecture's last")

@@ -7,6 +7,7 @@ from typing import Any
 
 from xprnn import kernels, losses, serialization
 from xprnn._fields import flag, whole
+from xprnn._html import make_table
 from xprnn._keywords import suggest_keywords
 from xprnn._model.apply import place_inputs, read_inputs
 from xprnn._model.gates import trace_gates
@@ -165,7 +166,7 @@ class Model(Record):
         tuple of dict
             One for each recurrent layer, in the order of `predict`'s states; forward, then
             backward for a bidirectional one. Of a layer of LSTM ``"input"``, ``"forget"``,
-            ``"cell"`` (the candidate) and ``"output"``, ``"h"`` and ``"c"``; of GRU
+            ``"candidate"`` and ``"output"``, ``"h"`` and ``"c"``; of GRU
             ``"reset"``, ``"update"``, ``"candidate"`` and ``"h"``; of Elman ``"h"``; of a
             user-defined cell what it names, see `xprnn.cells`. Each (B, T, H), or (T, H) for
             one sequence, a list for a list. At padding gates are zero.
@@ -187,8 +188,8 @@ class Model(Record):
         >>> model = xprnn.fit(wave[:-1], wave[1:], cell="lstm", hidden_size=4, epochs=2)
         >>> (seen,) = model.trace(wave)
         >>> {name: array.shape for name, array in seen.items()}
-        {'input': (100, 4), 'forget': (100, 4), 'cell': (100, 4), 'output': (100, 4),
-         'h': (100, 4), 'c': (100, 4)}
+        {'input': (100, 4), 'forget': (100, 4), 'candidate': (100, 4),
+         'output': (100, 4), 'h': (100, 4), 'c': (100, 4)}
         >>> bool(np.allclose(seen["h"], seen["output"] * np.tanh(seen["c"])))
         True
         """
@@ -450,9 +451,34 @@ class Model(Record):
         lines = [f"{'name':<{width}} {'shape':<11} numbers"]
         return "\n".join(lines + [f"{n:<{width}} {s:<11} {c:>7,}" for n, s, c in rows])
 
+    def _count_parameters(self) -> int:
+        return sum(math.prod(a.shape) for a in self.named().values())
+
     def __repr__(self) -> str:
-        count = sum(math.prod(a.shape) for a in self.named().values())
         return (
-            f"Model({self.features} feature(s) -> {self.outputs} output(s), {count:,} parameters, "
+            f"Model({self.features} feature(s) -> {self.outputs} output(s), "
+            f"{self._count_parameters():,} parameters, "
             f"{self.dtype} on {self.backend}, {self.history!r})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        history = self.history
+        rows = [
+            ("mode", self.mode),
+            ("features", _list_names(self.features, self.feature_names)),
+            ("outputs", _list_names(self.outputs, self.output_names)),
+            ("network", repr(self.network)),
+            ("parameters", f"{self._count_parameters():,}, {self.dtype} on {self.backend}"),
+            ("loss", "not known" if self.loss is None else repr(self.loss)),
+            ("epochs", f"{len(history)}, {history.ended}" if len(history) else "none"),
+        ]
+        for name, curve in (("training", history.loss), ("validation", history.val_loss)):
+            if len(history) and not math.isnan(curve[-1]):
+                rows.append((f"last {name} loss", f"{curve[-1]:.4g}"))
+        return make_table("Model", rows)
+
+
+def _list_names(count: int, names: tuple[str, ...] | None) -> str:
+    """Return a number, with the names if there are some."""
+    return f"{count}" if names is None else f"{count}: {', '.join(names)}"

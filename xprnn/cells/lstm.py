@@ -64,7 +64,7 @@ class LSTM:
 
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2
-    gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "cell", "output")
+    gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def __post_init__(self):

@@ -4,6 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from xprnn._html import BAD, GOOD, OPEN, Mark, make_table
+
+_COLOURS = {"ok": GOOD, "wrong": BAD, "nan": BAD, "kink": OPEN}
+_HEAD = ("name", "analytic", "numeric", "rel. error", "step", "verdict")
+
 
 class Row(NamedTuple):
     """The comparison for one array along one direction."""
@@ -22,7 +27,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The report of a gradient check; printed, it is a table."""
+    """The report of a gradient check; printed, or shown by a notebook, it is a table."""
 
     rows: tuple[Row, ...]
 
@@ -48,3 +53,15 @@ class Report:
             for r in self.rows
         ]
         return "\n".join([head, *lines])
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        passed = sum(row.verdict == "ok" for row in self.rows)
+        rows = [
+            (
+                r.name, f"{r.analytic:.15e}", f"{r.numeric:.15e}", f"{r.error:.1e}",
+                f"{r.step:.1e}", Mark(r.verdict, _COLOURS[r.verdict]),
+            )
+            for r in self.rows
+        ]  # fmt: skip
+        return make_table(f"gradient check: {passed} of {len(rows)} ok", rows, _HEAD)

@@ -1,11 +1,13 @@
 """Pictures of a model and its training, with matplotlib (extra ``plot``).
 
-Every function takes ``ax=`` and returns the Axes that it drew on, new ones without ``ax``.
+Every function takes ``ax=`` and returns the Axes that it drew on, new ones without ``ax``;
+`gates` has an array of them, and takes ``axes=``. An index of pandas is the x-axis.
 Models may be on any backend. ``sequence=`` chooses one of several sequences, ``layer=`` one
 of several recurrent layers, in the order of the states of `Model.predict`. matplotlib is
 imported with the first picture.
 """
 
+from xprnn.plotting.animation import Animation
 from xprnn.plotting.canvas import check_path, draw_legend, pyplot
 from xprnn.plotting.gradients import eigenvalues, gradients, singular_values
 from xprnn.plotting.predictions import fit, forecast
@@ -13,6 +15,7 @@ from xprnn.plotting.states import gates, heatmap, states
 from xprnn.plotting.training import EveryEpochs, loss
 
 __all__ = [
+    "Animation",
     "EveryEpochs",
     "check_path",
     "draw_legend",

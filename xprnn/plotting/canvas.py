@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xprnn._fields import unknown
 from xprnn.errors import MissingExtraError
 
@@ -52,6 +54,28 @@ def open_axes(ax: Any, size: tuple[float, float] = (8, 4), **properties: str) ->
         ax = pyplot().subplots(figsize=size, layout="constrained")[1]
     ax.set(**properties)
     return ax
+
+
+def open_rows(axes: Any, names: tuple[str, ...]) -> Any:
+    """Return `axes` as an array (n,), or new Axes below one another, one for each name.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer than names.
+    """
+    if axes is None:
+        size = 8, 0.6 + 1.3 * len(names)
+        options = {"sharex": True, "squeeze": False, "layout": "constrained"}
+        figure, axes = pyplot().subplots(len(names), figsize=size, **options)
+        figure.align_ylabels(axes)
+        return axes[:, 0]
+    axes = np.ravel(np.asarray(axes, dtype=object))
+    if len(axes) != len(names):
+        raise ValueError(
+            f"axes must be {len(names)} Axes, one for each of {', '.join(names)}, got {len(axes)}"
+        )
+    return axes
 
 
 def add_right_axis(ax: Any, ylabel: str) -> Any:

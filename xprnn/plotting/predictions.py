@@ -10,6 +10,13 @@ from xprnn.backend import to_host
 from xprnn.losses import GaussianNLL, Pinball
 from xprnn.plotting import series
 from xprnn.plotting.canvas import draw_legend, open_axes
+from xprnn.plotting.steps import (
+    Steps,
+    choose_forecast_steps,
+    choose_steps,
+    find_name,
+    to_steps,
+)
 
 
 class _Predicted(NamedTuple):
@@ -20,6 +27,15 @@ class _Predicted(NamedTuple):
     low: Any = None
     high: Any = None
     interval: str = ""
+
+
+class Fit(NamedTuple):
+    """Predictions to draw, over the data y (T, O) if they are given."""
+
+    steps: Steps
+    targets: Any
+    predicted: _Predicted
+    ylabel: str
 
 
 def fit(
@@ -36,6 +52,9 @@ def fit(
     A model trained on quantiles shows the one nearest to the median, and the interval
     between the outermost; one trained on ``"gaussian_nll"`` shows its mean, and the interval
     of 1.96 standard deviations on either side. Predictions of an encoder–decoder follow x.
+
+    The x-axis is the index of x, if x is from pandas and has one of dates, periods or numbers;
+    else x itself, if it is one feature that rises; else it counts the steps.
 
     Parameters
     ----------
@@ -70,35 +89,41 @@ def fit(
     >>> plotting.fit(xprnn.fit(x, y, epochs=1), x, y).get_ylabel()
     'y'
     """
-    inputs, targets, predicted = predict(model, x, y, interval, sequence)
-    steps, label = series.choose_steps(inputs, len(predicted.middle))
-    if model.mode == "encoder_decoder":
-        steps, label = len(inputs) + np.arange(len(predicted.middle)), "step"
-    ax = open_axes(ax, xlabel=label, ylabel="y")
+    drawn = read_fit(model, x, y, interval=interval, sequence=sequence)
+    ax = open_axes(ax)
+    draw_fit(ax, drawn)
+    return ax
+
+
+def draw_fit(ax: Any, drawn: Fit) -> None:
+    """Draw predictions, and the data if there are some, on Axes."""
+    steps, targets, predicted, ylabel = drawn
+    ax.set_ylabel(ylabel)
+    steps.show(ax)
     if targets is not None:
         name = series.label_columns("data", targets)
-        ax.plot(steps, targets, ".", color="0.6", markersize=4, label=name)
-    lines = ax.plot(
-        steps, predicted.middle, label=series.label_columns(predicted.name, predicted.middle)
-    )
+        ax.plot(steps.values, targets, ".", color="0.6", markersize=4, label=name)
+    name = series.label_columns(predicted.name, predicted.middle)
+    lines = ax.plot(steps.values, predicted.middle, label=name)
     if predicted.low is not None:
         names = np.atleast_1d(series.label_columns(predicted.interval, predicted.low))
         for line, low, high, name in zip(
             lines, predicted.low.T, predicted.high.T, names, strict=True
         ):
-            ax.fill_between(steps, low, high, color=line.get_color(), alpha=0.2, lw=0, label=name)
+            style = {"color": line.get_color(), "alpha": 0.2, "lw": 0, "label": name}
+            ax.fill_between(steps.values, low, high, **style)
     draw_legend(ax)
-    return ax
 
 
-def predict(
+def read_fit(
     model: Model,
     x: object,
     y: object | None,
+    *,
     interval: tuple[object, object] | None = None,
     sequence: int = 0,
-) -> tuple[Any, Any, _Predicted]:
-    """Return inputs (T, F), targets (T', O) or None, and the model's predictions."""
+) -> Fit:
+    """Return what `fit` draws, or raise."""
     if model.mode == "many_to_one":
         raise ValueError(
             "fit draws an output for every step, and this model gives one for a whole sequence"
@@ -111,6 +136,7 @@ def predict(
     inputs, targets = series.read_data(model, x, y, sequence)
     y_hat = np.reshape(to_host(model.predict(inputs)), (-1, model.outputs))
     predicted = _read_outputs(model.loss, y_hat)
+    count = len(predicted.middle)
     if targets is not None and targets.shape != predicted.middle.shape:
         raise ValueError(
             f"y must have the (T, O) of the predictions, {predicted.middle.shape}, "
@@ -119,7 +145,11 @@ def predict(
     if interval is not None:
         low, high = series.read_interval(interval, predicted.middle.shape, "the predictions")
         predicted = predicted._replace(low=low, high=high, interval="interval")
-    return inputs, targets, predicted
+    steps = choose_steps(model, x, inputs, count, sequence)
+    if model.mode == "encoder_decoder":
+        steps = steps._replace(values=len(inputs) + np.arange(count))
+    ylabel = model.output_names[0] if model.output_names and model.outputs == 1 else "y"
+    return Fit(steps, targets, predicted, ylabel)
 
 
 def _read_outputs(loss: Any, y_hat: Any) -> _Predicted:
@@ -146,21 +176,28 @@ def forecast(
     truth: object | None = None,
     *,
     interval: tuple[object, object] | None = None,
-    start: int = 0,
+    start: int | None = None,
     sequence: int = 0,
     ax: Any = None,
 ):
     """Draw a series and its forecast, with its interval and the truth if they are given.
 
+    The x-axis is the index of `past` and `predicted`, if they are from pandas and have one of
+    dates, periods or numbers, as the forecasts of `xprnn.forecasting.RNNForecaster` have. The
+    names of the index and of the series are the labels.
+
     Parameters
     ----------
-    past : array, (T,), or (B, T, 1)
-    predicted : array, (horizon,), or (B, horizon, 1)
-    truth : array, as `predicted`, optional
-    interval : pair of arrays, (horizon,), optional
-        The bounds between which the truth is expected.
-    start : int
-        The number of the first step of `past`, a year for example.
+    past : array, (T,), or (B, T, 1), or Series
+    predicted : array, (horizon,), or (B, horizon, 1), or Series
+        With an index if `past` has one, of the same kind and later.
+    truth : array or Series, as `predicted`, optional
+        An index must be that of `predicted`.
+    interval : pair of arrays or Series, (horizon,), optional
+        The bounds between which the truth is expected. An index must be that of `predicted`.
+    start : int, optional
+        The number of the first step of `past`, a year for example, if there is no index; left
+        out, 0.
     sequence : int
         Which of the B sequences.
     ax : matplotlib Axes, optional
@@ -174,14 +211,23 @@ def forecast(
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If there are several features, or truth or interval have other steps than the
-        forecast.
+        If there are several features, truth or interval have other steps than the
+        forecast, an index is missing or does not fit the others, or `start` is given beside
+        an index.
+    TypeError
+        If an index holds neither dates, periods nor numbers.
 
     Examples
     --------
     >>> from xprnn import plotting
     >>> plotting.forecast([1.0, 2.0, 3.0], [4.0, 5.0], [4.0, 6.0]).get_xlabel()
     'step'
+    >>> import pandas as pd
+    >>> days = pd.date_range("2024-01-01", periods=5, name="day")
+    >>> sold = pd.Series([3.0, 5.0, 4.0, 6.0, 5.0], days, name="bread")
+    >>> ax = plotting.forecast(sold[:3], sold[3:] + 1, sold[3:])
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('day', 'bread')
     """
     known = series.read_feature("past", past, sequence)
     ahead = series.read_feature("predicted", predicted, sequence)
@@ -193,16 +239,28 @@ def forecast(
     edges = (
         None if interval is None else series.read_interval(interval, (len(ahead), 1), "predicted")
     )
-    cut = start + len(known)
-    steps = np.arange(cut, cut + len(ahead))
-    ax = open_axes(ax, xlabel="step", ylabel="value")
-    ax.plot(np.arange(start, cut), known, color="0.6", label="past")
+    like: dict[str, object] = {"truth": truth}
+    if interval is not None:
+        like |= {f"interval[{i}]": edge for i, edge in enumerate(interval)}
+    indexes = choose_forecast_steps(past, predicted, like, start, sequence)
+    if indexes is None:
+        cut = (start or 0) + len(known)
+        before = Steps(np.arange(start or 0, cut), "step")
+        after = Steps(np.arange(cut, cut + len(ahead)), "step")
+    else:
+        before, after = map(to_steps, indexes)
+    names = find_name("past", past, sequence), find_name("predicted", predicted, sequence)
+    ax = open_axes(ax, ylabel=names[0] or names[1] or "value")
+    before.show(ax)
+    ax.plot(before.values, known, color="0.6", label="past")
     if actual is not None:
-        ax.plot(steps, actual, color="0.3", marker=".", label="truth")
-    ax.plot(steps, ahead, color="C3", marker=".", label="forecast")
+        ax.plot(after.values, actual, color="0.3", marker=".", label="truth")
+    ax.plot(after.values, ahead, color="C3", marker=".", label="forecast")
     if edges is not None:
-        low, high = edges
-        ax.fill_between(steps, low[:, 0], high[:, 0], color="C3", alpha=0.2, lw=0, label="interval")
-    ax.axvline(cut - 0.5, color="0.8", linewidth=1)
+        low, high = (edge[:, 0] for edge in edges)
+        style = {"color": "C3", "alpha": 0.2, "lw": 0, "label": "interval"}
+        ax.fill_between(after.values, low, high, **style)
+    last, first = before.values[-1], after.values[0]
+    ax.axvline(last + (first - last) / 2, color="0.8", linewidth=1)
     draw_legend(ax)
     return ax

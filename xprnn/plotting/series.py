@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from xprnn._fields import show, whole
 from xprnn._model import Model
 from xprnn._sequences.modes import read_pair
@@ -58,17 +56,6 @@ def read_data(model: Model, x: object, y: object | None, sequence: Any) -> tuple
     steps = slice(pair.x.sizes and pair.x.sizes[b])
     targets = to_host(pair.y)[b]
     return to_host(pair.x.array)[b, steps], targets[steps] if model.network.keeps_steps else targets
-
-
-def choose_steps(x: Any, count: int) -> tuple[Any, str]:
-    """Return the values of the horizontal axis for `count` steps, and their label.
-
-    They are x itself if it has one feature that rises and as many steps, else the numbers of
-    the steps.
-    """
-    if count == len(x) and x.shape[-1] == 1 and (np.diff(x[:, 0]) > 0).all():
-        return x[:, 0], "x"
-    return np.arange(count), "step"
 
 
 def label_columns(name: str, columns: Any) -> Any:

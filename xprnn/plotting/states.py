@@ -9,7 +9,8 @@ from xprnn._model import Model
 from xprnn._model.gates import gate_names
 from xprnn.backend import to_host
 from xprnn.plotting import series
-from xprnn.plotting.canvas import add_right_axis, draw_legend, open_axes
+from xprnn.plotting.canvas import add_right_axis, draw_legend, open_axes, open_rows
+from xprnn.plotting.steps import choose_steps
 
 
 def states(
@@ -70,18 +71,20 @@ def states(
     shown = [series.read_index("units", unit, count, "units") for unit in units]
     if not shown:
         raise ValueError("units must name at least one unit, got none")
-    steps, label = series.choose_steps(inputs, len(hidden))
-    ax = open_axes(ax, xlabel=label, ylabel=f"hidden states of layer {layer}")
+    steps = choose_steps(model, x, inputs, len(hidden), sequence)
+    ax = open_axes(ax, ylabel=f"hidden states of layer {layer}")
+    steps.show(ax)
     named = len(shown) <= 10
     lines = []
     for unit in shown:
         style = {"label": f"unit {unit}"} if named else {"linewidth": 0.7, "alpha": 0.7}
-        lines += ax.plot(steps, hidden[:, unit], **style)
+        lines += ax.plot(steps.values, hidden[:, unit], **style)
     lines, axes = lines if named else [], [ax]
     if targets is not None:
         axes.append(add_right_axis(ax, "data"))
         name = series.label_columns("data", targets)
-        lines = [*axes[1].plot(steps, targets, ".", color="0.6", markersize=4, label=name), *lines]
+        style = {"color": "0.6", "markersize": 4, "label": name}
+        lines = [*axes[1].plot(steps.values, targets, ".", **style), *lines]
     if lines:
         draw_legend(*axes, lines=lines)
     return ax
@@ -120,11 +123,12 @@ def heatmap(model: Model, x: object, *, layer: int = 0, sequence: int = 0, ax: A
     'unit of layer 0'
     """
     inputs, _, hidden = _read_states(model, x, None, layer, sequence)
-    steps, label = series.choose_steps(inputs, len(hidden))
-    ax = open_axes(ax, xlabel=label, ylabel=f"unit of layer {layer}")
+    steps = choose_steps(model, x, inputs, len(hidden), sequence)
+    ax = open_axes(ax, ylabel=f"unit of layer {layer}")
+    steps.show(ax)
     most = np.abs(hidden).max() or 1.0
     colours = ax.pcolormesh(
-        steps, np.arange(hidden.shape[1]), hidden.T,
+        steps.values, np.arange(hidden.shape[1]), hidden.T,
         shading="nearest", cmap="RdBu_r", vmin=-most, vmax=most, rasterized=True,
     )  # fmt: skip
     ax.figure.colorbar(colours, ax=ax, label="h")
@@ -139,11 +143,13 @@ def gates(
     layer: int = 0,
     unit: int | None = None,
     sequence: int = 0,
-    ax: Any = None,
+    axes: Any = None,
 ):
-    """Draw the gates of a recurrent layer over time: of one unit, or of all together.
+    """Draw the gates of a recurrent layer over time, each on Axes of its own.
 
-    Near 1, a forget gate keeps the cell's state; near 0, it erases it.
+    A gate lies between 0, closed, and 1, open: near 1, a forget gate keeps the cell's state;
+    near 0, it erases it. The candidate, what a gate lets in, lies between -1 and 1. The y-axes
+    show these ranges; with activations of other ranges they show what there is.
 
     Parameters
     ----------
@@ -157,18 +163,21 @@ def gates(
         it holds 80 % of them.
     sequence : int
         Which of the B sequences.
-    ax : matplotlib Axes, optional
+    axes : array of matplotlib Axes, optional
+        As many as the cell has gates, such as ``plt.subplots(4, sharex=True)[1]``.
 
     Returns
     -------
-    matplotlib Axes
+    array of matplotlib Axes
+        One for each gate, in the order of the cell's ``gate_names``.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If there is no such layer, unit or sequence, or the layer's cell names no gates.
+        If there is no such layer, unit or sequence, the layer's cell names no gates, or
+        there are more or fewer `axes` than gates.
 
     Examples
     --------
@@ -176,7 +185,7 @@ def gates(
     >>> from xprnn import datasets, plotting
     >>> x, y = datasets.noisy_sine()
     >>> model = xprnn.fit(x, y, cell="gru", hidden_size=4, epochs=1)
-    >>> [text.get_text() for text in plotting.gates(model, x).get_legend().get_texts()]
+    >>> [ax.get_ylabel() for ax in plotting.gates(model, x)]
     ['reset', 'update', 'candidate']
     """
     inputs = series.read_sequence("x", x, sequence, model)
@@ -185,21 +194,34 @@ def gates(
     if not names:
         raise ValueError(f"gates draws gates, and the cell of layer {layer} names none: {cell!r}")
     trace = model.trace(inputs)[layer]
-    values = {name: np.reshape(to_host(trace[name]), trace[name].shape[-2:]) for name in names}
-    count, units = values[names[0]].shape
+    values = [np.reshape(to_host(trace[name]), trace[name].shape[-2:]) for name in names]
+    count, units = values[0].shape
     if unit is not None:
         unit = series.read_index("unit", unit, units, "units")
-    steps, label = series.choose_steps(inputs, count)
-    whose = "mean over the units" if unit is None else f"unit {unit}"
-    ax = open_axes(ax, xlabel=label, ylabel=f"gates of layer {layer}, {whose}")
-    for name, value in values.items():
+    steps = choose_steps(model, x, inputs, count, sequence)
+    axes = open_rows(axes, names)
+    whose = "mean, and where 80 % of the units are" if unit is None else f"unit {unit}"
+    axes[0].set_title(f"gates of layer {layer}: {whose}")
+    for ax, name, value in zip(axes, names, values, strict=True):
         drawn = value.mean(axis=1) if unit is None else value[:, unit]
-        (line,) = ax.plot(steps, drawn, label=name)
+        steps.show(ax)
+        ax.plot(steps.values, drawn)
         if unit is None:
             edges = np.quantile(value, [0.1, 0.9], axis=1)
-            ax.fill_between(steps, *edges, color=line.get_color(), alpha=0.15, lw=0)
-    draw_legend(ax, lines=list(ax.lines[-len(names) :]))
-    return ax
+            ax.fill_between(steps.values, *edges, color=ax.lines[-1].get_color(), alpha=0.2, lw=0)
+        place = ax.get_subplotspec()
+        if place is not None and not place.is_last_row():
+            ax.set_xlabel("")
+        ax.set_ylabel(name)
+        _show_range(ax, value, -1 if name == "candidate" else 0)
+    return axes
+
+
+def _show_range(ax: Any, values: Any, least: int) -> None:
+    """Let a y-axis show all from `least` to 1, if the values lie there."""
+    if values.min() >= least and values.max() <= 1:
+        margin = 0.04 * (1 - least)
+        ax.set(ylim=(least - margin, 1 + margin), yticks=np.linspace(least, 1, 3))
 
 
 def _read_states(

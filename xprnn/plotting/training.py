@@ -1,5 +1,6 @@
 """Pictures of a training: its curves, and the fit every few epochs."""
 
+import sys
 from os import PathLike, fspath
 from typing import Any
 
@@ -9,7 +10,7 @@ from xprnn._fields import show, whole
 from xprnn._record import History
 from xprnn.callbacks import Training, Writer
 from xprnn.plotting.canvas import add_right_axis, check_path, draw_legend, open_axes, pyplot
-from xprnn.plotting.predictions import fit, predict
+from xprnn.plotting.predictions import draw_fit, read_fit
 
 
 def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
@@ -63,6 +64,11 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     return ax
 
 
+def name_epoch(training: Training) -> str:
+    """Return the title of a picture after an epoch."""
+    return f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}"
+
+
 class EveryEpochs:
     """A callback that draws the fit every few epochs.
 
@@ -74,8 +80,8 @@ class EveryEpochs:
         What to draw, as for `fit`.
     path : str or Path, optional
         Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``. Without it,
-        a window shows the picture if there is a screen. If a picture can't be written, there
-        is a warning, and the training goes on.
+        the newest picture stands below the cell of a notebook, or in a window if there is a
+        screen. If a picture can't be written, there is a warning, and the training goes on.
 
     Raises
     ------
@@ -83,6 +89,10 @@ class EveryEpochs:
         If matplotlib is not installed.
     ValueError, FileNotFoundError
         If `path` has an ending that matplotlib does not write, or its folder is missing.
+
+    See Also
+    --------
+    Animation : one moving picture of all of them.
 
     Examples
     --------
@@ -103,6 +113,7 @@ class EveryEpochs:
             check_path(self._at(1))
         self.ax: Any = None
         self._writer = Writer()
+        self._shown: Any = None
 
     def _at(self, epoch: int) -> str:
         try:
@@ -116,20 +127,39 @@ class EveryEpochs:
     def __call__(self, training: Training) -> None:
         """Draw, if it is time."""
         if training.epoch == 1:
-            self._writer = Writer()
-            predict(training.model, self.x, self.y)  # raises at once if x and y don't fit
+            self._writer, self._shown = Writer(), None
+            read_fit(training.model, self.x, self.y)  # raises at once if x and y don't fit
         if training.epoch % self.every:
             return
+        drawn = read_fit(training.model, self.x, self.y)
         self.ax = open_axes(self.ax)
         self.ax.clear()
-        fit(training.model, self.x, self.y, ax=self.ax)
-        self.ax.set_title(f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}")
+        draw_fit(self.ax, drawn)
+        self.ax.set_title(name_epoch(training))
         figure = self.ax.figure
         if self.path is not None:
             path = self._at(training.epoch)
             with self._writer.writing(path):
                 figure.savefig(path)
+        elif (display := _find_display()) is not None:
+            pyplot().close(figure)  # else the page shows it a second time
+            if self._shown is None:
+                self._shown = display(figure, display_id=True)
+            else:
+                self._shown.update(figure)
         elif figure.canvas.required_interactive_framework:
             pyplot().show(block=False)
             figure.canvas.draw_idle()
             figure.canvas.flush_events()
+
+
+def _find_display() -> Any:
+    """Return IPython's function `display`, or None outside of a notebook with inline pictures."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    inline = "inline" in pyplot().get_backend()
+    if not inline or getattr(shell, "kernel", None) is None:
+        return None
+    from IPython.display import display
+
+    return display
