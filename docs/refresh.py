@@ -9,13 +9,18 @@ show stands in them. A comment before a block says where it comes from:
     <!-- from ../xprnn/cells/elman.py: Elman.backward -->
     <!-- from ../benchmarks/results/peers.txt, from "summary" -->
 
-A picture that follows a block of Python is what the block draws. The tests hold every piece
-against its source, and every picture against what its block draws now.
+A picture that follows a block of Python is what the block draws. A comment before a picture
+says which function of a script draws it:
+
+    <!-- drawn by drawings.py: forward -->
+
+The tests hold every piece against its source, and every picture against what is drawn now.
 """
 
 import ast
 import doctest
 import re
+import runpy
 import sys
 import textwrap
 import unittest
@@ -30,6 +35,9 @@ PIECE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 PICTURE = re.compile(r"\s*!\[[^\]]+\]\((?P<path>figures/\w+\.png)\)")
+DRAWING = re.compile(
+    r"^<!-- drawn by (?P<script>\w+\.py): (?P<name>\w+) -->" + PICTURE.pattern, re.MULTILINE
+)
 
 
 def read_piece(page, match):
@@ -59,6 +67,12 @@ def refresh(page):
     return PIECE.sub(write, page.read_text(encoding="utf-8"))
 
 
+def drawings(page):
+    """Yield the path of each picture of a page that a script draws, with the function."""
+    for match in DRAWING.finditer(page.read_text(encoding="utf-8")):
+        yield match["path"], runpy.run_path(str(DOCS / match["script"]))[match["name"]]
+
+
 def draw(page):
     """Draw the pictures of a page; return their paths."""
     import matplotlib as mpl
@@ -66,13 +80,26 @@ def draw(page):
     from sybil import Document
     from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
-    if not PICTURE.search(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    if not PICTURE.search(text):
         return []
     mpl.use("agg")
     plt.show = lambda: None
+
+    def save(path):
+        plt.savefig(DOCS / path, dpi=DPI, metadata={"Software": None})
+        plt.close("all")
+        return DOCS / path
+
+    drawn = []
+    for path, function in drawings(page):
+        function()
+        drawn.append(save(path))
+    if not PICTURE.search(DRAWING.sub("", text)):
+        return drawn
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     parsers = PythonCodeBlockParser(doctest_optionflags=flags), SkipParser()
-    document, drawn = Document.parse(str(page), *parsers), []
+    document = Document.parse(str(page), *parsers)
     for example in document:
         picture = PICTURE.match(document.text, example.end)
         plt.close("all")
@@ -81,8 +108,7 @@ def draw(page):
         except unittest.SkipTest:
             continue
         if picture:
-            drawn.append(DOCS / picture["path"])
-            plt.savefig(drawn[-1], dpi=DPI, metadata={"Software": None})
+            drawn.append(save(picture["path"]))
     return drawn
 
 
