@@ -227,6 +227,13 @@ def docs(session):
 
 
 @nox.session(tags=["ci"])
+def notebooks(session):
+    """Execute the notebooks, and fail where one prints something else than it has kept."""
+    session.install("-e", ".[plot,threads]", "nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29")
+    session.run("python", "docs/notebooks/execute.py", *(session.posargs or ["--check"]))
+
+
+@nox.session(tags=["ci"])
 def demo(session):
     """Run the demonstration as a user would."""
     session.install(".[plot,progress]")

@@ -1,4 +1,6 @@
-"""The lecture's algorithm, mistakes included, against `xprnn.fit` on the same data.
+"""The algorithm of a lecture, mistakes included, against `xprnn.fit` on the same data.
+
+The lecture is "Recurrent Neural Networks – from Scratch" by Markus Hohle.
 
     python benchmarks/lecture.py              all 1000 epochs; minutes
     python benchmarks/lecture.py --quick      20 epochs of 100 units; seconds

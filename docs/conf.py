@@ -47,7 +47,7 @@ myst_heading_anchors = 3
 CONTENTS = {
     "Use": "install tutorial guides from_pytorch from_keras cells sequences files estimators "
     "forecasting command_line results examples gallery backends onnx performance gpu api",
-    "Understand": "bptt explorer lecture proof",
+    "Understand": "bptt explorer lecture exercises exercises_answers notebooks proof",
     "Change": "architecture decisions",
 }
 

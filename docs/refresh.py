@@ -10,13 +10,18 @@ show stands in them. A comment before a block says where it comes from:
     <!-- from ../benchmarks/results/peers.txt, from "summary" -->
 
 A picture that follows a block of Python is what the block draws; a moving one, a GIF, is the file
-of that name that the block writes into the working folder. The tests hold every piece against its
-source, and every picture against what its block draws now.
+of that name that the block writes into the working folder. A comment before a picture says which
+function of a script draws it:
+
+    <!-- drawn by drawings.py: forward -->
+
+The tests hold every piece against its source, and every picture against what is drawn now.
 """
 
 import ast
 import doctest
 import re
+import runpy
 import shutil
 import sys
 import textwrap
@@ -32,6 +37,9 @@ PIECE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 PICTURE = re.compile(r"\s*!\[[^\]]+\]\((?P<path>figures/\w+\.(?:png|gif))\)")
+DRAWING = re.compile(
+    r"^<!-- drawn by (?P<script>\w+\.py): (?P<name>\w+) -->" + PICTURE.pattern, re.MULTILINE
+)
 
 
 def read_piece(page, match):
@@ -61,6 +69,12 @@ def refresh(page):
     return PIECE.sub(write, page.read_text(encoding="utf-8"))
 
 
+def drawings(page):
+    """Yield the path of each picture of a page that a script draws, with the function."""
+    for match in DRAWING.finditer(page.read_text(encoding="utf-8")):
+        yield match["path"], runpy.run_path(str(DOCS / match["script"]))[match["name"]]
+
+
 def draw(page):
     """Draw the pictures of a page; return their paths."""
     import matplotlib as mpl
@@ -68,13 +82,29 @@ def draw(page):
     from sybil import Document
     from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
-    if not PICTURE.search(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    if not PICTURE.search(text):
         return []
     mpl.use("agg")
     plt.show = lambda: None
+
+    def save(path):
+        if path.endswith(".gif"):
+            shutil.copyfile(Path(path).name, DOCS / path)
+        else:
+            plt.savefig(DOCS / path, dpi=DPI, metadata={"Software": None})
+        plt.close("all")
+        return DOCS / path
+
+    drawn = []
+    for path, function in drawings(page):
+        function()
+        drawn.append(save(path))
+    if not PICTURE.search(DRAWING.sub("", text)):
+        return drawn
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     parsers = PythonCodeBlockParser(doctest_optionflags=flags), SkipParser()
-    document, drawn = Document.parse(str(page), *parsers), []
+    document = Document.parse(str(page), *parsers)
     for example in document:
         picture = PICTURE.match(document.text, example.end)
         plt.close("all")
@@ -83,11 +113,7 @@ def draw(page):
         except unittest.SkipTest:
             continue
         if picture:
-            drawn.append(DOCS / picture["path"])
-            if drawn[-1].suffix == ".gif":
-                shutil.copyfile(drawn[-1].name, drawn[-1])
-            else:
-                plt.savefig(drawn[-1], dpi=DPI, metadata={"Software": None})
+            drawn.append(save(picture["path"]))
     return drawn
 
 

@@ -46,7 +46,7 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal numbers of mean 0; the lecture draws all weights with std 0.1.
+    """Normal numbers of mean 0; Markus Hohle's lecture draws all weights with std 0.1.
 
     Parameters
     ----------

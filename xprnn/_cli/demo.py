@@ -1,4 +1,4 @@
-"""``xprnn demo``: the lecture's sine, then the yearly sunspots."""
+"""``xprnn demo``: the noisy sine of Markus Hohle's lecture, then the yearly sunspots."""
 
 import argparse
 import time
@@ -28,7 +28,8 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "demo",
         help="the lecture's sine, then real sunspots",
-        description="Train on the lecture's noisy sine, then forecast the yearly sunspots.",
+        description="Train on the noisy sine of Markus Hohle's lecture, then forecast the yearly "
+        "sunspots.",
         epilog="Example: xprnn demo --output pictures",
     )
     add_run_options(parser)
@@ -74,7 +75,9 @@ def fit_sine(
         The folder for the pictures; None draws none.
     """
     x, y = datasets.noisy_sine(seed)
-    print("The lecture's sine: x = -10 … 10 in steps of 0.1, y = sin x + 0.1 N(0, 1)")
+    print(
+        "The sine of Markus Hohle's lecture: x = -10 … 10 in steps of 0.1, y = sin x + 0.1 N(0, 1)"
+    )
     start = time.perf_counter()
     animations = [] if folder is None else [plotting.Animation(15, x, y)]
     model = fit(x, y, backend=backend, seed=seed, progress=progress, callbacks=animations)

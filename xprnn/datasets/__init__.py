@@ -11,9 +11,10 @@ __all__ = ["airline", "noisy_sine", "sunspots"]
 
 
 def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
-    """Return the lecture's data: x = -10 … 10 in steps of 0.1, y = sin x + 0.1·N(0, 1).
+    """Return x = -10 … 10 in steps of 0.1 and y = sin x + 0.1·N(0, 1).
 
-    The noise alone gives a half mean squared error of 0.005.
+    These are the data of the lecture "Recurrent Neural Networks – from Scratch" by Markus
+    Hohle. The noise alone gives a half mean squared error of 0.005.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ class Dense(Stateless):
     output_size : int
         O, the number of outputs.
     bias : bool
-        Whether there is a b; the lecture's output has none.
+        Whether there is a b.
     kernel_initializer, bias_initializer : str or Initializer
         How W (F, O) and b (1, O) are drawn.
 

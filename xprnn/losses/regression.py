@@ -15,7 +15,7 @@ def difference(y_hat, y, mask, xp):
 
 @dataclass(frozen=True)
 class HalfMSE:
-    """L = ½ mean_{t,b} Σ_o (ŷ - y)², the lecture's MSSE.
+    """L = ½ mean_{t,b} Σ_o (ŷ - y)², the MSSE of Markus Hohle's lecture.
 
     Squares are summed over the outputs o, and their mean is taken over the
     steps t and the batch b.
