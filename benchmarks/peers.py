@@ -392,49 +392,44 @@ def draw(rows, folder):
     cases = list(dict.fromkeys(tuple(row["case"]) for row in rows))
     dtypes = list(dict.fromkeys(row["dtype"] for row in rows))
     colors = {"float32": "#2166ac", "float64": "#b2182b"}
-    size = max(2.2 + 3.4 * len(cells), 8.5), 1.9 + 0.62 * len(cases)
-    figure, axes = canvas(*size, 1, len(cells), sharex=True, sharey=True)
+    size = 6.4, 1.4 + (0.4 + 0.42 * len(cases)) * len(cells)
+    figure, axes = canvas(*size, len(cells), 1, sharex=True, sharey=True)
     axes = np.ravel(axes)
     for axis, cell in zip(axes, cells, strict=True):
         axis.axvline(1, color="0.25", linewidth=1)
         for row in (row for row in rows if row["cell"] == cell):
             spot = dtypes.index(row["dtype"]) - (len(dtypes) - 1) / 2
-            at = cases.index(tuple(row["case"])) + 0.34 * spot
+            at = cases.index(tuple(row["case"])) + 0.4 * spot
             color, ratio = colors[row["dtype"]], row["fastest"]
-            axis.plot([ratio["forward"], ratio["step"]], [at, at], color=color, linewidth=0.8)
+            axis.plot([ratio["forward"], ratio["step"]], [at, at], color=color, linewidth=1)
             axis.plot(ratio["forward"], at, "o", color=color, markerfacecolor="white")
             axis.plot(ratio["step"], at, "o", color=color)
-            axis.annotate(
-                f"{ratio['step']:.2f}", (1.01, at), xycoords=("axes fraction", "data"),
-                color=color, fontsize=8, va="center", annotation_clip=False,
-            )  # fmt: skip
-        axis.set_title(cell, loc="left")
+        axis.set_title(cell, loc="left", fontsize=13, fontweight="bold")
         axis.grid(axis="x", which="major", color="0.9")
+        axis.tick_params(labelsize=11)
     values = [v for row in rows for v in row["fastest"].values()]
     low, high = min(*values, 1) / 1.25, max(*values, 1) * 1.25
-    ticks = [
-        m * 10**k for k in range(-3, 4) for m in (1, 1.5, 2, 3, 5, 7) if low <= m * 10**k <= high
-    ]
+    ticks = [m * 10**k for k in range(-3, 4) for m in (1, 2, 3, 5) if low <= m * 10**k <= high]
     axes[0].set_xscale("log")
     axes[0].set_xlim(low, high)
     for axis in axes:
         axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
         axis.set_xticks([], minor=True)
-    axes[0].set_yticks(range(len(cases)), [name_of(case) for case in cases])
+    names = [", ".join(f"{k}={v}" for k, v in zip("TBH", case[:2] + case[3:4], strict=True))
+             for case in cases]  # fmt: skip
+    axes[0].set_yticks(range(len(cases)), names)
     axes[0].set_ylim(len(cases) - 0.4, -0.6)
+    axes[-1].set_xlabel("time of the fastest peer / time of xprnn", fontsize=12)
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=colors[d], marker="o", linestyle="", label=d) for d in dtypes]
-    for label, face in (("forward + backward (and numbers)", "0.35"), ("forward alone", "white")):
+    for label, face in (("forward + backward", "0.35"), ("forward alone", "white")):
         handles.append(
             Line2D(
                 [], [], color="0.35", marker="o", linestyle="", markerfacecolor=face, label=label
             )
         )
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(
-        "time of the fastest peer / time of xprnn: to the right of 1 xprnn is faster", fontsize=11
-    )
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize=11, frameon=False)
     save(figure, folder, "peers")
 
 

@@ -209,12 +209,12 @@ def text(rows, verdicts):
 
 def draw(rows, folder):
     """Draw three panels of time and three of memory."""
-    figure, axes = canvas(11.5, 7, 2, 3, sharex="col")
+    figure, axes = canvas(6.8, 9.5, 3, 2, sharex="row")
     colors = {"elman": "#2166ac", "lstm": "#b2182b"}
-    for column, (against, (fixed, _)) in enumerate(SERIES.items()):
+    for row, (against, (fixed, _)) in zip(axes, SERIES.items(), strict=True):
         kinds = kinds_of(rows, against)
         sizes, powers = np.asarray([row[against] for row in kinds["elman"]]), (POWER[against], 1)
-        for axis, unit, power in zip(axes[:, column], ("ms", "mb"), powers, strict=True):
+        for axis, unit, power in zip(row, ("ms", "mb"), powers, strict=True):
             for kind, own in kinds.items():
                 if unit not in own[0]:
                     continue
@@ -236,12 +236,13 @@ def draw(rows, folder):
             axis.set_xticks(ticks, [f"{size:,}" for size in ticks])
             axis.set_xticks([], minor=True)
             axis.grid(which="major", color="0.9")
-            axis.legend(frameon=False, fontsize=8.5, loc="upper left")
+            axis.tick_params(labelsize=10)
+            axis.set_xlabel(against, fontsize=11)
         where = ", ".join(f"{k}={v}" for k, v in fixed.items())
-        axes[0, column].set_title(f"against {against}, with {where}", loc="left", fontsize=11)
-        axes[1, column].set_xlabel(against)
-    axes[0, 0].set_ylabel("forward + backward, milliseconds")
-    axes[1, 0].set_ylabel("peak memory of a step, MB")
+        row[0].set_title(f"ms, {where}", loc="left", fontsize=12)
+        row[1].set_title(f"MB, {where}", loc="left", fontsize=12)
+        place = {"loc": "upper left", "fontsize": 10, "frameon": False}
+        row[0].legend(**place, handlelength=1.5)
     save(figure, folder, "scaling")
 
 

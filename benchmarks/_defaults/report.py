@@ -77,8 +77,11 @@ def draw(part, tasks, cells, folder, name):
     key, both = CELLS[part][0], CELLS[part][0] == "mase"
     names = [n for n in MODELS[part] if any(f"{t.name}, {n}" in cells for t in tasks)]
     base = "AutoETS" if both and numbers(cells, tasks, "AutoETS", key) else None
-    made, axes = canvas(11, max(3.5, 2.2 + 0.3 * len(tasks)), columns=1 + both, squeeze=False)
-    dots, plane = axes[0, 0], axes[0, -1]
+    heights = [max(1.6, 0.34 * len(tasks)), 3.6][: 1 + both]
+    made, axes = canvas(
+        6.4, sum(heights) + 1.6, rows=1 + both, squeeze=False, height_ratios=heights
+    )
+    dots, plane = axes[0, 0], axes[-1, 0]
     colors = iter(COLORS)
     for n in names:
         values = {i: figure(cells, task, n, key) for i, task in enumerate(tasks)}
@@ -99,8 +102,8 @@ def draw(part, tasks, cells, folder, name):
         if means:
             plane.plot(*zip(*means, strict=True), **look)
     dots.set_yticks(range(len(tasks)), [task.name for task in tasks])
-    dots.invert_yaxis()
-    dots.set_xlabel(TITLES[key] + (f" over that of {base}" if base else ""))
+    dots.set_ylim(len(tasks) - 0.5, -0.5)
+    dots.set_xlabel(TITLES[key] + (f" over that of {base}" if base else ""), fontsize=12)
     dots.grid(axis="y", color="0.9")
     dots.set_axisbelow(True)
     if key != "accuracy":
@@ -109,9 +112,12 @@ def draw(part, tasks, cells, folder, name):
         dots.set_xticks([0.25, 0.5, 1, 2, 4], ["¼", "½", "1", "2", "4"])
         dots.minorticks_off()
         plane.hlines(LEVELS, 0, plane.get_xlim()[1], color="0.7", linewidth=0.8, linestyle="--")
-        plane.set_xlabel("median width over the error of MASE")
-        plane.set_ylabel("covered by the 80 and 95 % intervals, %")
-    where = {"loc": "outside upper left", "ncols": 10, "fontsize": 8}
+        plane.set_xlabel("median width over the error of MASE", fontsize=12)
+        plane.set_ylabel("covered, %", fontsize=12)
+        plane.set_title("intervals of 80 and 95 %", loc="left", fontsize=12)
+    for axis in axes[:, 0]:
+        axis.tick_params(labelsize=11)
+    where = {"loc": "outside upper left", "ncols": 3, "fontsize": 11}
     made.legend(*dots.get_legend_handles_labels(), **where, frameon=False)
     save(made, folder, name)
 
