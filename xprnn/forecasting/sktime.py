@@ -42,7 +42,7 @@ def _make_class() -> type:
         from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
     except ImportError as error:
         raise MissingExtraError(
-            "xprnn.forecasting.sktime needs sktime: pip install 'xprnn[sktime]'"
+            "xprnn.forecasting.sktime needs sktime: pip install sktime"
         ) from error
 
     class RNNForecaster(BaseForecaster):

@@ -66,7 +66,7 @@ def find_compiler() -> tuple[str, ...]:
     if commands := _find_compilers():
         return commands[0]
     raise UnbuildableError(
-        "there is no C compiler; install one, or pip install 'xprnn[compiled]', which brings one"
+        "there is no C compiler; install one, or pip install ziglang, which brings one"
     )
 
 

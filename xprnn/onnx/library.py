@@ -16,7 +16,7 @@ def import_onnx() -> Any:
         import onnx.helper
         import onnx.numpy_helper
     except ImportError as error:
-        raise MissingExtraError("ONNX files need onnx: pip install 'xprnn[onnx]'") from error
+        raise MissingExtraError("ONNX files need onnx: pip install onnx") from error
     return onnx
 
 
