@@ -266,9 +266,9 @@ def test_the_newest_step_may_come_first(n, T, seed):
 @pytest.mark.parametrize(
     ("X", "y", "said"),
     [
-        (blocks(), np.zeros(6), "is for the columns of a 2-D X"),
-        (ragged(), np.zeros(6), "is for the columns of a 2-D X"),
-        (blocks()[:, :, 0], np.zeros((6, 5, 1)), "give X and y oldest first"),
+        (blocks(), np.zeros(6), "is valid only for the columns of a 2-D X"),
+        (ragged(), np.zeros(6), "is valid only for the columns of a 2-D X"),
+        (blocks()[:, :, 0], np.zeros((6, 5, 1)), "pass X and y oldest first"),
     ],
 )
 def test_an_order_of_columns_without_effect_is_refused(X, y, said):
@@ -623,7 +623,7 @@ def test_class_weights_of_the_steps_of_a_list():
         (
             np.arange(6) % 2,
             {"loss": xprnn.losses.CrossEntropy(class_weights=(1, 2))},
-            "which are class_weight here",
+            "set class_weight instead",
         ),
         (np.arange(6) % 2, {"class_weight": "equal"}, "class_weight"),
     ],

@@ -1026,7 +1026,7 @@ def test_a_loss_of_ones_own_is_not_needed_to_predict(place, tmp_path):
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
     assert again.evaluate(x, y, loss=own_loss) == model.evaluate(x, y)
     with pytest.raises(
-        ValueError, match=r"^loss must be given: the model was trained on a loss that"
+        ValueError, match=r"^loss must be given: the model was trained with a loss that"
     ):
         again.evaluate(x, y)
     with pytest.raises(ValueError, match=r"^predict_proba needs a model trained with .* has None"):

@@ -284,7 +284,7 @@ def test_a_checkpoint_needs_one_network(tmp_path):
 
 
 def test_members_say_what_was_not_finite():
-    with pytest.raises(xprnn.NonFiniteError, match="was not finite any more in epoch") as error:
+    with pytest.raises(xprnn.NonFiniteError, match="was no longer finite in epoch") as error:
         forecaster(members=2, learning_rate=1e200, clip_norm=None, epochs=20).fit(walk())
     assert np.isfinite(error.value.model.predict(np.zeros((1, 3, 1)))).all()
 
@@ -726,7 +726,7 @@ def test_a_series_that_was_revised_is_fitted_anew():
 def test_a_longer_series_goes_to_update_and_inputs_to_x():
     x = walk(1, (43, 1))
     model = forecaster(lags=3).fit(Y[:30], x[:30])
-    with pytest.raises(TypeError, match="update takes longer ones; inputs at the steps ahead are"):
+    with pytest.raises(TypeError, match="pass longer series to update, and inputs for the"):
         model.predict(x[40:])
     assert model.update(Y, x[:40]).predict(X=x[40:]).shape == (3,)
 

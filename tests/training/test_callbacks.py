@@ -530,7 +530,7 @@ def test_lines_without_validation_go_to_the_standard_output(capsys):
     assert capsys.readouterr().out.splitlines() == expected
 
 
-# Numbers that are not finite any more
+# Numbers that are no longer finite
 
 
 def explodes(after):
@@ -579,7 +579,7 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
     assert error.name in {"loss", *(f"parameter {n}" for n in host(error.model))} or (
         error.name.startswith("gradient")
     )
-    assert f"the {error.name} was not finite any more in epoch {error.epoch};" in str(error)
+    assert f"the {error.name} was no longer finite in epoch {error.epoch};" in str(error)
     for name, array in host(error.model).items():
         assert np.isfinite(array).all()
         np.testing.assert_array_equal(array, host(first.model)[name])

@@ -279,7 +279,7 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
         (
             {"callbacks": [EarlyStopping]},
             TypeError,
-            r"callbacks must hold objects, got the class EarlyStopping: make one of it, EarlySt",
+            r"callbacks must hold objects, got the class EarlyStopping: create an object",
         ),
         ({"standardize": "no"}, TypeError, r"standardize must be True or False, got 'no'"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, got 'yes'"),
@@ -301,7 +301,7 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
             ValueError,
             r"validation_data\[1\] must have 1 feature\(s\) as in training, got 2",
         ),
-        ({"network": NETWORK}, ValueError, r"the network gives 2 output\(s\), but this loss .* 1$"),
+        ({"network": NETWORK}, ValueError, r"the network has 2 output\(s\), but this loss .* 1$"),
         (
             {"network": NETWORK, "hidden_size": 3},
             ValueError,
@@ -525,7 +525,7 @@ STARTED = fit()
         ({"batch_size": 1}, r"batch_size=1 has no effect: .* one sequence of 12 steps of 1 featu"),
         (
             {"tbptt": 4, "checkpoint_every": 4},
-            r"checkpoint_every must be below tbptt=4, since no more steps are kept anyway",
+            r"checkpoint_every must be below tbptt=4, the number of steps in a chunk",
         ),
         (
             {"warm_start": STARTED, "standardize": False},
@@ -767,7 +767,7 @@ def odd(**options):
         (
             odd(cell=xprnn.cells.LSTM(), activation="relu"),
             ValueError,
-            r"activation is valid only for a cell by name; give it to the cell itself$",
+            r"activation is valid only for a cell by name; set it on the cell itself$",
         ),
         (odd(dropout=1.0, num_layers=2), ValueError, r"dropout must be .* below 1, got 1.0$"),
         (
@@ -824,12 +824,12 @@ def odd(**options):
         (
             odd(x=X[:, 0], network=Stack((Extend(3), Recurrent(2), Dense(1)))),
             ValueError,
-            r"y must have 3 step\(s\), as the network gives, got 5$",
+            r"y must have 3 step\(s\), like the network's output, got 5$",
         ),
         (
             odd(y=LAST, network=Stack((Extend(3), Recurrent(2), Dense(1)))),
             ValueError,
-            r"y must have 3 step\(s\), as the network gives, got 1$",
+            r"y must have 3 step\(s\), like the network's output, got 1$",
         ),
         # Time
         (odd(bidirectional=True, tbptt=2), ValueError, r"tbptt cuts sequences in time, and this n"),
@@ -838,7 +838,7 @@ def odd(**options):
         (
             odd(y=Y[:, :3], mode="encoder_decoder", checkpoint_every=2),
             ValueError,
-            r"checkpoint_every cuts sequences in time, and this network must see them whole",
+            r"checkpoint_every cuts sequences in time, and this network needs whole sequences",
         ),
         (odd(y=LAST, tbptt=2), ValueError, r"tbptt updates after every chunk and so needs outputs"),
         (odd(tbptt=0), ValueError, r"tbptt must be at least 1, got 0$"),
@@ -902,7 +902,7 @@ def odd(**options):
         (
             odd(x=X[:, 0], validation_data=(X[:, 0], Y[:, :3])),
             ValueError,
-            r"validation_data\[1\] must have 5 step\(s\), as the network gives, got 3$",
+            r"validation_data\[1\] must have 5 step\(s\), like the network's output, got 3$",
         ),
         (
             odd(validation_data=(X, Y, np.ones((3, 4), bool))),
@@ -926,11 +926,11 @@ def test_what_a_model_cannot_do():
     """With sequences of a kind that its network does not take."""
     both, last = fit(X, X, bidirectional=True), fit(X, LAST)
     for model in (both, last, fit(X[:, 0], X), fit(X, X[:, :2], mode="encoder_decoder")):
-        with pytest.raises(ValueError, match=r"^forecast runs the network step by step, each outp"):
+        with pytest.raises(ValueError, match=r"^forecast runs the network step by step and feeds"):
             model.forecast(X, 2)
     with pytest.raises(ValueError, match=r"^predict_proba needs .*; this one has HalfMSE\(\)$"):
         last.predict_proba(X)
-    with pytest.raises(ValueError, match=r"^y must have 5 step\(s\), as the network gives, got 3$"):
+    with pytest.raises(ValueError, match=r"^y must have 5 step\(s\), like .* output, got 3$"):
         fit(X[:, 0], X).evaluate(X[:, 0], X[:, :3])
     with pytest.raises(ValueError, match=r"^x must be \(B, F\) or \(B, 1, F\) for .* got 5 steps"):
         fit(X[:, 0], X).predict(X)
@@ -1055,7 +1055,7 @@ def test_features_at_predict(model, x):
 
 
 def test_outputs_at_evaluate(model):
-    with pytest.raises(ValueError, match=r"^the network gives 1 output\(s\), but .* needs 2"):
+    with pytest.raises(ValueError, match=r"^the network has 1 output\(s\), but .* needs 2"):
         model.evaluate(X, X)
 
 

@@ -156,7 +156,7 @@ def differences(mine: Any, other: Any, name: str = "") -> list[str]:
     elif _is_nested(mine) and _is_nested(other) and len(mine) == len(other):
         pairs = [(f"{name}.{i}", *both) for i, both in enumerate(zip(mine, other, strict=True))]
     else:
-        return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
+        return [f"{name} is {_shorten(mine)}, but {_shorten(other)} in the checkpoint"]
     return [text for key, a, b in pairs for text in differences(a, b, key)]
 
 
