@@ -37,8 +37,8 @@ def said(status=719):
     assert isinstance(cause, CUDARuntimeError)
     assert cause.status == status
     assert message == (
-        f"the GPU failed, and this process can't use it any more: {cause}. What helps: start the "
-        "process again. If it fails again, set XPRNN_KERNELS=reference, which does without xprnn's "
+        f"the GPU failed, and this process can no longer use it: {cause}. What helps: restart "
+        "the process. If it fails again, set XPRNN_KERNELS=reference, which turns off xprnn's "
         "CUDA kernels; if that helps, report it"
     )
 

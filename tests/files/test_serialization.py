@@ -736,7 +736,9 @@ def test_a_pipe_or_a_folder_is_not_replaced(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "link.npz").symlink_to(tmp_path / "pipe")
     for path in ("link.npz", "folder.npz"):
-        with pytest.raises(OSError, match="is not a file, and saving would replace it by one"):
+        with pytest.raises(
+            OSError, match="is not a regular file, and saving would replace it with one"
+        ):
             model.save(tmp_path / path)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 

@@ -265,7 +265,7 @@ def test_a_lost_device_is_no_kernel_switched_off(using, folder, at):
     if at == "the smallest":
         launcher.error = RuntimeError("line 7")
         launcher.more = lambda program: len(launcher.asked) > 1, lost
-    with pytest.raises(BackendUnavailableError, match="can't use it any more") as told:
+    with pytest.raises(BackendUnavailableError, match="can no longer use it") as told:
         looked_up(LSTM())
     assert told.value.__cause__ is lost
     assert not kernels.cuda.switched_off()

@@ -82,7 +82,7 @@ NO_SEQUENCES = {
     "an empty list": ([], r"is empty: \(0,\)"),
     "no features": (np.zeros((5, 0)), r"is empty: \(5, 0\)"),
     "no steps": (np.zeros((3, 0, 2)), r"is empty: \(3, 0, 2\)"),
-    "a number": (3.0, r"can't have the shape \(\)\. Here rows are steps: an array is \(T,\) or "),
+    "a number": (3.0, r"can't have the shape \(\)\. Here rows are steps: an array \(T,\) or "),
     "four axes": (np.zeros((1, 2, 3, 4)), r"can't have the shape \(1, 2, 3, 4\)\. Here rows"),
     "ragged": ([[1, 2], [3]], r"must be an array, got a ragged list: .* different lengths"),
     "masked": (np.ma.array(WAVE, mask=WAVE > 0), r"is a masked array, and its mask would be lost"),

@@ -254,11 +254,11 @@ def test_the_callbacks_that_remember_must_be_those_of_the_checkpoint(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x": X[:3], "y": Y[:3]}, r"x is \[3, 7, 2\], but \[6, 7, 2\] in the checkpoint; y is \[3, 7, 1\], but"),
+        ({"x": X[:3], "y": Y[:3]}, r"x is \[3, 7, 2\], but \[6, 7, 2\] .*; y is \[3, 7, 1\]"),
         ({"x": X + 0.1}, "the values of x have a different mean or standard deviation"),
         ({"y": 2 * Y}, "the values of y have a different mean or standard deviation"),
         (dict(zip("xy", RAGGED, strict=True)), "valid steps is 23, but None"),
-        ({"validation_data": VALIDATION}, r"validation_data is \[\[3, 7, 2\], .* there None"),
+        ({"validation_data": VALIDATION}, r"validation_data is \[\[3, 7, 2\], .* but None"),
         ({"hidden_size": 4}, r"network.layers.0.hidden_size is 4, but 3"),
         ({"cell": "lstm"}, r"network.layers.0.cell is LSTM, but Elman"),
         ({"activation": "relu"}, r"network.layers.0.cell.activation is ReLU, but Tanh"),
@@ -275,7 +275,7 @@ def test_the_callbacks_that_remember_must_be_those_of_the_checkpoint(tmp_path):
         ({"seed": 1}, r"seed is 1, but 0"),
         ({"dtype": "float32"}, r"dtype is 'float32', but 'float64'"),
         ({"standardize": False}, r"standardize is False, but True"),
-        ({"batch_size": 2, "seed": 1}, r"batch_size is 2, but 'auto'; seed is 1, but 0"),
+        ({"batch_size": 2, "seed": 1}, r"batch_size is 2, but 'auto' in .*; seed is 1, but 0"),
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
 )
