@@ -1,4 +1,4 @@
-"""Writes a whole model: batch-first, with standardisation, lengths and states."""
+"""Write a whole model: batch-first, with standardisation, lengths and states."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from xprnn.serialization.files import check_place
 from xprnn.serialization.model import check_is_model, describe_fields
 
 METADATA = "xprnn"
-"""The key of the text that describes the model of a file."""
+"""The metadata key of the text that describes the model in a file."""
 
 
 def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
@@ -33,20 +33,20 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     ----------
     model : Model
     path : str or path
-        Ends in ``.onnx``.
+        The file, with the extension ``.onnx``.
     dtype : {"float32", "float64"}, optional
-        As for `to_proto`.
+        See `to_proto`.
 
     Raises
     ------
     ValueError
-        If the path has another ending, and as `to_proto`.
+        If the path has another extension, and as for `to_proto`.
     TypeError
-        If the model is not a `Model`.
+        If `model` is not a `Model`.
     FileNotFoundError
         If the folder does not exist.
     MissingExtraError
-        Without the library onnx.
+        If the onnx library is not installed.
 
     Examples
     --------
@@ -101,9 +101,9 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
         If the network has a layer, cell, activation or loss that can't be written, or
         holds several models side by side; names it.
     TypeError
-        If the model is not a `Model`.
+        If `model` is not a `Model`.
     MissingExtraError
-        Without the library onnx.
+        If the onnx library is not installed.
     """
     check_is_model(model)
     return make_proto(model, optional(one_of(("float32", "float64")))("dtype", dtype))
