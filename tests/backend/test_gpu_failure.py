@@ -37,7 +37,7 @@ def said(status=719):
     assert isinstance(cause, CUDARuntimeError)
     assert cause.status == status
     assert message == (
-        f"the GPU failed, and this process can no longer use it: {cause}. What helps: restart "
+        f"the GPU failed, and this process can no longer use it: {cause}. To fix this: restart "
         "the process. If it fails again, set XPRNN_KERNELS=reference, which turns off xprnn's "
         "CUDA kernels; if that helps, report it"
     )

@@ -629,7 +629,7 @@ def odd(**options):
         (
             odd(x=LIST, y=LISTED, lengths=[5, 2, 3]),
             ValueError,
-            r"lengths is valid only for a padded array; x is a list, whose arrays have lengths$",
+            r"lengths is valid only for a padded array; x is a list, whose arrays have",
         ),
         (
             odd(mask=np.ones((3, 4), bool)),
@@ -643,7 +643,7 @@ def odd(**options):
         (
             odd(mask=np.ones((3, 5), bool), lengths=[5, 5, 5]),
             ValueError,
-            r"lengths and mask say the same: expected one of them, got both$",
+            r"lengths and mask mean the same: expected one of them, got both$",
         ),
         (odd(mask=np.stack(FEW)), ValueError, r"mask leaves no valid step in sequence 1$"),
         (
@@ -746,15 +746,19 @@ def odd(**options):
         (
             odd(x=X[:, :, 0], mode="many_to_many"),
             ValueError,
-            r".* y 3 of 5; x of one number a step for several sequences is \(B, T, 1\)$",
+            r".* y 3 of 5; for several sequences of one number per step, x is \(B, T, 1\)$",
         ),
         (odd(y=Y[:, :3]), ValueError, r"x and y must .*; if y holds .* mode='encoder_decoder'$"),
         (odd(x=LIST, y=Y[:, :3]), ValueError, r"x and y must have .* mode='encoder_decoder'$"),
-        (odd(mode="many_to_one"), ValueError, r"x and y do not fit mode='many_to_one': .* 3 of 5$"),
+        (
+            odd(mode="many_to_one"),
+            ValueError,
+            r"x and y do not match mode='many_to_one': .* 3 of 5$",
+        ),
         (
             odd(mode="one_to_many"),
             ValueError,
-            r"x and y do not fit mode='one_to_many': x has 3 .* 5",
+            r"x and y do not match mode='one_to_many': x has 3 .* 5",
         ),
         (
             odd(x=X[0], y=Y[0], mode="many_to_one"),
@@ -896,7 +900,7 @@ def odd(**options):
         (
             odd(y=LAST, validation_data=(X, Y)),
             ValueError,
-            r".*do not fit mode='many_to_one': valid",
+            r".*do not match mode='many_to_one': valid",
         ),
         (odd(validation_data=(X, LAST)), ValueError, r"validation_data\[0\] and .* same lengths"),
         (
@@ -1241,7 +1245,7 @@ def axes(*lengths):
     return st.lists(st.integers(0, 3), min_size=0, max_size=4).map(tuple) | st.just(lengths)
 
 
-SAME, FIT = "x and y must have the same lengths", "x and y do not fit mode='{}'"
+SAME, FIT = "x and y must have the same lengths", "x and y do not match mode='{}'"
 
 
 def ruled(x, y):

@@ -39,7 +39,7 @@ class Status(NamedTuple):
     def __str__(self) -> str:
         if self.usable:
             return f"{self.name} {self.version}: {', '.join(self.devices)}"
-        return f"{self.name}: cannot be used: {self.reason}. What helps: {self.hint}"
+        return f"{self.name}: cannot be used: {self.reason}. To fix this: {self.hint}"
 
 
 def device_name(device: Any) -> str:

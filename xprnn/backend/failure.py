@@ -47,5 +47,5 @@ def translate_failures() -> Iterator[None]:
         if not is_lasting(error):
             raise
         raise BackendUnavailableError(
-            f"the GPU failed, and this process can no longer use it: {error}. What helps: {HELP}"
+            f"the GPU failed, and this process can no longer use it: {error}. To fix this: {HELP}"
         ) from error

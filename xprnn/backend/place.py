@@ -136,7 +136,7 @@ def resolve(spec: "str | Backend") -> Backend:
         raise BackendUnavailableError(str(library))
     if name == "torch" and device.startswith("cuda") and len(library.devices) == 1:
         raise BackendUnavailableError(
-            f"torch {library.version} sees no CUDA device. What helps: a CUDA build of torch and "
+            f"torch {library.version} sees no CUDA device. To fix this: a CUDA build of torch and "
             "NVIDIA's driver; torch.cuda.is_available() should say True"
         )
     device = {"": library.devices[0], "cuda": "cuda:0"}.get(device, device)

@@ -103,7 +103,7 @@ backend, dtype, callbacks, progress
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range, or two options contradict each other.
+        If an option is out of range, or two options contradict each other.
 
     Notes
     -----

@@ -116,8 +116,8 @@ def _warn_if_worse_than_naive(
         warn(
             f"on {count} steps at the end of y, which the networks did not see, their errors one "
             f"step ahead are {times} of a forecast that repeats the last "
-            f"season{'' if rule else ' are zero'}; what helps: more epochs, more of y, or a look "
-            "at backtest"
+            f"season{'' if rule else ' are zero'}; try more epochs or a longer y, or look at "
+            "backtest"
         )
 
 

@@ -178,7 +178,7 @@ def _sort_padding_first(mask, kept, xp):
     """
     if mask is None:
         return None, None
-    late = _pad(xp.astype(mask, xp.int64) - 1, kept, 0, xp)[..., 0]  # -1 at padding, else 0
+    late = _pad(xp.astype(mask, xp.int64) - 1, kept, 0, xp)[..., 0]  # -1 at padding steps, else 0
     columns = xp.arange(mask.shape[-2], device=device(mask))
     rows = xp.argsort(late, axis=0, stable=True) * mask.shape[-2] + columns
     order = xp.reshape(rows, (-1,))
