@@ -145,7 +145,7 @@ def test_headers(tmp_path):
     path = tmp_path / "f.csv"
     for first in ("Jan 2024,5", "2024-01,5", "31.1.2024,5.5", "5,12:30"):
         path.write_text(f"{first}\n1,2\n")
-        with pytest.raises(ValueError, match=r"must name its columns .* say --no-header"):
+        with pytest.raises(ValueError, match=r"must name its columns .* use --no-header"):
             tables.read(str(path))
     for first in ("Jan,Feb", "country,2024", "year,y"):
         path.write_text(f"{first}\n1,2\n")

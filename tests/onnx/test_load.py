@@ -739,7 +739,7 @@ def test_numbers_in_files_beside_a_model(plain, tmp_path):
         for entry in weight(proto).external_data:
             entry.value = location if entry.key == "location" else entry.value
         path.write_bytes(proto.SerializeToString())
-        refuses(path, "the tensor 'W' lies in")
+        refuses(path, "the tensor 'W' is in")
         onnx.save(plain, path, save_as_external_data=True, location="m.data", size_threshold=0,
                   convert_attribute=False)  # fmt: skip
     (path.parent / "m.data").write_bytes(data[:20])

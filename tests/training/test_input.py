@@ -729,19 +729,19 @@ def odd(**options):
             odd(y=Y[:, :, 0]),
             ValueError,
             r"y \(3, 5\) for x \(3, 5, 2\) can be one number at each step or several at the end: "
-            r"give mode='many_to_many' or mode='many_to_one', or y as \(B, T, O\)$",
+            r"pass mode='many_to_many' or mode='many_to_one', or y as \(B, T, O\)$",
         ),
-        (odd(x=X[:, :1], y=LAST), ValueError, r"y .* give mode='many_to_many' or mode='many_to_on"),
+        (odd(x=X[:, :1], y=LAST), ValueError, r"y .* pass mode='many_to_many' or mode='many_to_on"),
         (
             odd(x=X[:, :1], y=X[:, 0]),
             ValueError,
-            r"y .* give mode='one_to_many' or mode='many_to_on",
+            r"y .* pass mode='one_to_many' or mode='many_to_on",
         ),
         (
             odd(x=X[:, :, 0]),
             ValueError,
             r"x \(3, 5\) for y \(3, 5, 1\) can be one number at each step or the features of one "
-            r"step: give x as \(B, T, F\), or mode='one_to_many'$",
+            r"step: pass x as \(B, T, F\), or mode='one_to_many'$",
         ),
         (
             odd(x=X[:, :, 0], mode="many_to_many"),
@@ -838,7 +838,7 @@ def odd(**options):
         # Time
         (odd(bidirectional=True, tbptt=2), ValueError, r"tbptt cuts sequences in time, and this n"),
         (odd(bidirectional=True, checkpoint_every=2), ValueError, r"checkpoint_every cuts sequenc"),
-        (odd(x=X[:, 0], tbptt=2), ValueError, r"tbptt cuts sequences in time, and this network mu"),
+        (odd(x=X[:, 0], tbptt=2), ValueError, r"tbptt cuts sequences in time, and this network ne"),
         (
             odd(y=Y[:, :3], mode="encoder_decoder", checkpoint_every=2),
             ValueError,

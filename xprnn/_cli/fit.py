@@ -57,7 +57,9 @@ def add_commands(commands: Any) -> None:
     )
     add_network_options(parser, cell="elman", hidden_size=64, num_layers=1, epochs=300)
     add_run_options(parser)
-    parser.add_argument("--dtype", choices=("float32", "float64"))
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), help="dtype to compute in (default float64)"
+    )
     parser.add_argument("--save", metavar="MODEL", help="write the model to .npz or .safetensors")
     parser.add_argument(
         "--plot", metavar="PICTURE", help="draw the data and the predictions, e.g. out.png"

@@ -45,7 +45,7 @@ def add_commands(commands: Any) -> None:
         "backtest",
         help="score forecasts of the last rows of a CSV file",
         description="Forecast the last rows of a file in folds, each from the rows before it, "
-        "and score the forecasts beside those of baselines without a model.",
+        "and score the forecasts together with those of baselines without a model.",
         epilog="Example: xprnn backtest airline.csv --folds 3 --steps 12",
     )
     _add_options(parser)
@@ -65,7 +65,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     time_column.add_options(parser)
     add_count(parser, "--steps", "number of rows to forecast", required=True)
     add_count(
-        parser, "--lags", "number of rows that the network reads (default: one season and two)"
+        parser, "--lags", "number of rows that the network reads (default: one and two seasons)"
     )
     add_count(
         parser,
@@ -83,9 +83,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_count(
         parser,
         "--calibration",
-        "set the width of the interval by forecasts of the last N pieces of --steps rows; takes "
-        "N + 1 training runs (default: errors one step ahead on the last fifth of the rows, "
-        "which a second training run holds out)",
+        "set the width of the interval from forecasts of the last N pieces of --steps rows; "
+        "takes N + 1 training runs (default: errors one step ahead on the last fifth of the "
+        "rows, which a second training run holds out)",
     )
     add_count(parser, "--members", "number of networks to average (default %(default)s)", default=1)
     add_network_options(

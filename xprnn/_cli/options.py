@@ -103,7 +103,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 def add_network_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
     """Add the options of the network and its training; the help shows the defaults."""
-    parser.add_argument("--cell", choices=CELLS, help="default %(default)s")
+    parser.add_argument("--cell", choices=CELLS, help="recurrent cell (default %(default)s)")
     add_count(parser, "--hidden-size", "hidden units in a layer (default %(default)s)")
     add_count(parser, "--num-layers", "number of recurrent layers (default %(default)s)")
     add_count(
@@ -114,7 +114,9 @@ def add_network_options(parser: argparse.ArgumentParser, **defaults: Any) -> Non
         default=0,
     )
     add_count(parser, "--epochs", "number of passes over the data (default %(default)s)")
-    parser.add_argument("--learning-rate", type=float, metavar="RATE")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="RATE", help="learning rate (default 0.003)"
+    )
     parser.set_defaults(**defaults)
 
 

@@ -85,11 +85,12 @@ class Model(Record):
         Returns
         -------
         y : array or list of arrays
-            The outputs, in the array library of x and with the axes of the training data's y: (B,
-            T, O) or (B, T) for an output at every step, (B, O) or (B,) for many to one; without
-            the axis B for one sequence, and a list for a list. They are zero at padding steps. A
-            classifier returns scores here; see `predict_proba`. With an output at every step, a
-            DataFrame or Series gives a DataFrame or Series with the index of x and the names of y.
+            The outputs, in the array library of x and with the axes of the training data's y:
+            (B, T, O) or (B, T) for an output at every step, (B, O) or (B,) for many to one;
+            without the axis B for one sequence, and a list for a list. They are zero at padding
+            steps. A classifier returns scores here; see `predict_proba`. With an output at every
+            step, a DataFrame or Series gives a DataFrame or Series with the index of x and the
+            names of y.
         state : tuple of arrays
             Only with `return_state`: the state of each recurrent layer, h for Elman and GRU, h and
             c for LSTM, each (B, H) or (H,). Many to one adds the pool's state, which is its output

@@ -10,10 +10,10 @@ user-defined, by finite differences on random data::
 the loss's gradient with respect to the state at each step, and `state_jacobians` the derivative of
 the final state with respect to each state.
 
-**The comparison.** For each array θ and a random direction v of norm 1, the analytic derivative Σ
-v ∂L/∂θ is compared with the numeric one, D(s) = (4 d(s/2) - d(s)) / 3. Here d(s) = (L(θ + s v) -
-L(θ - s v)) / 2s is the central difference, and D is its Richardson extrapolation, whose truncation
-error falls as s⁴.
+**The comparison.** For each array θ and a random direction v of norm 1, the analytic derivative
+Σ v ∂L/∂θ is compared with the numeric one, D(s) = (4 d(s/2) - d(s)) / 3. Here
+d(s) = (L(θ + s v) - L(θ - s v)) / 2s is the central difference, and D is its Richardson
+extrapolation, whose truncation error falls as s⁴.
 
 **The tolerance** is eps^(2/3) of the larger number (4e-11 in float64), plus the effect that
 rounding alone can have on D at that step, 64 eps Σ|L_i| / s over the terms L_i of L.

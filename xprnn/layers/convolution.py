@@ -20,10 +20,10 @@ class CausalConv(Stateless):
 
         y(t) = x(t-p+1) W₁ + … + x(t) Wₚ + b        dx(t) = dy(t) Wₚᵀ + … + dy(t+p-1) W₁ᵀ
 
-    x is zero before the first step. The state is the last p-1 valid steps side by side, (..., B,
-    (p-1)·F), the oldest first; with p = 1 it is empty. With `last` the state holds the last p
-    steps, so that the output can be computed even if no valid step follows. Padding steps are
-    skipped.
+    x is zero before the first step. The state is the last p-1 valid steps side by side,
+    (..., B, (p-1)·F), the oldest first; with p = 1 it is empty. With `last` the state holds the
+    last p steps, so that the output can be computed even if no valid step follows. Padding steps
+    are skipped.
 
     Parallel to recurrent layers it is the autoregressive part of LSTNet: Lai, Chang, Yang and Liu,
     "Modeling long- and short-term temporal patterns with deep neural networks", 2018.

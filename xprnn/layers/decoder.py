@@ -130,8 +130,8 @@ class EncoderDecoder:
         The encoder: recurrent layers, such as ``Stack((Recurrent(64, "gru"),))``.
     decoder : Layer
         A network that turns one step into many and has recurrent layers of the same sizes, such as
-        ``Stack((Extend(12), Recurrent(64, "gru"), Dense(1)))``, or ``Feedback(Stack((Recurrent(64,
-        "gru"), Dense(1))), 12)``, which reads its own outputs.
+        ``Stack((Extend(12), Recurrent(64, "gru"), Dense(1)))``, or
+        ``Feedback(Stack((Recurrent(64, "gru"), Dense(1))), 12)``, which reads its own outputs.
 
     Examples
     --------

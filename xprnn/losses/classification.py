@@ -22,9 +22,9 @@ def _log_softmax(z, xp):
 class CrossEntropy:
     """L = -Σ_{t,b,c} w_c s_c log p_c / Σ_{t,b,c} w_c q_c with p = softmax ŷ, over C classes.
 
-    q is 1 for the step's class and 0 for the others, or the target probabilities, and s = (1 - ε)
-    q + ε / C. Without weights and with ε = 0, L is the mean over steps and batch of -log p of the
-    true class.
+    q is 1 for the step's class and 0 for the others, or the target probabilities, and
+    s = (1 - ε) q + ε / C. Without weights and with ε = 0, L is the mean over steps and batch of
+    -log p of the true class.
 
     The targets are labels 0 … C - 1 of any float or integer dtype, (..., 1), or probabilities,
     (..., C). One-hot rows give the same results as labels. ŷ is (..., C), before the softmax.
