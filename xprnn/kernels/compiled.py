@@ -54,7 +54,7 @@ class Problem(ctypes.Structure):
 
 
 class Memo(NamedTuple):
-    """What `unroll_backward` needs of `unroll`."""
+    """The values from `unroll` that `unroll_backward` needs."""
 
     h: Array
     """(..., T + 1, B, H)"""

@@ -80,7 +80,7 @@ def _open_folder(stack: contextlib.ExitStack) -> Path | None:
     except OSError as error:
         warn_once(
             path,
-            f"xprnn keeps no compiled code in {path}, which must be a folder, and no link, that "
+            f"xprnn keeps no compiled code in {path}, which must be a folder (not a link) that "
             f"belongs to this user and that nobody else may write ({error}); it compiles for this "
             "process alone",
         )

@@ -92,6 +92,6 @@ def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = Non
     if learning_rate is None:
         return found
     if not hasattr(found, "learning_rate"):
-        raise TypeError(f"learning_rate cannot be set on {found!r}; give it to the optimizer")
+        raise TypeError(f"learning_rate cannot be set on {found!r}; set it in the optimizer")
     changed: Optimizer = dataclasses.replace(found, learning_rate=learning_rate)
     return changed

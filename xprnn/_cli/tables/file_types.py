@@ -22,14 +22,14 @@ _SIGNATURES = {
     b"\x89HDF": "an HDF5 file; write the table as CSV",
     b"ARROW1": "an Arrow file; write the table as CSV or Parquet",
     b"\x93NUMPY": "a NumPy array (.npy); use it in Python, or write it with numpy.savetxt",
-    b"\x89PNG": "a picture; give the table itself as CSV",
-    b"\xff\xd8\xff": "a picture; give the table itself as CSV",
-    b"\x7fELF": "a program; give a table as CSV",
+    b"\x89PNG": "a picture; provide the table itself as CSV",
+    b"\xff\xd8\xff": "a picture; provide the table itself as CSV",
+    b"\x7fELF": "a program; provide a table as CSV",
 }
 _ARCHIVES = {  # by a name inside the archive
     b"xl/": "an Excel workbook (.xlsx); save its sheet as CSV UTF-8",
     b"opendocument": "an OpenDocument file; save its sheet as CSV UTF-8",
-    b".npy": "a file of NumPy arrays or a model (.npz); give the table as CSV",
+    b".npy": "a file of NumPy arrays or a model (.npz); write the table as CSV",
 }
 _MARKUP = {
     rb"<(!doctype html|html|head|body|table)\b": "an HTML page; export the table as CSV",
