@@ -1070,7 +1070,7 @@ def test_options_that_made_no_difference_are_named(options, names):
         warnings.simplefilter("always")
         assert model.fit(line).linear_
     told = [str(warning.message) for warning in caught]
-    assert [text.partition(" made ")[0] for text in told] == (
+    assert [text.partition(" had ")[0] for text in told] == (
         [f"the linear maps forecast alone, and {names}"] if names else []
     )
     with warnings.catch_warnings():

@@ -268,7 +268,7 @@ def test_columns_of_other_names_are_renamed_added_dropped_or_given_as_arrays():
         (fewer, fewer.assign(day=X["day"])),
         (more, more.drop(columns="rain")),
     ):
-        with pytest.raises(ValueError, match=r"rename, add or drop columns, or give arrays from t"):
+        with pytest.raises(ValueError, match=r"rename, add or drop columns, or use arrays from f"):
             model.predict(X=wrong[20:])
         pd.testing.assert_series_equal(model.predict(X=right[20:]), expected)
     with pytest.raises(TypeError, match="X must be a pandas object, as y is"):
@@ -286,7 +286,7 @@ def test_other_columns_of_an_update_are_mended_by_the_same_advice():
         (y[["a"]], lambda frame: frame.assign(b=y["b"])),
         (y.assign(c=1), lambda frame: frame.drop(columns="c")),
     ):
-        with pytest.raises(ValueError, match="; rename, add or drop columns, or give arrays from"):
+        with pytest.raises(ValueError, match="; rename, add or drop columns, or use arrays from"):
             model.update(wrong)
         pd.testing.assert_frame_equal(model.update(right(wrong)).predict(), expected)
     model = forecaster().fit(y[:20].to_numpy())

@@ -311,7 +311,7 @@ def test_a_full_disk_ends_no_training(tmp_path, monkeypatch, ending):
         if training.epoch > 1:
             lengths.append(len(xprnn.load(path).history))
 
-    with pytest.warns(RuntimeWarning, match=r"run\..* could not be .* continues: .*No space") as seen:
+    with pytest.warns(RuntimeWarning, match=r"run\..* could not .* continues: .*No space") as seen:
         model = fit(epochs=7, callbacks=[count, watch, Checkpoint(path)])
     assert len(seen) == 1
     assert len(model.history) == 7
@@ -371,7 +371,7 @@ def test_a_line_that_cannot_be_written_ends_no_training():
 
     log = Log(1, write=closed)
     for _ in range(2):
-        with pytest.warns(RuntimeWarning, match=r"^a line could not .* continues: .*Broken") as seen:
+        with pytest.warns(RuntimeWarning, match=r"^a line could .* continues: .*Broken") as seen:
             assert len(fit(callbacks=[log]).history) == 3
         assert len(seen) == 1
 
