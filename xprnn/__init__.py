@@ -1,8 +1,8 @@
 """xprnn: recurrent neural networks, written once for NumPy and CuPy.
 
-The mathematics (cells, back-propagation through time, losses, optimizers) is written
-once against the Python array API standard; the same code trains on NumPy on a CPU and
-on CuPy on a CUDA GPU.
+The mathematics (cells, back-propagation through time, losses, optimizers) is written once, against
+the Python array API standard. The same code trains on a CPU with NumPy and on a CUDA GPU with
+CuPy.
 
 >>> import numpy as np
 >>> import xprnn
@@ -118,11 +118,11 @@ _HOME = {
     "save": "serialization",
     "value_and_grad": "gradients",
 }
-"""The module of each name that is not a module itself."""
+"""The module that defines each public name that is not itself a module."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first used."""
+    """Import a public name on first use."""
     if name in _HOME:
         found = getattr(import_module(f"xprnn.{_HOME[name]}"), name)
     elif name in __all__:

@@ -1,4 +1,4 @@
-"""The entry point of the command line: parses the arguments, runs a command, reports errors."""
+"""The entry point of the command line: parse the arguments, run a command, report errors."""
 
 import argparse
 import contextlib
@@ -19,16 +19,15 @@ _ERRORS = (
     NonFiniteError, ValueError, TypeError, OverflowError, OSError, MemoryError,
     BackendUnavailableError, MissingExtraError,
 )  # fmt: skip
-"""These end a command with one line on standard error; any other is a bug, with a traceback."""
+"""Errors reported as one line on standard error; any other is a bug and gets a traceback."""
 
 
 def _make_parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = Parser(
         prog="xprnn",
         description="Recurrent neural networks for NumPy and CuPy.",
-        epilog="Exit status: 0 done, 1 the training diverged or a gradient is wrong, "
-        "2 bad input, 130 interrupted. "
-        "Example: xprnn forecast sunspots.csv --steps 22",
+        epilog="Exit status: 0 for success, 1 if training diverged or a gradient is wrong, 2 for "
+        "bad input, 130 if interrupted. Example: xprnn forecast sunspots.csv --steps 22",
     )
     parser.add_argument("--version", action="version", version=f"xprnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit status."""
     options = _make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # the code page may lack a character of ours
+        sys.stdout.reconfigure(errors="replace")  # the code page may lack one of the characters
     try:
         with warnings.catch_warnings(), _interruptible(options.command):
             warnings.simplefilter("always", UserWarning)
@@ -52,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
     except (KeyboardInterrupt, _Interrupted):
         return 130
-    except BrokenPipeError:  # the reader, such as head, has enough
+    except BrokenPipeError:  # the reader, such as head, has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except _ERRORS as error:
@@ -62,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C ends the command, not only its training."""
+    """Ctrl-C, which ends the whole command and not only the training."""
 
 
 @contextlib.contextmanager
@@ -85,7 +84,7 @@ def _interruptible(command: str) -> Iterator[None]:
 def _print_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
-    """Print a warning as one line, with its place and class unless it is a UserWarning."""
+    """Print a warning as one line, with its location and class unless it is a UserWarning."""
     text = " ".join(str(message).split())
     if not issubclass(category, UserWarning):
         text = f"{filename}:{lineno}: {category.__name__}: {text}"
@@ -93,7 +92,7 @@ def _print_warning(
 
 
 def _describe(error: Exception, options: argparse.Namespace) -> str:
-    """Describe an error in one line that names the option instead of the argument."""
+    """Describe an error in one line that names the option instead of the Python argument."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for this"
     text = " ".join(str(error).split())

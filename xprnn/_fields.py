@@ -1,4 +1,4 @@
-"""Checks of plain arguments at the public edge."""
+"""Checks of plain arguments in the public API."""
 
 import math
 import numbers
@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, TypeAlias
 
 Check: TypeAlias = Callable[[str, Any], Any]
-"""Takes the name and the value of an argument; returns the value to use, or raises."""
+"""A function that takes the name and value of an argument, and returns the value to use or
+raises."""
 
 
 def show(value: Any) -> str:
-    """Return a value as error messages show it: one line of at most 80 characters.
+    """Return a value in the form for error messages: one line of at most 80 characters.
 
     Examples
     --------
@@ -29,7 +30,7 @@ def show(value: Any) -> str:
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, and point at the line of the user's code that called xprnn."""
+    """Warn, with the line of the user's code that called xprnn as the location."""
     level, frame = 2, sys._getframe(1)
     ours = ("xprnn", "contextlib")
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ours:
@@ -38,9 +39,9 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def translate(name: str, synonyms: dict[str, str]) -> str | None:
-    """Return our name for one of another library's.
+    """Translate another library's name to ours.
 
-    `synonyms` has our names, each with those of other libraries, between spaces, in small letters.
+    `synonyms` maps each of our names to the other libraries' names, lowercase and space-separated.
     """
     return next((ours for ours, theirs in synonyms.items() if name in theirs.split()), None)
 
@@ -48,9 +49,9 @@ def translate(name: str, synonyms: dict[str, str]) -> str | None:
 def unknown(
     argument: str, value: Any, valid: Iterable[str], synonyms: dict[str, str] | None = None
 ) -> ValueError:
-    """Return the error for a name that is none of `valid`, with the nearest one.
+    """Return the error for a name that is not in `valid`, with the nearest valid name.
 
-    `synonyms` are those of `translate`.
+    For `synonyms` see `translate`.
     """
     import difflib
 
@@ -85,7 +86,7 @@ def choose(
 
 
 def flag(argument: str, value: Any, expected: str = "True or False") -> bool:
-    """Return `value` as a bool; it may be one of NumPy or a 0-d array."""
+    """Return `value` as a bool; it may be a NumPy bool or a 0-d array."""
     if isinstance(value, bool):
         return value
     if getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ():
@@ -94,7 +95,7 @@ def flag(argument: str, value: Any, expected: str = "True or False") -> bool:
 
 
 def whole(argument: str, value: Any, least: int = 1) -> int:
-    """Return `value` as an int of at least `least`."""
+    """Return `value` as an int that is at least `least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{argument} must be an integer, got {show(value)}")
     if value < least:
@@ -141,12 +142,12 @@ def one_of(names: Iterable[str]) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """Return a check that also takes None."""
+    """Return a check that also accepts None."""
     return lambda argument, value: None if value is None else check(argument, value)
 
 
 def check_fields(thing: Any, **checks: Check) -> None:
-    """Replace fields of a frozen dataclass, in its ``__post_init__``, by what their checks return.
+    """In ``__post_init__`` of a frozen dataclass, replace fields by the results of their checks.
 
     Examples
     --------
@@ -166,6 +167,6 @@ def check_fields(thing: Any, **checks: Check) -> None:
 
 
 def set_fields(thing: Any, **values: Any) -> None:
-    """Set fields of a frozen dataclass, in its ``__post_init__``."""
+    """Set fields of a frozen dataclass in its ``__post_init__``."""
     for name, value in values.items():
         object.__setattr__(thing, name, value)

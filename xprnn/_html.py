@@ -1,7 +1,7 @@
-"""Tables in HTML, which notebooks show in place of text.
+"""HTML tables, which notebooks show in place of text.
 
-Text has the colour of the page, and a mark its own background, so that both can be read on a
-light page and on a dark one.
+Text has the colour of the page, and a mark has its own background, so that both are readable on
+light and dark pages.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from html import escape
 from typing import NamedTuple
 
 GOOD, BAD, OPEN = "#1a7f37", "#b3261e", "#7a5900"
-"""Colours below white text."""
+"""Background colours for white text."""
 
 
 class Mark(NamedTuple):
-    """A word on a colour."""
+    """A word on a coloured background."""
 
     text: str
     colour: str
@@ -22,7 +22,7 @@ class Mark(NamedTuple):
 def make_table(
     caption: str, rows: Iterable[tuple[str | Mark, ...]], head: tuple[str, ...] = ()
 ) -> str:
-    """Return a table; the first cell of each row names it. Below a head stand numbers.
+    """Return a table whose rows start with their names; with a head, the other cells are numbers.
 
     Examples
     --------

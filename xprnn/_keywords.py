@@ -1,7 +1,7 @@
-"""Names that other libraries have for our arguments.
+"""The names that other libraries use for our arguments.
 
-Python's error for an unknown keyword only says that it is unknown; `suggest_keywords` adds the
-name that xprnn has for it.
+Python's error for an unknown keyword does not say what to use instead; `suggest_keywords` adds
+xprnn's name for it.
 """
 
 import difflib
@@ -49,26 +49,26 @@ _HOW = {
     "penalty": "penalty=, see xprnn.penalties, or optimizer=AdamW(...)",
     "progress": "progress=True or False",
 }
-"""How to give an argument that takes something else here."""
+"""How to pass an argument that takes another kind of value here."""
 
 _NONE = {
     "class_weight": "the loss has them: loss=CrossEntropy(class_weights=...)",
-    "metrics": "xprnn.metrics has functions of y and of what predict gives",
-    "shuffle": "batches are drawn anew in every epoch",
-    "stateful": "hand on the state: predict(x, state=..., return_state=True)",
+    "metrics": "xprnn.metrics has functions of y and the predictions",
+    "shuffle": "every epoch draws new batches",
+    "stateful": "pass the state on: predict(x, state=..., return_state=True)",
 }
-"""Names that have no argument here, with what to do instead."""
+"""Names without an argument here, with what to do instead."""
 
 
 def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function so that its error for an unknown keyword names the one to use.
+    """Decorate a function so that its error for an unknown keyword names the keyword to use.
 
     Editors, type checkers and `help` still see its signature.
 
     Raises
     ------
     TypeError
-        When the function is called with a keyword that it does not have.
+        If the function is called with an unknown keyword.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Gates in the order of other libraries, and their two biases of a layer."""
+"""Convert to and from other libraries' order of gates and their two biases per layer."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from xprnn.cells import GRU
 
 
 def reorder(a: Any, order: Any) -> Any:
-    """Return the blocks of the last axis in another order, a list of indices."""
+    """Reorder the blocks of the last axis by a list of indices."""
     parts = np.split(a, len(order), axis=-1)
     return np.concatenate([parts[k] for k in order], axis=-1)
 
 
 def merge_biases(cell: Any, bias: Any, recurrent_bias: Any) -> dict[str, Any]:
-    """Return b and, for GRU, v from the biases (1, G·H) of the input and of the recurrence."""
+    """Return b and, for GRU, v, from the input and recurrent biases (1, G·H)."""
     if not isinstance(cell, GRU):
         return {"b": bias + recurrent_bias}
     *gates, v = np.split(recurrent_bias, 3, axis=-1)

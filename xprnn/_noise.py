@@ -1,8 +1,8 @@
-"""The random numbers of dropout: a function of a seed and of the time step.
+"""The random numbers of dropout, as a function of the seed and the time step.
 
-They are drawn on the host, so that every backend gets the same ones. The numbers of
-the steps from t on do not need those before them. So a sequence that is cut into
-chunks, or run twice, gets the same noise as in one piece.
+They are drawn on the host, so that every backend gets the same numbers. The numbers from step t on
+do not depend on earlier ones, so a sequence that is cut into chunks, or run twice, gets the same
+noise as in one piece.
 """
 
 import math
@@ -13,7 +13,7 @@ from xprnn.backend import dtype_name, generator, host, of
 
 
 class Noise(NamedTuple):
-    """The source of the numbers of a forward pass.
+    """The source of the random numbers of a forward pass.
 
     Examples
     --------
@@ -28,14 +28,14 @@ class Noise(NamedTuple):
 
     seed: tuple[int, ...]
     start: int = 0
-    """The time steps before the first."""
+    """The number of time steps before the first."""
 
     def layer(self, i: int) -> "Noise":
-        """Return the noise of the i-th part of a network."""
+        """Return the noise for the i-th part of a network."""
         return self._replace(seed=(*self.seed, i))
 
     def after(self, steps: int) -> "Noise":
-        """Return the noise from so many steps later on."""
+        """Return the noise from `steps` steps later on."""
         return self._replace(start=self.start + steps)
 
     def restart(self) -> "Noise":
@@ -43,7 +43,7 @@ class Noise(NamedTuple):
         return self._replace(start=0)
 
     def every_step(self, x: Array, rate: float) -> Array:
-        """Return 0 with probability `rate`, else 1 / (1 - rate), for every number of x.
+        """Return 0 with probability `rate`, else 1 / (1 - rate), for every value of x.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class Noise(NamedTuple):
         return _scale(host.moveaxis(draw, 0, -3), rate, x)
 
     def once(self, like: Array, rate: float) -> Array:
-        """Return 0 with probability `rate`, else 1 / (1 - rate), for a whole sequence.
+        """Return 0 with probability `rate`, else 1 / (1 - rate), once for each whole sequence.
 
         Parameters
         ----------

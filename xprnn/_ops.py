@@ -1,15 +1,15 @@
-"""The small array mathematics that cells, layers and losses share: masks, x W + b, long sums.
+"""Array operations shared by cells, layers and losses: masks, x W + b, long sums.
 
-**Masks** are True at the valid steps of (T, B, 1) and False at padding; None where all are valid.
+**Masks** (T, B, 1) are True at valid steps and False at padding steps; None if all are valid.
 
 **The affine map** y = x W + b acts on all steps and the whole batch at once: time and batch are
-flattened, so that it is one large product. Leading axes of x (..., T, B, F), W (..., F, O) and
-b (..., 1, O) broadcast; the gradient of a broadcast array is the sum over its copies.
+flattened, so that it is a single large product. Leading axes of x (..., T, B, F), W (..., F, O)
+and b (..., 1, O) broadcast; the gradient of a broadcast array is the sum over its copies.
 
-**Long sums** in float32 keep their digits. Libraries add up the rows of an array one after the
-other, so each row counts less the more rows came before it: the mean of ten million numbers
-around 285 comes out as 266. Here a sum is a tree: 32 rows become one, then 8 of those, until few
-are left.
+**Long sums** in float32 keep their precision. Libraries add up the rows of an array one by one, so
+that later rows lose digits against the growing sum: the mean of ten million numbers around 285
+comes out as 266. Here a sum is a tree: 32 rows are added into one, then 8 of those, until few are
+left.
 """
 
 import math
@@ -17,20 +17,20 @@ import math
 from xprnn._typing import Array, Namespace
 
 FIRST, LATER = 32, 8
-"""How many rows become one in the first round and in the later ones."""
+"""The number of rows added into one in the first round, and in the later rounds."""
 
 FEW = 24
-"""How many rows the library adds up by itself."""
+"""The number of rows that the library adds up itself."""
 
 FEW_IN_A_ROW = 4096
 """The same along the last axis, where libraries keep several partial sums."""
 
 NEAR = 2048
-"""How many numbers are added to each other at a time, so that they stay in the nearest cache."""
+"""The count of numbers to add at a time, so that they stay in the nearest cache."""
 
 
 def apply_mask(a: Array, mask: Array | None, *, xp: Namespace) -> Array:
-    """Return `a` at valid steps and zero at padding, whatever stood there."""
+    """Return `a` at valid steps and zero at padding steps, whatever `a` holds there."""
     return a if mask is None else xp.where(mask, a, xp.zeros_like(a))
 
 
@@ -44,7 +44,7 @@ def select(
 
 
 def count_steps(a: Array, mask: Array | None, *, xp: Namespace) -> int | Array:
-    """Return the number of valid steps of `a` (..., T, B, F), in its dtype if there is a mask."""
+    """Return the number of valid steps of `a` (..., T, B, F), in the dtype of `a` with a mask."""
     if mask is None:
         return math.prod(a.shape[-3:-1])
     return xp.astype(xp.sum(xp.astype(mask, xp.int64)), a.dtype)
@@ -92,7 +92,7 @@ def affine_backward(
     Returns
     -------
     grads : dict
-        Shaped like `params`.
+        The gradients, in the form of `params`.
     dx : array, (..., T, B, F), or None
     """
     W, dy_rows = params["W"], flatten_steps(dy, xp=xp)
@@ -114,7 +114,7 @@ def weight_gradient(x: Array, dy: Array, W: Array, *, xp: Namespace) -> Array:
 
 
 def sum_to(a: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
-    """Sum over the axes along which an array of `shape` was broadcast to that of `a`."""
+    """Sum over the axes along which an array of `shape` was broadcast to the shape of `a`."""
     extra = len(a.shape) - len(shape)
     if extra:
         a = total(a, tuple(range(extra)), xp=xp)
@@ -127,9 +127,9 @@ def sum_to(a: Array, shape: tuple[int, ...], *, xp: Namespace) -> Array:
 def total(
     a: Array, axis: int | tuple[int, ...] = (-3, -2, -1), *, keepdims: bool = False, xp: Namespace
 ) -> Array:
-    """Return the sum over one axis, or over several neighbouring ones: steps, batch and features.
+    """Return the sum over one axis, or over several adjacent ones: steps, batch and features.
 
-    In float32, its error is below 1e-6 of the sum of the magnitudes of ten million terms.
+    In float32, the error is below 1e-6 of the sum of the magnitudes of ten million terms.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def total(
     """
     axes = [axis] if isinstance(axis, int) else list(axis)
     count = math.prod([a.shape[i] for i in axes])
-    if count <= FIRST or a.dtype == xp.float64:  # its digits are enough in any order
+    if count <= FIRST or a.dtype == xp.float64:  # float64 is precise enough in any order
         return xp.sum(a, axis=tuple(axes), keepdims=keepdims)
     axes = sorted(i % a.ndim for i in axes)
     first, after = axes[0], a.shape[axes[-1] + 1 :]
@@ -153,7 +153,7 @@ def total(
 
 
 def _sum_tree(rows: Array, axis: int, parts: int, few: int, xp: Namespace) -> Array:
-    """Return the sum of rows; in the first round `parts` of them become one."""
+    """Return the sum of rows; in the first round, `parts` rows are added into one."""
     before, count, after = rows.shape[:axis], rows.shape[axis], rows.shape[axis + 1 :]
     if count <= max(few, parts):
         return xp.sum(rows, axis=axis)

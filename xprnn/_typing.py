@@ -1,4 +1,4 @@
-"""Names for the kinds of value that pass between the modules."""
+"""Type names for the values that pass between the modules."""
 
 from typing import Any, TypeAlias
 
@@ -6,10 +6,10 @@ Array: TypeAlias = Any
 """An array of any library that follows the Python array API standard."""
 
 Namespace: TypeAlias = Any
-"""The module ``xp`` that holds an array library's standard functions."""
+"""The module ``xp`` with an array library's standard functions."""
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
-"""The shapes of arrays by their names."""
+"""The shapes of arrays by name."""
 
 Tree: TypeAlias = Any
 """Arrays in nested dicts and tuples."""

@@ -1,4 +1,4 @@
-"""Forecasts that need no model; a network has to beat them to be worth its training."""
+"""Forecasts without a model, which a network has to beat to be worth training."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from xprnn.backend import on_host, quiet
 __all__ = ["drift", "find_season", "naive", "seasonal_naive"]
 
 _OF_LEVELS = 0.5
-"""The share of the variance that a season explains at least, without the trend."""
+"""The least share of the variance, without the trend, that a season must explain."""
 
 _OF_CHANGES = 0.25
-"""The same of the changes from step to step."""
+"""The least share of the variance of the changes from step to step."""
 
 _NEARLY = 0.9
-"""A season explains this part of what the best one does."""
+"""A season must explain this share of what the best season explains."""
 
 _TINY = 1e-9
-"""Numbers that vary by less than this part of the series' spread are all the same."""
+"""Values that vary by less than this share of the series' spread count as constant."""
 
 
 def naive(series: Any, horizon: int) -> Any:
@@ -31,7 +31,7 @@ def naive(series: Any, horizon: int) -> Any:
     ----------
     series : NumPy array, (T,) or (T, O)
     horizon : int
-        How many steps to forecast.
+        The number of steps to forecast.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def seasonal_naive(series: Any, horizon: int, season: int) -> Any:
 
 
 def drift(series: Any, horizon: int) -> Any:
-    """Go on by the mean change: the line through the first and the last value.
+    """Continue with the mean change: along the line through the first and the last value.
 
     Examples
     --------
@@ -77,32 +77,32 @@ def drift(series: Any, horizon: int) -> Any:
 
 
 def find_season(series: Any, longest: int = 200) -> int:
-    """Return the season of a series in steps, 1 if it has none.
+    """Return the season of a series in steps, or 1 if it has none.
 
-    A series has a season of m steps if the means at the m places of the season explain a good
-    part of its variance: at least a half of what is left of the series without its trend, a
-    moving average over m steps, or a quarter of its changes from step to step. The first shows
-    a slow season under noise, the second one whose shape changes. The share is adjusted for
-    the number of means, as R² in a regression is::
+    A series has a season of m steps if the means at the m positions in the season explain enough
+    of its variance: at least half of the variance of the series without its trend (a moving
+    average over m steps), or a quarter of the variance of its changes from step to step. The first
+    detects a slow season under noise, the second a season whose shape changes. The share is
+    adjusted for the number of means, like the adjusted R² of a regression::
 
         R²(m) = 1 - (1 - S(m) / S) (n - 1) / (n - m),    S = Σ d(t)²,  S(m) = Σ n_i d_i²
 
-    where d(t) are the n numbers less their mean, and d_i is the mean of the n_i numbers at
-    place i. Multiples of a season explain no more than the season itself, so the result is
-    the smallest m that explains nine tenths of what the best one does, of the same numbers. A
-    season occurs at least four times.
+    where d(t) are the n values minus their mean, and d_i is the mean of the n_i values of d at
+    position i. Multiples of a season explain no more than the season itself, so the result is the
+    smallest m that explains nine tenths of what the best m explains of the same values. A season
+    must occur at least four times.
 
     Parameters
     ----------
     series : NumPy array, (T,) or (T, O)
-        With several columns, the share is that of all together.
+        The series; with several columns, the share is computed over all of them together.
     longest : int
         The longest season to look for.
 
     Raises
     ------
     ValueError, TypeError
-        If a number is NaN or infinite, and if the series is a masked array or no array.
+        If a value is NaN or infinite, or if the series is a masked array or not an array.
 
     Examples
     --------
@@ -124,17 +124,17 @@ def find_season(series: Any, longest: int = 200) -> int:
 
 
 def _remove_trend(columns: Any, season: int) -> Any:
-    """Return a series without its moving average over a season, and without its ends."""
+    """Return a series minus its moving average over a season, without the ends."""
     sums = np.cumsum(np.concatenate([np.zeros_like(columns[:1]), columns]), axis=0)
     trend = (sums[season:] - sums[:-season]) / season
-    if season % 2 == 0:  # so that the window has a middle
+    if season % 2 == 0:  # centre a window of even length
         trend = (trend[1:] + trend[:-1]) / 2
     half = season // 2
     return columns[half : len(columns) - half] - trend
 
 
 def _explain(numbers: Any, season: int) -> float:
-    """Return the adjusted share of the variance that the means at the places explain."""
+    """Return the adjusted share of the variance that the means at the positions explain."""
     d, n = numbers - numbers.mean(axis=0), len(numbers)
     places = np.arange(n) % season
     counts = np.bincount(places, minlength=season)

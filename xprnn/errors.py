@@ -4,11 +4,11 @@ __all__ = ["BackendUnavailableError", "MissingExtraError", "ModelFileError", "No
 
 
 class BackendUnavailableError(RuntimeError):
-    """A backend cannot be used, or can no longer be used; says why and what helps."""
+    """A backend can't be used, or can no longer be used; the message says why and what to do."""
 
 
 class MissingExtraError(ImportError):
-    """A feature needs an optional library that is not installed; says which."""
+    """A feature needs an optional library that is not installed; the message names it."""
 
 
 class ModelFileError(ValueError):
@@ -16,17 +16,17 @@ class ModelFileError(ValueError):
 
 
 class NonFiniteError(ArithmeticError):
-    """The loss, a gradient or a parameter stopped being finite in training.
+    """The loss, a gradient or a parameter became infinite or NaN in training.
 
     Attributes
     ----------
     epoch : int
         The epoch in which it happened, counted from 1.
     name : str
-        What was no longer finite: ``"loss"``, ``"gradient of 0.U"``, ``"gradient norm"``
+        The number that was no longer finite: ``"loss"``, ``"gradient of 0.U"``, ``"gradient norm"``
         (its squares overflow before it does) or ``"parameter 0.U"``.
     model : Model
-        The model with the last parameters that gave finite numbers.
+        The model with the last parameters for which all numbers were finite.
     """
 
     def __init__(self, message, *, epoch, name, model):

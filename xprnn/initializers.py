@@ -1,9 +1,9 @@
 """Initial weights, drawn on the host by a NumPy generator.
 
-An initializer is any callable ``initializer(rng, shape, hidden_size)`` that
-returns a float64 array of `shape` (rows, columns). `hidden_size` is the number
-of hidden units that the layer holds (recurrent) or reads (dense). Numbers are
-drawn on the host so that a seed gives the same weights on every backend.
+An initializer is any callable ``initializer(rng, shape, hidden_size)`` that returns a float64
+array of `shape` (rows, columns). `hidden_size` is the number of hidden units of a recurrent layer,
+or the number of inputs of a dense layer. Numbers are drawn on the host, so that a seed gives the
+same weights on every backend.
 """
 
 import math
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Initializer(Protocol):
-    """What an initializer must be."""
+    """The protocol of an initializer."""
 
     def __call__(self, rng, shape: tuple[int, int], hidden_size: int) -> Array:
         """Return an array of `shape` drawn from `rng`."""
@@ -46,12 +46,12 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal numbers of mean 0; Markus Hohle's lecture draws all weights with std 0.1.
+    """Normal numbers with mean 0; Markus Hohle's lecture draws all weights with std 0.1.
 
     Parameters
     ----------
     std : float
-        Standard deviation.
+        The standard deviation.
     """
 
     std: float = 0.1
@@ -87,7 +87,7 @@ class GlorotUniform:
 
 @dataclass(frozen=True)
 class GlorotNormal:
-    """Normal numbers of variance 2 / (rows + columns); source as `GlorotUniform`."""
+    """Normal numbers with variance 2 / (rows + columns); for the source see `GlorotUniform`."""
 
     def __call__(self, rng, shape, hidden_size):
         return math.sqrt(2 / sum(shape)) * rng.standard_normal(shape)
@@ -95,7 +95,7 @@ class GlorotNormal:
 
 @dataclass(frozen=True)
 class LecunNormal:
-    """Normal numbers of variance 1 / rows: sums of standardised inputs have variance 1.
+    """Normal numbers with variance 1 / rows: sums of standardised inputs have variance 1.
 
     LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998.
     """
@@ -106,11 +106,10 @@ class LecunNormal:
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """A matrix with orthonormal rows or columns, whichever are fewer.
+    """A random matrix with orthonormal rows or columns, whichever are fewer.
 
-    Uniformly distributed: the Q of a normal matrix, its signs fixed by the
-    diagonal of R (Mezzadri, "How to generate random matrices from the
-    classical compact groups", 2007).
+    It is uniformly distributed: the Q of a normal matrix, with signs fixed by the diagonal of R
+    (Mezzadri, "How to generate random matrices from the classical compact groups", 2007).
     """
 
     def __call__(self, rng, shape, hidden_size):
@@ -133,20 +132,20 @@ TABLE: dict[str, Initializer] = {
 
 
 def get(initializer: str | Initializer, argument: str = "initializer") -> Initializer:
-    """Return the initializer of that name, or the object itself.
+    """Return the initializer with this name, or the object itself.
 
     Parameters
     ----------
     initializer : str or Initializer
     argument : str
-        What an error calls it.
+        The argument's name in error messages.
 
     Raises
     ------
     ValueError
-        If there is no initializer of that name.
+        If no initializer has this name.
     TypeError
-        If the object can't be called.
+        If the object is not callable.
 
     Examples
     --------
@@ -160,6 +159,6 @@ def get(initializer: str | Initializer, argument: str = "initializer") -> Initia
 
 
 def gates(initializer: Initializer, rng, rows: int, hidden_size: int, count: int) -> Array:
-    """Draw the weights (rows, H) of each of `count` gates, side by side: (rows, count·H)."""
+    """Draw the weights (rows, H) of `count` gates one by one, side by side: (rows, count·H)."""
     blocks = [initializer(rng, (rows, hidden_size), hidden_size) for _ in range(count)]
     return host.concat(blocks, axis=-1)

@@ -1,7 +1,7 @@
-"""Converts weights from and to the layouts of torch and Keras, as plain NumPy arrays.
+"""Convert weights from and to the layouts of torch and Keras, as plain NumPy arrays.
 
-Neither library is imported: xprnn reads attributes and returns arrays. W and U are transposed
-or reordered, and the two biases of a layer, which are added, become one b:
+Neither library is imported: xprnn reads attributes and returns arrays. W and U are transposed or
+reordered, and the two biases of a layer are added to give one b:
 
 =========  =================================  ==========================================
 xprnn      torch                              Keras
@@ -14,8 +14,8 @@ LSTM       i, f, g, o                         i, f, c, o: the same
 GRU        r, z, n                            z, r, h
 =========  =================================  ==========================================
 
-Dropout has no weights. It is converted where both sides have it and left out otherwise, since
-it does not change predictions.
+Dropout has no weights and does not change predictions. It is converted where both libraries have
+it, and left out otherwise.
 """
 
 import sys
@@ -52,7 +52,7 @@ def _to_numpy(name: str, a: Any) -> Any:
         raise TypeError(f"{name} has dtype {dtype}: expected float32 or float64")
     try:
         return np.array(a.detach().cpu().numpy() if hasattr(a, "detach") else a)
-    except Exception as error:  # a tensor without data, or a sparse one, can raise anything
+    except Exception as error:  # a sparse tensor, or one without data, can raise anything
         raise TypeError(
             f"{name} must be a dense array that holds its numbers, got a {type(a).__name__} on "
             f"the device {getattr(a, 'device', 'unknown')}: {error!s:.200}"
@@ -60,14 +60,14 @@ def _to_numpy(name: str, a: Any) -> Any:
 
 
 _TOLERANCE = 5e-3
-"""The largest error of a module's output, relative to the largest output. It is that large since
-GPUs may multiply with 11 bits."""
+"""The largest allowed error of a module's output, relative to the largest output. It is this large
+because GPUs may multiply with 11 bits."""
 
 
 def _check_outputs(
     argument: str, apply: Callable[[Any], Any], network: Stack, params: Tree
 ) -> None:
-    """Raise ValueError unless `apply` gives the network's outputs for random x (T, B, F)."""
+    """Raise ValueError unless `apply` returns the network's outputs for random x (T, B, F)."""
     W = tree.leaves(params)[0]
     x = 2 * np.random.default_rng(0).standard_normal((4, 3, len(W))).astype(W.dtype)
     try:
@@ -77,7 +77,7 @@ def _check_outputs(
     with np.errstate(all="ignore"):
         y, _, _ = network.forward(params, x, None, None, xp=np)
     y = y if network.keeps_steps else y[0]
-    finite = np.isfinite(y)  # with large weights both may overflow
+    finite = np.isfinite(y)  # with large weights both can overflow
     largest, difference = np.abs(y[finite]).max(initial=0), np.inf
     if output.shape == y.shape:
         difference = np.abs(output[finite] - y[finite]).max(initial=0)
@@ -85,16 +85,16 @@ def _check_outputs(
         raise ValueError(
             f"{argument} does not compute what its class and attributes say: for random x its "
             f"outputs, {output.shape}, are off by {difference:.2g} and the largest is "
-            f"{largest:.2g}. A forward or an activation of your own can't be read"
+            f"{largest:.2g}. A user-defined forward or activation can't be converted"
         )
 
 
 _swap_gates = partial(reorder, order=(1, 0, 2))
-"""Swaps the first two of three gates: r, z, n is z, r, h in Keras."""
+"""Swap the first two of three gates: r, z, n is z, r, h in Keras."""
 
 
 def _convert_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, Any]:
-    """Return W, U, b and, for GRU, v; `biases` are those of the input and of the recurrence."""
+    """Return W, U, b and, for GRU, v; `biases` holds the input bias and the recurrent bias."""
     zeros = np.zeros_like(W[:1])
     b, recurrent = [*(bias[None, :] for bias in biases), zeros, zeros][:2]
     return {"W": W, "U": U, **merge_biases(cell, b, recurrent)}
@@ -103,29 +103,29 @@ def _convert_params(cell: Any, W: Any, U: Any, biases: list[Any]) -> dict[str, A
 def from_torch(module: Any) -> tuple[Stack, Tree]:
     """Return the network and the parameters of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
-    ``batch_first`` only says how torch takes x; it is ignored. ``dropout``
-    between the layers becomes `Dropout` layers. The module and the network are both applied
-    to a few random numbers and must agree, so a subclass with another ``forward`` is
-    refused.
+    ``batch_first`` is ignored, since it only sets the layout of x. ``dropout`` between the layers
+    becomes `Dropout` layers. The module and the network are both applied to a few random numbers
+    and must agree, so a subclass with another ``forward`` raises an error.
 
     Parameters
     ----------
     module : torch.nn.RNN, torch.nn.LSTM or torch.nn.GRU
-        Any object with their attributes will do; the outputs are compared only if it can be
-        called.
+        The module. Any object with the same attributes will do; the outputs are compared only if
+        it is callable.
 
     Returns
     -------
     network : Stack
     params : tree of NumPy arrays
-        In the dtype of the module.
+        The parameters, in the dtype of the module.
 
     Raises
     ------
     TypeError
-        If it is not one of the three, or its weights are not dense float32 or float64.
+        If the module is not one of the three, or its weights are not dense float32 or float64.
     ValueError
-        If it has ``proj_size``, which xprnn lacks, or does not compute what its class says.
+        If the module has ``proj_size``, which xprnn does not support, or does not compute what its
+        class says.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def from_torch(module: Any) -> tuple[Stack, Tree]:
 
 
 def _apply_torch(module: Any, x: Any) -> Any:
-    """Return what a module computes from x (T, B, F) without dropout."""
+    """Apply a module to x (T, B, F) without dropout."""
     tensor = module.weight_ih_l0.detach().new_tensor(x)
     training, module.training = module.training, False
     try:
@@ -194,18 +194,18 @@ def _apply_torch(module: Any, x: Any) -> Any:
 def _list_recurrent(
     network: Layer, params: Tree, library: str
 ) -> list[tuple[Any, Recurrent, tuple[Any, ...]]]:
-    """Return every recurrent layer, what it runs, and the parameters of its directions.
+    """Return every recurrent layer, the layer inside it, and the parameters of its directions.
 
     Raises
     ------
     ValueError
-        For what the library lacks.
+        If the library can't express the network.
     """
     params = tree.map(to_host, params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
         raise ValueError(
-            f"params hold several models side by side, which {library} can't express; "
-            "pass those of one"
+            f"params hold several models side by side, which {library} can't express; pass those "
+            "of one model"
         )
     layers = network.layers if isinstance(network, Stack) else (network,)
     recurrent = []
@@ -236,7 +236,7 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
         state = {name: torch.tensor(a) for name, a in interop.to_torch(network, params).items()}
         module.load_state_dict(state)
 
-    ``bias_ih`` is b; ``bias_hh`` is zero, except for the candidate's part of a GRU, which is v.
+    ``bias_ih`` is b; ``bias_hh`` is zero, except for a GRU's candidate part, which is v.
 
     Parameters
     ----------
@@ -248,8 +248,8 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
     Returns
     -------
     dict of NumPy arrays
-        ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, …; those of
-        backward layers end in ``_reverse``.
+        The weights ``weight_ih_l0``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``, …; the
+        names for backward layers end in ``_reverse``.
 
     Raises
     ------
@@ -281,12 +281,12 @@ def to_torch(network: Layer, params: Tree) -> dict[str, Any]:
             arrays[f"bias_ih_{end}"] = w["b"][0].copy()
             arrays[f"bias_hh_{end}"] = make_recurrent_bias(layer.cell, w)[0]
     if len(kinds) > 1:
-        raise ValueError(f"torch's modules have layers of one kind, got {', '.join(kinds)}")
+        raise ValueError(f"a torch module has layers of one kind, got {', '.join(kinds)}")
     return arrays
 
 
 def _find_torch_mode(cell: Any) -> str:
-    """Return torch's name for a cell; raise if torch has no such cell."""
+    """Return torch's name for a cell; raise ValueError if torch has no such cell."""
     plain = LSTM(cell.activation, cell.gate_activation) if isinstance(cell, LSTM) else cell
     for mode, known in _TORCH_CELLS.items():
         if plain == known:
@@ -343,33 +343,33 @@ def _read_keras(layer: Any) -> tuple[Recurrent, dict[str, Any]]:
 
 
 def from_keras(layer: Any) -> tuple[Stack, Tree]:
-    """Return the network and the parameters of a recurrent layer of Keras.
+    """Return the network and the parameters of a Keras recurrent layer.
 
-    With ``return_sequences=False`` a ``Pool("last")`` follows it. Keras's ``dropout`` on x,
-    the same at every step, is left out. The layer and the network are
-    both applied to a few random numbers and must agree.
+    With ``return_sequences=False`` the network ends in ``Pool("last")``. Keras's ``dropout`` on x,
+    the same at every step, is left out. The layer and the network are both applied to a few random
+    numbers and must agree.
 
     Parameters
     ----------
     layer : keras.layers.SimpleRNN, LSTM, GRU or Bidirectional
-        Built, so that it has its weights. Any class of one of these names with their
-        attributes and ``get_weights`` will do; the outputs are compared only if it can be
-        called and is not stateful.
+        The layer, built so that it has its weights. Any class with one of these names, the same
+        attributes and ``get_weights`` will do; the outputs are compared only if the layer is
+        callable and not stateful.
 
     Returns
     -------
     network : Stack
     params : tree of NumPy arrays
-        In the dtype of the layer.
+        The parameters, in the dtype of the layer.
 
     Raises
     ------
     TypeError
-        If it is not one of these layers, or its weights are neither float32 nor float64.
+        If the layer is not one of these, or its weights are neither float32 nor float64.
     ValueError
-        If it has what xprnn lacks, such as ``go_backwards`` or an activation that is not
-        Keras's own, if it has no weights yet, or does not compute what its class and
-        attributes say.
+        If the layer has an option that xprnn does not support, such as ``go_backwards`` or an
+        activation that is not Keras's own, if it has no weights yet, or if it does not compute
+        what its class and attributes say.
 
     Examples
     --------
@@ -395,10 +395,10 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
                 "and the first of the other; use return_sequences=True"
             )
         if layer.forward_layer.go_backwards or not layer.backward_layer.go_backwards:
-            raise ValueError("forward_layer must go forwards and backward_layer backwards")
+            raise ValueError("forward_layer must run forward and backward_layer backward")
         (ahead, w), (back, u) = _read_keras(layer.forward_layer), _read_keras(layer.backward_layer)
         if ahead != back:
-            raise ValueError(f"both directions must be of one kind, got {ahead!r} and {back!r}")
+            raise ValueError(f"both directions must be alike, got {ahead!r} and {back!r}")
         merge: Any = _MERGES[layer.merge_mode]
         recurrent, params = Bidirectional(ahead, merge), (w, u)
     else:
@@ -413,7 +413,7 @@ def from_keras(layer: Any) -> tuple[Stack, Tree]:
 
 
 def _apply_keras(layer: Any, x: Any) -> Any:
-    """Return what a layer computes from x (T, B, F) without dropout."""
+    """Apply a layer to x (T, B, F) without dropout."""
     y = layer(x.swapaxes(0, 1), training=False)
     y = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y, dtype=x.dtype)
     return y.swapaxes(0, 1) if y.ndim == 3 else y
@@ -435,7 +435,7 @@ def to_keras(network: Layer, params: Tree) -> list[Any]:
     Returns
     -------
     list of NumPy arrays
-        Kernel, recurrent kernel and bias of each layer, `Bidirectional` forward first.
+        The kernel, recurrent kernel and bias of each layer; for `Bidirectional`, forward first.
 
     Raises
     ------

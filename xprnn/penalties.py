@@ -1,7 +1,7 @@
-"""Penalties on the size of weights, and bounds on it.
+"""Penalties and bounds on the size of weights.
 
-The last part of its name says what a weight is for: ``W`` is an input weight,
-``U`` a recurrent one, everything else (``b``, ``g``, …) counts as a bias::
+The last part of a weight's name determines its kind: ``W`` is an input weight, ``U`` a recurrent
+weight, and everything else (``b``, ``g``, …) counts as a bias::
 
     penalty = Penalty(input=Weights(l1=1e-4), recurrent=Weights(max_norm=2.0))
     penalty.value(params, *, xp)      -> (...), to be added to the loss
@@ -21,7 +21,7 @@ __all__ = ["Penalty", "Weights"]
 
 @dataclass(frozen=True)
 class Weights:
-    """Penalty and bound for one kind of weight.
+    """The penalty and bound for one kind of weight.
 
     For a matrix θ::
 
@@ -38,9 +38,9 @@ class Weights:
     Parameters
     ----------
     l1, l2 : float
-        At least 0.
+        The L1 and L2 penalty factors, at least 0.
     max_norm : float, optional
-        c, above 0; no bound if left out.
+        c, above 0. By default there is no bound.
 
     Examples
     --------
@@ -66,16 +66,16 @@ class Weights:
         return _ops.total(self.l1 * xp.abs(a) + self.l2 * (a * a), (-2, -1), xp=xp)
 
     def gradient(self, a: Array, *, xp: Namespace) -> Array:
-        """Return the gradient of `value`, shaped like a."""
+        """Return the gradient of `value`, in the shape of a."""
         return self.l1 * xp.sign(a) + 2 * self.l2 * a
 
     def constrain(self, a: Array, *, xp: Namespace) -> Array:
-        """Return a with every column within `max_norm`, unchanged if it was."""
+        """Scale every column of a above `max_norm` down to it."""
         if self.max_norm is None:
             return a
         norm = xp.sqrt(_ops.total(a * a, -2, keepdims=True, xp=xp))
         bound = xp.full_like(norm, self.max_norm)
-        return a * (bound / xp.maximum(norm, bound))  # times exactly 1 within the bound
+        return a * (bound / xp.maximum(norm, bound))  # exactly 1 within the bound
 
 
 _KINDS = {"W": "input", "U": "recurrent"}
@@ -83,17 +83,17 @@ _KINDS = {"W": "input", "U": "recurrent"}
 
 @dataclass(frozen=True)
 class Penalty:
-    """Penalties and bounds for all weights of a network, by their kind.
+    """Penalties and bounds for all weights of a network, by kind.
 
     Parameters
     ----------
     input : Weights
-        For every W, of dense layers too.
+        For every W, including those of dense layers.
     recurrent : Weights
         For every U.
     bias : Weights
-        For everything else. A bias is a matrix of one row: a `max_norm` bounds the
-        absolute value of every component.
+        For everything else. A bias is a matrix with one row, so `max_norm` bounds the absolute
+        value of every component.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class Penalty:
                 raise TypeError(f"{field.name} must be a penalties.Weights, got {show(value)}")
 
     def _each(self, function: Callable[[Weights, Array], Array], params: Tree) -> dict[str, Array]:
-        """Return `function(weights of its kind, a)` for every array a, by name."""
+        """Return `function(weights, a)` for every array a and the weights of its kind, by name."""
         return {
             name: function(getattr(self, _KINDS.get(name.split(".")[-1], "bias")), a)
             for name, a in tree.flatten(params).items()
@@ -140,6 +140,6 @@ class Penalty:
         return tree.unflatten(gradients, like=params)
 
     def constrain(self, params: Tree, *, xp: Namespace) -> Tree:
-        """Return `params` with every column within the `max_norm` of its kind."""
+        """Scale every column of `params` above the `max_norm` of its kind down to it."""
         bounded = self._each(lambda weights, a: weights.constrain(a, xp=xp), params)
         return tree.unflatten(bounded, like=params)

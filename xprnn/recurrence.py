@@ -13,22 +13,21 @@ For any cell, with weights W (..., F, G·H), U (..., H, G·H), b (..., 1, G·H):
 Rumelhart, Hinton and Williams, "Learning internal representations by error
 propagation", 1986; Werbos, "Backpropagation through time", 1990.
 
-Where the mask is False, the state stays as it is and y(t) = 0. Nothing reads
-x(t) or dy(t) there, so padding may hold anything, NaN too; only the gradient of
-the state passes such a step.
+Where the mask is False, the state does not change and y(t) = 0. x(t) and dy(t) are never read
+there, so padding steps may hold anything, even NaN; only the gradient of the state passes through
+such a step.
 
 With dropout on the recurrent state, q(t) = (k h(t-1)) U, where k (..., B, H) is
 0 or 1 / (1 - rate) and the same at every step (Gal and Ghahramani, "A
 theoretically grounded application of dropout in recurrent neural networks", 2016).
 
-A cell with an `inner` part, such as `GRUResetBefore`, computes its product in two steps:
-the inner gates, the first columns of U, act on h before the other columns
-multiply it::
+A cell with an `inner` part, such as `GRUResetBefore`, computes its product in two parts: the inner
+gates, which own the first columns of U, act on h before the other columns multiply it::
 
     q₁ = h U₁       a = inner.forward(p₁, q₁, h)       q₂ = a U₂
 
-Leading axes of x, the weights and the state are models side by side; the
-gradient of an array that several models share is the sum over them.
+Leading axes of x, the weights and the state hold models side by side; the gradient of an array
+shared by several models is the sum over the models.
 """
 
 from typing import Any, NamedTuple
@@ -50,7 +49,7 @@ __all__ = [
 ]
 
 _STRETCH = 32
-"""How many steps one partial sum of a cell's weight gradient has: a long sum loses digits."""
+"""The steps in one partial sum of a cell's weight gradient, since a long sum loses precision."""
 
 
 def multiply(
@@ -69,7 +68,7 @@ def multiply(
     -------
     q : array, (..., B, G·H)
     a : array, (..., B, H), or None
-        The array that the cell's inner part puts in place of h.
+        The array with which the cell's inner part replaces h.
     memo
         What the transpose needs.
 
@@ -93,7 +92,7 @@ def multiply(
 def _multiply_backward(
     cell: Any, U: Array, dp: Array, dq: Array, memo: Any, *, xp: Namespace
 ) -> tuple[Array, Array, Array]:
-    """Return dp and dq, each with the share of the inner gates, and dh."""
+    """Return dp and dq, each including the inner gates' part, and dh."""
     inner = getattr(cell, "inner", None)
     if inner is None:
         return dp, dq, dq @ xp.matrix_transpose(U)
@@ -107,7 +106,7 @@ def _multiply_backward(
 def _weight_gradient(
     cell: Any, U: Array, h: Array, a: Array | None, dq: Array, *, xp: Namespace
 ) -> Array:
-    """Return dU = Σ hᵀ dq, with a in place of h for the columns that multiplied it."""
+    """Return dU = Σ hᵀ dq, with a in place of h for the columns that multiplied a."""
     if a is None:
         return _ops.weight_gradient(h, dq, U, xp=xp)
     parts = zip((h, a), _split_gates(cell, dq), _split_gates(cell, U), strict=True)
@@ -115,13 +114,13 @@ def _weight_gradient(
 
 
 def _split_gates(cell: Any, a: Array) -> tuple[Array, Array]:
-    """Split the columns of the inner gates from the others."""
+    """Split the columns into those of the inner gates and the others."""
     size = a.shape[-1] // cell.gates * cell.inner.gates
     return a[..., :size], a[..., size:]
 
 
 def _steps(a: Array | None, count: int, xp: Namespace) -> Any:
-    """Return a(1), …, a(T), or as many None."""
+    """Return a(1), …, a(T), or `count` times None."""
     return (None,) * count if a is None else xp.unstack(a, axis=-3)
 
 
@@ -131,7 +130,7 @@ def _drop(h: Array, keep: Array | None) -> Array:
 
 
 def _sum_stretches(parts: tuple[Array, ...], xp: Namespace) -> Array:
-    """Return the sum of the gradients of a cell's own weight over all stretches of steps."""
+    """Sum the gradients of a cell's own weight over all stretches of steps."""
     first, *others = parts
     return first + _ops.total(xp.stack(others, axis=-3), -3, xp=xp)
 
@@ -146,7 +145,7 @@ def unroll(
     keep: Array | None = None,
     xp: Namespace,
 ) -> tuple[Array, Array | None, tuple[Array, ...], Any]:
-    """Run the sequential part forward, on all of x W + b.
+    """Run the sequential part forward, after x W + b for all steps at once.
 
     Parameters
     ----------
@@ -165,7 +164,7 @@ def unroll(
     h : array, (..., T + 1, B, H)
         h(0), …, h(T).
     a : array, (..., T, B, H), or None
-        The arrays that an inner part of the cell put in place of h.
+        The arrays with which the cell's inner part replaced h.
     state : tuple of arrays, (..., B, H)
         state(T).
     memo
@@ -203,7 +202,7 @@ def unroll_backward(
     cell, params, memo, mask, keep
         As for and from `unroll`.
     dy : array, (..., T, B, H)
-        ∂L/∂y(t), zero at padding.
+        ∂L/∂y(t), zero at padding steps.
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(T) from outside.
 
@@ -237,7 +236,7 @@ def unroll_backward(
 
 
 class Unroll(NamedTuple):
-    """The sequential part forward and backward, as `unroll` and `unroll_backward`."""
+    """The sequential part forward and backward, like `unroll` and `unroll_backward`."""
 
     forward: Any
     backward: Any
@@ -247,10 +246,10 @@ REFERENCE = Unroll(unroll, unroll_backward)
 
 
 class Cache(NamedTuple):
-    """What `backward` needs of `forward`."""
+    """The values from `forward` that `backward` needs."""
 
     x: Array
-    """(..., T, B, F), zero at padding."""
+    """(..., T, B, F), zero at padding steps."""
     h: Array
     """(..., T + 1, B, H): h(0), …, h(T)."""
     a: Array | None
@@ -283,7 +282,7 @@ def forward(
     state : tuple of arrays, (..., B, H)
         state(0); after it the cell's own weights, (..., 1, H), if it has any.
     mask : array of bool, (T, B, 1), or None
-        True at valid steps; None where all are.
+        True at valid steps; None if all steps are valid.
     keep : array, (..., B, H), or None
         Dropout on the recurrent state: 0 or 1 / (1 - rate).
     unroll : Unroll
@@ -292,9 +291,9 @@ def forward(
     Returns
     -------
     y : array, (..., T, B, H)
-        h(t), zero at padding.
+        h(t), zero at padding steps.
     state : tuple of arrays, (..., B, H)
-        After the last valid step of each row.
+        The state after the last valid step of each row.
     cache : Cache
 
     Examples
@@ -343,16 +342,16 @@ def backward(
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(T) other than through y.
     cache : Cache
-        From `forward`.
+        The cache that `forward` returned.
     input_grad : bool
         Whether to compute dx.
 
     Returns
     -------
     grads : dict
-        Of W, U and b, shaped like them.
+        The gradients of W, U and b, in their shapes.
     dx : array, (..., T, B, F), or None
-        Zero at padding.
+        ∂L/∂x(t), zero at padding steps.
     dstate : tuple of arrays, (..., B, H)
         ∂L/∂state(0); after it the gradients of the cell's own weights.
     """

@@ -1,8 +1,8 @@
-"""Schedules: the learning rate of every update.
+"""Learning rate schedules.
 
-A schedule is any callable ``schedule(i) -> float``: the learning rate of update
-i = 0, 1, … It is a pure function of i, so that an update can be repeated. An
-optimizer takes one in place of a number::
+A schedule is any callable ``schedule(i) -> float`` that returns the learning rate of update i = 0,
+1, …. It is a pure function of i, so that an update can be repeated. An optimizer takes a schedule
+in place of a number::
 
     Adam(learning_rate=Cosine(0.01, steps=2000, warmup=100))
 """
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Schedule(Protocol):
-    """What a schedule must be."""
+    """The protocol of a schedule."""
 
     def __call__(self, i: int, /) -> float:
         """Return the learning rate of update i."""
@@ -55,7 +55,7 @@ def get(learning_rate: Any) -> float | Schedule:
     ValueError
         If the number is not finite or not above 0.
     TypeError
-        If it is neither a number nor a callable.
+        If the learning rate is neither a number nor a callable.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Constant:
     Parameters
     ----------
     rate : float
-        Above 0.
+        The learning rate, above 0.
     """
 
     rate: float
@@ -127,14 +127,14 @@ class InverseTime:
 
 @dataclass(frozen=True)
 class Step:
-    """η(i) = rate · factor^⌊i / every⌋, as `torch.optim.lr_scheduler.StepLR`.
+    """η(i) = rate · factor^⌊i / every⌋, like `torch.optim.lr_scheduler.StepLR`.
 
     Parameters
     ----------
     rate : float
         η(0), above 0.
     every : int
-        The number of updates from one step to the next.
+        The number of updates between steps.
     factor : float
         Above 0.
 
@@ -159,7 +159,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Exponential:
-    """η(i) = rate · factor^i, as `torch.optim.lr_scheduler.ExponentialLR`.
+    """η(i) = rate · factor^i, like `torch.optim.lr_scheduler.ExponentialLR`.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def _half_cosine(start, end, share):
 
 @dataclass(frozen=True)
 class Cosine:
-    """A linear warm-up, then half a cosine down to the final rate.
+    """A linear warm-up, then a half cosine down to the final rate.
 
     With w = warmup, update i has the rate::
 
@@ -204,21 +204,21 @@ class Cosine:
         η(i) = final + (rate - final) (1 + cos(π (i - w) / steps)) / 2
         η(i) = final                                                 i ≥ w + steps
 
-    so that no update has a rate of 0, and update w is the first at the full rate.
-    Without warm-up and restarts this is `CosineAnnealingLR` of torch (Loshchilov and
-    Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017; the warm-up:
-    Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+    so that the warm-up has no rate of 0, and update w is the first at the full rate. Without a
+    warm-up, the updates up to `steps` are those of torch's `CosineAnnealingLR` (Loshchilov and
+    Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017; the warm-up: Goyal et
+    al., "Accurate, Large Minibatch SGD", 2017).
 
     Parameters
     ----------
     rate : float
-        The largest, above 0.
+        The largest learning rate, above 0.
     steps : int
         The number of updates from `rate` to `final`, after the warm-up.
     warmup : int
-        w, the number of updates before; at least 0.
+        w, the number of warm-up updates; at least 0.
     final : float
-        At least 0.
+        The final learning rate, at least 0.
 
     Examples
     --------
@@ -247,23 +247,23 @@ _ANNEAL = {"cos": _half_cosine, "linear": _line}
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up to the largest rate and down to a very small one.
+    """One cycle: up to the largest learning rate, and down to a very small one.
 
-    From rate / div_factor to `rate` at update ``rise * steps - 1``, from there to
-    rate / (div_factor final_div_factor) at update ``steps - 1``, and this rate for
-    all updates after it. As `torch.optim.lr_scheduler.OneCycleLR` without its cycle
-    of the momentum (Smith and Topin, "Super-Convergence", 2018).
+    The learning rate goes from rate / div_factor to `rate` at update ``rise * steps - 1``, then to
+    rate / (div_factor final_div_factor) at update ``steps - 1``, and stays there for all later
+    updates. This is `torch.optim.lr_scheduler.OneCycleLR` without the cycle of the momentum (Smith
+    and Topin, "Super-Convergence", 2018).
 
     Parameters
     ----------
     rate : float
-        The largest, above 0.
+        The largest learning rate, above 0.
     steps : int
-        The number of updates of the cycle.
+        The number of updates in the cycle.
     rise : float
         The share of the updates in which the rate rises, between 0 and 1.
     anneal : str
-        ``"cos"`` or ``"linear"``.
+        The shape of both phases, ``"cos"`` or ``"linear"``.
     div_factor, final_div_factor : float
         Above 0.
 

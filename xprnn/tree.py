@@ -1,7 +1,6 @@
-"""Plain trees: arrays in nested dicts and tuples, and their names.
+"""Trees: arrays in nested dicts and tuples, and their names.
 
-A leaf's name is the path to it, joined by dots: the matrix ``W`` of the first
-layer of a stack is ``"0.W"``.
+A leaf's name is its path, joined by dots: the matrix ``W`` of a stack's first layer is ``"0.W"``.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,14 +17,14 @@ def map(function: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     Parameters
     ----------
     function : callable
-        Takes one leaf of each tree, returns a leaf.
+        A function that takes one leaf of each tree and returns a leaf.
     tree, *rest : tree
-        Trees of the same structure.
+        Trees with the same structure.
 
     Returns
     -------
     tree
-        Of the same structure.
+        A tree with the same structure.
 
     Examples
     --------
@@ -67,7 +66,7 @@ def leaves(tree: Tree) -> list[Any]:
 
 
 def unflatten(flat: dict[str, Any], like: Tree) -> Tree:
-    """Put named leaves back into a tree of the structure of `like`.
+    """Put named leaves back into a tree with the structure of `like`.
 
     Raises
     ------
@@ -83,6 +82,6 @@ def unflatten(flat: dict[str, Any], like: Tree) -> Tree:
     names = flatten(like)
     if flat.keys() != names.keys():
         missing, unknown = sorted(names.keys() - flat.keys()), sorted(flat.keys() - names.keys())
-        raise ValueError(f"the names do not fit the tree: missing {missing}, unknown {unknown}")
+        raise ValueError(f"the names do not match the tree: missing {missing}, unknown {unknown}")
     values = iter([flat[name] for name in names])
     return map(lambda _: next(values), like)

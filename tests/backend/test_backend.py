@@ -119,7 +119,7 @@ def refused(spec, *parts):
 
 def test_cupy_is_not_installed(hide):
     hide("cupy")
-    text = refused("cupy", "cupy: cannot be used: CuPy is not installed. What helps: ", CUPY_LINE)
+    text = refused("cupy", "cupy: cannot be used: CuPy is not installed. To fix this: ", CUPY_LINE)
     found = backend.status("cupy")
     assert found == ("cupy", False, None, (), "CuPy is not installed", CUPY_LINE)
     assert str(found) == text
@@ -135,7 +135,7 @@ def test_cupy_is_installed_and_does_not_import(monkeypatch, tmp_path, error):
     refused(
         "cupy",
         "cupy is installed but does not import: libnvrtc.so.13: cannot open shared object file",
-        f"What helps: reinstall it: {CUPY_LINE}",
+        f"To fix this: reinstall it: {CUPY_LINE}",
     )
 
 
@@ -179,7 +179,7 @@ NO_START = {"driver": 13000, "error": "cudaErrorSystemNotReady: system not yet i
 )
 def test_cupy_is_installed_and_finds_no_gpu(cupy, machine, reason, hint):
     cupy(**machine)
-    refused("cupy", f"cupy: cannot be used: {reason}. What helps: {hint}")
+    refused("cupy", f"cupy: cannot be used: {reason}. To fix this: {hint}")
     refused("cupy:0")
     found = backend.status("cupy")
     assert (found.usable, found.version, found.devices) == (False, "14.2.0", ())
@@ -191,7 +191,7 @@ def test_cupy_with_a_gpu_and_without_cudas_libraries(cupy):
     refused(
         "cupy",
         "cupy: cannot be used: CuPy finds the GPU but cannot compute on it: no libnvrtc.so.13",
-        f"What helps: install CuPy with its CUDA libraries: {CUPY_LINE}",
+        f"To fix this: install CuPy with its CUDA libraries: {CUPY_LINE}",
     )
 
 
@@ -242,14 +242,14 @@ def test_an_array_of_cupy_says_its_device(cupy):
 )
 def test_other_libraries_that_are_not_installed(hide, name, line):
     hide(name)
-    refused(name, f"{name}: cannot be used: {name} is not installed. What helps: {line}")
+    refused(name, f"{name}: cannot be used: {name} is not installed. To fix this: {line}")
 
 
 def test_torch_without_cuda(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     refused(
-        "torch:cuda", f"torch {torch.__version__} sees no CUDA device. What helps: a CUDA build"
+        "torch:cuda", f"torch {torch.__version__} sees no CUDA device. To fix this: a CUDA build"
     )
     refused("torch:cuda:1")
     assert resolve("torch") == resolve("torch:cpu") == Backend("torch", "cpu")

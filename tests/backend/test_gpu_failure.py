@@ -37,8 +37,8 @@ def said(status=719):
     assert isinstance(cause, CUDARuntimeError)
     assert cause.status == status
     assert message == (
-        f"the GPU failed, and this process can't use it any more: {cause}. What helps: start the "
-        "process again. If it fails again, set XPRNN_KERNELS=reference, which does without xprnn's "
+        f"the GPU failed, and this process can no longer use it: {cause}. To fix this: restart "
+        "the process. If it fails again, set XPRNN_KERNELS=reference, which turns off xprnn's "
         "CUDA kernels; if that helps, report it"
     )
 
@@ -274,7 +274,7 @@ class OutOfMemoryError(MemoryError):
 @pytest.mark.parametrize("kind", [CUBLASError, OutOfMemoryError])
 def test_where_cudas_libraries_do_not_say_the_device_is_asked(kind, monkeypatch):
     cupy = stand_in(monkeypatch, deviceSynchronize=fail)
-    with pytest.raises(BackendUnavailableError, match="any more"), failure.translate_failures():
+    with pytest.raises(BackendUnavailableError, match="no longer"), failure.translate_failures():
         raise kind("CUBLAS_STATUS_EXECUTION_FAILED")
     cupy.cuda.runtime.deviceSynchronize = lambda: None
     with pytest.raises(kind, match="EXECUTION_FAILED"), failure.translate_failures():

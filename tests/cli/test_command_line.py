@@ -117,7 +117,7 @@ def test_bad_input_is_one_line_and_status_2(weather, arguments, message):
         ("a,b,a\n1,2,3\n", "has more than one column named 'a'"),
         ("a,b\n\n\n1,2\n3,x\n", "column 'b' cannot be used: line 5 holds 'x'"),
         ("a,b\n1," + "2" * 200_000, "line 2: field larger than field limit"),
-        ('a,b\n1,2\n3,"4\n5,6\n7,8\n', "line 3: a quote opens here and is never closed"),
+        ('a,b\n1,2\n3,"4\n5,6\n7,8\n', "line 3: a quote is opened here and never closed"),
         ('a,b\n1,"2"3\n', "line 2: ',' expected after"),
     ],
 )

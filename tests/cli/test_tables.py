@@ -53,7 +53,7 @@ def parquet():
         (zipped(xl__workbook="1"), "Excel workbook.*save its sheet as CSV"),
         (zipped(mimetype="application/vnd.oasis.opendocument.spreadsheet"), "OpenDocument"),
         (arrays, "NumPy arrays or a model"),
-        (parquet, r"Parquet file; give it a name that ends in \.parquet"),
+        (parquet, r"Parquet file; rename it so that it ends in \.parquet"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), r"Excel workbook \(\.xls\)"),
         (CSV.encode("utf-16"), "UTF-16; write it in UTF-8"),
         (b"\xfe\xff" + CSV.encode("utf-16-be"), "UTF-16; write it in UTF-8"),
@@ -145,7 +145,7 @@ def test_headers(tmp_path):
     path = tmp_path / "f.csv"
     for first in ("Jan 2024,5", "2024-01,5", "31.1.2024,5.5", "5,12:30"):
         path.write_text(f"{first}\n1,2\n")
-        with pytest.raises(ValueError, match=r"must name its columns .* say --no-header"):
+        with pytest.raises(ValueError, match=r"must name its columns .* use --no-header"):
             tables.read(str(path))
     for first in ("Jan,Feb", "country,2024", "year,y"):
         path.write_text(f"{first}\n1,2\n")

@@ -219,7 +219,7 @@ def test_what_does_not_step_evenly_is_refused(texts, why):
     given = table(texts, y=np.arange(len(texts)) % 2)
     if why is None:
         _, time = time_column.read(given, "t")
-        with pytest.raises(ValueError, match="one row does not say how far the next one is"):
+        with pytest.raises(ValueError, match="a single row does not define a step"):
             time.after(1)
         return
     with pytest.raises(ValueError, match=f"column 't' must hold numbers or dates.*{why}.*--rows"):

@@ -181,7 +181,7 @@ def test_what_cannot_be_cut(name, rng):
     params, x = draw(network, rng), np.ones((4, 1, FEATURES))
     y = np.ones_like(network.forward(params, x, None, None, xp=np)[0])
     with pytest.raises(
-        ValueError, match=r"checkpoint_every cuts sequences in time.* see them whole"
+        ValueError, match=r"checkpoint_every cuts sequences in time.* needs whole sequences"
     ):
         value_and_grad(network, losses.MSE(), params, x, y, checkpoint_every=2, xp=np)
 
@@ -554,8 +554,8 @@ SMALL = Recurrent(2)
         (lambda: Bidirectional(Recurrent), TypeError, "layer must be an object with init"),
         (lambda: Extend(0), ValueError, "steps must be at least 1, got 0"),
         (lambda: Extend(2.0), TypeError, "steps must be an integer"),
-        (lambda: Feedback(Bidirectional(SMALL), 2), ValueError, "network must run step by step"),
-        (lambda: Feedback(Stack((SMALL, Pool())), 2), ValueError, "network must run step by step"),
+        (lambda: Feedback(Bidirectional(SMALL), 2), ValueError, "must be able to run step"),
+        (lambda: Feedback(Stack((SMALL, Pool())), 2), ValueError, "must be able to run step"),
         (
             lambda: Feedback(Stack((SMALL, Dense(2))), 4).init(np.random.default_rng(0), 3),
             ValueError,
@@ -564,9 +564,9 @@ SMALL = Recurrent(2)
         (
             lambda: EncoderDecoder(Stack((SMALL, Pool())), Extend(2)),
             ValueError,
-            "encoder must read every step",
+            "encoder must give an output at every step",
         ),
-        (lambda: EncoderDecoder(SMALL, SMALL), ValueError, "decoder must make steps of its own"),
+        (lambda: EncoderDecoder(SMALL, SMALL), ValueError, "decoder must generate its own steps"),
         (lambda: EncoderDecoder(SMALL, "gru"), TypeError, "decoder must be an object with init"),
         (
             lambda: EncoderDecoder(SMALL, Stack((Extend(2), Recurrent(3)))).init(
@@ -658,7 +658,7 @@ def test_what_can_not_stand_side_by_side_is_named():
     refused("must all keep the steps of x, or none", lambda: Parallel((Dense(1), Pool("last"))))
     refused("merge must be one of .*'max'", lambda: Parallel((Dense(1),), "max"))
     refused(
-        r"merge='sum' needs outputs of one size, got \[1, 2\]",
+        r"merge='sum' needs outputs of equal sizes, got \[1, 2\]",
         lambda: draw(Parallel((Dense(1), Dense(2)), "sum"), np.random.default_rng(0)),
     )
     steps = Parallel((Extend(2), Extend(3)), "sum")

@@ -266,7 +266,11 @@ def test_a_network_with_other_outputs(loss, outputs, y, message):
         (lambda: CrossEntropy(class_weights=3.0), TypeError, "class_weights must be a tuple"),
         (lambda: CrossEntropy((1.0,)), ValueError, "class_weights must hold at least 2"),
         (lambda: CrossEntropy((1.0, 0.0)), ValueError, r"class_weights\[1\] must be .* above 0"),
-        (lambda: CrossEntropy((1, 2), num_classes=3), ValueError, "class_weights must hold 3"),
+        (
+            lambda: CrossEntropy((1, 2), num_classes=3),
+            ValueError,
+            "must hold num_classes=3 numbers",
+        ),
         (lambda: CrossEntropy(num_classes=1), ValueError, "num_classes must be at least 2, got 1"),
         (lambda: CrossEntropy(num_classes=2.0), TypeError, "num_classes must be an integer"),
         (lambda: CrossEntropy(label_smoothing=1), ValueError, "label_smoothing must be .* below 1"),

@@ -266,9 +266,9 @@ def test_the_newest_step_may_come_first(n, T, seed):
 @pytest.mark.parametrize(
     ("X", "y", "said"),
     [
-        (blocks(), np.zeros(6), "is for the columns of a 2-D X"),
-        (ragged(), np.zeros(6), "is for the columns of a 2-D X"),
-        (blocks()[:, :, 0], np.zeros((6, 5, 1)), "give X and y oldest first"),
+        (blocks(), np.zeros(6), "is valid only for the columns of a 2-D X"),
+        (ragged(), np.zeros(6), "is valid only for the columns of a 2-D X"),
+        (blocks()[:, :, 0], np.zeros((6, 5, 1)), "pass X and y oldest first"),
     ],
 )
 def test_an_order_of_columns_without_effect_is_refused(X, y, said):
@@ -381,8 +381,8 @@ def test_predictions_have_the_shape_of_y(shape, mode, expected):
     ("X", "y", "settings", "said"),
     [
         (blocks(), np.zeros((6, 5)), {}, "can be one number at each step or several at the end"),
-        (blocks(), np.zeros((6, 4, 1)), {}, "give mode='encoder_decoder'"),
-        (ragged(), np.zeros((6, 9, 1)), {}, "give mode='encoder_decoder'"),
+        (blocks(), np.zeros((6, 4, 1)), {}, "pass mode='encoder_decoder'"),
+        (ragged(), np.zeros((6, 9, 1)), {}, "pass mode='encoder_decoder'"),
         (blocks(), np.zeros(5), {}, r"X has 6 sequence\(s\) of .* y 5 of 1.*rows are samples"),
         (blocks(), np.zeros((6, 1, 1, 1)), {}, "y can't have .* rows are samples"),
         (blocks(), [[1.0], [1.0, 2.0]], {}, "y must be an array, got a ragged list"),
@@ -396,7 +396,7 @@ def test_predictions_have_the_shape_of_y(shape, mode, expected):
             ragged(),
             [x[:, :1] for x in ragged()],
             {"mode": "many_to_one"},
-            "which mode='many_to_one' does not take",
+            "which mode='many_to_one' does not allow",
         ),
         (blocks(), None, {}, "requires y to be passed"),
         (blocks(), np.zeros(6), {"mode": "one_to_many"}, "mode must be one of"),
@@ -623,7 +623,7 @@ def test_class_weights_of_the_steps_of_a_list():
         (
             np.arange(6) % 2,
             {"loss": xprnn.losses.CrossEntropy(class_weights=(1, 2))},
-            "which are class_weight here",
+            "set class_weight instead",
         ),
         (np.arange(6) % 2, {"class_weight": "equal"}, "class_weight"),
     ],

@@ -478,12 +478,12 @@ def test_a_layer_that_can_be_called_is_called(sequences):
         (
             fake("Bidirectional", 3, [], merge_mode="sum", forward_layer=ONE, backward_layer=ONE),
             ValueError,
-            "backward_layer backwards",
+            "backward_layer backward",
         ),
         (
             fake("Bidirectional", 3, [], merge_mode="sum", forward_layer=ONE, backward_layer=RELU),
             ValueError,
-            "both directions must be of one kind",
+            "both directions must be alike",
         ),
     ],
 )

@@ -736,7 +736,9 @@ def test_a_pipe_or_a_folder_is_not_replaced(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "link.npz").symlink_to(tmp_path / "pipe")
     for path in ("link.npz", "folder.npz"):
-        with pytest.raises(OSError, match="is not a file, and saving would replace it by one"):
+        with pytest.raises(
+            OSError, match="is not a regular file, and saving would replace it with one"
+        ):
             model.save(tmp_path / path)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
@@ -1026,7 +1028,7 @@ def test_a_loss_of_ones_own_is_not_needed_to_predict(place, tmp_path):
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
     assert again.evaluate(x, y, loss=own_loss) == model.evaluate(x, y)
     with pytest.raises(
-        ValueError, match=r"^loss must be given: the model was trained on a loss that"
+        ValueError, match=r"^loss must be given: the model was trained with a loss that"
     ):
         again.evaluate(x, y)
     with pytest.raises(ValueError, match=r"^predict_proba needs a model trained with .* has None"):

@@ -194,7 +194,7 @@ MENDED = {
         pd.Index([*range(1990, 2000), *range(2002, 2012)]), "no row for 2000, .* row 9",
     ),
     "a gap in periods": (MONTHS.delete(7), "no row for 2024-08, which comes after 2024-07, row 6"),
-    "twice": (DAYS.insert(3, DAYS[2]), "second row for 2024-01-03 .*row 3; several series come"),
+    "twice": (DAYS.insert(3, DAYS[2]), "second row for 2024-01-03 .*row 3; pass several series"),
     "twice, in numbers": (pd.Index([0, 1, 1, *range(2, 20)]), "second row for 1, row 2"),
     "no order, no frequency": (
         DAYS[np.random.default_rng(0).permutation(20)], r"y = y.asfreq\('D'\)",
@@ -231,7 +231,7 @@ MENDED = {
         pd.Index([20240130, 20240131, *range(20240201, 20240211)]), "look like dates",
     ),
     "several series": (
-        pd.MultiIndex.from_product([["p", "q"], DAYS]), "got MultiIndex .*series come as a list",
+        pd.MultiIndex.from_product([["p", "q"], DAYS]), "got MultiIndex .*pass several series",
     ),
     "durations": (pd.timedelta_range("1D", periods=20), "got TimedeltaIndex.*reset_index"),
 }  # fmt: skip
@@ -268,7 +268,7 @@ def test_columns_of_other_names_are_renamed_added_dropped_or_given_as_arrays():
         (fewer, fewer.assign(day=X["day"])),
         (more, more.drop(columns="rain")),
     ):
-        with pytest.raises(ValueError, match=r"rename, add or drop columns, or give arrays from t"):
+        with pytest.raises(ValueError, match=r"rename, add or drop columns, or use arrays from f"):
             model.predict(X=wrong[20:])
         pd.testing.assert_series_equal(model.predict(X=right[20:]), expected)
     with pytest.raises(TypeError, match="X must be a pandas object, as y is"):
@@ -286,7 +286,7 @@ def test_other_columns_of_an_update_are_mended_by_the_same_advice():
         (y[["a"]], lambda frame: frame.assign(b=y["b"])),
         (y.assign(c=1), lambda frame: frame.drop(columns="c")),
     ):
-        with pytest.raises(ValueError, match="; rename, add or drop columns, or give arrays from"):
+        with pytest.raises(ValueError, match="; rename, add or drop columns, or use arrays from"):
             model.update(wrong)
         pd.testing.assert_frame_equal(model.update(right(wrong)).predict(), expected)
     model = forecaster().fit(y[:20].to_numpy())

@@ -199,7 +199,7 @@ Y = np.zeros((2, 3, 1))
         (Y, Y, {"lengths": [1, 4]}, "lengths must be 0 to 3, .* got 4 for sequence 1"),
         (Y, Y, {"lengths": [1, -1]}, "lengths must be 0 to 3, .* got -1 for sequence 1"),
         (Y, Y, {"lengths": [1]}, r"lengths must have shape \(2,\), .* got \(1,\)"),
-        (Y, Y, {"lengths": [1, 1], "mask": Y[..., 0] == 0}, "lengths and mask say the same"),
+        (Y, Y, {"lengths": [1, 1], "mask": Y[..., 0] == 0}, "lengths and mask mean the same"),
         ([Y[0]], [Y[0]], {"lengths": [1]}, "lengths is valid only for a padded array; y is a list"),
         (Y, Y + np.nan, {}, r"y_hat must be finite, got nan at index \(0, 0, 0\) \(6 of 6 "),
         (Y + np.inf, Y, {}, "y must be finite, got inf"),

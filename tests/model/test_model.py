@@ -251,10 +251,10 @@ def test_a_loss_that_does_not_fit_the_outputs_is_no_number():
     y = Y[:, :, :1]
     for loss in ("gaussian_nll", losses.Pinball((0.1, 0.9))):
         for other in ("mse", "half_mse", losses.Pinball((0.1, 0.5, 0.9))):
-            with pytest.raises(ValueError, match=r"^the network gives 2 output\(s\), but this lo"):
+            with pytest.raises(ValueError, match=r"^the network has 2 output\(s\), but this lo"):
                 fit(y=y, loss=loss).evaluate(X, y, loss=other)
     labels = np.digitize(X[:, :, :1], [-0.5, 0.5])
-    with pytest.raises(ValueError, match=r"^the network gives 3 output\(s\), but .* needs 1"):
+    with pytest.raises(ValueError, match=r"^the network has 3 output\(s\), but .* needs 1"):
         fit(y=labels, loss="cross_entropy").evaluate(X, labels, loss="mse")
 
 

@@ -205,7 +205,10 @@ def test_a_cell_of_ones_own_shows_what_it_names(rng, cell, names):
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"gate_names": ("one",)}, r"must trace an array for each of its gate_names \('one',\)"),
+        (
+            {"gate_names": ("one",)},
+            r"must return an array from trace for each of its gate_names \('one',\)",
+        ),
         ({"state_names": ("h",)}, r"state_names of .* must be 2 name\(s\), got \('h',\)"),
         ({"gate_names": ("h", "after")}, r"gate_names and state_names of .* must differ"),
     ],
@@ -266,7 +269,7 @@ def test_what_cannot_be_looked_into_is_refused(rng):
 
     network = Closed(Recurrent(2))
     params, _ = network.init(rng, 1)
-    with pytest.raises(ValueError, match="hidden states of another kind"):
+    with pytest.raises(ValueError, match="and this network has others"):
         trace_gates(network, params, np.ones((4, 3, 1)), None, None, xp=np)
 
 

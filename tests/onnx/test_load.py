@@ -459,13 +459,15 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
             xprnn.from_onnx(by_hand.model(nodes, inputs, dims, one=one, **constants))
 
     refused(r"node 'y' \(Erf\): no layer of xprnn does that", RNN, squeeze, node("Erf", "s"))
-    refused(r"\(Softmax\): it may act on the features", RNN, squeeze, node("Softmax", "s", axis=0))
+    refused(
+        r"\(Softmax\): it may act only on the features", RNN, squeeze, node("Softmax", "s", axis=0)
+    )
     refused("no RNN, LSTM or GRU node on the way", node("Identity", "x"))
     refused("must have 3 axes, got 2", node("Identity", "x"), dims=("T", 2))
     refused("joins two values that depend on x", RNN, squeeze, node("Where", "s s x"))
     refused(r"joins features of the sizes \[3, 2\]", RNN, squeeze, node("Add", "s x"))
-    refused("joins values of other axes", RNN, squeeze, node("Concat", "s Y_h", axis=2))
-    refused("join features, on the last axis", RNN, squeeze, node("Concat", "s s", axis=0))
+    refused("joins values with different axes", RNN, squeeze, node("Concat", "s Y_h", axis=2))
+    refused("may join only features, on the last axis", RNN, squeeze, node("Concat", "s s", axis=0))
     refused(
         "joins the directions of one layer with something else",
         node("RNN", "x W2 R2", "Y", direction="bidirectional"), node("Add", "Y Y"),
@@ -487,7 +489,7 @@ def test_what_no_network_has_is_named(by_hand, tmp_path):
     refused("its weight 'W' is not a constant", RNN, squeeze, node("Identity", "s"),
             inputs=[onnx.helper.make_tensor_value_info("W", 1, [1, 3, 2])])  # fmt: skip
     refused(
-        "may gather the last valid step", RNN, squeeze, node("GatherElements", "s first"),
+        "may gather only the last valid step", RNN, squeeze, node("GatherElements", "s first"),
         dims=("T", 3, 2), first=np.zeros((1, 3, 3), dtype="int64"),
     )  # fmt: skip
     refused("its sequence_lens are neither", RNN, node("Squeeze", "Y one"), inputs=[LENGTHS])
@@ -670,7 +672,7 @@ def a_long_way(model):
         (of_x(0, 2**40), "x has the shape"),
         (of_x(1, 2**62), "x has the shape"),
         (of_x(2, 2**40), "W has 2 columns, and X has|x has the shape"),
-        (other_output, "its output 'nothing' is not made by any node"),
+        (other_output, "its output 'nothing' is not the output of any node"),
         (without_value, r"node 'zero' \(Constant\): it can't be computed"),
         (another_type_of_attribute, r"node 'Y' \(RNN\): it is not a valid node"),
         (of_node(5, op_type="Foo"), r"node 'Y' \(Foo\): it is not a valid node"),
@@ -729,7 +731,7 @@ def test_numbers_in_files_beside_a_model(plain, tmp_path):
     again = xprnn.from_onnx(path)
     for name, array in expected.named().items():
         np.testing.assert_array_equal(again.named()[name], array)
-    refuses(onnx.load(path, load_external_data=False), "give the path of the model")
+    refuses(onnx.load(path, load_external_data=False), "pass the path of the model")
     data = (path.parent / "m.data").read_bytes()
     (tmp_path / "m.data").write_bytes(data)
     for location in ("../m.data", str(tmp_path / "m.data"), "nowhere", "", "."):
@@ -737,7 +739,7 @@ def test_numbers_in_files_beside_a_model(plain, tmp_path):
         for entry in weight(proto).external_data:
             entry.value = location if entry.key == "location" else entry.value
         path.write_bytes(proto.SerializeToString())
-        refuses(path, "the tensor 'W' lies in")
+        refuses(path, "the tensor 'W' is in")
         onnx.save(plain, path, save_as_external_data=True, location="m.data", size_threshold=0,
                   convert_attribute=False)  # fmt: skip
     (path.parent / "m.data").write_bytes(data[:20])

@@ -141,7 +141,7 @@ def test_a_path_that_cannot_be_written_is_refused(animation, path, error, messag
 
 @pytest.mark.parametrize("name", ["fit.gif", "fit.html"])
 def test_an_animation_without_a_training_is_refused(tmp_path, name):
-    with pytest.raises(ValueError, match=r"^the animation has no epoch to show: give it to fit"):
+    with pytest.raises(ValueError, match=r"^the animation has no epochs to show: pass it to fit"):
         plotting.Animation(1, TIME, Y).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

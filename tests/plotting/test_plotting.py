@@ -169,7 +169,7 @@ def test_forecast(ax, truth):
         (lambda model: plotting.forecast(TIME, [1.0], TIME), r"truth must have the 1 step"),
         (
             lambda model: plotting.forecast(TIME, [1.0], interval=([2.0], [1.0])),
-            r"interval must be \(low, high\), got a low above its high",
+            r"interval must be \(low, high\), got a low value above its high value",
         ),
         (
             lambda model: plotting.fit(model, X, interval=(Y, Y[:-1])),
@@ -209,10 +209,10 @@ def test_every_epochs_saves_a_picture_every_n_epochs(tmp_path, as_path):
         (
             "fit-{epok}.png",
             ValueError,
-            "path may have a place for the epoch, such as {ep",
+            "path may have a placeholder for the epoch, such as {ep",
         ),
-        ("fit-{}.png", ValueError, "path may have a place for the epoch"),
-        ("fit-{epoch:x y}.png", ValueError, "path may have a place for the epoch"),
+        ("fit-{}.png", ValueError, "path may have a placeholder for the epoch"),
+        ("fit-{epoch:x y}.png", ValueError, "path may have a placeholder for the epoch"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused_before_the_training(path, error, message):
@@ -422,7 +422,7 @@ def test_fit_of_one_to_many(ax):
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        ([0.0, 1.0], {}, "this model gives one for a whole sequence"),
+        ([0.0, 1.0], {}, "this model has one for a whole sequence"),
         (np.ones((2, 24, 1), int), {"loss": "cross_entropy"}, "this model predicts classes"),
     ],
 )
@@ -636,7 +636,7 @@ def test_singular_values_below_rounding_are_not_drawn(wave, ax):
 
 
 def test_a_legend_needs_something_to_name():
-    with pytest.raises(ValueError, match="ax must have something with a label"):
+    with pytest.raises(ValueError, match="ax must have an artist with a label"):
         plotting.draw_legend(plt.figure().subplots())
 
 

@@ -155,7 +155,7 @@ COUNTED = AHEAD.reset_index(drop=True)
     ("arguments", "error", "message"),
     [
         ((PAST, AHEAD.to_numpy()), ValueError, "predicted must be a pandas Series with an index of"
-         " dates, as past is, got ndarray; to count the steps, give arrays only: past.to_numpy()"),
+         " dates, as past is, got ndarray; to count the steps, pass arrays only: past.to_numpy()"),
         ((PAST.to_numpy(), AHEAD), ValueError, "past must be a pandas Series with an index of"
          " dates, as predicted is, got ndarray"),
         ((PAST.to_numpy(), AHEAD.to_numpy(), AHEAD), ValueError, "past must be a pandas Series"
@@ -172,12 +172,12 @@ COUNTED = AHEAD.reset_index(drop=True)
          " 2022-07-31 00:00:00 to 2023-04-30 00:00:00, got 2022-06-30"),
         ((PAST, AHEAD, COUNTED), ValueError, "truth must have an index of dates, as past has, got"
          " one of numbers"),
-        ((PAST[::-1], AHEAD), ValueError, "past must have an index that rises from row to row, got"
-         " 2022-05-31 00:00:00 in row 1 after 2022-06-30 00:00:00"),
+        ((PAST[::-1], AHEAD), ValueError, "past must have an index that increases from row"
+         " to row, got 2022-05-31 00:00:00 in row 1 after 2022-06-30 00:00:00"),
         ((PAST, AHEAD.iloc[[0, 0, 1]]), ValueError, "predicted must"
-         " have an index that rises from row to row, got 2022-07-31 00:00:00 in row 1"),
+         " have an index that increases from row to row, got 2022-07-31 00:00:00 in row 1"),
         ((PAST.set_axis([*PAST.index[:-1], pd.NaT]), AHEAD), ValueError, "past must have an index"
-         " that rises from row to row, got NaT in row 29"),
+         " that increases from row to row, got NaT in row 29"),
         ((PAST.set_axis(PAST.index.astype(str)), AHEAD), TypeError, "past must have an index of"
          " dates, periods or numbers, got Index of str; to count the steps: past.reset_index("),
     ],

@@ -157,7 +157,7 @@ STEPS = {
     "too few lengths": (LABELS, {"lengths": [5, 4]}, "lengths must have shape (3,), one for each"),
     "too long": (LABELS, {"lengths": [5, 4, 6]}, "lengths must be {least} to 5, the steps of"),
     "below zero": (LABELS, {"lengths": [5, 4, -1]}, "lengths must be {least} to 5, the steps of"),
-    "both": (LABELS, {"lengths": [5, 4, 3], "mask": ROWS}, "lengths and mask say the same: exp"),
+    "both": (LABELS, {"lengths": [5, 4, 3], "mask": ROWS}, "lengths and mask mean the same: exp"),
     "mask of floats": (LABELS, {"mask": 1.0 * ROWS}, "mask must be of bool, True at valid steps"),
     "mask of another shape": (LABELS, {"mask": ROWS[:, :4]}, "mask must have shape (3, 5), the "),
     "mask of a list": ([*LABELS], {"mask": ROWS}, "mask must be a list of arrays of bool, (T_i,) "),
@@ -210,7 +210,8 @@ def test_other_columns_have_one_wording():
             call()
         assert re.fullmatch(
             r"\w+(\[\d\])? must have the column\(s\) 'a', 'b': there is no 'b'; unknown: 'c'; "
-            "rename, add or drop columns, or give arrays from the fit on, which go by position",
+            "rename, add or drop columns, or use arrays from fit on, whose columns are matched by "
+            "position",
             str(caught.value),
         ), name
 
@@ -247,7 +248,7 @@ def test_another_index_has_one_wording():
             r"\w+(\[\d\])? must have the index of \w+(\[\d\])?, as its rows are the same "
             r"(steps|samples|sequences): expected 2020-01 to 2023-04 \(40\), "
             r"got 2021-01 to 2024-04 \(40\); row 0 is 2021-01, expected 2020-01"
-            r"(; hand over .*\.to_numpy\(\) to pair them row by row)?",
+            r"(; pass .*\.to_numpy\(\) to pair them row by row)?",
             str(caught.value),
         ), name
     with pytest.raises(ValueError, match="row 0 is 0, expected 2020-01"):

@@ -311,7 +311,7 @@ def test_a_full_disk_ends_no_training(tmp_path, monkeypatch, ending):
         if training.epoch > 1:
             lengths.append(len(xprnn.load(path).history))
 
-    with pytest.warns(RuntimeWarning, match=r"run\..* could not be .* goes on: .*No space") as seen:
+    with pytest.warns(RuntimeWarning, match=r"run\..* could not .* continues: .*No space") as seen:
         model = fit(epochs=7, callbacks=[count, watch, Checkpoint(path)])
     assert len(seen) == 1
     assert len(model.history) == 7
@@ -371,7 +371,7 @@ def test_a_line_that_cannot_be_written_ends_no_training():
 
     log = Log(1, write=closed)
     for _ in range(2):
-        with pytest.warns(RuntimeWarning, match=r"^a line could not .* goes on: .*Broken") as seen:
+        with pytest.warns(RuntimeWarning, match=r"^a line could .* continues: .*Broken") as seen:
             assert len(fit(callbacks=[log]).history) == 3
         assert len(seen) == 1
 
@@ -530,7 +530,7 @@ def test_lines_without_validation_go_to_the_standard_output(capsys):
     assert capsys.readouterr().out.splitlines() == expected
 
 
-# Numbers that are not finite any more
+# Numbers that are no longer finite
 
 
 def explodes(after):
@@ -579,7 +579,7 @@ def test_the_first_trouble_is_named_in_every_kind_of_run(
     assert error.name in {"loss", *(f"parameter {n}" for n in host(error.model))} or (
         error.name.startswith("gradient")
     )
-    assert f"the {error.name} was not finite any more in epoch {error.epoch};" in str(error)
+    assert f"the {error.name} was no longer finite in epoch {error.epoch};" in str(error)
     for name, array in host(error.model).items():
         assert np.isfinite(array).all()
         np.testing.assert_array_equal(array, host(first.model)[name])

@@ -636,7 +636,7 @@ def test_a_signal_from_outside():
     assert (out, err) == ("interrupted True (1,)\n", "")
 
 
-# Numbers that are not finite any more
+# Numbers that are no longer finite
 
 
 def first_not_finite(place, network, optimizer, *, x=X, **options):
@@ -699,7 +699,7 @@ def test_what_is_not_finite_is_named(
         )
     error = caught.value
     assert (error.epoch, error.name) == (epoch, name)
-    assert f"the {name} was not finite any more in epoch {epoch}; try a smaller" in str(error)
+    assert f"the {name} was no longer finite in epoch {epoch}; try a smaller" in str(error)
     assert error.model.backend == place.backend
     for key, array in error.model.named().items():
         found = place.host(array)

@@ -266,7 +266,7 @@ def test_a_resumed_run_holds_out_the_same(tmp_path):
     assert_same_curves(whole, resumed)
     fit(x, y, epochs=2, callbacks=[Checkpoint(path)], validation_fraction=0.2)
     for changed in ({"validation_fraction": 0.21}, {"validation_fraction": 0.2, "seed": 1}):
-        with pytest.raises(ValueError, match=r"^resume: the checkpoint is of another training"):
+        with pytest.raises(ValueError, match=r"^resume: the checkpoint is from another run"):
             fit(x, y, callbacks=[Checkpoint(path)], resume=path, **changed)
 
 
@@ -311,7 +311,7 @@ def test_members_stop_together_at_the_best_of_their_mean():
         ),
         (
             {"early_stopping": True, "callbacks": [EarlyStopping()]},
-            "early_stopping=True makes an EarlyStopping, and callbacks hold one",
+            "early_stopping=True adds an EarlyStopping, but callbacks already hold one",
         ),
         (
             {"validation_fraction": 0.99},

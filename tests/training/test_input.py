@@ -82,7 +82,7 @@ NO_SEQUENCES = {
     "an empty list": ([], r"is empty: \(0,\)"),
     "no features": (np.zeros((5, 0)), r"is empty: \(5, 0\)"),
     "no steps": (np.zeros((3, 0, 2)), r"is empty: \(3, 0, 2\)"),
-    "a number": (3.0, r"can't have the shape \(\)\. Here rows are steps: an array is \(T,\) or "),
+    "a number": (3.0, r"can't have the shape \(\)\. Here rows are steps: an array \(T,\) or "),
     "four axes": (np.zeros((1, 2, 3, 4)), r"can't have the shape \(1, 2, 3, 4\)\. Here rows"),
     "ragged": ([[1, 2], [3]], r"must be an array, got a ragged list: .* different lengths"),
     "masked": (np.ma.array(WAVE, mask=WAVE > 0), r"is a masked array, and its mask would be lost"),
@@ -279,7 +279,7 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
         (
             {"callbacks": [EarlyStopping]},
             TypeError,
-            r"callbacks must hold objects, got the class EarlyStopping: make one of it, EarlySt",
+            r"callbacks must hold objects, got the class EarlyStopping: create an object",
         ),
         ({"standardize": "no"}, TypeError, r"standardize must be True or False, got 'no'"),
         ({"progress": "yes"}, TypeError, r"progress must be True, False or None, got 'yes'"),
@@ -301,7 +301,7 @@ NETWORK = Stack((Recurrent(3), Dense(2)))
             ValueError,
             r"validation_data\[1\] must have 1 feature\(s\) as in training, got 2",
         ),
-        ({"network": NETWORK}, ValueError, r"the network gives 2 output\(s\), but this loss .* 1$"),
+        ({"network": NETWORK}, ValueError, r"the network has 2 output\(s\), but this loss .* 1$"),
         (
             {"network": NETWORK, "hidden_size": 3},
             ValueError,
@@ -525,7 +525,7 @@ STARTED = fit()
         ({"batch_size": 1}, r"batch_size=1 has no effect: .* one sequence of 12 steps of 1 featu"),
         (
             {"tbptt": 4, "checkpoint_every": 4},
-            r"checkpoint_every must be below tbptt=4, since no more steps are kept anyway",
+            r"checkpoint_every must be below tbptt=4, the number of steps in a chunk",
         ),
         (
             {"warm_start": STARTED, "standardize": False},
@@ -629,7 +629,7 @@ def odd(**options):
         (
             odd(x=LIST, y=LISTED, lengths=[5, 2, 3]),
             ValueError,
-            r"lengths is valid only for a padded array; x is a list, whose arrays have lengths$",
+            r"lengths is valid only for a padded array; x is a list, whose arrays have",
         ),
         (
             odd(mask=np.ones((3, 4), bool)),
@@ -643,7 +643,7 @@ def odd(**options):
         (
             odd(mask=np.ones((3, 5), bool), lengths=[5, 5, 5]),
             ValueError,
-            r"lengths and mask say the same: expected one of them, got both$",
+            r"lengths and mask mean the same: expected one of them, got both$",
         ),
         (odd(mask=np.stack(FEW)), ValueError, r"mask leaves no valid step in sequence 1$"),
         (
@@ -729,32 +729,36 @@ def odd(**options):
             odd(y=Y[:, :, 0]),
             ValueError,
             r"y \(3, 5\) for x \(3, 5, 2\) can be one number at each step or several at the end: "
-            r"give mode='many_to_many' or mode='many_to_one', or y as \(B, T, O\)$",
+            r"pass mode='many_to_many' or mode='many_to_one', or y as \(B, T, O\)$",
         ),
-        (odd(x=X[:, :1], y=LAST), ValueError, r"y .* give mode='many_to_many' or mode='many_to_on"),
+        (odd(x=X[:, :1], y=LAST), ValueError, r"y .* pass mode='many_to_many' or mode='many_to_on"),
         (
             odd(x=X[:, :1], y=X[:, 0]),
             ValueError,
-            r"y .* give mode='one_to_many' or mode='many_to_on",
+            r"y .* pass mode='one_to_many' or mode='many_to_on",
         ),
         (
             odd(x=X[:, :, 0]),
             ValueError,
             r"x \(3, 5\) for y \(3, 5, 1\) can be one number at each step or the features of one "
-            r"step: give x as \(B, T, F\), or mode='one_to_many'$",
+            r"step: pass x as \(B, T, F\), or mode='one_to_many'$",
         ),
         (
             odd(x=X[:, :, 0], mode="many_to_many"),
             ValueError,
-            r".* y 3 of 5; x of one number a step for several sequences is \(B, T, 1\)$",
+            r".* y 3 of 5; for several sequences of one number per step, x is \(B, T, 1\)$",
         ),
         (odd(y=Y[:, :3]), ValueError, r"x and y must .*; if y holds .* mode='encoder_decoder'$"),
         (odd(x=LIST, y=Y[:, :3]), ValueError, r"x and y must have .* mode='encoder_decoder'$"),
-        (odd(mode="many_to_one"), ValueError, r"x and y do not fit mode='many_to_one': .* 3 of 5$"),
+        (
+            odd(mode="many_to_one"),
+            ValueError,
+            r"x and y do not match mode='many_to_one': .* 3 of 5$",
+        ),
         (
             odd(mode="one_to_many"),
             ValueError,
-            r"x and y do not fit mode='one_to_many': x has 3 .* 5",
+            r"x and y do not match mode='one_to_many': x has 3 .* 5",
         ),
         (
             odd(x=X[0], y=Y[0], mode="many_to_one"),
@@ -767,7 +771,7 @@ def odd(**options):
         (
             odd(cell=xprnn.cells.LSTM(), activation="relu"),
             ValueError,
-            r"activation is valid only for a cell by name; give it to the cell itself$",
+            r"activation is valid only for a cell by name; set it on the cell itself$",
         ),
         (odd(dropout=1.0, num_layers=2), ValueError, r"dropout must be .* below 1, got 1.0$"),
         (
@@ -824,21 +828,21 @@ def odd(**options):
         (
             odd(x=X[:, 0], network=Stack((Extend(3), Recurrent(2), Dense(1)))),
             ValueError,
-            r"y must have 3 step\(s\), as the network gives, got 5$",
+            r"y must have 3 step\(s\), like the network's output, got 5$",
         ),
         (
             odd(y=LAST, network=Stack((Extend(3), Recurrent(2), Dense(1)))),
             ValueError,
-            r"y must have 3 step\(s\), as the network gives, got 1$",
+            r"y must have 3 step\(s\), like the network's output, got 1$",
         ),
         # Time
         (odd(bidirectional=True, tbptt=2), ValueError, r"tbptt cuts sequences in time, and this n"),
         (odd(bidirectional=True, checkpoint_every=2), ValueError, r"checkpoint_every cuts sequenc"),
-        (odd(x=X[:, 0], tbptt=2), ValueError, r"tbptt cuts sequences in time, and this network mu"),
+        (odd(x=X[:, 0], tbptt=2), ValueError, r"tbptt cuts sequences in time, and this network ne"),
         (
             odd(y=Y[:, :3], mode="encoder_decoder", checkpoint_every=2),
             ValueError,
-            r"checkpoint_every cuts sequences in time, and this network must see them whole",
+            r"checkpoint_every cuts sequences in time, and this network needs whole sequences",
         ),
         (odd(y=LAST, tbptt=2), ValueError, r"tbptt updates after every chunk and so needs outputs"),
         (odd(tbptt=0), ValueError, r"tbptt must be at least 1, got 0$"),
@@ -896,13 +900,13 @@ def odd(**options):
         (
             odd(y=LAST, validation_data=(X, Y)),
             ValueError,
-            r".*do not fit mode='many_to_one': valid",
+            r".*do not match mode='many_to_one': valid",
         ),
         (odd(validation_data=(X, LAST)), ValueError, r"validation_data\[0\] and .* same lengths"),
         (
             odd(x=X[:, 0], validation_data=(X[:, 0], Y[:, :3])),
             ValueError,
-            r"validation_data\[1\] must have 5 step\(s\), as the network gives, got 3$",
+            r"validation_data\[1\] must have 5 step\(s\), like the network's output, got 3$",
         ),
         (
             odd(validation_data=(X, Y, np.ones((3, 4), bool))),
@@ -926,11 +930,11 @@ def test_what_a_model_cannot_do():
     """With sequences of a kind that its network does not take."""
     both, last = fit(X, X, bidirectional=True), fit(X, LAST)
     for model in (both, last, fit(X[:, 0], X), fit(X, X[:, :2], mode="encoder_decoder")):
-        with pytest.raises(ValueError, match=r"^forecast runs the network step by step, each outp"):
+        with pytest.raises(ValueError, match=r"^forecast runs the network step by step and feeds"):
             model.forecast(X, 2)
     with pytest.raises(ValueError, match=r"^predict_proba needs .*; this one has HalfMSE\(\)$"):
         last.predict_proba(X)
-    with pytest.raises(ValueError, match=r"^y must have 5 step\(s\), as the network gives, got 3$"):
+    with pytest.raises(ValueError, match=r"^y must have 5 step\(s\), like .* output, got 3$"):
         fit(X[:, 0], X).evaluate(X[:, 0], X[:, :3])
     with pytest.raises(ValueError, match=r"^x must be \(B, F\) or \(B, 1, F\) for .* got 5 steps"):
         fit(X[:, 0], X).predict(X)
@@ -1055,7 +1059,7 @@ def test_features_at_predict(model, x):
 
 
 def test_outputs_at_evaluate(model):
-    with pytest.raises(ValueError, match=r"^the network gives 1 output\(s\), but .* needs 2"):
+    with pytest.raises(ValueError, match=r"^the network has 1 output\(s\), but .* needs 2"):
         model.evaluate(X, X)
 
 
@@ -1241,7 +1245,7 @@ def axes(*lengths):
     return st.lists(st.integers(0, 3), min_size=0, max_size=4).map(tuple) | st.just(lengths)
 
 
-SAME, FIT = "x and y must have the same lengths", "x and y do not fit mode='{}'"
+SAME, FIT = "x and y must have the same lengths", "x and y do not match mode='{}'"
 
 
 def ruled(x, y):

@@ -130,7 +130,7 @@ def test_members_have_no_file(tmp_path):
     [
         ({"method": {"epochs": 3}}, "method must be a Method, got {'epochs': 3}"),
         ({"network": "lstm"}, "network must be an object with init, .*, got 'lstm'"),
-        ({"warm_start": 3}, "warm_start must be a Model, as fit returns it, got 3"),
+        ({"warm_start": 3}, "warm_start must be a Model, as returned by fit, got 3"),
         ({"lr": 3}, "prepare has no argument 'lr'"),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_model_to_go_on_with_brings_its_network():
 
 def test_train_takes_a_setup_alone():
     model = xprnn.fit(X, Y, hidden_size=2, epochs=1, progress=False)
-    with pytest.raises(TypeError, match=r"^setup must be a Setup, as prepare returns it, got"):
+    with pytest.raises(TypeError, match=r"^setup must be a Setup, as returned by prepare, got"):
         train(model)
 
 

@@ -18,9 +18,9 @@ from xprnn.training import fit
 
 LECTURE_LOSS, NOISE_LOSS = 0.040, 0.005
 SUNSPOTS: Any = {"hidden_size": 8, "epochs": 150, "optimizer": Adam(0.003, weight_decay=0.01)}
-"""Chosen on the years before 1921 by benchmarks/sunspots.py --select."""
+"""Options chosen on the years before 1921 by benchmarks/sunspots.py --select."""
 CYCLE = 11
-"""Years of a solar cycle."""
+"""The years of a solar cycle."""
 
 
 def add_commands(commands: Any) -> None:
@@ -45,7 +45,7 @@ def add_commands(commands: Any) -> None:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Run both examples, and draw."""
+    """Run both examples, and draw the plots."""
     whole("seed", options.seed, least=0)
     if options.backend is not None:
         resolve(options.backend)
@@ -69,10 +69,10 @@ def fit_sine(
     ----------
     backend : str or None
     seed : int
-        Seed of the noise and of the training.
+        Seed for the noise and the training.
     progress : bool or None
     folder : path or None
-        The folder for the pictures; None draws none.
+        The folder for the pictures; None for no pictures.
     """
     x, y = datasets.noisy_sine(seed)
     print(
@@ -87,13 +87,19 @@ def fit_sine(
     print("  half mean squared error (the lecture's MSSE)")
     print(f"    {model.evaluate(x, y):.4f}  on the training data")
     print(f"    {LECTURE_LOSS:.4f}  the lecture's, after 1,000 epochs of 800 hidden units")
-    print(f"    {NOISE_LOSS:.4f}  of the noise alone; below it, noise is learnt by heart")
+    print(
+        f"    {NOISE_LOSS:.4f}  of the noise alone; a lower loss means that the network has "
+        "memorised noise"
+    )
     print(f"    {model.evaluate(x, np.sin(x)):.4f}  against the sine without the noise")
 
     new = np.arange(67) * 0.3
     error = np.abs(model.predict(new) - np.sin(new))
     print("  applied to x = 0 … 20 in steps of 0.3: mean absolute error")
-    print(f"    {error[new < 10].mean():.3f}  for x < 10, where there were data, in other steps")
+    print(
+        f"    {error[new < 10].mean():.3f}  for x < 10, where there were training data, in "
+        "other steps"
+    )
     print(f"    {error[new >= 10].mean():.3f}  for x ≥ 10, where there were none")
     print("    (the network counts steps: to it, another spacing is another series)")
 
@@ -120,7 +126,7 @@ def fit_sine(
 def forecast_sunspots(
     *, backend: str | None, seed: int, progress: bool | None, folder: Path | None, cut: int = 1998
 ) -> Model:
-    """Forecast one solar cycle from the years before `cut`; the rest as in `fit_sine`."""
+    """Forecast one solar cycle from the years before `cut`; other arguments as in `fit_sine`."""
     years, numbers = datasets.sunspots()
     past = numbers[years < cut]
     truth = numbers[years >= cut][:CYCLE]

@@ -1,4 +1,4 @@
-"""``xprnn fit`` and ``xprnn predict``: a network trained on the columns of a file, and applied."""
+"""``xprnn fit`` and ``xprnn predict``: train a network on the columns of a file, and apply it."""
 
 import argparse
 import dataclasses
@@ -19,13 +19,13 @@ class Features(NamedTuple):
     """Features and target, row by row."""
 
     names: list[str]
-    """Of the features."""
+    """The names of the features."""
     x: Any
     """NumPy array (T, F)"""
     y: Any
-    """NumPy array (T,), None without a target."""
+    """NumPy array (T,), or None without a target."""
     time: Timeline
-    """Of all rows of the file: one more than here if the target is a feature."""
+    """The time of all rows of the file; one row more than here if the target is a feature."""
 
 
 def add_commands(commands: Any) -> None:
@@ -33,8 +33,8 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "fit",
         help="train on a CSV file",
-        description="Train a network on the columns of a CSV file, whose rows are the steps of one "
-        "sequence, and score it on the last rows, which it has not seen.",
+        description="Train a network on the columns of a CSV file, whose rows are the steps of "
+        "one sequence, and score it on the last rows, which are held out.",
         epilog="Example: xprnn fit weather.csv --target temperature --features pressure,wind "
         "--epochs 500 --save model.npz --plot fit.png",
     )
@@ -43,8 +43,9 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--features",
         metavar="COLUMN,...",
-        help="the columns to predict it from; the target itself means its value one row before "
-        "(default: all other columns of numbers except the time, or else the target itself)",
+        help="the columns to predict it from; the target itself stands for its value in the "
+        "previous row (default: all other numeric columns except the time, or if there are "
+        "none, the target itself)",
     )
     time_column.add_options(parser)
     parser.add_argument(
@@ -52,13 +53,17 @@ def add_commands(commands: Any) -> None:
         type=float,
         default=0.2,
         metavar="SHARE",
-        help="share of the rows, at the end, kept for scoring (default 0.2)",
+        help="share of the rows at the end to hold out for scoring (default 0.2)",
     )
     add_network_options(parser, cell="elman", hidden_size=64, num_layers=1, epochs=300)
     add_run_options(parser)
-    parser.add_argument("--dtype", choices=("float32", "float64"))
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), help="dtype to compute in (default float64)"
+    )
     parser.add_argument("--save", metavar="MODEL", help="write the model to .npz or .safetensors")
-    parser.add_argument("--plot", metavar="PICTURE", help="draw data and prediction, e.g. out.png")
+    parser.add_argument(
+        "--plot", metavar="PICTURE", help="draw the data and the predictions, e.g. out.png"
+    )
     output.add_options(parser, "the scores")
     parser.set_defaults(run=fit)
 
@@ -66,8 +71,8 @@ def add_commands(commands: Any) -> None:
         "predict",
         help="apply a saved model to a CSV file",
         description="Apply a saved model to the rows of a file, which are the steps of one "
-        "sequence, and write its prediction for each. A model saved by xprnn fit knows the names "
-        "of its columns; for one saved by model.save, name them.",
+        "sequence, and write a prediction for each row. A model saved by xprnn fit "
+        "knows its column names; for a model saved by model.save, pass them.",
         epilog="Example: xprnn predict model.npz weather.csv",
     )
     parser.add_argument("model", metavar="MODEL", help="a file that xprnn fit or model.save wrote")
@@ -76,7 +81,7 @@ def add_commands(commands: Any) -> None:
         "--features",
         metavar="COLUMN,...",
         help="the columns that the model reads, in the order of its training (default: the "
-        "features of xprnn fit, else all columns of numbers except the target)",
+        "features of xprnn fit, or else all numeric columns except the target)",
     )
     parser.add_argument(
         "--target",
@@ -85,7 +90,7 @@ def add_commands(commands: Any) -> None:
         "target of xprnn fit, if the file has it)",
     )
     time_column.add_options(parser)
-    parser.add_argument("--backend", default="numpy", help="where to compute (default numpy)")
+    parser.add_argument("--backend", default="numpy", help="backend to compute on (default numpy)")
     output.add_options(parser, "the predictions")
     parser.set_defaults(run=predict)
 
@@ -124,7 +129,7 @@ def fit(options: argparse.Namespace) -> int:
 
 
 def _score(model: Any, data: Features, cut: int) -> dict[str, dict[str, float | None]]:
-    """Return the mean absolute errors of the model and of two simple rules."""
+    """Return the mean absolute errors of the model and of two baselines."""
     y = data.y
     return {
         name: {
@@ -158,7 +163,7 @@ def _format(report: dict[str, Any], model: Any) -> str:
 
 
 def _draw(options: argparse.Namespace, model: Any, data: Features, cut: int) -> None:
-    """Draw data and prediction, and mark where the held-out rows begin."""
+    """Draw the data and the predictions, and mark where the held-out rows start."""
     ax = plotting.fit(model, data.x, data.y)
     ax.set(ylabel=options.target)
     if cut < len(data.y):
@@ -201,7 +206,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def _read_features(options: argparse.Namespace, model: Model) -> Features:
-    """Read the columns that the model was trained on, by their names if the model has them."""
+    """Read the columns that the model was trained on, by name if the model has names."""
     table = read_table(options)
     names = _parse_names(options)
     if model.feature_names is not None:
@@ -229,7 +234,7 @@ def _read_features(options: argparse.Namespace, model: Model) -> Features:
 
 
 def _check_target(options: argparse.Namespace, model: Model, table: Table) -> None:
-    """Fill in the target that the model was trained on, or raise if it is another."""
+    """Fill in the target that the model was trained on; raise if --target is another one."""
     for name in model.output_names or ():
         if options.target not in (None, name):
             raise ValueError(
@@ -241,7 +246,7 @@ def _check_target(options: argparse.Namespace, model: Model, table: Table) -> No
 
 
 def _parse_names(options: argparse.Namespace) -> list[str] | None:
-    """Split the value of ``--features`` into names; None without one."""
+    """Split the value of ``--features`` into names; None without a value."""
     if options.features is None:
         return None
     names = [name.strip() for name in options.features.split(",")]
@@ -253,8 +258,9 @@ def _parse_names(options: argparse.Namespace) -> list[str] | None:
 def _select(options: argparse.Namespace, table: Table, names: list[str] | None) -> Features:
     """Select the target and the features from a table, sorted by time.
 
-    Without names, the features are all columns of numbers except the target and the time, or the
-    target itself if there are no others. As a feature, it is its value one row before.
+    Without names, the features are all numeric columns except the target and the time, or the
+    target itself if there are no others. As a feature, the target is its value in the previous
+    row.
     """
     target = options.target
     table, time = time_column.sort(options, table, names or ())
@@ -275,7 +281,7 @@ def _select(options: argparse.Namespace, table: Table, names: list[str] | None) 
                 output.note(f"column {name!r} is left out: {why}")
     if not names:
         raise ValueError(
-            f"{tables.display_name(options.file)} has no column of numbers for the features"
+            f"{tables.display_name(options.file)} has no numeric column for the features"
         )
     columns = {name: table.column(name) for name in names}
     if y is not None and target in names:

@@ -1,4 +1,4 @@
-"""``xprnn forecast`` and ``xprnn backtest``: the next rows of a series, and a test on its past."""
+"""``xprnn forecast`` and ``xprnn backtest``: forecast a series, and test forecasts on its past."""
 
 import argparse
 from typing import Any
@@ -20,9 +20,9 @@ from xprnn.forecasting import RNNForecaster
 from xprnn.optimizers import Adam
 
 MOST_STEPS = 1_000_000
-"""More steps are a typing error: the forecast would fill the memory."""
+"""The most steps; a larger number is a typing error and would fill the memory."""
 PAST = 6
-"""The picture shows the past for this many times the length of the forecast."""
+"""The length of the past in the plot, in lengths of the forecast."""
 
 
 def add_commands(commands: Any) -> None:
@@ -30,24 +30,26 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "forecast",
         help="forecast the next rows of a CSV file",
-        description="Train on a column of numbers and write its next rows, each with an interval. "
-        "A column of times is continued.",
+        description="Train on a numeric column and write its next rows, each with a prediction "
+        "interval. A time column is continued.",
         epilog="Example: xprnn forecast sunspots.csv --steps 22 --plot out.png",
     )
     _add_options(parser)
-    parser.add_argument("--plot", metavar="PICTURE", help="draw past and forecast, e.g. out.png")
+    parser.add_argument(
+        "--plot", metavar="PICTURE", help="draw the past and the forecast, e.g. out.png"
+    )
     output.add_options(parser, "the forecast")
     parser.set_defaults(run=forecast)
 
     parser = commands.add_parser(
         "backtest",
         help="score forecasts of the last rows of a CSV file",
-        description="Forecast the last rows of a file in pieces, each from the rows before it, "
-        "and score the forecasts, and those of rules that need no model.",
+        description="Forecast the last rows of a file in folds, each from the rows before it, "
+        "and score the forecasts together with those of baselines without a model.",
         epilog="Example: xprnn backtest airline.csv --folds 3 --steps 12",
     )
     _add_options(parser)
-    add_count(parser, "--folds", "how many pieces (default %(default)s)", default=5)
+    add_count(parser, "--folds", "number of folds (default %(default)s)", default=5)
     output.add_options(parser, "the table")
     parser.set_defaults(run=backtest)
 
@@ -56,32 +58,36 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the series and of the forecaster."""
     add_file_options(parser)
     parser.add_argument(
-        "--target", metavar="COLUMN", help="what to forecast (default: the only column of numbers)"
+        "--target",
+        metavar="COLUMN",
+        help="the column to forecast (default: the only numeric column)",
     )
     time_column.add_options(parser)
-    add_count(parser, "--steps", "how many rows to forecast", required=True)
-    add_count(parser, "--lags", "rows that the network reads (default: one season, and three)")
+    add_count(parser, "--steps", "number of rows to forecast", required=True)
+    add_count(
+        parser, "--lags", "number of rows that the network reads (default: one and two seasons)"
+    )
     add_count(
         parser,
         "--differencing",
-        "learn the change from N rows before, 0 for the number itself (default: 0, and 1 for short "
-        "series)",
+        "learn the change from N rows before, or with 0 the value itself (default: 0, and 1 for "
+        "short series)",
     )
     parser.add_argument(
         "--interval",
         type=float,
         default=0.9,
         metavar="SHARE",
-        help="share of the rows that should lie between lower and upper (default 0.9)",
+        help="share of the rows that the interval should cover (default 0.9)",
     )
     add_count(
         parser,
         "--calibration",
-        "forecast the last N pieces of --steps rows first, and make the interval as wide as the "
-        "errors there require; N + 1 trainings (default: errors one step ahead on the last fifth "
-        "of the rows, which a second training leaves out)",
+        "set the width of the interval from forecasts of the last N pieces of --steps rows; "
+        "takes N + 1 training runs (default: errors one step ahead on the last fifth of the "
+        "rows, which a second training run holds out)",
     )
-    add_count(parser, "--members", "networks, averaged (default %(default)s)", default=1)
+    add_count(parser, "--members", "number of networks to average (default %(default)s)", default=1)
     add_network_options(
         parser, cell="gru", hidden_size=16, num_layers=1, skip=None, epochs=10,
         learning_rate=0.003,
@@ -114,7 +120,7 @@ def forecast(options: argparse.Namespace) -> int:
 
 
 def backtest(options: argparse.Namespace) -> int:
-    """Forecast the past, and write the scores."""
+    """Run a backtest, and write the scores."""
     y, time = _read_series(options)
     rows = len(y)
     past = rows - whole("folds", options.folds) * whole("steps", options.steps)
@@ -135,12 +141,12 @@ def backtest(options: argparse.Namespace) -> int:
 
 
 def _read_series(options: argparse.Namespace) -> tuple[Any, Timeline]:
-    """Return the target sorted by time, (T,), and its timeline; fill in its name if it is left out.
+    """Return the target sorted by time, (T,), and its timeline; fill in a missing target name.
 
     Raises
     ------
     ValueError
-        If ``--target`` must name the column, or a column can't be used.
+        If ``--target`` is needed but missing, or a column can't be used.
     """
     table, time = time_column.sort(options, read_table(options))
     time_name = None if time.numbered else time.name
@@ -150,7 +156,7 @@ def _read_series(options: argparse.Namespace) -> tuple[Any, Timeline]:
             usable = ", ".join(map(repr, names)) or "none"
             reasons = "".join(f"; {name!r}: {why}" for name, why in table.unusable.items())
             raise ValueError(
-                f"--target must name a column of numbers; {tables.display_name(options.file)} "
+                f"--target must name a numeric column; {tables.display_name(options.file)} "
                 f"has {usable}{'' if names else reasons}"
             )
         damaged = _find_damaged(table, names[0], time_name)
@@ -167,9 +173,10 @@ def _read_series(options: argparse.Namespace) -> tuple[Any, Timeline]:
 
 
 def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
-    """Return an unusable column that may be the intended target, in place of column `name`.
+    """Return an unusable column that may be the intended target instead of column `name`.
 
-    It holds numbers in most rows; if column `name` looks like time, it may hold anything.
+    Such a column holds numbers in most rows; if column `name` looks like time, it may hold
+    anything.
     """
     time_like = name in time_column.find_time_like(table, None)
     for other in table.unusable:
@@ -181,7 +188,7 @@ def _find_damaged(table: Table, name: str, time: str | None) -> str | None:
 
 
 def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
-    """Make the forecaster of the options, for a series.
+    """Create the forecaster for a series from the options.
 
     Raises
     ------
@@ -209,7 +216,7 @@ def _make_forecaster(options: argparse.Namespace, y: Any) -> RNNForecaster:
 
 
 def _draw(options: argparse.Namespace, y: Any, time: Timeline, y_hat: Any, interval: Any) -> None:
-    """Draw the end of the series and the forecast, with some of the times on the x axis."""
+    """Draw the end of the series and the forecast, with some of the times on the x-axis."""
     past = y[-max(PAST * len(y_hat), 60) :]
     start = len(y) - len(past)
     ax = plotting.forecast(past, y_hat, interval=interval, start=start)

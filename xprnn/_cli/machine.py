@@ -1,4 +1,4 @@
-"""``xprnn backends``, ``check-gradients`` and ``bench``: what this machine can do, and how fast."""
+"""``xprnn backends``, ``check-gradients`` and ``bench``: backends, gradients and speed here."""
 
 import argparse
 import time
@@ -12,7 +12,7 @@ from xprnn.backend import backends, generator
 from xprnn.layers import Dense, Recurrent, Stack
 
 SIZES = ((16, 8), (64, 32), (256, 32))
-"""Hidden units and batch size of each measurement."""
+"""The hidden size and batch size of each measurement."""
 STEPS, FEATURES = 100, 8
 REPEATS, EPOCHS = 3, 10
 
@@ -22,8 +22,8 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "backends",
         help="list the backends and whether they can be used",
-        description="List every backend with its version and devices, or why it cannot be used and "
-        "what helps.",
+        description="List every backend with its version and devices, or the reason why it "
+        "cannot be used and what to do.",
         epilog="Example: xprnn backends",
     )
     output.add_options(parser, "the list")
@@ -40,8 +40,8 @@ def add_commands(commands: Any) -> None:
     network.add_argument(
         "--cell", choices=CELLS, default="elman", help="cell of a small network (default elman)"
     )
-    network.add_argument("--model", metavar="MODEL", help="the network of a saved model")
-    parser.add_argument("--backend", default="numpy", help="where to compute (default numpy)")
+    network.add_argument("--model", metavar="MODEL", help="check the network of a saved model")
+    parser.add_argument("--backend", default="numpy", help="backend to compute on (default numpy)")
     add_seed(parser)
     output.add_options(parser, "the report")
     parser.set_defaults(run=check_gradients)
@@ -49,12 +49,13 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "bench",
         help="measure an epoch of training on this machine",
-        description=f"Measure how long an epoch takes, on random sequences of {STEPS} steps, for "
-        "several sizes on every usable backend. Each time is the best of several runs.",
+        description=f"Measure the time of an epoch on random sequences of {STEPS} steps, for "
+        "several sizes on every usable backend. Each time is the best of several "
+        "runs.",
         epilog="Example: xprnn bench --cell lstm",
     )
     parser.add_argument("--cell", choices=CELLS, default="elman", help="default elman")
-    parser.add_argument("--backend", help="measure this one only")
+    parser.add_argument("--backend", help="measure only this backend")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     add_seed(parser)
     output.add_options(parser, "the table")
@@ -62,7 +63,7 @@ def add_commands(commands: Any) -> None:
 
 
 def list_backends(options: argparse.Namespace) -> int:
-    """Write a line for each backend, and one for the compiled loops."""
+    """Write a line for each backend, and a line for the compiled loops."""
     statuses, loops = backends(), kernels.status()
     report = {"backends": [status._asdict() for status in statuses], "loops": loops}
     output.write(options, report, "".join(f"{line}\n" for line in (*statuses, loops)))
@@ -83,8 +84,8 @@ def check_gradients(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure, and write a table."""
-    # array_api_strict is for proofs and slow; it is measured only on request.
+    """Measure the times, and write a table."""
+    # array_api_strict is slow and meant for tests; it is measured only on request.
     usable = [s.name for s in backends() if s.usable and s.name != "array_api_strict"]
     rows = [
         {
@@ -111,7 +112,7 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def _measure_epoch(options: argparse.Namespace, backend: str, hidden: int, batch: int) -> float:
-    """Return the seconds of an epoch: a long training minus a short one, per extra epoch."""
+    """Return the seconds per epoch: a long run minus a short run, divided by the extra epochs."""
     rng = generator(options.seed)
     x, y = rng.standard_normal((2, batch, STEPS, FEATURES))
 

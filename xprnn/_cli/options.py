@@ -1,4 +1,4 @@
-"""The parser, and the options that several commands share."""
+"""The parser, and the options shared by several commands."""
 
 import argparse
 import difflib
@@ -19,11 +19,11 @@ SYNONYMS = {
     "ensemble": "members", "window": "lags", "period": "season", "differencing": "season",
     "out": "output",
 }  # fmt: skip
-"""The names that other programs and the arguments in Python have for an option."""
+"""Other programs' names, and the Python arguments' names, for our options."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser that reports an error in one line."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Check that every option of a command exists, then parse the arguments."""
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"there is no option {option}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Raise if the value is not among the choices, and suggest the nearest one."""
+        """Raise if the value is not one of the choices, and suggest the nearest one."""
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(action, str(unknown("", value, action.choices)).strip())
 
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_count(parser: argparse.ArgumentParser, name: str, what: str, **settings: Any) -> None:
-    """Add an option that takes a whole number."""
+    """Add an option that takes an integer."""
     parser.add_argument(name, type=int, metavar="N", help=what, **settings)
 
 
@@ -66,13 +66,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
-        help="a progress bar on standard error (default: on a terminal)",
+        help="show a progress bar on standard error (default: on a terminal)",
     )
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add the option for the seed."""
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed for all random numbers (default 0)"
+    )
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -80,37 +82,41 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="a CSV file whose first line names the columns, - for standard input, or a "
+        help="a CSV file with column names in its first line, - for standard input, or a "
         ".parquet file",
     )
     parser.add_argument(
         "--delimiter",
         metavar="SIGN",
-        help="separates the columns; tab for a tab (default: whichever of comma, semicolon, tab "
-        "and bar splits the first line into the most names)",
+        help="the delimiter of the columns, tab for a tab (default: the one of comma, semicolon, "
+        "tab and bar that splits the first line into the most names)",
     )
     parser.add_argument(
         "--decimal", metavar="SIGN", default=".", help="the decimal sign, . (default) or ,"
     )
     parser.add_argument(
-        "--no-header", action="store_true", help="the file has no names; the columns are 1, 2, ..."
+        "--no-header",
+        action="store_true",
+        help="the file has no column names; the columns are 1, 2, ...",
     )
 
 
 def add_network_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
-    """Add the options of the network and its training, with defaults that the help shows."""
-    parser.add_argument("--cell", choices=CELLS, help="default %(default)s")
-    add_count(parser, "--hidden-size", "units of a layer (default %(default)s)")
-    add_count(parser, "--num-layers", "recurrent layers (default %(default)s)")
+    """Add the options of the network and its training; the help shows the defaults."""
+    parser.add_argument("--cell", choices=CELLS, help="recurrent cell (default %(default)s)")
+    add_count(parser, "--hidden-size", "hidden units in a layer (default %(default)s)")
+    add_count(parser, "--num-layers", "number of recurrent layers (default %(default)s)")
     add_count(
         parser,
         "--skip",
-        "how many of the last rows also reach the output through one linear map, past the "
-        "recurrent layers (default 0; of forecasts all that the network reads)",
+        "number of most recent rows that also reach the output through a linear map that "
+        "bypasses the recurrent layers (default 0; in forecasts, all rows that the network reads)",
         default=0,
     )
-    add_count(parser, "--epochs", "passes over the data (default %(default)s)")
-    parser.add_argument("--learning-rate", type=float, metavar="RATE")
+    add_count(parser, "--epochs", "number of passes over the data (default %(default)s)")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="RATE", help="learning rate (default 0.003)"
+    )
     parser.set_defaults(**defaults)
 
 

@@ -1,4 +1,4 @@
-"""Writes the results of a command to standard output or a file, as text or JSON."""
+"""Write the results of a command to standard output or a file, as text or JSON."""
 
 import argparse
 import csv
@@ -14,7 +14,7 @@ from xprnn import plotting, serialization
 
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add the options that say where the results go, and in which format."""
+    """Add the options for the destination and the format of the results."""
     parser.add_argument(
         "--output", metavar="FILE", help=f"write {what} to a file, not to standard output"
     )
@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def check_paths(options: argparse.Namespace) -> None:
-    """Raise ValueError if a file that the options name can't be written."""
+    """Raise ValueError if a file named by the options can't be written."""
     for option, check in (
         ("output", _check_folder),
         ("save", serialization.check_path),
@@ -46,7 +46,7 @@ def _check_folder(path: str) -> None:
 
 
 def write(options: argparse.Namespace, report: dict[str, Any], text: str) -> None:
-    """Write the report as one JSON object or the text, as the options say."""
+    """Write the report as one JSON object, or the text, according to the options."""
     if options.json:
         # JSON has no NaN and no infinity: they become null.
         finite = json.loads(json.dumps(report), parse_constant=lambda name: None)
@@ -65,7 +65,7 @@ def note(text: str) -> None:
 
 
 def save_picture(ax: Any, path: str | Path) -> None:
-    """Save the picture of an axes, and close it."""
+    """Save the figure of an Axes, and close it."""
     ax.figure.savefig(path, dpi=120)
     plotting.pyplot().close(ax.figure)
 
@@ -73,9 +73,9 @@ def save_picture(ax: Any, path: str | Path) -> None:
 def make_rows(
     label: str, times: list[str], names: list[str], columns: Iterable[Any]
 ) -> list[dict[str, Any]]:
-    """Return a dict for each row: its time under `label`, then its numbers by name.
+    """Return a dict for each row: the time under `label`, then the numbers by name.
 
-    A name gets ``_`` appended until it differs from those before it.
+    ``_`` is appended to a name until it differs from the names before it.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def make_rows(
 
 
 def format_csv(rows: list[dict[str, Any]]) -> str:
-    """Format rows with the same keys as CSV, every number with all of its digits.
+    """Format rows with the same keys as CSV, with all digits of every number.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def format_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def parse_column(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
-    """Return rows for JSON: strings of a column become numbers if none of them loses a digit.
+    """Return rows for JSON, with a column's strings as numbers if none of them loses a digit.
 
     Examples
     --------

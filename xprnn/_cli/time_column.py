@@ -1,4 +1,4 @@
-"""Finds the time column of a table, checks that it steps evenly, and sorts the rows by it."""
+"""Find the time column of a table, check that it has even steps, and sort the rows by it."""
 
 import argparse
 import re
@@ -15,13 +15,13 @@ from xprnn._cli.time_index import RowError, Times, are_compact, are_plain, may_b
 from xprnn._fields import check_choice
 
 _SHARE = 0.6
-"""Numbers count as time if more than this share of their steps is the same."""
+"""Numbers count as time if more than this share of their steps are equal."""
 _SHARE_UNORDERED = 0.8
-"""The same for rows in no order."""
+"""The same for unordered rows."""
 _MOST_CANDIDATES = 20
-"""At most this many columns that look like time are tried; then the first error is raised."""
+"""The most columns that look like time to try before the first error is raised."""
 _INDEX_NAMES = ("", "index", "unnamed: 0")
-"""A column with one of these names that counts the rows is the time only as a last resort."""
+"""Names of columns that, if they count the rows, are the time only as a last resort."""
 _YEAR = re.compile(r"(1[6-9]|2[01])\d\d", re.ASCII)
 
 
@@ -32,14 +32,14 @@ class Timeline(NamedTuple):
     times: list[str]
     """The times of the rows, as the file writes them."""
     after: Callable[[int], list[str]]
-    """Returns the next n times."""
+    """A function that returns the next n times."""
     sorted: bool = False
-    """Whether the file had its rows in another order."""
+    """Whether the rows were sorted into another order than the file's."""
     numbered: bool = False
     """Whether the rows are counted because the table has no time column."""
 
     def report(self) -> dict[str, Any]:
-        """Return what every command reports about time with ``--json``."""
+        """Return the part about time of every command's report with ``--json``."""
         return {"time": self.name, "sorted": self.sorted, "numbered": self.numbered}
 
 
@@ -49,27 +49,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--time",
         metavar="COLUMN",
-        help="dates or numbers that step evenly (default: the first column of dates that does, "
-        "or else of numbers)",
+        help="the column of the times: dates or numbers with even steps (default: the first such "
+        "column of dates, or else of numbers)",
     )
     group.add_argument(
         "--rows",
         action="store_true",
-        help="keep the order of the rows and count them, whatever the times say",
+        help="keep the order of the rows and number them, whatever the times are",
     )
 
 
 def sort(
     options: argparse.Namespace, table: Table, features: Collection[str] | None = None
 ) -> tuple[Table, Timeline]:
-    """Return the table sorted by the time column that the options name or imply, and its timeline.
+    """Sort the table by the time column that the options name or imply; return it and its timeline.
 
     If the order of the rows changes, a note on standard error says so.
 
     Raises
     ------
     ValueError
-        If the target is not a column of numbers, and as in `find` and `read`.
+        If the target is not a numeric column, and as for `find` and `read`.
     """
     if options.target is not None:
         table.column(options.target, "--target")
@@ -94,17 +94,17 @@ def find(
 ) -> tuple[Table, Timeline]:
     """Find the time column; return the table sorted by it, and the timeline.
 
-    The time column is the first column of dates that steps evenly. In a table without dates it is
-    the column of years that does, or else of other numbers, or as a last resort the index. It is
-    never the target or the only column of numbers. Without a time column the rows are counted.
+    The time column is the first column of dates with even steps. In a table without dates it is a
+    column of years with even steps, or else of other numbers, or as a last resort the index. It is
+    never the target or the only numeric column. Without a time column the rows are numbered.
 
     Parameters
     ----------
     table : Table
     target : str or None
     features : collection of str, optional
-        A feature is taken as time only if it steps evenly from the first row to the last. None
-        if the command has no features; otherwise errors mention ``--features``.
+        The features; one of them counts as time only if its steps are even from the first row to
+        the last. None if the command has no features; otherwise errors mention ``--features``.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def find(
     Raises
     ------
     ValueError
-        If columns look like time but none steps evenly, or if several columns of numbers do.
+        If columns look like time but none has even steps, or if several numeric columns have.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def find(
 
 
 def find_time_like(table: Table, target: str | None) -> list[str]:
-    """Return the columns of numbers that look like time, except the target."""
+    """Return the numeric columns that look like time, except the target."""
     return [
         name
         for name in table.columns
@@ -172,12 +172,12 @@ def find_time_like(table: Table, target: str | None) -> list[str]:
 
 
 def read(table: Table, name: str) -> tuple[Table, Timeline]:
-    """Return the table sorted by a time column, and its timeline.
+    """Sort the table by a time column; return it and its timeline.
 
     Raises
     ------
     ValueError
-        If the table has no such column, or if its sorted times do not step evenly.
+        If the table has no such column, or if the sorted times have uneven steps.
     """
     check_choice("--time", name, table.text)
     try:
@@ -212,7 +212,7 @@ def read(table: Table, name: str) -> tuple[Table, Timeline]:
 
 
 def _count_rows(table: Table) -> Timeline:
-    """Return a timeline that counts the rows."""
+    """Return a timeline that numbers the rows."""
     rows = len(next(iter(table.text.values())))
     return Timeline(
         "row",
@@ -223,7 +223,7 @@ def _count_rows(table: Table) -> Timeline:
 
 
 def _check_unique(table: Table, times: Times, order: Any) -> None:
-    """Raise RowError if two rows have the same time, as in a file of several series."""
+    """Raise RowError if two rows have the same time, as in a file with several series."""
     values, text = times.values.astype("int64"), times.strings
     (repeats,) = np.nonzero(np.diff(values[order]) == 0)
     if not repeats.size:
@@ -242,7 +242,7 @@ def _check_unique(table: Table, times: Times, order: Any) -> None:
 
 
 def _check_sortable(times: Times) -> None:
-    """Raise RowError if numbers could be dates or hours, which sort in another order."""
+    """Raise RowError if numbers could be dates or hours, which may sort in another order."""
     if times.values.dtype.kind == "i" and may_be_dates(times.strings):
         row = int(np.flatnonzero(np.diff(times.values) < 0)[0]) + 1
         raise RowError(
@@ -253,7 +253,7 @@ def _check_sortable(times: Times) -> None:
 
 
 def _are_dates(table: Table, name: str) -> bool:
-    """Whether a column holds dates, even in a notation that can't be read."""
+    """Return whether a column holds dates, even in a notation that can't be read."""
     strings = table.text[name]
     if name in table.columns:
         return _vary(strings) and are_compact(strings)
@@ -262,16 +262,16 @@ def _are_dates(table: Table, name: str) -> bool:
 
 
 def _vary(strings: list[str]) -> bool:
-    """Whether at least two different times occur."""
+    """Return whether at least two different times occur."""
     return len(set(strings) - {""}) > 1
 
 
 def _are_steps(table: Table, name: str, features: Collection[str]) -> bool:
-    """Whether a column holds numbers meant as time: they step evenly, with a few faults at most.
+    """Return whether a numeric column is meant as time: even steps, with a few faults at most.
 
-    A feature must have no fault. Any other column is time if most steps from row to row are the
-    same; if its distinct numbers step evenly and occur equally often, as in several series one
-    below the other (in no order, more of them must); or if all could be dates in digits.
+    A feature must have no fault. Any other column is time if most steps from row to row are equal
+    (in unordered rows, a larger share); if its distinct numbers have even steps and occur equally
+    often, as in several series one below the other; or if all could be dates in digits.
     """
     values = _read_numbers(table, name)
     with np.errstate(all="ignore"):
@@ -297,14 +297,14 @@ def _are_steps(table: Table, name: str, features: Collection[str]) -> bool:
 
 
 def _read_numbers(table: Table, name: str) -> Any:
-    """Return the numbers of a column, NaN for a row that holds none."""
+    """Return the numbers of a column, with NaN for a row that holds none."""
     if name in table.columns:
         return table.columns[name]
     return np.asarray([parse_number(text) for text in table.text[name]], "float64")
 
 
 def _share_of_median(steps: Any) -> float:
-    """Return the share of steps that equal the median step up to rounding, 0 if that is zero."""
+    """Return the share of steps equal to the median step up to rounding; 0 if that step is 0."""
     step = np.median(steps)
     if step == 0 or not np.isfinite(step):
         return 0.0
@@ -312,12 +312,12 @@ def _share_of_median(steps: Any) -> float:
 
 
 def _are_years(table: Table, name: str) -> bool:
-    """Whether a column holds years."""
+    """Return whether a column holds years."""
     return all(map(_YEAR.fullmatch, sample(table.text[name])))
 
 
 def _is_index(table: Table, name: str) -> bool:
-    """Whether a column is the index of a table: it counts the rows from 0 or 1."""
+    """Return whether a column is the index of a table, which numbers the rows from 0 or 1."""
     values = _read_numbers(table, name)
     counts = values[0] in (0, 1) and (values == values[0] + np.arange(len(values))).all()
     return name.lower() in _INDEX_NAMES and bool(counts)

@@ -1,4 +1,4 @@
-"""A time index: reads dates or numbers, finds their step, and writes the times that follow."""
+"""Time indexes: read dates or numbers, find their step, and write the times that follow."""
 
 import datetime as dt
 import re
@@ -19,11 +19,11 @@ _COMPACT = re.compile(r"(1[6-9]|2[01])\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?"
 _PLAIN = re.compile(r"-?\d{1,19}(\.\d{1,17})?", re.ASCII)
 _MONTH = np.timedelta64(1, "M")
 _TOLERANCE = 0.01
-"""Numbers step evenly if none is off by more than this share of a step."""
+"""Numbers have even steps if none is off by more than this share of a step."""
 
 
 class RowError(ValueError):
-    """A row whose time can't be read or does not match the others."""
+    """A row has a time that can't be read or does not match the others."""
 
     def __init__(self, row: int, why: str):
         super().__init__(why)
@@ -31,17 +31,17 @@ class RowError(ValueError):
 
 
 def are_compact(strings: list[str]) -> bool:
-    """Whether all strings are months, such as 202601, or all are days, such as 20260131."""
+    """Return whether all strings are months, like 202601, or all are days, like 20260131."""
     return all(_COMPACT.fullmatch(t) and len(t) == len(strings[0]) for t in strings)
 
 
 def sample(strings: list[str]) -> list[str]:
-    """Return about 1,000 evenly spaced strings of a column, enough to tell what it holds."""
+    """Return about 1,000 evenly spaced strings of a column, enough to recognise its kind."""
     return strings[:: max(1, len(strings) // 1000)]
 
 
 def are_plain(strings: list[str]) -> bool:
-    """Whether most of a sample of strings are plain numbers: digits and a point."""
+    """Return whether most strings of a sample are plain numbers: digits and a point."""
     some = sample(strings)
     return 2 * sum(_PLAIN.fullmatch(t) is not None for t in some) > len(some)
 
@@ -50,15 +50,15 @@ class Times(NamedTuple):
     """The times of a column."""
 
     strings: list[str]
-    """As the file writes them."""
+    """The times as the file writes them."""
     values: Any
-    """NumPy array (T,): integers in units of the last decimal, or datetime64, which is in UTC if
-    the offsets differ."""
+    """NumPy array (T,): integers in units of the last decimal, or datetime64, in UTC if the
+    offsets differ."""
     write: Callable[[Any], list[str]]
     """A function that writes values in the notation of the strings."""
 
     def find_step(self) -> Callable[[int], list[str]]:
-        """Return a function of n that writes the next n times; raise RowError if steps differ."""
+        """Return a function of n that writes the next n times; raise RowError if uneven."""
         if len(self.values) < 2:
             return _refuse_one
         units, to_values = _count_units(self.values)
@@ -125,7 +125,7 @@ def _read_numbers(strings: list[str]) -> Times:
 
 
 def _write_numbers(strings: list[str], decimals: int, padded: bool, values: Any) -> list[str]:
-    """Write numbers like the strings; raise if these may be dates and the numbers can't be."""
+    """Write numbers in the notation of the strings; raise if only the strings may be dates."""
     width = len(strings[0].partition(".")[0]) if padded else 1
     texts = []
     for value in values.tolist():
@@ -146,7 +146,7 @@ def _write_numbers(strings: list[str], decimals: int, padded: bool, values: Any)
 
 
 def _check_compact(strings: list[str]) -> None:
-    """Raise RowError for the first number that is not a date if most are dates."""
+    """If most numbers are dates, raise RowError for the first that is not."""
     others = [i for i, text in enumerate(strings) if not _COMPACT.fullmatch(text)]
     if others and 2 * len(others) < len(strings):
         raise RowError(others[0], f"holds {show(strings[others[0]])}, which is not a date")
@@ -157,11 +157,11 @@ _LAYOUTS = (
     "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%H00", "%Y.%m", "%m.%Y", "%d.%m",
     re.compile(r"\d{4}[1-4]"), re.compile(r"\d{4}(0[1-9]|[1-4]\d|5[0-2])"),
 )  # fmt: skip
-"""Dates in digits are recognised in these layouts, but not read: days, hours, quarters, weeks …"""
+"""Layouts of dates in digits that are recognised but not read: days, hours, quarters, weeks …"""
 
 
 def _fits(layout: Any, text: str) -> bool:
-    """Whether a number could be a date in a layout."""
+    """Return whether a number could be a date in a layout."""
     text = re.sub(r"\.0+$", "", text)
     if not isinstance(layout, str):
         return layout.fullmatch(text) is not None and "1600" <= text[:4] < "2200"
@@ -170,7 +170,7 @@ def _fits(layout: Any, text: str) -> bool:
         text = text if "%y" in layout else text.zfill(length)  # numbers lose their leading zeros
         if "%y" in layout.lower():
             date = dt.datetime.strptime(text, layout)
-        else:  # in a leap year, which has all days
+        else:  # in a leap year, which has every day
             date = dt.datetime.strptime(f"2000 {text}", f"%Y {layout}")
     except ValueError:
         return False
@@ -178,7 +178,7 @@ def _fits(layout: Any, text: str) -> bool:
 
 
 def may_be_dates(strings: list[str]) -> bool:
-    """Whether all numbers could be dates in one layout, or hours such as 0600."""
+    """Return whether all numbers could be dates in one layout, or hours such as 0600."""
     hours = any(text.startswith("0") for text in strings)
     return any(hours or layout != "%H00" for layout in _find_layouts(strings))
 
@@ -215,7 +215,7 @@ def _read_dates(strings: list[str]) -> Times:
 
 
 def _write_dates(first: str, compact: bool, zone: str, shift: Any, values: Any) -> list[str]:
-    """Write dates like the first one, at an offset from UTC that is `zone` in the text."""
+    """Write dates like the first one, at the offset from UTC that the text writes as `zone`."""
     local = [str(t).replace("T", first[10:11] or "T") for t in values + shift]
     if compact:
         local = [t.replace("-", "") for t in local]
@@ -230,7 +230,7 @@ def _separate(text: str) -> str:
 
 
 def _parse_offset(row: int, zone: str) -> Any:
-    """Parse an offset from UTC as NumPy timedelta64."""
+    """Parse an offset from UTC as a NumPy timedelta64."""
     if zone == "Z":
         return np.timedelta64(0, "m")
     hours, minutes = int(zone[1:3]), int(zone[-2:])
@@ -240,10 +240,10 @@ def _parse_offset(row: int, zone: str) -> Any:
 
 
 def _count_units(times: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return times as counts of a unit, and a function that turns counts back into times.
+    """Return times as counts of a unit, and a function that converts counts back to times.
 
-    Dates count months if all are on the same day of the month, or all on the last one; working
-    days if most are one working day apart; otherwise the unit of the times themselves.
+    The unit is a month if all dates are on the same day of the month, or all on the last day; a
+    working day if most are one working day apart; otherwise the unit of the times.
     """
     if times.dtype in ("int64", "datetime64[M]"):
         return times, lambda counts: counts
@@ -265,7 +265,7 @@ def _count_units(times: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 def _refuse_one(n: int) -> list[str]:
     """Raise ValueError, since a single time has no step."""
-    raise ValueError("one row does not say how far the next one is")
+    raise ValueError("a single row does not define a step")
 
 
 def _raise_uneven(strings: list[str], values: Any) -> NoReturn:

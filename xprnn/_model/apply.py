@@ -1,4 +1,4 @@
-"""Reads the sequences that a caller passes to a model, and returns its outputs."""
+"""Read the sequences that a caller passes to a model, and return its outputs."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from xprnn.gradients.objective import apply
 
 
 class Inputs(NamedTuple):
-    """Sequences and the parameters of a model, on one backend and in one dtype."""
+    """Sequences and a model's parameters, on one backend and in one dtype."""
 
     record: Record
     params: Tree
@@ -29,10 +29,10 @@ class Inputs(NamedTuple):
     backend: Backend
     dtype: str
     frames: Any = None
-    """The DataFrame, or the list of them, whose form the outputs get."""
+    """The DataFrame, or list of DataFrames, whose form the outputs take."""
 
     def scale(self, x: Array) -> Array:
-        """Return x, in the units of the data, standardised for the network."""
+        """Standardise x, in the units of the data, for the network."""
         scaler = self.record.x_scaler
         return self.backend.asarray(x if scaler is None else scaler.apply(x), self.dtype)
 
@@ -44,14 +44,14 @@ class Inputs(NamedTuple):
     def forward(
         self, x: Array, state: Tree | None, mask: Array | None, xp: Namespace
     ) -> tuple[Array, Tree]:
-        """Run the network on x (T, B, F), from and to the units of the data."""
+        """Run the network on x (T, B, F); x and the output are in the units of the data."""
         y, end = apply(
             self.record.network, self.params, self.scale(x), state=state, mask=mask, xp=xp
         )
         return self.unscale(y, xp), end
 
     def read_state(self, state: Any) -> Tree | None:
-        """Return a caller's state as the network takes it; None stands for the network's own.
+        """Return a caller's state in the network's form, or None for the default initial state.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class Inputs(NamedTuple):
         return tree.unflatten(arrays, like=like)
 
     def restore(self, y: Array) -> Any:
-        """Return outputs (T, B, O) batch-first, with the axes of the y of the training."""
+        """Return outputs (T, B, O) batch-first, with the axes of the training data's y."""
         record = self.record
         keeps_steps = record.network.keeps_steps
         if keeps_steps:
@@ -103,7 +103,7 @@ class Inputs(NamedTuple):
     def restore_layers(self, layers: tuple[Tree, ...]) -> tuple[Any, ...]:
         """Return trees of arrays (T, B, H), one for each recurrent layer, batch-first.
 
-        The arrays of a decoder have other steps than x.
+        The steps of a decoder's arrays are not those of x.
         """
         readers = len(layers) // (2 if self.record.mode == "encoder_decoder" else 1)
 
@@ -138,7 +138,7 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(record: Record, argument: str, value: object, lengths: Any, mask: Any) -> Inputs:
-    """Return a caller's argument, checked and on the backend where the model computes."""
+    """Check a caller's argument and return it on the model's backend."""
     one_step = record.mode == "one_to_many"
     columns = record.feature_names
     sequences = read_sequences(
@@ -152,7 +152,7 @@ def read_inputs(record: Record, argument: str, value: object, lengths: Any, mask
 
 
 def place_inputs(record: Record, argument: str, sequences: Sequences) -> Inputs:
-    """Return sequences and parameters on the backend and in the dtype of the computation."""
+    """Move sequences and parameters to the computation's backend and dtype."""
     array = sequences.array
     if array.shape[-1] != record.features:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Loads models: makes models of the records that `serialization` and `onnx` read."""
+"""Load models: turn the records that `serialization` and `onnx` read into models."""
 
 import os
 from typing import Any
@@ -17,7 +17,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     ----------
     path : str or path
     backend : str
-        Where the model computes; it may have been trained on another backend.
+        The backend to compute on; the model may have been trained on another one.
 
     Returns
     -------
@@ -28,8 +28,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
     FileNotFoundError
         If the file does not exist.
     ModelFileError
-        If it is cut short, damaged, not a model of xprnn, or was written by
-        another version in another format.
+        If it is truncated, damaged, not an xprnn model, or in the format of another version.
     BackendUnavailableError
         If the backend can't be used.
 
@@ -41,7 +40,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy") -> M
 
 
 def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snapshot:
-    """Read a training run, with a `Model` in it; raises as `serialization.load_snapshot`."""
+    """Read a training run as `serialization.load_snapshot` does, with its model as a `Model`."""
     snapshot = serialization.load_snapshot(path, backend)
     return snapshot._replace(model=_make_model(snapshot.model))
 
@@ -49,36 +48,37 @@ def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snaps
 def from_onnx(path: Any, *, output: str | None = None) -> Model:
     """Read a model of RNN, LSTM and GRU nodes from an ONNX file.
 
-    A file of xprnn gives the model that was exported. In a file of another program the nodes
-    may follow one another and be side by side, with the nodes that exporters write around them:
-    Transpose, Squeeze, Reshape, Slice and the like; MatMul, Gemm, Add and Mul for dense
-    layers; activations and Softmax; the last step, the mean or the maximum over the steps;
-    LayerNormalization. Initial states that are inputs of the file are `Model.predict`'s
-    ``state``, and lengths its ``lengths``.
+    A file that xprnn wrote gives the model that was exported. In a file from another program the
+    recurrent nodes may be in sequence and in parallel, along with the nodes that exporters write
+    around them: Transpose, Squeeze, Reshape, Slice and the like; MatMul, Gemm, Add and Mul for
+    dense layers; activations and Softmax; the last step, the mean or the maximum over the steps;
+    LayerNormalization. If the file takes initial states or lengths as inputs, they are the
+    ``state`` and ``lengths`` of `Model.predict`.
 
     Parameters
     ----------
     path : str, path or onnx.ModelProto
     output : str, optional
-        The name of the output that the model returns, or of any value in the graph; left
-        out, the first output.
+        The name of the graph output, or of any other value in the graph, that the model returns.
+        The default is the first output.
 
     Returns
     -------
     Model
-        Always batch-first. From a file of another program it has no loss, so
-        `Model.evaluate` needs one.
+        The model, always batch-first. A model from another program's file has no loss, so
+        `Model.evaluate` must be given one.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it has no value named `output`.
+        If the file has no value named `output`.
     ModelFileError
-        If it is damaged, or holds a node that xprnn lacks; the error names the node.
+        If the file is damaged or holds a node that xprnn does not support; the error names the
+        node.
     MissingExtraError
-        Without the library onnx.
+        If the onnx library is not installed.
 
     Examples
     --------
@@ -90,5 +90,5 @@ def from_onnx(path: Any, *, output: str | None = None) -> Model:
 
 
 def _make_model(record: Record) -> Model:
-    """Return the model with the fields of a record."""
+    """Build a model from the fields of a record."""
     return Model(**vars(record))

@@ -1,7 +1,7 @@
 """The gates and states of every cell at every step, by name.
 
-The network runs with recording layers in place of its recurrent ones. They run the reference
-loop, step by step, on every backend: no other loop keeps the cell's memory.
+The network runs with recording layers in place of its recurrent ones. On every backend they run
+the reference loop, step by step, because no other loop keeps each step's memo.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from xprnn.recurrence import REFERENCE
 def trace_gates(
     network: Layer, params: Tree, x: Array, state: Tree | None, mask: Array | None, *, xp: Namespace
 ) -> tuple[dict[str, Array], ...]:
-    """Return gates and states by name, (..., T, B, H), of every recurrent layer.
+    """Return the gates and states of every recurrent layer by name, each (..., T, B, H).
 
     Parameters
     ----------
@@ -28,16 +28,16 @@ def trace_gates(
     params : tree
     x : array, (..., T, B, F)
     state : tree or None
-        The state to start from; None stands for the network's own.
+        The initial state; None is the network's default.
     mask : array of bool, (T, B, 1), or None
-        At padding gates are zero, and states do not change.
+        At padding steps the gates are zero and the states do not change.
     xp : namespace
 
     Raises
     ------
     ValueError
-        If a user's layer has hidden states that belong to no `Recurrent` in its fields, or a
-        cell names its gates or states wrongly.
+        If a user-defined layer has hidden states outside the `Recurrent` layers in its fields, or
+        a cell's gate or state names are invalid.
 
     Examples
     --------
@@ -57,24 +57,25 @@ def trace_gates(
     seen = tuple({name: next(arrays) for name in layer} for layer in names)
     if next(arrays, None) is not None:
         raise ValueError(
-            "trace looks into layers whose fields hold Recurrent layers, and this network has "
-            f"hidden states of another kind: {show(network)}"
+            "trace supports networks whose hidden states all belong to Recurrent layers in the "
+            f"layers' fields, and this network has others: {show(network)}"
         )
     return seen
 
 
 def gate_names(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's gates; () if it does not name them or has no `trace`."""
+    """Return the names of a cell's gates, or () if it has no gate names or no `trace`."""
     return tuple(getattr(cell, "gate_names", ())) if hasattr(cell, "trace") else ()
 
 
 def state_names(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's states; h, state 1, … if it does not name them.
+    """Return the names of a cell's states, by default h, state 1, ….
 
     Raises
     ------
     ValueError
-        If there are more or fewer names than states, or a gate has the name of a state.
+        If the number of names differs from the number of states, or a name occurs twice among
+        gates and states.
     """
     numbered = ("h", *(f"state {k}" for k in range(1, cell.states)))
     names: tuple[str, ...] = tuple(getattr(cell, "state_names", numbered))
@@ -99,7 +100,7 @@ def _replace_recurrent(layer: Any) -> Any:
 
 @dataclass(frozen=True)
 class _RecordingCell:
-    """A cell whose memo also holds the state before each step; the rest is the cell's own."""
+    """A cell whose memo also holds the state before each step; it delegates everything else."""
 
     cell: Any
 
@@ -107,19 +108,19 @@ class _RecordingCell:
         return getattr(self.cell, name)
 
     def forward(self, p, q, state, *, xp):
-        """Return the next state, and the state before with the cell's own memo."""
+        """Return the next state, and a memo of the previous state and the cell's own memo."""
         new, memo = self.cell.forward(p, q, state, xp=xp)
         return new, (state, memo)
 
     def list_gates(self, memo: Any, inner_memo: Any) -> tuple[Array, ...]:
-        """Return the gates at one step, those of the inner part first."""
+        """Return the gates at one step, the inner part's first."""
         names = gate_names(self.cell)
         show = getattr(getattr(self.cell, "inner", None), "trace", None)
         first = show(inner_memo) if show else ()
         gates = (*first, *self.cell.trace(memo)) if names else ()
         if len(gates) != len(names):
             raise ValueError(
-                f"{self.cell!r} must trace an array for each of its gate_names "
+                f"{self.cell!r} must return an array from trace for each of its gate_names "
                 f"{names}, got {len(gates)}"
             )
         return gates
@@ -130,16 +131,16 @@ class _RecordingLayer(Recurrent):
     """A recurrent layer whose `states` are its gates and all its states."""
 
     def _unroll(self, shapes, dtype, *, xp):
-        """Return the reference loop, whose memo has every step."""
+        """Return the reference loop, whose memo covers every step."""
         return REFERENCE
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run the cell over x; the cache holds the last state too."""
+        """Run the cell over x; the cache also holds the final state."""
         y, end, cache = super().forward(params, x, state, mask, noise=noise, xp=xp)
         return y, end, (*cache, end)
 
     def states(self, cache, *, xp):
-        """Return the gates, then the states, over the steps."""
+        """Return the gates and then the states, each over all steps."""
         run, _, end = cache
         before = [state[: self.cell.states] for (state, _), _ in run.memo]
         gates = [self.cell.list_gates(memo, inner) for (_, memo), inner in run.memo]
@@ -149,5 +150,5 @@ class _RecordingLayer(Recurrent):
 
 
 def _stack_steps(steps: Any, xp: Namespace) -> Array:
-    """Return the arrays (..., B, H) of all steps as one, (..., T, B, H)."""
+    """Stack the arrays (..., B, H) of all steps into one array (..., T, B, H)."""
     return xp.stack(list(steps), axis=-3)

@@ -23,32 +23,31 @@ from xprnn.losses.units import in_units
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model(Record):
-    """A network with its parameters; takes keyword arguments only.
+    """A network with its parameters; the constructor takes keyword arguments only.
 
     Attributes
     ----------
     network : Layer
-        Hyper-parameters only.
+        The network; it holds hyper-parameters only.
     params : tree of arrays
-        As ``network.init`` returns them and the network's methods take them.
+        The parameters, in the form in which ``network.init`` returns them.
     features, outputs : int
-        F and O, the features of x and of y.
+        The number of features F of x, and of outputs O of y.
     x_scaler, y_scaler : Scaler or None
         The standardisation of x and y, measured on the training data.
     loss : Loss or None
-        The loss of the training; None for a user-defined loss after loading from a file.
+        The loss of the training; None if it was user-defined and the model was loaded from a file.
     mode : str
         ``"many_to_many"``, ``"many_to_one"``, ``"one_to_many"`` or
         ``"encoder_decoder"``.
     y_rank : int
-        The number of axes of y for several sequences: 3 for (B, T, O), fewer if the y of the
-        training had no axis of steps or of features.
+        The number of axes of y for several sequences: 3 for (B, T, O), fewer if the training
+        data's y had no axis of steps or of outputs.
     history : History
-        The curves of the training.
+        The loss curves of the training.
     feature_names, output_names : tuple of str, optional
-        The names of the columns of x and of y, if the training data were DataFrames of
-        pandas or polars, or columns of a file. The columns of a DataFrame are then matched
-        by these names.
+        The column names of x and y, if the training data were pandas or polars DataFrames, or
+        columns of a file. The columns of a later DataFrame are matched by these names.
     """
 
     @suggest_keywords
@@ -67,36 +66,35 @@ class Model(Record):
         Parameters
         ----------
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
-            In the units of the training data; a NumPy array or an array on the device of the
-            model. A one-to-many model also takes (B, F). The columns of a DataFrame of
-            pandas or polars are matched by name, if the model has names, and those of an
-            array by position.
+            The inputs, in the units of the training data: a NumPy array or an array on the model's
+            device. A one-to-many model also takes (B, F). The columns of a pandas or polars
+            DataFrame are matched by name if the model has names, and those of an array by
+            position.
         lengths : array of int, (B,), optional
-            The valid steps at the front of each sequence of a padded x.
+            The number of valid steps at the start of each sequence, for a padded x.
         mask : array of bool, (B, T), optional
-            True at valid steps; the state does not change at the others.
+            True at valid steps; the state does not change at the other steps.
         state : tuple of arrays, (B, H), optional
-            The state to start from, as returned with `return_state`, (H,) for one sequence;
-            left out, the network's own.
+            The initial state, as returned with `return_state`; (H,) for one sequence. The default
+            is the network's own initial state.
         return_state : bool
-            Also return the state after the last valid step.
+            Whether to return the state after the last valid step as well.
         return_states : bool
-            Also return the hidden states of all steps.
+            Whether to return the hidden states of all steps as well.
 
         Returns
         -------
         y : array or list of arrays
-            In the array library of x, with the axes of the y of the training: (B, T, O) or
-            (B, T) for an output at every step, (B, O) or (B,) for many to one; without
-            the axis B for one sequence, and a list for a list. Zero at padding. For a
-            classification these are scores, see `predict_proba`. For a DataFrame or a
-            Series and an output at every step, it is a DataFrame or a Series with the index
-            of x and the names of y.
+            The outputs, in the array library of x and with the axes of the training data's y:
+            (B, T, O) or (B, T) for an output at every step, (B, O) or (B,) for many to one;
+            without the axis B for one sequence, and a list for a list. They are zero at padding
+            steps. A classifier returns scores here; see `predict_proba`. With an output at every
+            step, a DataFrame or Series gives a DataFrame or Series with the index of x and the
+            names of y.
         state : tuple of arrays
-            Only with `return_state`: the arrays of each recurrent layer's state, h for
-            Elman and GRU, h and c for LSTM, (B, H) or (H,); for many to one also the
-            pool's, its output so far and the number of steps; with `skip` also the last
-            steps of x.
+            Only with `return_state`: the state of each recurrent layer, h for Elman and GRU, h and
+            c for LSTM, each (B, H) or (H,). Many to one adds the pool's state, which is its output
+            so far and the number of steps; `skip` adds the last steps of x.
         states : tuple of arrays
             Only with `return_states`: h(1) … h(T) of every recurrent layer,
             (B, T, H) or (T, H).
@@ -104,14 +102,14 @@ class Model(Record):
         Raises
         ------
         ValueError
-            If the axes or features of x do not fit, a DataFrame lacks a column or has an
-            extra one, or x holds NaN or infinity or is on another device than the model.
+            If x has the wrong axes or features, a DataFrame has a missing or extra column, or x
+            holds NaN or infinity or is on a different device from the model.
         TypeError
             If x is not an array of numbers.
 
         Notes
         -----
-        The computation has the wider of the dtypes of the model and of x.
+        The computation uses the wider of the dtypes of the model and x.
 
         Examples
         --------
@@ -159,26 +157,26 @@ class Model(Record):
         Parameters
         ----------
         x, lengths, mask, state
-            As for `predict`.
+            See `predict`.
 
         Returns
         -------
         tuple of dict
-            One for each recurrent layer, in the order of `predict`'s states; forward, then
-            backward for a bidirectional one. Of a layer of LSTM ``"input"``, ``"forget"``,
-            ``"candidate"`` and ``"output"``, ``"h"`` and ``"c"``; of GRU
-            ``"reset"``, ``"update"``, ``"candidate"`` and ``"h"``; of Elman ``"h"``; of a
-            user-defined cell what it names, see `xprnn.cells`. Each (B, T, H), or (T, H) for
-            one sequence, a list for a list. At padding gates are zero.
+            One dict for each recurrent layer, in the order of `predict`'s states; forward, then
+            backward for a bidirectional layer. An LSTM layer has ``"input"``, ``"forget"``,
+            ``"candidate"``, ``"output"``, ``"h"`` and ``"c"``; a GRU layer ``"reset"``,
+            ``"update"``, ``"candidate"`` and ``"h"``; an Elman layer ``"h"``. A user-defined cell
+            names its own; see `xprnn.cells`. Each array is (B, T, H), or (T, H) for one sequence;
+            a list gives lists. Gates are zero at padding steps.
 
         Raises
         ------
         ValueError, TypeError
-            As `predict`, and if hidden states of the network are not in `Recurrent` layers.
+            As for `predict`, and if the network has hidden states outside `Recurrent` layers.
 
         Notes
         -----
-        The loop runs in Python, step by step: use it to look inside, not to predict.
+        The loop runs in Python, step by step. Use this method to inspect a network, not to predict.
 
         Examples
         --------
@@ -202,24 +200,24 @@ class Model(Record):
 
     @suggest_keywords
     def predict_proba(self, x: object, *, lengths: object = None, mask: object = None) -> Any:
-        """Return the probabilities of the classes, for a model trained to classify.
+        """Return class probabilities, for a model trained to classify.
 
         Parameters
         ----------
         x, lengths, mask
-            As for `predict`.
+            See `predict`.
 
         Returns
         -------
         array or list of arrays
-            As `predict`: for ``"cross_entropy"`` the probabilities of all classes on
-            the last axis, which sum to 1; for ``"binary_cross_entropy"`` one of each
-            output.
+            The probabilities, in the form of `predict`'s output. With ``"cross_entropy"`` the last
+            axis holds those of all classes, which sum to 1; with ``"binary_cross_entropy"`` it
+            holds one for each output.
 
         Raises
         ------
         ValueError
-            If the model's loss has no probabilities, and as `predict`.
+            If the model's loss has no probabilities, and as for `predict`.
 
         Examples
         --------
@@ -244,30 +242,30 @@ class Model(Record):
 
     @suggest_keywords
     def forecast(self, x: object, steps: int, *, lengths: object = None) -> Any:
-        """Continue sequences: every output is the next input (closed loop).
+        """Continue sequences by feeding each output back as the next input (closed loop).
 
-        For a network trained to predict the next step, ``fit(s[:-1], s[1:])``.
+        The network must have been trained to predict the next step, as in ``fit(s[:-1], s[1:])``.
 
         Parameters
         ----------
         x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
-            The past, to its last known step.
+            The past, up to the last known step.
         steps : int
             The number of steps to forecast.
         lengths : array of int, (B,), optional
-            The valid steps at the front of each sequence of a padded x.
+            The number of valid steps at the start of each sequence, for a padded x.
 
         Returns
         -------
         array
-            The steps after the last one of x, (B, steps, F), (steps, F) or (steps,). Also an
-            array if x is a DataFrame: `xprnn.forecasting` continues an index.
+            The steps after the end of x: (B, steps, F), (steps, F) or (steps,). It is an array
+            even if x is a DataFrame; `xprnn.forecasting` continues an index.
 
         Raises
         ------
         ValueError
-            If the outputs differ from the features in number or names, if the network can't
-            run step by step, and as `predict`.
+            If the outputs differ from the features in number or names, if the network can't run
+            step by step, and as for `predict`.
 
         Examples
         --------
@@ -293,23 +291,23 @@ class Model(Record):
             return data.restore(xp.concat(future, axis=0))
 
     def _check_closes_loop(self) -> None:
-        """Raise unless the network can take its outputs as the next inputs."""
+        """Raise ValueError unless the network's outputs can be its next inputs."""
         if self.network.time == "whole" or not self.network.keeps_steps:
             raise ValueError(
-                "forecast runs the network step by step, each output the next input; this one "
-                "sees whole sequences (bidirectional, one to many, encoder and decoder) or gives "
-                "one output for many steps"
+                "forecast runs the network step by step and feeds each output back as the next "
+                "input; this network reads whole sequences (bidirectional, one to many, encoder "
+                "and decoder) or gives one output for many steps"
             )
         if self.features != self.outputs:
             raise ValueError(
-                "forecast feeds the outputs back as inputs, so there must be as many: the network "
-                f"has {self.features} feature(s) and {self.outputs} output(s)"
+                "forecast feeds the outputs back as inputs, so their numbers must be equal: the "
+                f"network has {self.features} feature(s) and {self.outputs} output(s)"
             )
         names, fed_back = self.feature_names, self.output_names
         if names is not None and fed_back is not None and names != fed_back:
             raise ValueError(
                 "forecast feeds the outputs back as inputs, so both must be the same columns in "
-                f"one order: the features are {', '.join(names)} and the outputs "
+                f"the same order: the features are {', '.join(names)} and the outputs "
                 f"{', '.join(fed_back)}"
             )
 
@@ -323,21 +321,22 @@ class Model(Record):
         lengths: object = None,
         mask: object = None,
     ) -> float:
-        """Return the loss of the predictions for x against y, in the units of y.
+        """Return the loss of the predictions for x, compared with y and in the units of y.
 
         Parameters
         ----------
         x, lengths, mask
-            As for `predict`.
+            See `predict`.
         y : array or list of arrays
-            As for `fit`.
+            The targets; see `xprnn.fit`.
         loss : str or Loss, optional
-            Left out, the loss of the training. `xprnn.metrics` has accuracy and others.
+            The loss to compute; by default the loss of the training. `xprnn.metrics` has accuracy
+            and other scores.
 
         Raises
         ------
         ValueError, TypeError
-            If x or y do not fit the model or each other.
+            If x or y does not match the model, or they do not match each other.
 
         Examples
         --------
@@ -351,7 +350,8 @@ class Model(Record):
         loss = self.loss if loss is None else losses.get(loss)
         if loss is None:
             raise ValueError(
-                "loss must be given: the model was trained on a loss that its file does not hold"
+                "loss must be given: the model was trained with a loss that is not stored in "
+                "its file"
             )
         columns = self.feature_names, self.output_names
         pair = read_pair(x, y, columns=columns, mode=self.mode, lengths=lengths, mask=mask)
@@ -366,14 +366,14 @@ class Model(Record):
             labels = truth.shape[-1] == 1 < needed and not losses.standardizes(loss)
             if needed > self.outputs or (needed < self.outputs and not labels):
                 raise ValueError(
-                    f"the network gives {self.outputs} output(s), but this loss of y needs {needed}"
+                    f"the network has {self.outputs} output(s), but this loss of y needs {needed}"
                 )
             scaled = data.scale(data.x)
             y_hat, _ = apply(self.network, data.params, scaled, mask=data.mask, xp=xp)
             if y_hat.shape[0] != truth.shape[0]:
                 raise ValueError(
-                    f"y must have {y_hat.shape[0]} step(s), as the network gives, "
-                    f"got {truth.shape[0]}"
+                    f"y must have {y_hat.shape[0]} step(s), like the network's output, got "
+                    f"{truth.shape[0]}"
                 )
             scaler = self.y_scaler
             if scaler is not None:
@@ -389,33 +389,33 @@ class Model(Record):
         Parameters
         ----------
         path : str or path
-            Ends in ``.npz`` or ``.safetensors``.
+            The file, with the extension ``.npz`` or ``.safetensors``.
 
         Raises
         ------
         ValueError, TypeError, FileNotFoundError, MissingExtraError
-            As `xprnn.save`.
+            As for `xprnn.save`.
         """
         serialization.save(self, path)
 
     def to_onnx(self, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
-        """Write the model to an ONNX file, which onnxruntime and others run.
+        """Write the model to an ONNX file, for onnxruntime and other programs to run.
 
-        The same as `xprnn.onnx.export`; `xprnn.onnx.to_proto` describes the file.
+        This is `xprnn.onnx.export`; `xprnn.onnx.to_proto` describes the file.
 
         Parameters
         ----------
         path : str or path
-            Ends in ``.onnx``.
+            The file, with the extension ``.onnx``.
         dtype : {"float32", "float64"}, optional
-            The dtype of the computation; left out, the model's.
+            The dtype of the computation; by default the model's.
 
         Raises
         ------
         ValueError
-            If the path has another ending, or the network can't be written; the error says why.
+            If the path has another extension, or the network can't be exported; the error says why.
         MissingExtraError
-            Without the library onnx.
+            If the onnx library is not installed.
 
         Examples
         --------
@@ -431,7 +431,7 @@ class Model(Record):
         export(self, path, dtype=dtype)
 
     def summary(self) -> str:
-        """Return a table of the parameters with their shapes and counts.
+        """Return a table of the parameters with their shapes and sizes.
 
         Examples
         --------
@@ -480,5 +480,5 @@ class Model(Record):
 
 
 def _list_names(count: int, names: tuple[str, ...] | None) -> str:
-    """Return a number, with the names if there are some."""
+    """Return a count, followed by the names if there are any."""
     return f"{count}" if names is None else f"{count}: {', '.join(names)}"

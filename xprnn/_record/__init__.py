@@ -1,4 +1,4 @@
-"""The results of a training as plain data: the fields of a model, and its history.
+"""The results of a training run as plain data: the fields of a model, and its history.
 
 `serialization` and `onnx` write and read records; `Model`, which imports both, is a record
 with methods.

@@ -1,4 +1,4 @@
-"""The curves of a training, with one number for each epoch."""
+"""The curves of a training run, with one number for each epoch."""
 
 import copy
 import math
@@ -18,16 +18,16 @@ class Epoch(NamedTuple):
     """The measurements of an epoch, as arrays on the device."""
 
     losses: list[Value]
-    """Before each update, 0-d."""
+    """The loss before each update, 0-d."""
     shares: list[float]
-    """The share of each loss in the loss of the epoch."""
+    """The weight of each loss in the loss of the epoch."""
     norms: list[Array]
     """The norm of each gradient before clipping, 0-d."""
     clip_norm: float | None
     val_loss: list[Value]
     """The validation loss after the epoch; empty without validation data."""
     learning_rate: float
-    """Of the last update."""
+    """The learning rate of the last update."""
 
 
 def _make_row(
@@ -62,8 +62,8 @@ def _fetch(*kinds: list[Array]) -> list[Iterator[float]]:
 class History:
     """The curves of one training run, one number for each epoch.
 
-    The numbers stay on the device until somebody reads them, so a GPU does not wait for the
-    host in other epochs.
+    The numbers stay on the device until they are read, so a GPU waits for the host only in epochs
+    in which they are.
 
     Attributes
     ----------
@@ -75,12 +75,12 @@ class History:
 
     def __init__(self) -> None:
         self.ended = "running"
-        # the numbers of an epoch, or its arrays on the device and its seconds
+        # the numbers of each epoch, or its arrays on the device and its seconds
         self._epochs: list[list[float] | tuple[Epoch, float]] = []
 
     @classmethod
     def of(cls, curves: dict[str, Any]) -> "History":
-        """Return the history of a run that ended, from ``{"ended": ..., **as_dict()}``."""
+        """Return the history of a finished run, from ``{"ended": ..., **as_dict()}``."""
         history = cls()
         history.ended = curves["ended"]
         rows = zip(*(curves[name] for name in _CURVES), strict=True)
@@ -88,11 +88,11 @@ class History:
         return history
 
     def append(self, epoch: Epoch, seconds: float) -> None:
-        """Add an epoch, and how long it took."""
+        """Add an epoch, and the seconds that it took."""
         self._epochs.append((epoch, seconds))
 
     def until(self, epoch: int) -> Self:
-        """Return the history of the first epochs."""
+        """Return the history of the first `epochs` epochs."""
         history = copy.copy(self)
         history._epochs = self._epochs[:epoch]
         return history
@@ -109,7 +109,7 @@ class History:
         rows = [
             _make_row(*row, *fetched) if isinstance(row, tuple) else row for row in self._epochs
         ]
-        self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves all or nothing done
+        self._epochs = [*rows]  # one assignment, so that Ctrl-C leaves either all or nothing done
         return rows
 
     def _read_curve(self, name: str) -> list[float]:
@@ -120,8 +120,8 @@ class History:
     def loss(self) -> list[float]:
         """The training loss over the batches of the epoch.
 
-        Computed on y in its own units, not standardised, so a squared loss is in squared units
-        of y. It is infinity or 0 where float64 can't hold it.
+        It is computed in the original units of y, so a squared loss is in squared units of y. It
+        is infinity or 0 where float64 can't represent it.
         """
         return self._read_curve("loss")
 
@@ -147,19 +147,19 @@ class History:
 
     @property
     def seconds(self) -> list[float]:
-        """The wall-clock seconds from the end of the epoch before to the end of this one."""
+        """The wall-clock seconds from the end of the previous epoch to the end of this one."""
         return self._read_curve("seconds")
 
     def value(self, curve: str, index: int = -1) -> Value:
-        """Return one value of the curve "loss" or "val_loss", for y in its units and standardised.
+        """Return one value of the curve "loss" or "val_loss", in the units of y and standardised.
 
-        The loss of the standardised y is NaN for epochs from a file.
+        The loss on the standardised y is NaN for epochs from a file.
         """
         row = dict(zip(_COLUMNS, self._read()[index], strict=True))
         return Value(row[f"minimised {curve}"], row[curve])
 
     def alone(self) -> list["History"]:
-        """Return the history of each model: only one here."""
+        """Return the history of each model; here there is only one."""
         return [self]
 
     def finite(self, since: int) -> bool:

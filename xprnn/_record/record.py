@@ -15,7 +15,7 @@ from xprnn.losses import HalfMSE, Loss
 class Record:
     """The fields of a `Model`, which documents them.
 
-    Files are written from records and read as records.
+    Files are written from records, and read as records.
     """
 
     network: Layer
@@ -37,7 +37,7 @@ class Record:
 
     @property
     def backend(self) -> Backend:
-        """Where the parameters are."""
+        """The backend of the parameters."""
         return of(tree.leaves(self.params)[0])
 
     @property
@@ -47,5 +47,5 @@ class Record:
 
 
 def choose_x_dtype(record: Record, dtype: str) -> str:
-    """Return the dtype in which x is scaled: float32 would lose digits of x far from zero."""
+    """Return the dtype in which to scale x; in float32, x far from zero would lose precision."""
     return dtype if record.x_scaler is None else wider(dtype, dtype_name(record.x_scaler.mean))

@@ -1,5 +1,5 @@
-"""The reading room: every door reads x, y, lengths, masks and weights here.
+"""Reading x, y, lengths, masks and weights, for all parts of the public API.
 
-``reading`` reads sequences, ``modes`` reads x and y as a pair, ``columns`` compares the names
-and indexes of frames, ``scaling`` standardises, and ``batches`` draws batches for a training.
+``reading`` reads sequences, ``modes`` reads x and y as a pair, ``columns`` compares the names and
+indexes of frames, ``scaling`` standardises, and ``batches`` draws batches for training.
 """

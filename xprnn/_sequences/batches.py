@@ -7,30 +7,30 @@ from xprnn._typing import Array, Namespace
 from xprnn.backend import Backend, generator, host
 
 POOL = 8
-"""How many batches are in a pool; sequences are sorted by length within one."""
+"""The number of batches in a pool, within which sequences are sorted by length."""
 
 
 def to_time_major(array: Array, *, xp: Namespace) -> Array:
-    """Turn (B, T, F) into a (T, B, F) whose memory is in that order."""
+    """Turn (B, T, F) into (T, B, F) with the memory in that order."""
     turned = xp.permute_dims(array, (1, 0, 2))
-    flat = xp.reshape(turned, (-1,))  # copies the memory in the new order
+    flat = xp.reshape(turned, (-1,))  # copies the memory into the new order
     return xp.reshape(flat, turned.shape)
 
 
 class Data(NamedTuple):
-    """All sequences of a training run, or those that validate it."""
+    """All sequences of a training run, or its validation data."""
 
     x: Array
     """(T, B, F)"""
     y: Array
     """(T, B, O); T may differ from that of x."""
     valid: Any = None
-    """NumPy array of bool (T, B), False at padding; None if every step is valid."""
+    """NumPy array of bool (T, B), False at padding steps; None if every step is valid."""
     weights: Array | None = None
     """(T, B, 1) or (1, B, 1), the weights of the steps of y in the loss; None if all are 1."""
     scored: Any = None
-    """NumPy array of bool (T, B), True at the steps of validation data that count in the loss
-    though the network reads earlier ones; None if all valid steps count."""
+    """NumPy array of bool (T, B), True at the steps of validation data that count in the loss,
+    while the network also reads earlier ones; None if all valid steps count."""
 
     def mask(self, backend: Backend) -> Array | None:
         """Return the mask (T, B, 1) on the backend of the arrays."""
@@ -43,7 +43,7 @@ class Data(NamedTuple):
     def take(self, chosen: Any, per_step: bool, backend: Backend) -> "Data":
         """Return some of the sequences, cut to the longest of them.
 
-        `per_step` is whether y has the steps of x.
+        `per_step` says whether y has the steps of x.
         """
         xp, order = backend.xp, backend.asarray(chosen, "int64")
         x, y = xp.take(self.x, order, axis=1), xp.take(self.y, order, axis=1)
@@ -60,12 +60,12 @@ class Data(NamedTuple):
 
 
 def count_steps(valid: Any) -> Any:
-    """Return how many steps each sequence has up to its last valid one, (B,)."""
+    """Return the number of steps of each sequence up to its last valid one, (B,)."""
     return valid.shape[0] - host.argmax(valid[::-1], axis=0)
 
 
 def drop_if_full(valid: Any) -> Any:
-    """Return None where every step is valid."""
+    """Return None if every step is valid, else `valid`."""
     return None if valid.all() else valid
 
 
@@ -86,14 +86,14 @@ def draw_batches(
     ----------
     data : Data
     batch_size : int or None
-        How many sequences a batch holds; the last may hold fewer. None for all, in order.
+        The number of sequences in a batch; the last may hold fewer. None for all, in order.
     seed : tuple of int
-        The seed of the shuffle. It is drawn on the host, so it is the same on every backend.
+        Seed for the shuffle, which is drawn on the host and so the same on every backend.
     per_step : bool
-        Whether y has the steps of x, so that the loss is a mean over valid steps and not
-        over sequences.
+        Whether y has the steps of x, so that the loss is a mean over valid steps rather than over
+        sequences.
     backend : Backend
-        Where the arrays are.
+        The backend of the arrays.
     """
     count = data.x.shape[1]
     if batch_size is None or batch_size >= count:
@@ -114,7 +114,7 @@ def draw_batches(
 
 
 def _sort_by_length(order: Any, lengths: Any, batch_size: int, rng: Any) -> Any:
-    """Sort a shuffled order by length within pools of some batches, and shuffle the batches."""
+    """Sort a shuffled order by length within pools of batches, and shuffle the batches."""
     pool = POOL * batch_size
     parts = [order[i : i + pool] for i in range(0, len(order), pool)]
     order = host.concat([part[host.argsort(lengths[part], stable=True)] for part in parts])

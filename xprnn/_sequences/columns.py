@@ -1,7 +1,7 @@
-"""Lists of arrays, and the names and indexes of frames, alone or in a list.
+"""Read lists of arrays, and compare the names and indexes of frames, alone or in a list.
 
-Two frames agree if their columns have the same names, in any order. Where their rows are the
-same steps or the same samples, their indexes must agree too.
+Two frames agree if their columns have the same names, in any order. If their rows are the same
+steps or the same samples, their indexes must agree too.
 """
 
 from typing import Any
@@ -10,28 +10,28 @@ from xprnn.backend.frames import is_a, is_frame, is_pandas
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value is a list that holds arrays: several sequences, not one."""
+    """Return whether a value is a list of arrays: several sequences, not one."""
     return isinstance(value, list | tuple) and any(
         getattr(item, "shape", ()) or getattr(item, "ndim", 0) for item in value
     )
 
 
 def label_items(argument: str, value: Any) -> list[tuple[str, Any]]:
-    """Return a value, or the items of a list of arrays, each with its name for errors."""
+    """Return a value, or the items of a list of arrays, each with its name for error messages."""
     if is_list(value):
         return [(f"{argument}[{i}]", item) for i, item in enumerate(value)]
     return [(argument, value)]
 
 
 def read_names(argument: str, value: Any) -> tuple[str, ...] | None:
-    """Return the names of the columns of a frame, or of the first frame in a list.
+    """Return the column names of a frame, or of the first frame in a list.
 
-    A name that is not a string, such as 2020, becomes one.
+    A name that is not a string, such as 2020, is converted to one.
 
     Returns
     -------
     tuple of str or None
-        None for an array, and for a Series without a name.
+        The names; None for an array or a Series without a name.
 
     Raises
     ------
@@ -60,18 +60,18 @@ def read_names(argument: str, value: Any) -> tuple[str, ...] | None:
 
 
 def read_shared_names(argument: str, value: Any) -> tuple[str, ...] | None:
-    """Return the names of columns that another argument must have too.
+    """Return the column names that another argument must have too.
 
-    None for a single column: it is compared with a single column, whatever its name.
+    The result is None for a single column, which is compared with a single column of any name.
     """
     columns = read_names(argument, value)
     return None if columns is None or len(columns) == 1 else columns
 
 
 def order_columns(argument: str, value: Any, columns: tuple[str, ...] | None) -> Any:
-    """Return a frame, or a list of frames, with its columns in a certain order.
+    """Return a frame, or a list of frames, with the columns in a certain order.
 
-    An array, or a Series without a name, comes back unchanged.
+    An array, or a Series without a name, is returned unchanged.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def order_columns(argument: str, value: Any, columns: tuple[str, ...] | None) ->
         Its name in error messages.
     value : array, DataFrame or Series, or list of them
     columns : tuple of str or None
-        The names, in the order to return. None leaves the columns where they are.
+        The names in the order to return; None leaves the columns in place.
 
     Raises
     ------
     ValueError
-        If a frame lacks one of these columns or has another one.
+        If a frame has a missing or an extra column.
     TypeError
         If a list holds both frames and arrays.
     """
@@ -102,7 +102,7 @@ def order_columns(argument: str, value: Any, columns: tuple[str, ...] | None) ->
 
 
 def _order_frame(argument: str, frame: Any, columns: tuple[str, ...] | None) -> Any:
-    """Return one frame with its columns in a certain order."""
+    """Return one frame with the columns in a certain order."""
     names = read_names(argument, frame)
     if names is None or columns is None or names == columns:
         return frame
@@ -128,7 +128,8 @@ def order_names(argument: str, names: tuple[Any, ...], columns: tuple[Any, ...])
         ]
         raise ValueError(
             f"{argument} must have the column(s) {_join(columns)}: {'; '.join(parts)}; "
-            "rename, add or drop columns, or give arrays from the fit on, which go by position"
+            "rename, add or drop columns, or use arrays from fit on, whose columns are matched "
+            "by position"
         )
     return [names.index(name) for name in columns]
 
@@ -138,9 +139,9 @@ def _join(names: Any) -> str:
 
 
 def _read_indexes(first: str, one: Any, second: str, other: Any) -> list[tuple[Any, ...]]:
-    """Return names and indexes of two arguments, where both are frames of pandas.
+    """Return the names and indexes of two arguments where both are pandas frames.
 
-    Of two lists, those of each pair of items.
+    For two lists, return those of each pair of items.
     """
     if is_list(one) != is_list(other):
         return []
@@ -153,16 +154,16 @@ def _read_indexes(first: str, one: Any, second: str, other: Any) -> list[tuple[A
 
 
 def check_indexes(first: str, one: Any, second: str, other: Any, rows: str = "steps") -> None:
-    """Raise ValueError if two frames of pandas of one length differ in their index.
+    """Raise ValueError if two pandas frames of the same length have different indexes.
 
     Parameters
     ----------
     first, second : str
         Their names in error messages.
     one, other : array, DataFrame or Series, or list of them
-        Two lists are compared item by item.
+        The arguments; two lists are compared item by item.
     rows : str
-        What their rows are, "steps" or "samples".
+        The meaning of the rows, "steps" or "samples".
     """
     for name, index, other_name, other_index in _read_indexes(first, one, second, other):
         if len(index) == len(other_index):
@@ -171,14 +172,14 @@ def check_indexes(first: str, one: Any, second: str, other: Any, rows: str = "st
                 other_index,
                 index,
                 f"the index of {name}, as its rows are the same {rows}",
-                f"; hand over {other_name}.to_numpy() to pair them row by row",
+                f"; pass {other_name}.to_numpy() to pair them row by row",
             )
 
 
 def check_past(first: str, one: Any, second: str, other: Any) -> None:
     """Raise ValueError unless one frame ends before another begins, or contains it.
 
-    Frames of pandas, or two lists of them, which are compared item by item.
+    The arguments are pandas frames, or two lists of them, which are compared item by item.
     """
     for name, index, other_name, other_index in _read_indexes(first, one, second, other):
         try:
@@ -188,13 +189,13 @@ def check_past(first: str, one: Any, second: str, other: Any) -> None:
         if not before and not other_index.isin(index).all():
             raise ValueError(
                 f"{name} must end before {other_name} begins, or contain it: {other_name} is "
-                f"{show_ends(other_index)}, {name} {show_ends(index)}; hand over "
-                f"{name}.to_numpy() to ignore its index"
+                f"{show_ends(other_index)}, {name} {show_ends(index)}; pass {name}.to_numpy() to "
+                "ignore its index"
             )
 
 
 def check_index(argument: str, index: Any, expected: Any, what: str, remedy: str = "") -> None:
-    """Raise ValueError unless an index of pandas equals `expected`, which `what` describes."""
+    """Raise ValueError unless a pandas index equals `expected`, which `what` describes."""
     if index.equals(expected):
         return
     where = ""
@@ -209,5 +210,5 @@ def check_index(argument: str, index: Any, expected: Any, what: str, remedy: str
 
 
 def show_ends(index: Any) -> str:
-    """Return the first and last entry of an index, and how many it has."""
+    """Return the first and last entry of an index, and the number of entries, as text."""
     return f"{index[0]} to {index[-1]} ({len(index)})" if len(index) else "nothing"

@@ -1,4 +1,4 @@
-"""How y relates to x, read from their shapes.
+"""Infer from the shapes how y relates to x.
 
 ==================  =====================================  ============================
 mode                x                                      y
@@ -9,7 +9,7 @@ one_to_many         (B, F) or (B, 1, F)                    (B, k, O)
 encoder_decoder     (B, T, F) or a list                    (B, k, O), the steps after x
 ==================  =====================================  ============================
 
-The first three are inferred where the shapes leave no doubt. The last must always be given,
+The first three modes are inferred if the shapes are unambiguous. The last must always be given,
 since a y of another length than x is more often a mistake.
 """
 
@@ -37,18 +37,18 @@ Columns = tuple[str, ...] | None
 
 
 class Pair(NamedTuple):
-    """x and y in one layout, and how they relate."""
+    """x and y in a common layout, and how they relate."""
 
     x: Sequences
     y: Array
     """(B, T', O)"""
     mode: str
     y_rank: int
-    """The axes of y for several sequences: 3, or less if it has no axis of steps or features."""
+    """The number of axes of y for several sequences: 3, or fewer without steps or outputs."""
 
     @property
     def valid(self) -> Any:
-        """NumPy array of bool (B, T'), False at the padding of y."""
+        """NumPy array of bool (B, T'), False at the padding steps of y."""
         if self.mode == "many_to_many" and self.x.valid is not None:
             return self.x.valid
         return host.ones(self.y.shape[:2], dtype=bool)
@@ -56,14 +56,14 @@ class Pair(NamedTuple):
 
 OUTPUTS = {
     "steps": (
-        "Here rows are steps: an array is (T,) or (T, O), one sequence, or (B, T, O), B sequences"
+        "Here rows are steps: an array (T,) or (T, O) is one sequence, and (B, T, O) is B sequences"
     ),
     "samples": (
-        "Here rows are samples: an array is (n,) or (n, O), one target for each sequence, or "
-        "(n, T) or (n, T, O), one for each step"
+        "Here rows are samples: an array (n,) or (n, O) has one target for each sequence, and "
+        "(n, T) or (n, T, O) has one for each step"
     ),
 }
-"""What the rows of y are, for errors."""
+"""The meaning of the rows of y, for error messages."""
 
 
 def read_pair(
@@ -86,23 +86,23 @@ def read_pair(
     x, y
         As for `xprnn.fit`.
     columns : pair of tuples of str, optional
-        The names of the features and of the outputs, which frames may have in any order.
+        The names of the features and the outputs, which frames may have in any order.
     mode, lengths, mask : optional
         As for `xprnn.fit`.
     modes : tuple of str
-        The modes that the caller takes.
+        The modes that the caller supports.
     names : pair of str
-        The names of x and y in errors.
+        The names of x and y in error messages.
     rows : str
-        What the rows of y are, "steps" or "samples"; with samples, x must be (B, T, F) or a
+        The meaning of the rows of y, "steps" or "samples"; with samples, x must be (B, T, F) or a
         list.
     labels : bool
-        Whether y holds labels of classes, so that several numbers are several steps.
+        Whether y holds class labels, so that several numbers are several steps.
 
     Raises
     ------
     ValueError, TypeError
-        If x and y do not fit each other, or leave the mode open.
+        If x and y do not match, or the mode is ambiguous.
     """
     if mode is not None and mode not in modes:
         raise unknown("mode", mode, modes)
@@ -111,13 +111,13 @@ def read_pair(
     if lists and mode not in (None, "many_to_many"):
         if len(set(_first_axes(y))) > 1:
             raise ValueError(
-                f"{names[1]} is a list of different lengths, which mode={mode!r} does not take: "
+                f"{names[1]} is a list of different lengths, which mode={mode!r} does not allow: "
                 f"expected an array, {'(B, O) or (B,)' if mode == 'many_to_one' else '(B, k, O)'}"
             )
         lists = False
     try:
         raw = y if lists else _stack_targets(names[1], y)
-    except (TypeError, ValueError):  # if x is wrong too, raise the error of x
+    except (TypeError, ValueError):  # if x is invalid too, raise its error
         read_sequences(names[0], x, lengths=lengths, mask=mask, one_step=mode == "one_to_many")
         raise
     one_step = mode == "one_to_many" or (mode is None and _is_one_step(names[0], x, raw))
@@ -131,8 +131,8 @@ def read_pair(
         check_finite(names[1], raw)
     if mode is None and one_step and tuple(x.shape) == shape[:2]:
         raise ValueError(
-            f"{names[0]} {tuple(x.shape)} for {names[1]} {shape} can be one number at each step or "
-            f"the features of one step: give {names[0]} as (B, T, F), or mode='one_to_many'"
+            f"{names[0]} {tuple(x.shape)} for {names[1]} {shape} can be one number at each step "
+            f"or the features of one step: pass {names[0]} as (B, T, F), or mode='one_to_many'"
         )
     mode = mode or _infer(sequences, raw, names, modes, labels)
     if mode == "many_to_many":
@@ -145,7 +145,7 @@ def read_pair(
 
 
 def _stack_targets(argument: str, y: Any) -> Array:
-    """Return y as an array; the error for strings names the class that takes them."""
+    """Return y as an array; the error for strings names the class that accepts them."""
     try:
         return stack(argument, y)
     except TypeError as error:
@@ -161,19 +161,19 @@ def _stack_targets(argument: str, y: Any) -> Array:
 
 
 def _are_lists(x: Any, y: Any) -> bool:
-    """Whether x and y are lists of arrays, and y has an output for every step."""
+    """Return whether x and y are lists of arrays, and y has an output for every step."""
     if not (is_list(x) and isinstance(y, list | tuple) and len(y) > 0):
         return False
     return _first_axes(y) == _first_axes(x) or len(set(_first_axes(y))) > 1
 
 
 def _first_axes(arrays: Any) -> list[tuple[int, ...]]:
-    """Return the length of the first axis of each item, () for a number."""
+    """Return the first axis of each item's shape, or () for a number."""
     return [tuple(getattr(a, "shape", ())[:1]) for a in arrays]
 
 
 def _is_one_step(argument: str, x: Any, y: Any) -> bool:
-    """Whether x is (B, F) and y (B, k, O)."""
+    """Return whether x is (B, F) and y (B, k, O)."""
     check_dense(argument, x)  # a nested tensor has no shape
     inputs, targets = tuple(getattr(x, "shape", ())), tuple(getattr(y, "shape", ()))
     return len(inputs) == 2 and len(targets) == 3 and inputs[0] == targets[0] > 1
@@ -182,7 +182,7 @@ def _is_one_step(argument: str, x: Any, y: Any) -> bool:
 def _infer(
     x: Sequences, y: Array, names: tuple[str, str], modes: tuple[str, ...], labels: bool
 ) -> str:
-    """Return the one mode that fits the shapes."""
+    """Return the only mode that matches the shapes."""
     rank = len(y.shape)
     if x.rank < 3:
         return "many_to_many"
@@ -196,7 +196,7 @@ def _infer(
                 return other
             raise ValueError(
                 f"{names[1]} {tuple(y.shape)} for {names[0]} {tuple(x.array.shape)} can be one "
-                f"number at each step or several at the end: give mode={other!r} or "
+                f"number at each step or several at the end: pass mode={other!r} or "
                 f"mode='many_to_one', or {names[1]} as (B, T, O)"
             )
         return "many_to_one"
@@ -206,13 +206,13 @@ def _infer(
 
 
 def _is_one_hot(y: Array) -> bool:
-    """Whether each row of y (B, C) could be a class, as a single one among zeros."""
+    """Return whether each row of y (B, C) could be a one-hot class."""
     rows = to_host(y)
     return bool(((rows == 0) | (rows == 1)).all() and ((rows == 1).sum(axis=1) == 1).all())
 
 
 def _add_axes(x: Sequences, y: Array, mode: str, names: tuple[str, str]) -> tuple[Array, int]:
-    """Return y as (B, T', O), and its axes for several sequences."""
+    """Return y as (B, T', O), and its number of axes for several sequences."""
     rank, one = len(y.shape), x.rank < 3
     if mode == "many_to_one":
         if one:
@@ -239,7 +239,7 @@ def _check_counts(
     modes: tuple[str, ...],
     rows: str,
 ) -> None:
-    """Raise ValueError unless the numbers of sequences and of steps fit the mode."""
+    """Raise ValueError unless the numbers of sequences and steps match the mode."""
     (xb, xt), (yb, yt, outputs) = x.array.shape[:2], y.shape
     fits = {
         "many_to_many": xt == yt,
@@ -257,18 +257,18 @@ def _check_counts(
         elif xb == yb == 1 and outputs == xt:
             hint = f"; {names[1]} looks as if it were transposed: expected (T, O)"
         elif xb == 1 < yb == xt:
-            hint = f"; {names[0]} of one number a step for several sequences is (B, T, 1)"
+            hint = f"; for several sequences of one number per step, {names[0]} is (B, T, 1)"
         elif xb == yb and x.rank == 3 and "encoder_decoder" in modes:
-            hint = f"; if {names[1]} holds the steps after {names[0]}, give mode='encoder_decoder'"
+            hint = f"; if {names[1]} holds the steps after {names[0]}, pass mode='encoder_decoder'"
     if rows == "samples":
         hint += f". {MEANING[rows]}"
     if mode == "many_to_many":
         raise ValueError(f"{names[0]} and {names[1]} must have the same lengths: {counts}{hint}")
-    raise ValueError(f"{names[0]} and {names[1]} do not fit mode={mode!r}: {counts}{hint}")
+    raise ValueError(f"{names[0]} and {names[1]} do not match mode={mode!r}: {counts}{hint}")
 
 
 def _pair_lists(x: Sequences, y: Any, names: tuple[str, str]) -> Pair:
-    """Return the pair for a y that is a list of arrays, one for each of x."""
+    """Return the pair for a y that is a list of arrays, one for each sequence of x."""
     targets = arrange(names[1], y, one_axis=True)
     sizes, expected = targets.sizes or (), x.sizes or ()
     if len(sizes) != len(expected):
@@ -289,14 +289,14 @@ def read_weights(weights: Any, y: Any, pair: Pair) -> Any:
     ----------
     weights : array, or list of arrays
     y
-        The targets as they came, whose index the weights must have.
+        The original targets, whose index the weights must have.
     pair : Pair
-        What was read of them.
+        The pair that was read from them.
 
     Raises
     ------
     ValueError
-        If the weights do not fit y, if one is negative or not finite, or if all are zero.
+        If the weights do not match y, if one is negative or not finite, or if all are zero.
     """
     check_indexes("y", y, "sample_weight", weights, "steps" if is_list(y) else "sequences")
     array = to_host(admit("sample_weight", weights)).astype("float64")
@@ -312,8 +312,8 @@ def read_weights(weights: Any, y: Any, pair: Pair) -> Any:
         array = host.where(valid, array, 0)
     elif pair.x.rank < 3:
         raise ValueError(
-            "sample_weight of one number has no effect: x is one sequence, and only the ratios of "
-            f"the weights matter; give one for each step, (1, {steps})"
+            "sample_weight of one number has no effect: x is one sequence, and only the ratios "
+            f"of the weights matter; pass one for each step, (1, {steps})"
         )
     check_finite("sample_weight", array)
     if (array < 0).any():

@@ -1,10 +1,10 @@
-"""The caller's sequences: one, several of one length, or several of any lengths.
+"""Read the caller's sequences: one, several of equal length, or several of any lengths.
 
-Every door reads here, so that one mistake has one wording. Doors differ only in what the rows
-of an array with two axes are: with ``rows="steps"`` it is (T, F), one sequence; with
-``rows="samples"`` it is (n, T), n sequences of one number a step, as in scikit-learn. Three
-axes are (B, T, F) for both. Sequences of different lengths are a list of arrays (T_i, F), or a
-padded array with ``lengths`` or a ``mask``.
+Every part of the public API reads sequences here, so that each mistake has a single message. The
+parts differ only in the rows of an array with two axes: with ``rows="steps"`` it is (T, F), one
+sequence; with ``rows="samples"`` it is (n, T), n sequences of one number per step, as in
+scikit-learn. Three axes are (B, T, F) in both cases. Sequences of different lengths are a list of
+arrays (T_i, F), or a padded array with ``lengths`` or a ``mask``.
 """
 
 from collections.abc import Sequence
@@ -17,29 +17,30 @@ from xprnn.backend import admit, common, dtype_name, host, of, on_host, to_host,
 
 MEANING = {
     "steps": (
-        "Here rows are steps: an array is (T,) or (T, F), one sequence, or (B, T, F), B sequences; "
-        "sequences of different lengths are a list of arrays (T_i, F)"
+        "Here rows are steps: an array (T,) or (T, F) is one sequence, and (B, T, F) is B "
+        "sequences; sequences of different lengths are a list of arrays (T_i, F)"
     ),
     "samples": (
-        "Here rows are samples: an array is (n, T), n sequences of one number a step, or "
-        "(n, T, F), n sequences; sequences of different lengths are a list of arrays (T_i, F). "
-        "Reshape your data if it is otherwise; xprnn.fit reads 2-D as (T, F), one sequence"
+        "Here rows are samples: an array (n, T) is n sequences of one number per step, and (n, "
+        "T, F) is n sequences; sequences of different lengths are a list of arrays (T_i, F). "
+        "Reshape your data if they are arranged differently; xprnn.fit reads 2-D as (T, F), one "
+        "sequence"
     ),
 }
-"""What the rows of an array are, for errors."""
+"""The meaning of the rows of an array, for error messages."""
 
 
 class Sequences(NamedTuple):
     """The caller's sequences as one array."""
 
     array: Array
-    """(B, T, F), zero at padding."""
+    """(B, T, F), zero at padding steps."""
     valid: Any
-    """NumPy array of bool (B, T), False at padding; None where every step is valid."""
+    """NumPy array of bool (B, T), False at padding steps; None if every step is valid."""
     rank: int
-    """The axes that the caller's array had; 3 for a list."""
+    """The number of axes of the caller's array; 3 for a list."""
     sizes: tuple[int, ...] | None = None
-    """T_i of each array, if they came as a list."""
+    """T_i of each array, if the caller passed a list."""
 
 
 def read_sequences(
@@ -51,7 +52,7 @@ def read_sequences(
     mask: Any = None,
     one_step: bool = False,
 ) -> Sequences:
-    """Read an argument as sequences, and check that their numbers are finite.
+    """Read an argument as sequences, and check that all values are finite.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def read_sequences(
     columns : tuple of str, optional
         The names of the features. The columns of a frame are put in this order.
     lengths : array of int, (B,), optional
-        How many steps at the start of each sequence of a padded array are valid.
+        The number of valid steps at the start of each sequence of a padded array.
     mask : array of bool, (B, T), optional
         True at valid steps; (T,) for one sequence, a list of (T_i,) for a list.
     one_step : bool
@@ -70,10 +71,10 @@ def read_sequences(
     Raises
     ------
     TypeError
-        If it is neither an array of numbers nor a list of such arrays.
+        If the value is neither an array of numbers nor a list of such arrays.
     ValueError
-        If it has too few or too many axes, is empty, or holds NaN or infinity at a valid
-        step; if lengths or mask do not fit; if a sequence has no valid step.
+        If the value has too few or too many axes, is empty, or holds NaN or infinity at a valid
+        step; if lengths or mask is invalid; if a sequence has no valid step.
     """
     check_indexes(argument, value, "mask", mask)
     if one_step and not (lengths is None and mask is None):
@@ -96,7 +97,7 @@ def arrange(
     one_step: bool = False,
     one_axis: bool = False,
 ) -> Sequences:
-    """Return an argument as sequences; their numbers may be NaN or infinite.
+    """Return an argument as sequences, whose values may be NaN or infinite.
 
     The parameters are those of `read_sequences` and `read_arrays`.
     """
@@ -128,11 +129,11 @@ def read_arrays(
         Its name in error messages.
     value : array, DataFrame or Series, or list of them
     rows : str
-        What the rows of an array with two axes are, "steps" or "samples".
+        The meaning of the rows of an array with two axes, "steps" or "samples".
     one_step : bool
-        Whether it is (B, F), given as an array or as a list of rows.
+        Whether the value is (B, F), as an array or as a list of rows.
     one_axis : bool
-        Whether the arrays of a list may be (T_i,), sequences of one number a step.
+        Whether the arrays of a list may be (T_i,), sequences of one number per step.
     """
     if not (one_step or one_axis):
         check_list(argument, value)
@@ -150,7 +151,7 @@ def read_arrays(
 def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str) -> None:
     """Raise ValueError if an array is empty or has a number of axes that is not allowed.
 
-    `meaning` ends the error: what the axes are.
+    `meaning`, which explains the axes, is appended to the message.
     """
     shape = tuple(array.shape)
     if 0 in shape:
@@ -162,16 +163,16 @@ def check_axes(argument: str, array: Array, allowed: Sequence[int], meaning: str
 def check_list(argument: str, value: Any) -> None:
     """Raise ValueError for a list that can be the steps of one sequence or several sequences.
 
-    Its items are plain lists, or arrays with one axis, of one length.
+    The items of such a list are plain lists, or arrays with one axis, of equal length.
     """
     if not isinstance(value, list | tuple) or not value or not _count(value[0]):
         return
     if len({_count(item) for item in value}) == 1:
         raise ValueError(
             f"{argument} is a list of {len(value)} {type(value[0]).__name__}(s) of numbers, which "
-            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for one, give "
-            f"an array, np.array({argument}); for several, arrays with two axes, "
-            f"[np.array(a)[:, None] for a in {argument}]"
+            f"can be {len(value)} steps of one sequence or {len(value)} sequences: for one, pass "
+            f"an array, np.array({argument}); for several, arrays with two axes, [np.array(a)[:, "
+            f"None] for a in {argument}]"
         )
 
 
@@ -187,7 +188,7 @@ def _count(value: Any) -> int:
 
 
 def read_list(argument: str, value: Any) -> list[Array]:
-    """Return the arrays of a list, which must be of one library and of one shape but for T_i."""
+    """Return the arrays of a list; they must share a library, and their shape except for T_i."""
     labelled = {label: admit(label, item) for label, item in label_items(argument, value)}
     common(labelled, None)
     arrays = list(labelled.values())
@@ -202,7 +203,7 @@ def read_list(argument: str, value: Any) -> list[Array]:
 def shape_error(
     argument: str, shape: tuple[int, ...], features: tuple[int, ...], like: str
 ) -> ValueError:
-    """Return the error for a sequence whose features differ from those of another."""
+    """Return the error for a sequence whose features differ from another sequence's."""
     expected = ", ".join(["T_i", *map(str, features)])
     return ValueError(f"{argument} must be ({expected}), {like}, got {tuple(shape)}")
 
@@ -221,14 +222,14 @@ def read_valid(
     Parameters
     ----------
     argument : str
-        The name in errors of the sequences that they belong to.
+        The name of their sequences in error messages.
     shape : tuple of int
-        Their (B, T).
+        The shape (B, T) of the sequences.
     lengths, mask : array, optional
     sizes : tuple of int, optional
         T_i of each sequence of a list.
     least : int
-        How many steps of a sequence must be valid.
+        The least number of valid steps in a sequence.
 
     Returns
     -------
@@ -238,12 +239,12 @@ def read_valid(
     if lengths is None and mask is None:
         return None
     if lengths is not None and mask is not None:
-        raise ValueError("lengths and mask say the same: expected one of them, got both")
+        raise ValueError("lengths and mask mean the same: expected one of them, got both")
     if lengths is not None:
         if sizes is not None:
             raise ValueError(
                 f"lengths is valid only for a padded array; {argument} is a list, whose arrays "
-                "have lengths"
+                "have their own lengths"
             )
         valid = _read_lengths(argument, shape, lengths, least)
     elif sizes is not None:
@@ -279,7 +280,7 @@ def _read_lengths(argument: str, shape: tuple[int, int], lengths: Any, least: in
 
 
 def _read_mask(argument: str, shape: tuple[int, int], mask: Any) -> Any:
-    """Return the mask of a padded array or of one sequence as bool (B, T)."""
+    """Return the mask of a padded array, or of one sequence, as bool (B, T)."""
     B, T = shape
     valid = on_host("mask", mask)
     if valid.dtype != bool:
@@ -307,10 +308,10 @@ def _read_masks(argument: str, sizes: tuple[int, ...], mask: Any) -> Any:
 def clean_sequences(
     argument: str, sequences: Sequences, shape: tuple[int, ...] | None = None
 ) -> Array:
-    """Return the array of sequences with zeros at padding; raise if it is not finite elsewhere.
+    """Return the array of sequences, zero at padding steps; raise unless it is finite elsewhere.
 
-    The error gives the index in the caller's array, or in one of a list of arrays. `shape` is
-    that of the caller's array if the rank does not tell.
+    The message gives the index in the caller's array, or in an array of the caller's list. `shape`
+    is the shape of the caller's array if the rank does not determine it.
     """
     array, valid, rank, sizes = sequences
     if shape is None:
@@ -331,7 +332,7 @@ def clean_sequences(
 
 
 def check_finite(argument: str, array: Array) -> None:
-    """Raise ValueError if an array of floats holds NaN or infinity; give the index."""
+    """Raise ValueError, with the index, if an array of floats holds NaN or infinity."""
     place = of(array)
     with place.active():
         xp = place.xp
@@ -347,7 +348,7 @@ def check_finite(argument: str, array: Array) -> None:
 
 
 def pad(arrays: list[Array]) -> tuple[Array, Any]:
-    """Return arrays (T_i, F) as one (B, T, F), zero at padding, and the valid steps (B, T)."""
+    """Pad arrays (T_i, F) with zeros to one (B, T, F); return it and the valid steps (B, T)."""
     place = of(arrays[0])
     with place.active():
         xp, arrays = place.xp, to_one_dtype(arrays)
@@ -360,7 +361,7 @@ def pad(arrays: list[Array]) -> tuple[Array, Any]:
 
 
 def stack(argument: str, value: Any) -> Array:
-    """Return an argument as one array; a list of arrays of one shape is stacked."""
+    """Return an argument as one array; a list of arrays with the same shape is stacked."""
     if not is_list(value):
         return admit(argument, value)
     arrays = read_list(argument, value)
@@ -373,7 +374,7 @@ def stack(argument: str, value: Any) -> Array:
 
 
 def to_one_dtype(arrays: list[Array]) -> list[Array]:
-    """Return arrays of one library in one dtype, the widest of theirs."""
+    """Convert arrays of one library to the widest of their dtypes."""
     names = {dtype_name(a) for a in arrays}
     if len(names) == 1:
         return arrays

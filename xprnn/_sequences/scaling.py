@@ -1,4 +1,4 @@
-"""Standardisation: every feature to mean 0 and standard deviation 1."""
+"""Standardisation of every feature to mean 0 and standard deviation 1."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from xprnn.backend import Backend, dtype_name, quiet
 
 
 class Scaler(NamedTuple):
-    """Mean and standard deviation of every feature of the training data.
+    """The mean and standard deviation of every feature of the training data.
 
     Examples
     --------
@@ -22,11 +22,11 @@ class Scaler(NamedTuple):
     mean: Array
     """(F,)"""
     scale: Array
-    """(F,); 1 for a feature that is constant."""
+    """(F,); 1 for a constant feature."""
 
     @classmethod
     def of(cls, x: Array, weights: Array | None = None, *, xp: Namespace) -> "Scaler":
-        """Measure the data x (N, F), whose rows may have weights (N,) above 0."""
+        """Measure the scaler on data x (N, F), whose rows may have weights (N,) above 0."""
         with quiet():
             low, high = xp.min(x, axis=0), xp.max(x, axis=0)
             varies, one = high > low, xp.ones_like(low)
@@ -42,12 +42,12 @@ class Scaler(NamedTuple):
             mean = size * mean_of(x / size)  # no sum overflows
             mean = mean + size * mean_of((x - mean) / size)  # what rounding left, far from zero
             far = xp.where(varies, xp.max(xp.abs(x - mean), axis=0), one)
-            apart = (x - mean) / far  # no square over- or underflows
+            apart = (x - mean) / far  # no square overflows or underflows
             scale = far * xp.sqrt(mean_of(apart * apart))
             return cls(mean, xp.where(varies & (scale > 0), scale, one))
 
     def on(self, place: Backend, dtype: str | None = None) -> "Scaler":
-        """Return the scaler on a backend, in its own dtype or in another."""
+        """Return the scaler on a backend, in its own dtype or another one."""
         mean, scale = (place.asarray(array, dtype or dtype_name(array)) for array in self)
         return Scaler(mean, scale)
 

@@ -1,13 +1,12 @@
-"""Activation functions f with their derivatives, pointwise.
+"""Pointwise activation functions f with their derivatives.
 
-An activation is any object with two methods. Both see arrays of any shape::
+An activation is any object with two methods. Both take arrays of any shape::
 
     forward(z, *, xp)           -> y     y = f(z)
     backward(dy, z, y, *, xp)   -> dz    dz = dy f'(z)
 
-`backward` gets the argument z and the result y, whichever gives the derivative
-more cheaply. Your own object with these two methods can be used wherever a name
-can.
+`backward` gets both the argument z and the result y, and uses whichever gives the derivative more
+cheaply. A user-defined object with these methods can be used wherever a name can.
 """
 
 from xprnn.activations.parametric import (

@@ -1,6 +1,6 @@
-"""Activations that take numbers: slopes, thresholds, bounds.
+"""Activations with parameters: slopes, thresholds, bounds.
 
-Their names and defaults are those of ONNX's operators; `ScaledTanh` has no default there.
+The names and defaults are those of ONNX's operators; `ScaledTanh` has no defaults there.
 """
 
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from xprnn.activations.table import get
 
 @dataclass(frozen=True)
 class _Shaped:
-    """An activation whose fields are numbers."""
+    """A base of activations whose fields are numbers."""
 
     def __post_init__(self):
         check_fields(self, **{field.name: number for field in fields(self)})
@@ -90,9 +90,9 @@ class HardSigmoid(_Shaped):
 
 @dataclass(frozen=True)
 class Clipped:
-    """f(clip(z, -c, c)), as ``clip`` of ONNX's recurrent nodes.
+    """f(clip(z, -c, c)), like the ``clip`` of ONNX's recurrent nodes.
 
-    The derivative is f'(z) within the bounds and 0 outside of them.
+    The derivative is f'(z) within the bounds and 0 outside.
 
     Parameters
     ----------

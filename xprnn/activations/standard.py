@@ -1,4 +1,4 @@
-"""Activations without numbers to choose, and ELU, whose α is mostly 1."""
+"""The standard activations: without parameters, and ELU, whose α is usually 1."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Tanh:
 class Sigmoid:
     """f(z) = 1 / (1 + exp(-z)) = (1 + tanh(z/2)) / 2, f'(z) = y (1 - y).
 
-    The form with tanh overflows nowhere.
+    The form with tanh never overflows.
     """
 
     def forward(self, z, *, xp):
@@ -32,7 +32,7 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class ReLU:
-    """f(z) = max(z, 0), f'(z) = 1 for z > 0, else 0; the kink at 0 counts as 0."""
+    """f(z) = max(z, 0), f'(z) = 1 for z > 0, else 0; the derivative at the kink z = 0 is 0."""
 
     def forward(self, z, *, xp):
         return xp.maximum(z, xp.zeros_like(z))

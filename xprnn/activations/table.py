@@ -8,7 +8,7 @@ from xprnn.activations.standard import ELU, Identity, ReLU, Sigmoid, Softplus, S
 
 
 class Activation(Protocol):
-    """What an activation must have."""
+    """The protocol of an activation."""
 
     def forward(self, z: Array, *, xp: Namespace) -> Array:
         """Return f(z)."""
@@ -29,7 +29,7 @@ TABLE: dict[str, Activation] = {
 
 
 def get(activation: str | Activation) -> Activation:
-    """Return the activation of that name, or the object itself.
+    """Return the activation with this name, or the object itself.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def get(activation: str | Activation) -> Activation:
     Raises
     ------
     ValueError
-        If there is no activation of that name.
+        If no activation has this name.
     TypeError
         If the object lacks a method.
 

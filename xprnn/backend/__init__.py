@@ -1,8 +1,8 @@
-"""Backends: which array library computes, on which device, and how arrays get there.
+"""Backends: array libraries, their devices, and moving arrays to them.
 
-This is the one module of the core that names a library. Everything else is
-handed a namespace `xp`. Optional libraries are imported when they are first
-used, and their arrays are recognised without an import.
+This is the only module of the core that names a library. Everything else gets a namespace `xp` as
+an argument. Optional libraries are imported on first use, and their arrays are recognised without
+an import.
 """
 
 from xprnn.backend.arguments import (

@@ -1,4 +1,4 @@
-"""The caller's arrays: which are accepted, their dtype, and where they are."""
+"""Check the caller's arrays: kind, dtype and device."""
 
 import numbers
 from typing import Any
@@ -14,11 +14,11 @@ from xprnn.backend.place import Backend, of, resolve, short_name, to_host
 
 
 def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
-    """Return an argument as an array of floats or integers of one of the known libraries.
+    """Return an argument as an array of floats or integers from a known library.
 
-    Lists of numbers, frames of pandas and polars, and whatever else NumPy can read become
-    NumPy arrays. NumPy arrays in the other byte order are converted to this machine's. True
-    and False become 1 and 0, or are refused if `bools` is False.
+    Lists of numbers, pandas and polars frames, and anything else that NumPy can read become NumPy
+    arrays. NumPy arrays in the other byte order are converted to this machine's. True and False
+    become 1 and 0, or raise an error if `bools` is False.
 
     Raises
     ------
@@ -36,8 +36,8 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
         if _has_names(value):
             raise TypeError(
                 f"{argument} is a {type(value).__module__}.{type(value).__qualname__}, whose "
-                "columns or axes have names that would be lost: hand over a DataFrame of pandas "
-                "or polars, or a NumPy array"
+                "columns or axes have names that would be lost: pass a pandas or polars "
+                "DataFrame, or a NumPy array"
             )
         if hasattr(value, "__array_namespace__") or array_api_compat.is_array_api_obj(value):
             raise TypeError(
@@ -49,13 +49,13 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
         except ValueError as error:
             raise ValueError(
                 f"{argument} must be an array, got a ragged {type(value).__name__}: sequences of "
-                "different lengths do not fit into one array; they come as a list of arrays (T, F)"
+                "different lengths do not fit into one array; pass a list of arrays (T, F)"
             ) from error
     check_dense(argument, value)
     if getattr(value, "requires_grad", False):
         raise ValueError(f"{argument} requires grad; xprnn computes its own gradients: detach it")
     if array_api_compat.is_numpy_array(value):
-        value = np.asarray(value)  # a subclass may have another arithmetic
+        value = np.asarray(value)  # a subclass may define arithmetic differently
         if value.dtype.kind == "O":
             raise TypeError(
                 f"{argument} has dtype object: expected float32, float64 or integers, "
@@ -69,7 +69,7 @@ def admit(argument: str, value: Any, *, bools: bool = True) -> Array:
 
 
 def _has_names(value: Any) -> bool:
-    """Whether a value has named columns or axes, as a table of pyarrow or an array of xarray."""
+    """Return whether a value has named columns or axes, like pyarrow tables and xarray arrays."""
     axes = hasattr(value, "dims") and hasattr(value, "coords")
     return axes or hasattr(value, "columns") or hasattr(value, "column_names")
 
@@ -102,7 +102,7 @@ def on_host(argument: str, value: Any) -> Any:
 
 
 def check_dense(argument: str, value: Any) -> None:
-    """Raise TypeError for a tensor of torch that is sparse, nested, or has no data."""
+    """Raise TypeError for a torch tensor that is sparse, nested, or has no data."""
     if not array_api_compat.is_torch_array(value):
         return
     layout = str(value.layout)
@@ -116,19 +116,19 @@ def check_dense(argument: str, value: Any) -> None:
 
 
 def _example(array: Any) -> str:
-    """Return the first object that is not a number, or the first if all are."""
+    """Return the first object that is not a number, or the first object if all are numbers."""
     objects = array.ravel().tolist()
     odd = [item for item in objects if not isinstance(item, numbers.Real)] or objects
     return f"for example {show(odd[0])}" if odd else "nothing"
 
 
 def float_name(argument: str, array: Array) -> str | None:
-    """Return "float32" or "float64"; None for integers, which become the default float.
+    """Return "float32" or "float64", or None for integers, which become the default float.
 
     Raises
     ------
     TypeError
-        For every other dtype, which it names.
+        For any other dtype, which the message names.
     """
     name = dtype_name(array)
     if name in ("float32", "float64"):
@@ -149,19 +149,19 @@ def wider(*names: str) -> str:
 
 
 def common(arrays: dict[str, Array], spec: "str | Backend | None") -> Backend:
-    """Return where to compute: where the arrays are, or on the backend that `spec` names.
+    """Return the backend to compute on: that of the arrays, or the one that `spec` names.
 
     Parameters
     ----------
     arrays : dict
-        The arrays of one call by the names of their arguments.
+        The arrays of one call, by argument name.
     spec : str, Backend or None
-        Only NumPy arrays are moved to it.
+        The backend for the computation; only NumPy arrays are moved to it.
 
     Raises
     ------
     ValueError
-        If the arrays are of two libraries, on two devices, or elsewhere than `spec`.
+        If the arrays are from two libraries, on two devices, or not on `spec`.
     BackendUnavailableError
         If the backend can't be used.
     """

@@ -1,4 +1,4 @@
-"""Which backends can be used on this machine, and if one can't be, why and what helps."""
+"""Find out which backends this machine can use, and if not, why and what to do."""
 
 import importlib
 import importlib.util
@@ -27,7 +27,7 @@ _INSTALL = {
 
 
 class Status(NamedTuple):
-    """Whether a backend can be used here, and if not, why and what helps."""
+    """Whether a backend can be used on this machine, and if not, why and what to do."""
 
     name: str
     usable: bool
@@ -39,11 +39,11 @@ class Status(NamedTuple):
     def __str__(self) -> str:
         if self.usable:
             return f"{self.name} {self.version}: {', '.join(self.devices)}"
-        return f"{self.name}: cannot be used: {self.reason}. What helps: {self.hint}"
+        return f"{self.name}: cannot be used: {self.reason}. To fix this: {self.hint}"
 
 
 def device_name(device: Any) -> str:
-    """Return how a library's device is written after the colon."""
+    """Return the name of a library's device, as written after the colon."""
     text = str(getattr(device, "id", device))
     if "Device(" in text:
         text = text.split("'")[1]
@@ -51,7 +51,7 @@ def device_name(device: Any) -> str:
 
 
 def _diagnose_cupy() -> tuple[str, str] | None:
-    """Return why CuPy, which is installed, finds no GPU, and what helps."""
+    """Return why CuPy, which is installed, finds no GPU, and what to do."""
     cupy = importlib.import_module("cupy")
     runtime = cupy.cuda.runtime
     driver = runtime.driverGetVersion()
@@ -82,7 +82,7 @@ def _diagnose_cupy() -> tuple[str, str] | None:
         )
     try:
         int(cupy.arange(2).sum())
-    except Exception as error:  # what is missing shows in many ways
+    except Exception as error:  # a missing library shows in many ways
         if is_lasting(error):
             return f"the GPU failed in this process: {error}", HELP
         return (
@@ -109,7 +109,7 @@ def _list_devices(name: str) -> tuple[str, ...]:
 
 @lru_cache
 def status(name: str) -> Status:
-    """Say whether the backend of that name can be used here.
+    """Return whether the backend with this name can be used on this machine.
 
     Examples
     --------
@@ -141,8 +141,8 @@ def backends() -> tuple[Status, ...]:
     Returns
     -------
     tuple of Status
-        Each with `name`, `usable`, `version`, `devices`, `reason` and `hint`;
-        printed, each is one line.
+        One for each backend, with `name`, `usable`, `version`, `devices`, `reason` and `hint`.
+        Each prints as one line.
 
     Examples
     --------

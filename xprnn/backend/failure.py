@@ -1,4 +1,4 @@
-"""GPU failures after which CUDA refuses every call of the process."""
+"""GPU failures after which CUDA refuses every further call in the process."""
 
 import contextlib
 import importlib
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from xprnn.errors import BackendUnavailableError
 
 LASTING = frozenset({214, 220, 226, 700, 702, 710, *range(714, 720), 721, 809, 911})
-"""Of the errors of CUDA's runtime and driver, which share their numbers: ECCUncorrectable,
+"""Error numbers, shared by CUDA's runtime and driver: ECCUncorrectable,
 NvlinkUncorrectable, Contained, IllegalAddress, LaunchTimeout, Assert, HardwareStackError,
 IllegalInstruction, MisalignedAddress, InvalidAddressSpace, InvalidPc, LaunchFailure,
 TensorMemoryLeak, MpsClientTerminated and ExternalDevice. CUDA Runtime API, cudaError."""
 
 HELP = (
-    "start the process again. If it fails again, set XPRNN_KERNELS=reference, which does without "
+    "restart the process. If it fails again, set XPRNN_KERNELS=reference, which turns off "
     "xprnn's CUDA kernels; if that helps, report it"
 )
 
 
 def is_lasting(error: Exception) -> bool:
-    """Whether an error of CuPy says that this process can't use the GPU any more.
+    """Return whether a CuPy error means that this process can no longer use the GPU.
 
-    CUDA's libraries do not say so themselves; then the device is asked.
+    Errors of CUDA's libraries do not say so; for them the device is queried.
     """
     if not type(error).__module__.startswith("cupy"):
         return False
@@ -36,7 +36,7 @@ def is_lasting(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def translate_failures() -> Iterator[None]:
-    """Raise BackendUnavailableError, with what helps, for a lasting failure.
+    """Raise BackendUnavailableError, with advice, for a lasting failure.
 
     A launch returns before the device has run it, so CuPy reports its failure in a later,
     unrelated call.
@@ -47,5 +47,5 @@ def translate_failures() -> Iterator[None]:
         if not is_lasting(error):
             raise
         raise BackendUnavailableError(
-            f"the GPU failed, and this process can't use it any more: {error}. What helps: {HELP}"
+            f"the GPU failed, and this process can no longer use it: {error}. To fix this: {HELP}"
         ) from error

@@ -1,6 +1,6 @@
-"""DataFrames and Series of pandas and polars: their numbers, and arrays in their form.
+"""Read pandas and polars DataFrames and Series, and return arrays in their form.
 
-Neither library is imported here: whoever passes in a frame has imported it.
+Neither library is imported here: a caller who passes a frame has imported it.
 """
 
 import sys
@@ -19,19 +19,19 @@ NUMBERS = (
 
 
 def is_frame(value: Any) -> bool:
-    """Whether a value is a DataFrame or a Series of pandas or polars."""
+    """Return whether a value is a pandas or polars DataFrame or Series."""
     return is_a("DataFrame", value) or is_a("Series", value)
 
 
 def is_a(kind: str, value: Any) -> bool:
-    """Whether a value is an instance of pandas' or polars' class `kind`."""
+    """Return whether a value is an instance of pandas' or polars' class `kind`."""
     libraries = (sys.modules.get(name) for name in ("pandas", "polars"))
     classes = (getattr(library, kind, None) for library in libraries)
     return any(isinstance(value, one) for one in classes if one is not None)
 
 
 def is_pandas(frame: Any) -> bool:
-    """Whether a frame is from pandas, not from polars."""
+    """Return whether a frame is from pandas, not from polars."""
     return hasattr(frame, "iloc")
 
 
@@ -83,18 +83,18 @@ def _read_column(argument: str, column: Any) -> Array:
 
 
 _POLARS = {name: name.capitalize().replace("Uint", "UInt") for name in NUMBERS}
-"""The dtypes, with their names in polars."""
+"""The dtype names in polars."""
 
 
 def like(frame: Any, values: Array, columns: tuple[str, ...] | None) -> Any:
-    """Return values (T, O) or (T,) as a DataFrame or a Series of a frame's library and index.
+    """Return values (T, O) or (T,) as a DataFrame or Series with the library and index of a frame.
 
     Parameters
     ----------
     frame : DataFrame or Series
     values : NumPy array
     columns : tuple of str or None
-        The names, one for each column; None for no names.
+        A name for each column; None for no names.
     """
     library = sys.modules["pandas" if is_pandas(frame) else "polars"]
     if library.__name__ == "pandas":

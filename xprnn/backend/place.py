@@ -1,4 +1,4 @@
-"""A backend: an array library on one of its devices, and how arrays get there and back."""
+"""A backend: an array library on one of its devices, and moving arrays there and back."""
 
 import contextlib
 import functools
@@ -17,13 +17,13 @@ from xprnn.backend.failure import translate_failures
 from xprnn.errors import BackendUnavailableError
 
 host: Namespace = np
-"""The namespace of NumPy, where random numbers are drawn and the caller's data arrive."""
+"""NumPy's namespace, in which random numbers are drawn and the caller's data are read."""
 
 
 quiet = functools.partial(np.errstate, over="ignore", under="ignore", invalid="ignore")
-"""Makes a context in which overflow, underflow and NaN neither raise nor warn.
+"""Return a context in which overflow, underflow and NaN neither raise nor warn.
 
-They show in the numbers instead, whatever the caller set with ``np.seterr``.
+They show in the numbers instead, whatever the caller has set with ``np.seterr``.
 """
 
 
@@ -41,7 +41,7 @@ class Backend:
     name : str
         ``"numpy"``, ``"cupy"``, ``"torch"`` or ``"array_api_strict"``.
     device : str
-        The device as it is written after the colon, as in ``"cupy:1"``.
+        The device, written like the part after the colon in ``"cupy:1"``.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Backend:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Compute on this device; overflow shows in the numbers and not as a warning.
+        """Enter a context that computes on this device, without warnings about overflow.
 
-        If the device fails, the error says so.
+        If the device fails in it, the error says so.
         """
         with translate_failures(), quiet():
             cupy = self.name == "cupy"
@@ -74,7 +74,7 @@ class Backend:
                 yield
 
     def asarray(self, array: Array, dtype: str) -> Array:
-        """Return a host array or an array of this backend with `dtype`, on this device."""
+        """Return a host array, or an array of this backend, as a `dtype` array on this device."""
         xp = self.xp
         if not array_api_compat.is_numpy_array(array):
             with self.active():
@@ -88,7 +88,7 @@ class Backend:
 
 
 def generator(seed: Any) -> "np.random.Generator":
-    """Return the host's generator of random numbers for a seed, an int or a tuple of ints."""
+    """Return the host's random number generator for a seed, an int or a tuple of ints."""
     for part in seed if isinstance(seed, tuple) else (seed,):
         whole("seed", part, least=0)
     return np.random.default_rng(seed)
@@ -106,20 +106,20 @@ def _native_device(name: str, device: str) -> Any:
 
 
 def resolve(spec: "str | Backend") -> Backend:
-    """Return the backend that `spec` names.
+    """Return the backend with the name `spec`.
 
     Parameters
     ----------
     spec : str or Backend
-        A name, with a device if it is not the first: ``"numpy"``, ``"cupy"``,
+        A name, with the device if it is not the first one: ``"numpy"``, ``"cupy"``,
         ``"cupy:1"``, ``"torch"``, ``"torch:cuda"``, ``"array_api_strict:device1"``.
 
     Raises
     ------
     ValueError
-        If there is no backend or no device of that name.
+        If no backend or device has that name.
     BackendUnavailableError
-        If it can't be used on this machine; says why and what helps.
+        If it can't be used on this machine; the error says why and what to do.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def resolve(spec: "str | Backend") -> Backend:
         raise BackendUnavailableError(str(library))
     if name == "torch" and device.startswith("cuda") and len(library.devices) == 1:
         raise BackendUnavailableError(
-            f"torch {library.version} sees no CUDA device. What helps: a CUDA build of torch and "
+            f"torch {library.version} sees no CUDA device. To fix this: a CUDA build of torch and "
             "NVIDIA's driver; torch.cuda.is_available() should say True"
         )
     device = {"": library.devices[0], "cuda": "cuda:0"}.get(device, device)
@@ -145,7 +145,7 @@ def resolve(spec: "str | Backend") -> Backend:
 
 
 def of(array: Array) -> Any:
-    """Return the Backend that an array belongs to; None for an unknown library."""
+    """Return the backend of an array; None for an unknown library."""
     if array_api_compat.is_numpy_array(array):
         return Backend("numpy", "cpu")
     if array_api_compat.is_cupy_array(array):

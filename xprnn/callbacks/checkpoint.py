@@ -1,4 +1,4 @@
-"""Files of a run, written during the training."""
+"""Save checkpoints of a run during training."""
 
 import os
 from pathlib import Path
@@ -12,24 +12,24 @@ from xprnn.callbacks.training import Training
 
 
 class Checkpoint:
-    """Saves the run every few epochs, or whenever its loss is the best so far.
+    """A callback that saves the run every few epochs, or whenever its loss is the best so far.
 
     If a file can't be written, for example because the disk is full, there is a warning, the
-    training goes on, and the older file stays.
+    training continues, and the older file stays.
 
-    `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` goes on from it.
+    `xprnn.load` reads such a file as a model, and ``fit(resume=path)`` continues from it.
 
     Parameters
     ----------
     path : str or path
-        Ends in ``.npz`` or ``.safetensors``. ``{epoch}`` in it becomes the number of the
-        epoch, so that no file replaces another.
+        The file, with the extension ``.npz`` or ``.safetensors``. ``{epoch}`` in the path is
+        replaced by the epoch number, so that no file replaces another.
     every : int
-        Save every `every` epochs, and after the last one.
+        The number of epochs between files. The last epoch is always saved.
     best_only : bool
-        Save only if the monitored loss, of the standardised y, is the best so far.
+        Whether to save only if the monitored loss, on the standardised y, is the best so far.
     monitor : {"val_loss", "loss"}, optional
-        The loss to compare; left out, the validation loss if there is one.
+        The loss to monitor; by default the validation loss if there is one.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Checkpoint:
         return Path(os.fspath(self.path).replace("{epoch}", str(epoch)))
 
     def __call__(self, training: Training) -> None:
-        """Save the run if it is time."""
+        """Save the run if a save is due."""
         if training.epoch == 1:
             self._monitor.best = NOTHING
         if self._at(training.epoch - 1) in training.unwritten:
@@ -74,7 +74,7 @@ class Checkpoint:
             return
         best = self._monitor.best
         if not self.best_only or self._monitor.better(training):
-            self._written = best  # on disk until this file is written
+            self._written = best  # stays on disk until this file is written
             training.save(self._at(training.epoch))
 
     def state(self) -> Tree:
@@ -82,5 +82,5 @@ class Checkpoint:
         return {"best": self._monitor.state()} if self.best_only else None
 
     def restore(self, state: Tree, model: Model) -> None:
-        """Go on from what `state` returned."""
+        """Continue from a state that `state` returned."""
         self._monitor.restore(state["best"])

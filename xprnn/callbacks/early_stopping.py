@@ -1,4 +1,4 @@
-"""Early stopping: ends a run that no longer improves."""
+"""Early stopping."""
 
 import dataclasses
 
@@ -10,21 +10,22 @@ from xprnn.callbacks.training import Training
 
 
 class EarlyStopping:
-    """Ends a run that no longer improves, with the parameters of its best epoch.
+    """A callback that stops a run that no longer improves, with the best epoch's parameters.
 
-    A run that reaches its last epoch ends with the parameters of its best one as well.
+    A run that reaches its last epoch also ends with the best epoch's parameters.
 
     Parameters
     ----------
     patience : int
-        The run ends after this many epochs without improvement.
+        The number of epochs without improvement after which to stop.
     monitor : {"val_loss", "loss"}, optional
-        The loss to compare; left out, the validation loss if there is one.
+        The loss to monitor; by default the validation loss if there is one.
     min_delta : float
-        An improvement counts if the loss in the history falls by more than this. With 0,
-        losses of the standardised y are compared, which don't depend on the units of y.
+        The smallest fall of the loss in the history that counts as an improvement. With 0, losses
+        on the standardised y are compared, which don't depend on the units of y.
     restore_best : bool
-        With False, the run ends with the parameters of its last epoch.
+        Whether to restore the best epoch's parameters. With False, the run ends with the last
+        epoch's.
 
     Attributes
     ----------
@@ -56,7 +57,7 @@ class EarlyStopping:
         self._model: Model | None = None
 
     def __call__(self, training: Training) -> bool | Model:
-        """Return whether the run is over, or the best model if it is."""
+        """Return False, or when the run should stop, the best model or True."""
         if training.epoch == 1:
             self.best_epoch, self._model = 0, None
         if self._monitor.better(training):
@@ -68,13 +69,13 @@ class EarlyStopping:
         return over
 
     def state(self) -> Tree:
-        """Return the best loss so far, its epoch, and its parameters."""
+        """Return the best loss so far, with its epoch and parameters."""
         model = self._model if self.restore_best else None
         weights = None if model is None else model.params
         return {"best": self._monitor.state(), "best_epoch": self.best_epoch, "weights": weights}
 
     def restore(self, state: Tree, model: Model) -> None:
-        """Go on from what `state` returned."""
+        """Continue from a state that `state` returned."""
         self._monitor.restore(state["best"])
         self.best_epoch = state["best_epoch"]
         history, weights = model.history.until(self.best_epoch), state["weights"]

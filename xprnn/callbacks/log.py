@@ -1,4 +1,4 @@
-"""The progress of a run: lines, and a bar."""
+"""Show the progress of a run, as lines or as a bar."""
 
 import contextlib
 import math
@@ -11,14 +11,14 @@ from xprnn.errors import MissingExtraError
 
 
 class Log:
-    """Writes a line every few epochs: epoch, losses, learning rate.
+    """A callback that writes a line every few epochs: epoch, losses, learning rate.
 
     Parameters
     ----------
     every : int
-        Write every `every` epochs, and after the last one.
+        The number of epochs between lines. The last epoch always has one.
     write : callable
-        It is called with each line; ``logging.getLogger("training").info`` for example.
+        A function to call with each line, such as ``logging.getLogger("training").info``.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Log:
         self._writer = Writer()
 
     def __call__(self, training: Training) -> None:
-        """Write a line if it is time."""
+        """Write a line if one is due."""
         if training.epoch == 1:
             self._writer = Writer()
         if training.epoch % self.every and training.epoch != training.epochs:
@@ -51,14 +51,14 @@ class Log:
 
 @contextlib.contextmanager
 def progress_bar(progress: bool | None, epochs: int) -> Iterator[Callable[[int, float], None]]:
-    """Yield a function ``report(epoch, loss)`` that moves a bar on standard error.
+    """Yield a function ``report(epoch, loss)`` that updates a progress bar on standard error.
 
     Parameters
     ----------
     progress : bool or None
-        None shows a bar on a terminal only.
+        Whether to show the bar; None shows it only on a terminal.
     epochs : int
-        The length of the bar.
+        The number of epochs in the bar.
 
     Raises
     ------

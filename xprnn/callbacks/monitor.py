@@ -1,4 +1,4 @@
-"""A monitored loss, and whether it still improves."""
+"""Monitor a loss for improvement."""
 
 import math
 from typing import Any
@@ -12,11 +12,11 @@ NOTHING = Value(math.inf, math.inf)
 
 
 class Monitor:
-    """Whether a loss improved.
+    """A monitored loss that knows whether it has improved.
 
-    It compares losses of the standardised y, which never overflow, underflow or lose digits in
-    any units of y. With `min_delta`, which is in the units of y, it compares the losses that
-    the history reports.
+    It compares losses on the standardised y, which never overflow, underflow or lose precision,
+    whatever the units of y. With `min_delta`, which is in the units of y, it compares the losses
+    in the history.
     """
 
     def __init__(self, curve: str | None, min_delta: float):
@@ -45,10 +45,10 @@ class Monitor:
         return dict(self.best._asdict())
 
     def restore(self, state: Any) -> None:
-        """Go on from what `state` returned."""
+        """Continue from a state that `state` returned."""
         if not isinstance(state, dict):
             raise ValueError(
-                "resume: an older xprnn wrote the checkpoint, and compared other losses than this "
-                "one; expected a checkpoint of this version, or a training from the start"
+                "resume: an older xprnn wrote the checkpoint and compared different losses; "
+                "expected a checkpoint of this version, or a run from the start"
             )
         self.best = Value(**state)

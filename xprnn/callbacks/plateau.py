@@ -1,4 +1,4 @@
-"""A smaller learning rate when the loss no longer falls."""
+"""Reduce the learning rate when the loss no longer falls."""
 
 from xprnn._fields import number, whole
 from xprnn._model import Model
@@ -8,21 +8,21 @@ from xprnn.callbacks.training import Training
 
 
 class ReduceOnPlateau:
-    """Multiplies the learning rate by a factor when the loss no longer falls.
+    """A callback that reduces the learning rate when the loss no longer falls.
 
-    It does the same as torch's ``ReduceLROnPlateau`` with an absolute threshold.
+    It works like torch's ``ReduceLROnPlateau`` with an absolute threshold.
 
     Parameters
     ----------
     factor : float
-        Above 0 and below 1.
+        The factor by which to multiply the learning rate, above 0 and below 1.
     patience : int
-        This many epochs without improvement leave the rate; the next one reduces it.
+        The number of epochs without improvement to wait; one more reduces the learning rate.
     monitor : {"val_loss", "loss"}, optional
-        The loss to compare; left out, the validation loss if there is one.
+        The loss to monitor; by default the validation loss if there is one.
     min_delta : float
-        An improvement counts if the loss in the history falls by more than this. With 0,
-        losses of the standardised y are compared, which don't depend on the units of y.
+        The smallest fall of the loss in the history that counts as an improvement. With 0, losses
+        on the standardised y are compared, which don't depend on the units of y.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ReduceOnPlateau:
         self._bad = 0
 
     def __call__(self, training: Training) -> None:
-        """Count the epochs without improvement, and reduce the rate after too many."""
+        """Count the epochs without improvement, and reduce the learning rate after too many."""
         better = self._monitor.better(training)
         self._bad = 0 if better or training.epoch == 1 else self._bad + 1
         if self._bad > self.patience:
@@ -46,10 +46,10 @@ class ReduceOnPlateau:
             self._bad = 0
 
     def state(self) -> Tree:
-        """Return the best loss so far, and the number of epochs since."""
+        """Return the best loss so far, and the number of epochs since then."""
         return {"best": self._monitor.state(), "bad": self._bad}
 
     def restore(self, state: Tree, model: Model) -> None:
-        """Go on from what `state` returned."""
+        """Continue from a state that `state` returned."""
         self._monitor.restore(state["best"])
         self._bad = state["bad"]

@@ -1,4 +1,4 @@
-"""A run as its callbacks see it, and how they write without ending it."""
+"""A run as its callbacks see it, and writing that does not stop the run on failure."""
 
 import contextlib
 import os
@@ -14,24 +14,24 @@ from xprnn._record import History
 
 @dataclass(eq=False, repr=False)
 class Training:
-    """A run as its callbacks see it, after an epoch.
+    """A training run after an epoch, as its callbacks see it.
 
     Attributes
     ----------
     epoch : int
-        The number of this epoch, from 1.
+        The number of this epoch, counted from 1.
     epochs : int
         The number of epochs to train for.
     history : History
-        The curves so far.
+        The loss curves so far.
     validates : bool
         Whether there are validation data.
     factor : float
-        The product by which callbacks have multiplied the learning rate in this epoch.
+        The factor by which callbacks have multiplied the learning rate after this epoch.
     files : list of path
-        Where callbacks save the run after this epoch.
+        The files to which callbacks save the run after this epoch.
     unwritten : tuple of path
-        Where saving failed after the previous epoch.
+        The files that could not be written after the previous epoch.
     """
 
     epoch: int
@@ -52,27 +52,27 @@ class Training:
         return self._build()
 
     def multiply_learning_rate(self, factor: float) -> None:
-        """Multiply the learning rate of all updates that follow."""
+        """Multiply the learning rate of all following updates."""
         self.factor *= number("factor", factor, above=0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the run to a file that `xprnn.load` reads and ``fit(resume=)`` goes on from.
+        """Write the run to a file that `xprnn.load` reads and ``fit(resume=)`` continues from.
 
-        It is written after all callbacks have seen this epoch, because it holds their states
-        and decisions. If it can't be written, there is a warning, and the training goes on.
+        The file is written after all callbacks have seen this epoch, because it holds their states
+        and decisions. If it can't be written, there is a warning and the training continues.
 
         Raises
         ------
         ValueError, MissingExtraError
-            If the path has another ending, as `xprnn.save`.
+            If the path has the wrong extension, and as for `xprnn.save`.
         """
-        with contextlib.suppress(FileNotFoundError):  # the warning comes when it is written
+        with contextlib.suppress(FileNotFoundError):  # the warning comes when the file is written
             serialization.check_path(path)
         self.files.append(Path(path))
 
 
 class Writer:
-    """Lets a training go on if a file or a line can't be written, and warns once.
+    """A base that lets training continue if a file or a line can't be written, and warns once.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class Writer:
     ...         with writer.writing("the picture"):
     ...             raise OSError("No space left on device")
     >>> [str(warning.message) for warning in seen]
-    ['the picture could not be written, and the training goes on: No space left on device']
+    ['the picture could not be written, and the training continues: No space left on device']
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Writer:
 
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:
-        """Catch an OSError, set `failed` if there is one, and warn of the first."""
+        """Catch an OSError and set `failed`; warn about the first one."""
         self.failed = False
         try:
             yield
@@ -102,6 +102,6 @@ class Writer:
             if not self.warned:
                 self.warned = True
                 warn(
-                    f"{what} could not be written, and the training goes on: {error}",
+                    f"{what} could not be written, and the training continues: {error}",
                     RuntimeWarning,
                 )

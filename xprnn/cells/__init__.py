@@ -1,34 +1,34 @@
-"""Cells: what happens at one step, pointwise.
+"""Cells: the pointwise computation of one step.
 
-A cell has neither matrices nor time steps. It gets the pre-activations of its G gates,
-p from the input and q from the last hidden state, and its state, a tuple whose
-first array is the hidden state h::
+A cell has no matrices and no time steps. It gets the pre-activations of its G gates, p from the
+input and q from the previous hidden state, and its state, a tuple whose first array is the hidden
+state h::
 
     forward(p, q, state, *, xp)        -> state, memo
     backward(dstate, memo, *, xp)      -> dp, dq, dstate
 
-p, q are (..., B, G·H), every state is (..., B, H). `memo` is whatever
-`backward` needs. The returned `dstate` is what reaches the previous state
-directly, not through q; a part that is zero may be given as 0.0.
+p, q are (..., B, G·H), every state is (..., B, H). `memo` is whatever `backward` needs. The
+`dstate` that `backward` returns is the gradient that reaches the previous state directly, not
+through q; a part that is zero may be 0.0.
 
-Your own cell needs no more than these methods and the numbers ``gates`` and
-``states``. It may have more members:
+A user-defined cell needs only these methods and the numbers ``gates`` and ``states``. It may have
+optional members:
 
 ``biases``
-    A number for each gate, added to the b that is drawn; LSTM's forget gate has 1.
+    A number for each gate, which is added to the initial b; the LSTM's forget gate has 1.
 ``weights``
-    How many vectors (..., 1, H) of its own it has, one number for each hidden unit.
-    `forward` gets them after its states and returns them as they are; so a weight
-    is a state that never changes, and BPTT gives its gradient as that of a state.
+    The number of the cell's own weight vectors (..., 1, H), each with one number for each hidden
+    unit. `forward` gets them after the states and returns them unchanged. A weight is thus a state
+    that never changes, and BPTT computes its gradient like that of a state.
 ``inner``
-    An object with ``gates``, ``forward`` and ``backward``, where q is not one
-    product h U because some gates act on h first, such as `GRUResetBefore`'s reset.
+    An object with ``gates``, ``forward`` and ``backward``, for a cell in which some gates act on h
+    first, so that q is not a single product h U; an example is the reset of `GRUResetBefore`.
 ``gate_names``, ``trace``
-    The names of the gates, and ``trace(memo)``, which returns an array (..., B, H) for
-    each name, for `Model.trace` and the pictures; those of the inner part come first, from
-    a ``trace`` of its own.
+    The names of the gates, and ``trace(memo)``, which returns an array (..., B, H) for each name,
+    for `Model.trace` and the plots. The names of the inner part's gates come first; their arrays
+    come from the inner part's own ``trace``.
 ``state_names``
-    The names of the states there; else h, state 1, …
+    The names of the states there; by default h, state 1, …
 """
 
 from typing import Any
@@ -65,7 +65,7 @@ _SYNONYMS = {"elman": "rnn rnn_tanh simple_rnn simplernn vanilla"}
 
 
 def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
-    """Return a new cell of that name, or the object itself.
+    """Return a new cell with this name, or the object itself.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
         ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object with
         `forward` and `backward`.
     activation : Activation, optional
-        The activation of the new cell; left out, tanh.
+        The activation of the new cell; by default tanh.
 
     Raises
     ------
     ValueError
-        If there is no cell of that name, or if the object comes with an activation.
+        If no cell has this name, or if `activation` is given along with an object.
     TypeError
         If the object lacks a method.
 
@@ -93,5 +93,5 @@ def get(cell: str | Cell, activation: Activation | None = None) -> Cell:
         new: Cell = kind() if activation is None else kind(activation)
         return new
     if activation is not None:
-        raise ValueError("activation is valid only for a cell by name; give it to the cell itself")
+        raise ValueError("activation is valid only for a cell by name; set it on the cell itself")
     return kind

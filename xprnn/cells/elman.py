@@ -48,7 +48,7 @@ class Elman:
         return (h,), (z, h)
 
     def backward(self, dstate, memo, *, xp):
-        """Return dz, dz and (0.0,): h(t-1) acts through q alone."""
+        """Return dz, dz and (0.0,), since h(t-1) acts only through q."""
         (dh,) = dstate
         z, h = memo
         dz = self.activation.backward(dh, z, h, xp=xp)

@@ -11,7 +11,7 @@ from xprnn.cells.protocol import blocks
 
 @dataclass(frozen=True)
 class _Gated:
-    """What both units have: the activations of candidate and gates, and the gates."""
+    """The fields that both units share: the activations of the candidate and the gates."""
 
     activation: Any = "tanh"
     gate_activation: Any = "sigmoid"
@@ -30,10 +30,10 @@ class _Gated:
 
 @dataclass(frozen=True)
 class GRU(_Gated):
-    """Gated recurrent unit, reset after the product; gates in the order r, z, n.
+    """Gated recurrent unit, reset after the product; the gates are in the order r, z, n.
 
-    The formula of torch, cuDNN and Keras (``reset_after=True``). With σ the gates'
-    activation and f that of the candidate::
+    The formula of torch, cuDNN and Keras (``reset_after=True``). With σ the activation of the
+    gates and f of the candidate::
 
         r(t) = σ(p_r + q_r)                       dn    = dh (1 - z)
         z(t) = σ(p_z + q_z)                       dz_z  = dh (h(t-1) - n) σ'
@@ -42,17 +42,17 @@ class GRU(_Gated):
                                                   dh(t-1) = dh z
         dp = (dz_r, dz_z, dz_n)     dq = (dz_r, dz_z, dz_n r)     dv = Σ dz_n r
 
-    v, one number for each unit, is the recurrent bias of the candidate; those of the
-    gates would only repeat b.
+    v, one number for each unit, is the recurrent bias of the candidate. Recurrent biases of the
+    gates would only duplicate b.
 
     Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014 (v3).
 
     Parameters
     ----------
     activation : str or Activation
-        Of the candidate n.
+        f, the activation of the candidate n.
     gate_activation : str or Activation
-        Of the gates r and z.
+        σ, the activation of the gates r and z.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class GRU(_Gated):
     weights: ClassVar[int] = 1
 
     def forward(self, p, q, state, *, xp):
-        """Return (h, v) and what `backward` needs."""
+        """Return (h, v) and the memo that `backward` needs."""
         f, σ = self.activation, self.gate_activation
         h, v = state
         (p_r, p_z, p_n), (q_r, q_z, q_n) = blocks(p, 3), blocks(q, 3)
@@ -91,21 +91,21 @@ class GRU(_Gated):
         return dp, dq, (dh * z, dv + dq_n)
 
     def trace(self, memo):
-        """Return r, z and n of a step."""
+        """Return r, z and n at one step."""
         _, _, _, r, z, n, _, _ = memo
         return r, z, n
 
 
 @dataclass(frozen=True)
 class Reset:
-    """What `GRUResetBefore` puts between its two products.
+    """The inner part of `GRUResetBefore`, between its two products.
 
     ::
 
         r(t) = σ(p_r + q_r)             dz_r    = da h(t-1) σ'
         a(t) = r(t) h(t-1)              dh(t-1) = da r
 
-    p and q are those of the gates r and z; z is not used, so its gradient is 0.
+    p and q are the pre-activations of the gates r and z; z is not used here, so its gradient is 0.
     """
 
     activation: Activation
@@ -113,7 +113,7 @@ class Reset:
     gates: ClassVar[int] = 2
 
     def forward(self, p, q, h, *, xp):
-        """Return a and what `backward` needs."""
+        """Return a and the memo that `backward` needs."""
         z_r, _ = blocks(p + q, 2)
         r = self.activation.forward(z_r, xp=xp)
         return r * h, (z_r, r, h)
@@ -126,13 +126,13 @@ class Reset:
         return dz, dz, da * r
 
     def trace(self, memo):
-        """Return r of a step."""
+        """Return r at one step."""
         return (memo[1],)
 
 
 @dataclass(frozen=True)
 class GRUResetBefore(_Gated):
-    """Gated recurrent unit, reset before the product; gates in the order r, z, n.
+    """Gated recurrent unit, reset before the product; the gates are in the order r, z, n.
 
     The formula of Keras's ``reset_after=False`` and of ONNX's default. With a(t) =
     r(t) h(t-1) of `Reset`, which takes h's place in the product with U_n::
@@ -148,9 +148,9 @@ class GRUResetBefore(_Gated):
     Parameters
     ----------
     activation : str or Activation
-        Of the candidate n.
+        f, the activation of the candidate n.
     gate_activation : str or Activation
-        Of the gates r and z.
+        σ, the activation of the gates r and z.
 
     Examples
     --------
@@ -167,7 +167,7 @@ class GRUResetBefore(_Gated):
         return Reset(self.gate_activation)
 
     def forward(self, p, q, state, *, xp):
-        """Return (h,) and what `backward` needs."""
+        """Return (h,) and the memo that `backward` needs."""
         f, σ = self.activation, self.gate_activation
         (h,) = state
         _, z_z, z_n = blocks(p + q, 3)
@@ -185,6 +185,6 @@ class GRUResetBefore(_Gated):
         return dz, dz, (dh * z,)
 
     def trace(self, memo):
-        """Return z and n of a step; r is the inner part's."""
+        """Return z and n at one step; the inner part traces r."""
         _, _, z, n, _ = memo
         return z, n

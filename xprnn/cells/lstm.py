@@ -10,9 +10,9 @@ from xprnn.cells.protocol import blocks
 
 @dataclass(frozen=True)
 class LSTM:
-    """Long short-term memory, gates in the order i, f, g, o.
+    """Long short-term memory; the gates are in the order i, f, g, o.
 
-    With σ the gates' activation, f that of the candidate and k that of the output::
+    With σ the activation of the gates, f of the candidate and k of the output::
 
         i(t) = σ(p_i + q_i + v_i c(t-1))        dc   += dh o k'(c) + dz_o v_o
         f(t) = σ(p_f + q_f + v_f c(t-1))        dz_o  = dh k(c) σ'
@@ -32,18 +32,18 @@ class LSTM:
     Parameters
     ----------
     activation : str or Activation
-        f, of the candidate g and, unless `output_activation` says otherwise, of the output.
+        f, the activation of the candidate g, and of the output unless `output_activation` is given.
     gate_activation : str or Activation
-        Of the gates i, f and o.
+        σ, the activation of the gates i, f and o.
     peepholes : bool
-        Whether the gates see the memory c.
+        Whether the gates also read the memory c.
     forget_bias : float
-        Added to the forget gate's first bias, so that the memory starts open.
+        A number added to the forget gate's initial bias, so that the gate starts open.
     output_activation : str or Activation, optional
-        k, of the output.
+        k, the activation of the output; by default f.
     coupled : bool
-        Whether the forget gate is 1 minus the input gate. Its columns of W, U and b are
-        then unused.
+        Whether the forget gate is 1 minus the input gate. The forget gate's columns of W, U and b
+        are then unused.
 
     Examples
     --------
@@ -79,16 +79,16 @@ class LSTM:
 
     @property
     def biases(self) -> tuple[float, ...]:
-        """What is added to each gate's first bias."""
+        """The number added to each gate's initial bias."""
         return (0.0, self.forget_bias, 0.0, 0.0)
 
     @property
     def weights(self) -> int:
-        """3 with peepholes (v_i, v_f, v_o), else 0."""
+        """The number of weight vectors: 3 with peepholes (v_i, v_f, v_o), else 0."""
         return 3 if self.peepholes else 0
 
     def forward(self, p, q, state, *, xp):
-        """Return (h, c) and what `backward` needs."""
+        """Return (h, c) and the memo that `backward` needs."""
         f, k, σ = self.activation, self.output_activation, self.gate_activation
         _, old, *v = state
         z_i, z_f, z_g, z_o = blocks(p + q, 4)
@@ -127,6 +127,6 @@ class LSTM:
         return dz, dz, (0.0, dc, *dv)
 
     def trace(self, memo):
-        """Return i, f, g and o of a step."""
+        """Return i, f, g and o at one step."""
         _, seen, *_ = memo
         return seen

@@ -1,4 +1,4 @@
-"""The data of the examples: a noisy sine, yearly sunspots, monthly airline passengers."""
+"""Data sets for the examples: a noisy sine, yearly sunspots, monthly airline passengers."""
 
 from importlib.resources import files
 from typing import Any
@@ -13,13 +13,13 @@ __all__ = ["airline", "noisy_sine", "sunspots"]
 def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
     """Return x = -10 … 10 in steps of 0.1 and y = sin x + 0.1·N(0, 1).
 
-    These are the data of the lecture "Recurrent Neural Networks – from Scratch" by Markus
-    Hohle. The noise alone gives a half mean squared error of 0.005.
+    This is the data set of the lecture "Recurrent Neural Networks – from Scratch" by Markus Hohle.
+    The noise alone gives a ``"half_mse"`` of 0.005.
 
     Parameters
     ----------
     seed : int
-        Seed of the noise.
+        Seed for the noise.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def noisy_sine(seed: int = 0) -> tuple[Any, Any]:
     Raises
     ------
     TypeError, ValueError
-        If the seed is no integer of at least 0.
+        If the seed is not an integer of at least 0.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def sunspots() -> tuple[Any, Any]:
 
 
 def airline() -> tuple[Any, Any]:
-    """Return the monthly passengers of international airlines, 1949 to 1960, in thousands.
+    """Return the monthly number of international airline passengers, 1949 to 1960, in thousands.
 
     Source: series G of Box and Jenkins, "Time Series Analysis: Forecasting and Control",
     1976, after Brown, "Smoothing, Forecasting and Prediction of Discrete Time Series", 1962.

@@ -1,16 +1,15 @@
-"""Estimators for scikit-learn, from version 1.6 on: networks that grid searches and pipelines take.
+"""Estimators for scikit-learn 1.6 or newer: networks for grid searches and pipelines.
 
-`RNNRegressor` and `RNNClassifier` are `xprnn.fit` as scikit-learn's estimators;
-`SequenceScaler` standardises sequences, as ``StandardScaler`` does rows. Rows are samples,
-as everywhere in scikit-learn, and a sample is a sequence. X is
+`RNNRegressor` and `RNNClassifier` wrap `xprnn.fit` as scikit-learn estimators; `SequenceScaler`
+standardises sequences, as ``StandardScaler`` does rows. Rows are samples, as everywhere in
+scikit-learn, and each sample is a sequence. X is
 
 - (n, T, F): n sequences of T steps of F features;
-- a list, or an array of objects, of arrays (T_i, F): n sequences of any lengths;
-- (n, T): n sequences of one number a step, whose columns are the steps, the oldest first
-  unless `column_order` says otherwise. So are lists of arrays (T_i,).
+- a list, or an object array, of arrays (T_i, F): n sequences of any lengths;
+- (n, T): n sequences with one number per step. The columns are the steps, the oldest first unless
+  `column_order` says otherwise. A list of arrays (T_i,) is read the same way.
 
-`xprnn.fit` reads two axes otherwise: there they are the steps and features of one
-sequence.
+`xprnn.fit` reads two axes differently: as the steps and features of one sequence.
 """
 
 from importlib import import_module
@@ -24,7 +23,7 @@ _FILES = {"RNNClassifier": "classifier", "RNNRegressor": "regressor", "SequenceS
 
 
 def __getattr__(name: str) -> Any:
-    """Import scikit-learn when somebody asks for an estimator."""
+    """Import scikit-learn when an estimator is first used."""
     if name not in _FILES:
         raise AttributeError(f"module 'xprnn.estimators' has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""What the regressor and the classifier share: they read X and y, train, and score."""
+"""The base of the regressor and the classifier: reading X and y, training and scoring."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -40,21 +40,21 @@ from xprnn.training import Method, Network, prepare, train
 from xprnn.training.options import differences
 
 CHUNK = 100
-"""The steps of a chunk that is chosen."""
+"""The number of steps in a chunk with ``tbptt="auto"``."""
 
 
 class Targets(NamedTuple):
     """The y of an estimator, as numbers or as codes of labels."""
 
     y: Any
-    """NumPy array, or a list of them, as `xprnn.fit` takes it."""
+    """A NumPy array, or a list of them, in the form that `xprnn.fit` takes."""
     pair: Pair
-    """X and y in one layout."""
+    """X and y in a common layout."""
     labels: Any = None
-    """The labels that the codes stand for; None for numbers."""
+    """The labels behind the codes; None for numbers."""
 
     def rows(self) -> Any:
-        """Return the numbers (N, O), or the labels (N,), of all sequences or of all steps."""
+        """Return the numbers (N, O) or the labels (N,) of all sequences or all steps."""
         rows = to_host(self.pair.y)[self.pair.valid]
         return rows if self.labels is None else self.labels[rows[:, 0].astype("int64")]
 
@@ -97,7 +97,7 @@ class SequenceEstimator(BaseEstimator):
     _modes: ClassVar[tuple[str, ...]]
 
     def __sklearn_tags__(self):
-        """Say what X and y may be."""
+        """Describe the X and y that the estimator accepts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.array_api_support = True
@@ -109,13 +109,13 @@ class SequenceEstimator(BaseEstimator):
         Parameters
         ----------
         X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            n sequences; two axes are n sequences of one number a step.
+            n sequences; with two axes, n sequences with one number per step.
         y : array or list of arrays
-            One target for each sequence, or one for each step; see `mode`. For a regressor
-            (n,), (n, O), (n, T) or (n, T, O), or a list of (T_i,) or (T_i, O). For a
-            classifier labels of any kind, (n,) or (n, T), or a list of (T_i,).
+            The targets, one for each sequence or one for each step; see `mode`. For a regressor
+            (n,), (n, O), (n, T) or (n, T, O), or a list of (T_i,) or (T_i, O). For a classifier,
+            labels of any kind, (n,) or (n, T), or a list of (T_i,).
         sample_weight : array, (n,), or (n, T) for targets at each step, optional
-            How much each sequence, or step, counts, as if it occurred that many times.
+            The weight of each sequence or step, which counts as if it occurred that many times.
 
         Returns
         -------
@@ -124,8 +124,8 @@ class SequenceEstimator(BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If an argument does not fit, or y holds labels of one class only; the message
-            says what was expected and what came.
+            If an argument is invalid, or y holds labels of only one class; the message says what
+            was expected and what it got.
         NonFiniteError
             If the training diverges.
         """
@@ -133,9 +133,9 @@ class SequenceEstimator(BaseEstimator):
         return self._fit(X, y, sample_weight, method="fit", epochs=self.epochs, anew=anew)
 
     def score(self, X, y, sample_weight=None):
-        """Return how good the predictions are: R² of a regressor, accuracy of a classifier.
+        """Return the score of the predictions: R² for a regressor, accuracy for a classifier.
 
-        Targets at each step count step by step.
+        With targets at each step, every step counts as a sample.
 
         Parameters
         ----------
@@ -146,8 +146,8 @@ class SequenceEstimator(BaseEstimator):
         Returns
         -------
         float
-            R² is the mean over the outputs of 1 - Σ (ŷ - y)² / Σ (y - mean y)²; accuracy is
-            the share of labels that are predicted correctly.
+            R² is the mean over the outputs of 1 - Σ (ŷ - y)² / Σ (y - mean y)²; accuracy is the
+            share of labels predicted correctly.
         """
         samples, mode = self._read_fitted(X, "score"), self.model_.mode
         targets = self._read_targets(y, samples, mode, reset=False)
@@ -176,12 +176,12 @@ class SequenceEstimator(BaseEstimator):
         epochs: int,
         anew: bool,
     ) -> None:
-        """Train for some epochs, from new parameters or from those of the model."""
+        """Train for some epochs, from new parameters or from the model's."""
         mode = targets.pair.mode
         if self.column_order == "newest_first" and mode == "many_to_many":
             raise ValueError(
-                "column_order='newest_first' is valid only for one target for each sequence; with "
-                "targets at each step, give X and y oldest first"
+                "column_order='newest_first' is valid only with one target for each sequence; "
+                "with targets at each step, pass X and y oldest first"
             )
         network, layer = self._choose_network(mode), self.network
         holds_out = self.early_stopping or self.validation_fraction is not None
@@ -193,10 +193,10 @@ class SequenceEstimator(BaseEstimator):
             if changed:
                 raise ValueError(
                     f"{', '.join(changed)} changed since the first fit; a fit that continues "
-                    "with its network needs the same"
+                    "training must keep the same values"
                 )
             curve = self.loss_curve_
-        if anew or not holds_out:  # else the same samples are to be held out again
+        if anew or not holds_out:  # a later fit holds out the same samples
             self._seed = int(self._random_state.randint(np.iinfo(np.int32).max))
         method = Method.of(
             self,
@@ -246,7 +246,7 @@ class SequenceEstimator(BaseEstimator):
             )
 
     def _read_fitted(self, X: Any, method: str) -> Samples:
-        """Read the X of a method that needs a fitted estimator."""
+        """Read X for a method that needs a fitted estimator."""
         check_is_fitted(self, "model_")
         return self._read(X, method, reset=False)
 
@@ -269,13 +269,13 @@ class SequenceEstimator(BaseEstimator):
             return samples
         if not samples.two_axes:
             raise ValueError(
-                "column_order='newest_first' is for the columns of a 2-D X, and this X has an axis "
-                "of steps, the oldest first: reverse it, such as X[:, ::-1]"
+                "column_order='newest_first' is valid only for the columns of a 2-D X, and this "
+                "X has an axis of steps, the oldest first: reverse it, as in X[:, ::-1]"
             )
         return samples._replace(x=samples.place.xp.flip(samples.x, axis=1))
 
     def _read_y(self, y: Any, X: Samples, mode: str | None, reset: bool) -> Any:
-        """Read y as a NumPy array, or a list of arrays as a list of them."""
+        """Read y as a NumPy array, or as a list of NumPy arrays."""
         if y is None:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
@@ -289,7 +289,7 @@ class SequenceEstimator(BaseEstimator):
         return arrays if is_list(y) else arrays[0]
 
     def _pair(self, X: Samples, y: Any, mode: str | None, argument: str = "y") -> Pair:
-        """Bring X and numbers or codes into one layout."""
+        """Bring X and the targets (numbers or codes) into a common layout."""
         return read_pair(
             X.x, y, mode=mode, modes=self._modes, names=("X", argument), rows="samples"
         )

@@ -1,4 +1,4 @@
-"""The classifier."""
+"""The scikit-learn classifier."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,62 +28,63 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
     Parameters
     ----------
     mode : {"many_to_many", "many_to_one"}, optional
-        How y relates to X. By default it is inferred from the shapes: y (n,) has a label for
-        each sequence; (n, T), and a list of arrays (T_i,) with the lengths of X, one for each
+        How y relates to X. By default it is inferred from the shapes: y (n,) has a label for each
+        sequence; y (n, T), or a list of arrays (T_i,) with the lengths of X, has one for each
         step.
     column_order : {"oldest_first", "newest_first"}
         The order of the columns of a 2-D X, which are its steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, dropout, recurrent_dropout, skip
-        Of the network; see `xprnn.fit`. The cell is a GRU.
+        The network; see `xprnn.fit`. The default cell is a GRU.
     bidirectional : bool, optional
-        Whether the network also reads sequences from their ends. Left out, it does for one label
-        a sequence, and does not for labels at each step.
+        Whether the network also reads sequences backward. By default it does for one label per
+        sequence, and does not for labels at each step.
     pool : {"last", "mean", "max"}, optional
-        How one label a sequence comes from all steps; default: from the maximum over them.
+        How to reduce the steps to one label per sequence; by default with the maximum.
     loss : {"cross_entropy"} or CrossEntropy
-        An object can have `label_smoothing`; the weights of classes are `class_weight`.
+        The loss; an object can set `label_smoothing`. Class weights are set by `class_weight`.
     class_weight : dict or "balanced", optional
-        How much each label counts; with ``"balanced"`` all classes have the same total weight.
+        The weight of each label; with ``"balanced"`` all classes have the same total weight.
     optimizer, learning_rate, penalty, epochs, batch_size, checkpoint_every
-        Of the training; see `xprnn.fit`. It takes 100 epochs in batches of 16 sequences.
+        The training; see `xprnn.fit`. The defaults are 100 epochs and batches of 16 sequences.
     tbptt : int, "auto" or None
-        Into chunks of how many steps to cut sequences with a target at each step; see
-        `xprnn.fit`. "auto" is 100 if an epoch would be one batch, and None, uncut, if not.
+        The number of steps in the chunks of truncated BPTT, for targets at each step; see
+        `xprnn.fit`. "auto" is 100 if an epoch would be a single batch, and otherwise None, which
+        does not cut sequences.
     early_stopping, validation_fraction, clip_norm, standardize, callbacks, progress
-        Of the training; see `xprnn.fit`. What is held out are whole samples; a `fit` that
-        continues holds out the same.
+        The training; see `xprnn.fit`. Whole samples are held out; a `fit` that continues holds out
+        the same ones.
     warm_start : bool
-        Whether a second `fit` continues from the trained network, for `epochs` more epochs, with
-        its parameters and standardisation. The optimizer starts anew.
+        Whether a second `fit` continues from the trained network, with its parameters and
+        standardisation, for `epochs` more epochs. The optimizer starts afresh.
     random_state : int, RandomState or None
-        The seed of the initial weights and of the batches.
+        Seed for the initial weights and the batches.
     backend : str or Backend, optional
-        Where to compute; by default where X is. NumPy arrays are moved there, and predictions
-        come back as NumPy arrays.
+        The backend to compute on; by default the backend of X. NumPy arrays are moved there, and
+        predictions come back as NumPy arrays.
     dtype : {"float32", "float64"}, optional
-        The dtype to compute in; left out, that of X. Integers count as float64.
+        The dtype to compute in; by default the dtype of X. Integers count as float64.
 
     Attributes
     ----------
     model_ : Model
-        The trained model. Its labels are positions in `classes_`.
+        The trained model. Its labels are indices into `classes_`.
     classes_ : NumPy array
         The labels, sorted.
     n_features_in_ : int
-        The features F of X; of a 2-D X its columns, which are its steps.
+        The number of features F of X; for a 2-D X the number of columns, which are its steps.
     feature_names_in_ : NumPy array of str
-        The names of the columns, if X was a table with names.
+        The column names, if X was a table with names.
     n_outputs_ : int
-        The network's outputs, one for each class.
+        The number of outputs, one for each class.
     loss_curve_ : list of float
-        The loss of each epoch.
+        The training loss of each epoch.
     n_iter_ : int
-        The number of epochs so far.
+        The number of epochs trained so far.
 
     See Also
     --------
-    xprnn.fit : The function.
+    xprnn.fit : The function that trains the network.
 
     Examples
     --------
@@ -117,7 +118,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         X, y, sample_weight
             As for `fit`.
         classes : array of labels, optional
-            All labels that will ever come; required in the first call.
+            All labels that can occur in any call; required in the first call.
 
         Returns
         -------
@@ -129,15 +130,15 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
             raise ValueError("classes must be given in the first call of partial_fit, got None")
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' needs all labels at once, and partial_fit sees some; "
-                "give a dict"
+                "class_weight='balanced' needs all labels at once, and partial_fit sees only "
+                "some of them; pass a dict"
             )
         return self._fit(
             X, y, sample_weight, method="partial_fit", epochs=1, anew=anew, classes=classes
         )
 
     def _choose_network(self, mode: str) -> Network:
-        """Return the options of the network: both ways and the maximum for whole sequences."""
+        """Return the network's options: bidirectional and max-pooled for one label per sequence."""
         whole = mode == "many_to_one"
         return Network.of(
             self,
@@ -150,8 +151,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         loss = losses.get(self.loss)
         if not isinstance(loss, CrossEntropy) or loss.class_weights is not None:
             raise ValueError(
-                "loss must be 'cross_entropy' or a CrossEntropy without class_weights, which are "
-                f"class_weight here, got {show(loss)}"
+                "loss must be 'cross_entropy' or a CrossEntropy without class_weights (set "
+                f"class_weight instead), got {show(loss)}"
             )
         samples = self._read(X, method, reset=anew)
         targets = self._read_targets(y, samples, self.mode, reset=anew)
@@ -167,7 +168,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         return self
 
     def _read_targets(self, y: Any, X: Samples, mode: str | None, reset: bool) -> Targets:
-        """Read y as codes of its labels."""
+        """Read y and encode its labels."""
         y = self._read_y(y, X, mode, reset)
         if not isinstance(y, list) and y.shape[1:] == (1,) and mode != "many_to_many":
             warn(
@@ -196,18 +197,18 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         Parameters
         ----------
         X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            Sequences of any lengths; a 2-D X must have the columns of the training.
+            Sequences of any lengths; a 2-D X must have the columns of the training data.
 
         Returns
         -------
         array or list of arrays
-            (n,), or labels for each step, like y. From the library of X if they are numbers,
-            else from NumPy.
+            Labels (n,), or labels for each step, like y. Numeric labels are in the array library
+            of X, others in NumPy.
 
         Raises
         ------
         ValueError
-            If X does not match the X of the training.
+            If X does not match the training data.
         """
         samples = self._read_fitted(X, "predict")
         labels = apply(lambda codes: self.classes_[codes], self._predict(samples))
@@ -223,33 +224,34 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):
         Parameters
         ----------
         X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            As for `predict`.
+            See `predict`.
 
         Returns
         -------
         array or list of arrays
-            (n, C), (n, T, C) or arrays (T_i, C), of the library of X.
+            Probabilities (n, C) or (n, T, C), or a list of arrays (T_i, C), in the array library
+            of X.
 
         Raises
         ------
         ValueError
-            If X does not match the X of the training.
+            If X does not match the training data.
         """
         samples = self._read_fitted(X, "predict_proba")
         return self.model_.predict_proba(samples.x)
 
 
 def _choose_classes(labels: Any, classes: Any, fitted: Any) -> Any:
-    """Return all classes, sorted; raise ValueError if y has a label that is none of them.
+    """Return all classes, sorted; raise ValueError if y has a label that is not among them.
 
     Parameters
     ----------
     labels : NumPy array
         The labels of y.
     classes : array or None
-        All labels, if the caller gives them.
+        All labels, if the caller passed them.
     fitted : NumPy array or None
-        The classes of the first fit, if this is a later one.
+        The classes of the first fit, if this is a later fit.
     """
     known = np.unique(labels if classes is None else read_on_host("classes", classes))
     if fitted is not None:

@@ -1,4 +1,4 @@
-"""Columns that are lags by their names, and warnings about their order."""
+"""Columns whose names say that they are lags, and warnings about their order."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ _LAG = re.compile(r"(?:^|[\W_])(?:lags?|t(?= ?-))[ _-]*(\d+)\W?$", re.IGNORECASE
 
 
 def read_lags(names: Any) -> dict[str, int]:
-    """Return how many steps back each lag is, by the name of its column.
+    """Return the lag of each column, in steps, by column name.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def read_lags(names: Any) -> dict[str, int]:
 
 
 def warn_of_other_columns(names: Any) -> None:
-    """Warn if only some of the columns are lags, since every column is read as a step."""
+    """Warn if some columns are not lags, since every column is read as a step."""
     lags = read_lags(names)
     others = [name for name in names if name not in lags]
     if lags and others:

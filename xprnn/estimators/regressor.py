@@ -1,4 +1,4 @@
-"""The regressor."""
+"""The scikit-learn regressor."""
 
 from typing import Any
 
@@ -20,36 +20,38 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):
     Parameters
     ----------
     mode : {"many_to_many", "many_to_one", "encoder_decoder"}, optional
-        How y relates to X. By default it is inferred from the shapes: y (n, T, O), and a list
-        of arrays with the lengths of X, have a target for each step; (n,), (n, 1) and (n, O)
-        one for each sequence. y (n, T) for X of T steps can be either, and is refused.
+        How y relates to X. By default it is inferred from the shapes: y (n, T, O), or a list of
+        arrays with the lengths of X, has a target for each step; y (n,), (n, 1) or (n, O) has one
+        for each sequence. y (n, T) is ambiguous if X has T steps, and raises an error.
         "encoder_decoder" is never inferred.
     column_order : {"oldest_first", "newest_first"}
         The order of the columns of a 2-D X, which are its steps. Tables of lags, such as
         skforecast's ``lag_1, lag_2, …``, have the newest step first.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, skip
-        Of the network; see `xprnn.fit`. The cell is a GRU.
+        The network; see `xprnn.fit`. The default cell is a GRU.
     loss : str or Loss
-        A loss for quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or your own.
+        A loss for quantities: ``"half_mse"``, ``"mse"``, ``"mae"``, ``"huber"``, or a user-defined
+        one.
     optimizer, learning_rate, penalty, epochs, batch_size, checkpoint_every
-        Of the training; see `xprnn.fit`. It takes 100 epochs in batches of 16 sequences.
+        The training; see `xprnn.fit`. The defaults are 100 epochs and batches of 16 sequences.
     tbptt : int, "auto" or None
-        Into chunks of how many steps to cut sequences with a target at each step; see
-        `xprnn.fit`. "auto" is 100 if an epoch would be one batch, and None, uncut, if not.
+        The number of steps in the chunks of truncated BPTT, for targets at each step; see
+        `xprnn.fit`. "auto" is 100 if an epoch would be a single batch, and otherwise None, which
+        does not cut sequences.
     early_stopping, validation_fraction, clip_norm, standardize, callbacks, progress
-        Of the training; see `xprnn.fit`. What is held out are whole samples; a `fit` that
-        continues holds out the same.
+        The training; see `xprnn.fit`. Whole samples are held out; a `fit` that continues holds out
+        the same ones.
     warm_start : bool
-        Whether a second `fit` continues from the trained network, for `epochs` more epochs, with
-        its parameters and standardisation. The optimizer starts anew.
+        Whether a second `fit` continues from the trained network, with its parameters and
+        standardisation, for `epochs` more epochs. The optimizer starts afresh.
     random_state : int, RandomState or None
-        The seed of the initial weights and of the batches.
+        Seed for the initial weights and the batches.
     backend : str or Backend, optional
-        Where to compute; by default where X is. NumPy arrays are moved there, and predictions
-        come back as NumPy arrays.
+        The backend to compute on; by default the backend of X. NumPy arrays are moved there, and
+        predictions come back as NumPy arrays.
     dtype : {"float32", "float64"}, optional
-        The dtype to compute in; left out, the wider of those of X and y. Integers count as
+        The dtype to compute in; by default the wider of the dtypes of X and y. Integers count as
         float64.
 
     Attributes
@@ -57,19 +59,19 @@ recurrent_dropout, pool, skip
     model_ : Model
         The trained model.
     n_features_in_ : int
-        The features F of X; of a 2-D X its columns, which are its steps.
+        The number of features F of X; for a 2-D X the number of columns, which are its steps.
     feature_names_in_ : NumPy array of str
-        The names of the columns, if X was a table with names.
+        The column names, if X was a table with names.
     n_outputs_ : int
-        The network's outputs.
+        The number of outputs.
     loss_curve_ : list of float
-        The loss of each epoch, in the units of y.
+        The training loss of each epoch, in the units of y.
     n_iter_ : int
-        The number of epochs so far.
+        The number of epochs trained so far.
 
     See Also
     --------
-    xprnn.fit : The function.
+    xprnn.fit : The function that trains the network.
 
     Examples
     --------
@@ -85,7 +87,7 @@ recurrent_dropout, pool, skip
     """
 
     def __sklearn_tags__(self):
-        """Say what X and y may be."""
+        """Describe the X and y that the estimator accepts."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
@@ -130,7 +132,7 @@ recurrent_dropout, pool, skip
         arrays = [_to_float(*item) for item in label_items("y", y)]
         y = arrays if isinstance(y, list) else arrays[0]
         if mode is None and not isinstance(y, list) and y.shape[1:2] == (1,):
-            mode = "many_to_one"  # for X of one step too: a column has one number a sample
+            mode = "many_to_one"  # also if X has one step: a column has one number for each sample
         return Targets(y, self._pair(X, y, mode))
 
     def _predict(self, X: Samples) -> Any:
@@ -142,23 +144,23 @@ recurrent_dropout, pool, skip
         Parameters
         ----------
         X : array, (n, T, F) or (n, T), or list of arrays (T_i, F)
-            Sequences of any lengths; a 2-D X must have the columns of the training.
+            Sequences of any lengths; a 2-D X must have the columns of the training data.
 
         Returns
         -------
         array or list of arrays
-            With the axes of the y of the training, from the library of X; a list for a list
-            if there are targets for each step.
+            The predictions, with the axes of the training data's y and in the array library of X;
+            a list for a list if there are targets for each step.
 
         Raises
         ------
         ValueError
-            If X does not match the X of the training.
+            If X does not match the training data.
         """
         return self._predict(self._read_fitted(X, "predict"))
 
 
 def _to_float(argument: str, y: Any) -> Any:
-    """Return finite numbers, integers as float64."""
+    """Return y, which must be finite, with integers as float64."""
     array = check_array(y, ensure_2d=False, allow_nd=True, input_name=argument)
     return array if np.issubdtype(array.dtype, np.floating) else array.astype("float64")

@@ -1,4 +1,4 @@
-"""The scaler."""
+"""The scikit-learn scaler."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from xprnn.estimators.sequences import Samples, apply, read_samples
 class SequenceScaler(TransformerMixin, BaseEstimator):
     """Scale every feature of sequences to mean 0 and standard deviation 1, over all steps.
 
-    As ``StandardScaler``, but for X (n, T, F) and lists of arrays (T_i, F), where every
-    step counts the same. A 2-D X, sequences of one number a step, has one feature, and so
-    one mean for all its columns.
+    Like ``StandardScaler``, but for X (n, T, F) and lists of arrays (T_i, F), in which every step
+    has the same weight. A 2-D X, sequences with one number per step, has one feature and so one
+    mean for all its columns.
 
     Attributes
     ----------
     mean_ : array, (F,)
     scale_ : array, (F,)
-        The standard deviations, 1 for a feature that is constant.
+        The standard deviations; 1 for a constant feature.
     n_features_in_ : int
-        The features F of X; of a 2-D X its columns, which are its steps.
+        The number of features F of X; for a 2-D X the number of columns, which are its steps.
     feature_names_in_ : NumPy array of str
-        The names of the columns, if X was a table with names.
+        The column names, if X was a table with names.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     """
 
     def __sklearn_tags__(self):
-        """Say what X may be."""
+        """Describe the X that the scaler accepts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.array_api_support = True
@@ -62,7 +62,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has other axes, is empty, or holds NaN or infinity.
+            If X has the wrong axes, is empty, or holds NaN or infinity.
         """
         samples: Samples = read_samples(self, X, method="fit", reset=True)
         xp = samples.place.xp
@@ -84,7 +84,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         Returns
         -------
         array or list of arrays
-            In the form of X.
+            The result, in the form of X.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         Returns
         -------
         array or list of arrays
-            In the form of X.
+            The result, in the form of X.
 
         Raises
         ------

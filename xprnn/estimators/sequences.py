@@ -1,4 +1,4 @@
-"""X as samples: n sequences of one length, or of different lengths."""
+"""Read X as samples: n sequences of equal or different lengths."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,23 +18,23 @@ from xprnn.estimators.lags import warn_of_other_columns
 
 
 class Samples(NamedTuple):
-    """X as `xprnn.fit` and `Model.predict` take it."""
+    """X in the form that `xprnn.fit` and `Model.predict` take."""
 
     x: Any
     """(n, T, F), or a list of (T_i, F); float32 or float64."""
     two_axes: bool
     """Whether X was (n, T), with a column for each step."""
     frames: Any = None
-    """X as it came if it may be a frame or hold frames, for their index."""
+    """The original X if it may be a frame or hold frames, for their index."""
 
     @property
     def features(self) -> int:
-        """F."""
+        """The number of features F."""
         return int(self._first.shape[-1])
 
     @property
     def place(self) -> Backend:
-        """Where they are."""
+        """The backend of the samples."""
         place: Backend = of(self._first)
         return place
 
@@ -43,7 +43,7 @@ class Samples(NamedTuple):
         return self.x[0] if isinstance(self.x, list) else self.x
 
     def move_here(self, y: Any) -> Any:
-        """Move an array, or a list of them, from the host to where X is."""
+        """Move an array, or a list of arrays, from the host to the backend of X."""
         return apply(lambda a: self.place.asarray(a, str(a.dtype)), y)
 
 
@@ -53,18 +53,18 @@ def apply(function: Callable[[Array], Any], y: Any) -> Any:
 
 
 def to_list(value: Any) -> Any:
-    """Return an array of objects that holds arrays as a list, and anything else unchanged."""
+    """Return an object array of arrays as a list, and anything else unchanged."""
     if isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1:
         return list(value) if is_list(list(value)) else value
     return value
 
 
 def _dispatch(argument: str, value: Any) -> Any:
-    """Return an array unchanged if scikit-learn dispatches, else as a NumPy array."""
+    """Return an array unchanged if array API dispatch is on, else as a NumPy array."""
     if get_config()["array_api_dispatch"] and of(value) is not None:
         return value
     if value is None or isinstance(value, str | bytes):
-        return admit(argument, value)  # raises its error
+        return admit(argument, value)  # raises scikit-learn's error
     try:
         return np.asarray(value)
     except ValueError:
@@ -78,22 +78,22 @@ def read_on_host(argument: str, value: Any) -> Any:
 
 
 def read_samples(estimator: Any, X: Any, *, method: str, reset: bool) -> Samples:
-    """Read X as sequences, and check that they fit the estimator.
+    """Read X as sequences, and check that they match the estimator.
 
     Parameters
     ----------
     estimator : estimator
-        If `reset`, it gets ``n_features_in_`` and all else that a later X must match.
+        With `reset`, its ``n_features_in_`` and everything else that a later X must match are set.
     X : array, (n, T, F) or (n, T), or list of arrays (T_i, F) or (T_i,)
     method : str
-        The name of the calling method in errors.
+        The name of the calling method, for errors.
     reset : bool
-        Whether X is that of a first fit.
+        Whether this is the X of a first fit.
 
     Raises
     ------
     ValueError
-        If X has other axes, holds NaN or infinity, is empty, or does not match the X of the
+        If X has the wrong axes, holds NaN or infinity, is empty, or does not match the X of the
         first fit.
     """
     refuse_masked("X", X)
@@ -114,7 +114,7 @@ def read_samples(estimator: Any, X: Any, *, method: str, reset: bool) -> Samples
 
 
 def _read_two_axes(estimator: Any, X: Any, frames: Any = None) -> Samples:
-    """Read (n, T) as (n, T, 1), by scikit-learn's own rules."""
+    """Read (n, T) as (n, T, 1), by scikit-learn's rules."""
     array = check_array(X, input_name="X", estimator=estimator)
     return Samples(_to_float(array)[:, :, None], two_axes=True, frames=frames)
 
@@ -145,7 +145,7 @@ def _to_float(array: Array) -> Array:
 
 
 def _check_features(estimator: Any, X: Any, samples: Samples, method: str, reset: bool) -> None:
-    """Store what a later X must match; raise ValueError if this X does not match the first."""
+    """Store what later X must match; raise ValueError if this X does not match the first."""
     name = type(estimator).__name__
     if reset:
         estimator._two_axes = samples.two_axes

@@ -1,8 +1,8 @@
-"""Forecasts of series, with intervals and honest scores.
+"""Forecasts of series, with prediction intervals and backtests.
 
-`RNNForecaster` makes x and y for `xprnn.fit` from series, and makes forecasts in the units
-and with the index of the series from the network's outputs. It imports pandas only for
-pandas objects. ``xprnn.forecasting.sktime`` has the same forecaster as an sktime estimator.
+`RNNForecaster` turns series into x and y for `xprnn.fit`, and the network's outputs into forecasts
+with the units and the index of the series. It imports pandas only for pandas objects.
+``xprnn.forecasting.sktime`` has the same forecaster as an sktime estimator.
 """
 
 from xprnn.forecasting.backtest import Backtest

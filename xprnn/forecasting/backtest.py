@@ -1,4 +1,4 @@
-"""Forecasts of the past, with their scores and those of forecasts that need no model."""
+"""Forecasts of the past, scored and compared with forecasts without a model."""
 
 import math
 from dataclasses import dataclass
@@ -20,36 +20,36 @@ from xprnn.forecasting.predictor import OneStep
 WINDOWS = ("expanding", "sliding")
 OURS = "RNNForecaster"
 LATE = 0.5
-"""Forecasts of y(t) are late if their error as forecasts of y(t-1) is below this part of it."""
+"""Forecasts are late if their error against y(t-1) is below this share of that against y(t)."""
 SHOWN = 5
-"""The most constant columns that the note below the table names."""
+"""The most constant columns to name below the table."""
 ENOUGH = 8
-"""The fewest forecasts that show whether they are late."""
+"""The least number of forecasts that can show a delay."""
 
 
 @dataclass(frozen=True, repr=False)
 class Backtest:
-    """The scores and forecasts of a backtest; prints as a table.
+    """The scores and forecasts of a backtest; it prints as a table.
 
     Attributes
     ----------
     scores : dict
-        By forecast, then by score: ``"MAE"`` and ``"RMSE"`` in the units of y, ``"MASE"``
-        in units of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to 2,
-        and ``"coverage"``, the share of steps inside the interval, NaN for a forecast
-        without one. Each is over all folds, steps, series and columns. MASE leaves out the
-        `unscaled` columns, and is NaN if all are.
+        The scores by forecast, then by name: ``"MAE"`` and ``"RMSE"`` in the units of y,
+        ``"MASE"`` in units of the naive forecast's error before each fold, ``"sMAPE"`` from 0 to
+        2, and ``"coverage"``, the share of steps inside the interval, or NaN for a forecast
+        without one. Each score is over all folds, steps, series and columns. MASE leaves out the
+        `unscaled` columns, and is NaN if every column is unscaled.
     forecasts : dict
-        By forecast, a tuple with one for each fold, like y.
+        The forecasts by name: a tuple with one item for each fold, in the form of y.
     truth, lower, upper : tuple
-        The actual steps and the bounds of the interval, one for each fold, like y.
+        The true values and the bounds of the interval, one for each fold, in the form of y.
     folds, horizon, season : int
     coverage : float or None
-        The share that the interval is to cover.
+        The share of steps that the interval should cover.
     window : str
     unscaled : tuple of str
-        The series and columns that are constant before a fold. The naive forecast makes
-        no error there, so MASE has no unit.
+        The series and columns that are constant before a fold. The naive forecast's error is zero
+        there, so MASE is undefined.
     """
 
     scores: dict[str, dict[str, float]]
@@ -91,14 +91,14 @@ def _format(score: float) -> str:
 
 
 class Fold(NamedTuple):
-    """One piece of the past: the steps before it, its truth, and its forecasts."""
+    """One fold: the steps before it, its true values and its forecasts."""
 
     past: Panel
     truth: Panel
     forecasts: dict[str, list[Array]]
-    """By name, (horizon, O) for each series."""
+    """The forecasts by name, (horizon, O) for each series."""
     bounds: list[list[Array]]
-    """The lower and the upper bounds, (horizon, O) for each series; [] without an interval."""
+    """The lower and upper bounds, (horizon, O) for each series; [] without an interval."""
 
 
 def run(
@@ -116,7 +116,8 @@ def run(
     check_choice("window", window, WINDOWS)
     if forecaster.strategy == "direct" and horizon != forecaster.horizon:
         raise ValueError(
-            f"horizon must be {forecaster.horizon}, that of the direct forecaster, got {horizon}"
+            f"horizon must be {forecaster.horizon}, the horizon of the direct forecaster, got "
+            f"{horizon}"
         )
     levels = () if coverage is None else bound_quantiles(coverage)
     layouts = choose_layouts(forecaster, panel)
@@ -156,7 +157,7 @@ def run(
 
 
 def _choose_season(differencing: Any, past: Panel, season: int | None) -> int:
-    """Return `season`; if it is None, that of the differencing or the best one for the past."""
+    """Return `season`, or by default the differencing's season or the one found in the past."""
     if season is None:
         if differencing != "auto" and differencing > 1:
             return int(differencing)
@@ -190,7 +191,7 @@ def _score(folds: list[Fold], name: str) -> dict[str, float]:
 
 
 def _score_mase(truth: list[Array], forecasts: list[Array], train: list[Array]) -> float:
-    """Return the MASE of the columns that vary in training, NaN if none does."""
+    """Return the MASE of the columns that vary in training, or NaN if none does."""
     columns = [
         (y[:, [j]], y_hat[:, [j]], past[:, [j]])
         for y, y_hat, past in zip(truth, forecasts, train, strict=True)
@@ -218,14 +219,14 @@ def _varies(y: Array) -> Array:
 
 
 def _warn_if_late(steps: OneStep) -> None:
-    """Warn if forecasts of the next step are nearer to the step before it."""
+    """Warn if forecasts of the next step are closer to the step before it."""
     change = np.abs(steps.truth - steps.before).mean(axis=0)
     moving = change > 0
     if len(steps.truth) < ENOUGH or not moving.any():
         return
 
     def measure(y: Array) -> float:
-        """Return how far the forecasts are from y, in units of the mean change."""
+        """Return the distance of the forecasts from y, in units of the mean change."""
         return float((np.abs(steps.forecast - y).mean(axis=0)[moving] / change[moving]).mean())
 
     before, truth = measure(steps.before), measure(steps.truth)
@@ -233,6 +234,6 @@ def _warn_if_late(steps: OneStep) -> None:
         warn(
             "the forecast is a lagged copy of the series: in units of its mean change, forecasts "
             f"of the next step are {before:.2g} from the step before it and {truth:.2g} from the "
-            "step itself; the network learnt nothing that the last value does not say, or there "
-            "is nothing to learn"
+            "step itself; the network learnt nothing beyond the last value, or there is nothing "
+            "to learn"
         )

@@ -1,4 +1,4 @@
-"""Checks the options of a forecaster."""
+"""Check the options of a forecaster."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from xprnn.losses import Pinball
 
 STRATEGIES = ("recursive", "direct")
 CHOSEN = {"differencing": "auto", "calibration": None}
-"""The options that are a number or are chosen, with what asks for that."""
+"""The options that may be a number, with the value that chooses one automatically."""
 
 
 def check(forecaster: Any) -> None:
-    """Raise ValueError or TypeError unless the forecaster's own options fit one another."""
+    """Raise ValueError or TypeError unless the forecaster's own options are consistent."""
     for name, least in (("horizon", 1), ("members", 1), ("differencing", 0), ("calibration", 0)):
         value = getattr(forecaster, name)
         if name not in CHOSEN or value != CHOSEN[name]:
@@ -38,20 +38,20 @@ def check(forecaster: Any) -> None:
     if forecaster.center and (lags in (None, 1) or (isinstance(lags, tuple) and 1 in lags)):
         raise ValueError(
             "center=True is valid only with windows of at least 2 steps, got lags="
-            f"{forecaster.lags}: a window of one step has nothing left without its mean"
+            f"{forecaster.lags}: a window of one step minus its mean is zero"
         )
     if forecaster.quantiles is not None:
         quantiles = Pinball(forecaster.quantiles).quantiles
         if 0.5 not in quantiles or len(set(quantiles)) < len(quantiles):
             raise ValueError(
-                f"quantiles must hold 0.5, the forecast, and each one once, got {show(quantiles)}"
+                f"quantiles must hold 0.5, the forecast, and no value twice, got {show(quantiles)}"
             )
         if forecaster.loss != "half_mse":
             raise ValueError("loss has no effect with quantiles, whose loss is Pinball")
     if forecaster.strategy == "recursive" and forecaster.quantiles is not None:
         raise ValueError(
-            "quantiles are valid only for strategy='direct': a forecast that is fed back gives "
-            "the quantiles of the step after it as if it were certain"
+            "quantiles are valid only for strategy='direct': a recursive forecast is fed back as "
+            "if it were certain, so the quantiles of later steps would be wrong"
         )
     if forecaster.strategy == "recursive" and forecaster.past_columns:
         raise ValueError(
@@ -61,16 +61,16 @@ def check(forecaster: Any) -> None:
 
 
 def _check_without_lags(forecaster: Any) -> None:
-    """Raise if the network would see the steps that it is to forecast."""
+    """Raise ValueError if the network would see the steps that it has to forecast."""
     if forecaster.bidirectional:
         raise ValueError(
-            "bidirectional is valid only with lags, got lags=None: read from its end, the whole "
-            "series shows the network the steps that it is to forecast"
+            "bidirectional is valid only with lags, got lags=None: reading the whole series "
+            "backward would show the network the steps that it has to forecast"
         )
     if forecaster.pool is not None:
         raise ValueError("pool is valid only with lags, whose windows it pools, got lags=None")
     if getattr(forecaster.network, "time", None) == "whole":
         raise ValueError(
-            "network must run step by step with lags=None: one that sees sequences whole sees the "
-            "steps that it is to forecast"
+            "network must be able to run step by step with lags=None: a network that needs whole "
+            "sequences would see the steps that it has to forecast"
         )

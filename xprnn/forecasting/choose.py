@@ -1,4 +1,4 @@
-"""Chooses what a forecaster leaves open: windows, network, batches, and what is held out."""
+"""Choose the options left open: windows, network, batches and held-out steps."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from xprnn.training import Method, Network
 from xprnn.training.options import differences
 
 BATCH = 32
-"""The fewest windows of a batch that is chosen."""
+"""The least number of windows in an automatic batch."""
 UPDATES = 100
-"""The most updates of an epoch with such batches."""
+"""The most updates in an epoch of automatic batches."""
 SERIES = 16
-"""The series of one, if there are no windows."""
+"""The number of series in an automatic batch, without windows."""
 
 
 def choose_layouts(forecaster: Any, panel: Panel) -> tuple[Layout, ...]:
-    """Return the ways in which the series of a panel become sequences."""
+    """Return the layouts that turn the series of a panel into sequences."""
     steps = forecaster.horizon if forecaster.strategy == "direct" else 1
     lags, differencing, center = forecaster.lags, forecaster.differencing, forecaster.center
     if lags == "auto":
@@ -46,12 +46,12 @@ def choose_layouts(forecaster: Any, panel: Panel) -> tuple[Layout, ...]:
 
 
 def find_least(layouts: tuple[Layout, ...]) -> int:
-    """Return the fewest steps of a series that make an example of each layout."""
+    """Return the least number of steps that give an example in each layout."""
     return max(layout.least for layout in layouts)
 
 
 def choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | Layer:
-    """Return the network of the forecaster, or the options to build one."""
+    """Return the forecaster's network, or the options to build one."""
     skip = forecaster.skip
     if skip == "auto":
         seen = choose_seen(forecaster, panel, layout.steps)
@@ -61,31 +61,32 @@ def choose_network(forecaster: Any, layout: Layout, panel: Panel) -> Network | L
 
 
 SHARED = ("early_stopping", "seed", "standardize", "validation_fraction")
-"""What the linear maps read too of the options of a network and its training."""
+"""The options of a network and its training that also affect the linear maps."""
 
 
 def may_stay_linear(forecaster: Any, panel: Panel) -> bool:
-    """Return whether the networks may stay at the linear maps that they begin as.
+    """Return whether the linear maps may replace the networks that start from them.
 
-    Several series are enough to learn from. Callbacks watch a training, so it is kept.
+    With several series there is enough to learn from. Callbacks watch a training run, so its
+    result is kept.
     """
     chosen = forecaster.skip != "auto" or forecaster.network is not None or forecaster.callbacks
     return len(panel.y) == 1 and not chosen
 
 
 def name_network_options(forecaster: Any) -> list[str]:
-    """Return the options of the networks that are not the defaults, and no linear map reads."""
+    """Return the names of the non-default options that affect only the networks."""
     defaults, names = type(forecaster), ["members"] * (forecaster.members > 1)
     open_options: Any = ((Network, {"feedback": False, "skip": 0}), (Method, {}))
     for kind, options in open_options:
         names += differences(kind.of(forecaster, **options), kind.of(defaults, **options))
-    if "optimizer" not in names:  # a rate that is the default's
+    if "optimizer" not in names:  # the same rate as the default's
         names = [name for name in names if name != "learning_rate"]
     return [name for name in names if name not in SHARED]
 
 
 def choose_method(forecaster: Any, layout: Layout, columns: int, count: int) -> Method:
-    """Return how the network is trained, for so many columns of y and so many sequences."""
+    """Return the training method, for a number of columns of y and a number of sequences."""
     batch_size = forecaster.batch_size
     if batch_size == "auto":
         windows = max(BATCH, layout.lags or 0, -(-count // UPDATES))
@@ -100,24 +101,24 @@ def choose_seen(forecaster: Any, panel: Panel, steps: int) -> tuple[Array, ...]:
 
 
 def hold_out_share(forecaster: Any) -> float | None:
-    """Return the share of every series that the training holds out; None for nothing."""
+    """Return the share of every series that training holds out; None for nothing."""
     return Method.of(forecaster, loss="half_mse", batch_size=None).held_out
 
 
 def choose_ends(share: float | None, panel: Panel, steps: int) -> list[int]:
-    """Return the end of the part of each series to train on; the steps after it are held out."""
+    """Return where the training part of each series ends; the steps after it are held out."""
     counts = [0 if share is None else max(steps, round(share * n)) for n in panel.lengths]
     return [n - count for n, count in zip(panel.lengths, counts, strict=True)]
 
 
 def _choose_loss(forecaster: Any, outputs: int) -> Loss:
-    """Return the loss for targets of so many numbers."""
+    """Return the loss for targets with a number of outputs."""
     if forecaster.quantiles is not None:
         return Pinball(forecaster.quantiles)
     loss, like = losses.get(forecaster.loss), np.zeros((1, 1, outputs))
     if not losses.standardizes(loss) or losses.outputs(loss, like, None, xp=np) != outputs:
         raise ValueError(
             "loss must have one output for each quantity, such as 'half_mse', 'mae' or 'huber', "
-            f"got {show(forecaster.loss)}; for quantiles give strategy='direct' and quantiles="
+            f"got {show(forecaster.loss)}; for quantiles pass strategy='direct' and quantiles="
         )
     return loss

@@ -1,4 +1,4 @@
-"""The fit of a forecaster."""
+"""Fit a forecaster."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from xprnn.forecasting.predictor import Predictor
 
 
 def fit(forecaster: Any, panel: Panel) -> Predictor:
-    """Train on a panel, and measure the errors from which intervals are made.
+    """Train on a panel, and measure the errors that set the prediction intervals.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The forecaster, as its users see it: its options and its methods."""
+"""The public forecaster: its options and methods."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
@@ -31,86 +31,84 @@ class RNNForecaster:
     Parameters
     ----------
     horizon : int
-        How many steps to forecast.
+        The number of steps to forecast.
     lags : int, tuple of int, "auto" or None
-        The network reads windows of this many steps. With a tuple there are networks for each
-        length, and the forecast is the mean of theirs. With None the network reads the whole
-        series from the first step on and remembers it in its state. "auto" is one season and
-        two, or two and three for several series, of the season that
-        `xprnn.baselines.find_season` finds; but at least 8 steps, and at most a third of the
-        shortest series. If that is below 8, it is None, or the third if an option needs
-        windows. Where `differencing` and `center` are left out too, there are three kinds of
-        windows: the short one less its mean, the changes in the short one, and the long one
-        as it is.
+        The length of the windows that the network reads. With a tuple there are networks for each
+        length, and the forecast is the mean of their forecasts. With None the network reads the
+        whole series from the first step and remembers it in its state. "auto" is one and two
+        seasons, or two and three for several series, where `xprnn.baselines.find_season` finds the
+        season; but at least 8 steps, and at most a third of the shortest series. If that third is
+        below 8 steps, "auto" is None, or the third if an option needs windows. If `differencing`
+        and `center` are left out too, there are three kinds of windows: the short window minus its
+        mean, the changes in the short window, and the long window unchanged.
     strategy : {"recursive", "direct"}
-        With "recursive" the network gives the next step, which becomes an input of the step
-        after it; with "direct" it gives all steps of the horizon at once.
+        With "recursive" the network predicts the next step, which becomes the input for the step
+        after it. With "direct" it predicts all steps of the horizon at once.
     differencing : int or "auto"
-        With 0 the network learns the series itself, with 1 the change from step to step, and
-        with the season m the change from the same step of the season before, m steps ago.
-        "auto" is 0 for windows of a given length, and 1 for whole series.
+        With 0 the network learns the series itself, with 1 the change from step to step, and with
+        a season m the change from the same step one season, or m steps, earlier. "auto" is 0 for
+        windows of a given length, and 1 for whole series.
     center : bool, optional
-        Whether to take the mean off each window before the network reads it and to add it to
-        what the network says. Forecasts then follow the level of the series. Left out, windows
-        of 8 or more steps are centred if there is no differencing.
+        Whether to subtract each window's mean before the network reads it, and add it to the
+        network's output. Forecasts then follow the level of the series. By default windows of 8 or
+        more steps are centred if there is no differencing.
     past_columns : tuple
         The columns of X, by name or position, that are not known ahead. Valid only for
         ``strategy="direct"``.
     quantiles : tuple of float, optional
-        Train on the pinball loss of these quantiles. They must include 0.5, which is the
+        Train with the pinball loss of these quantiles. They must include 0.5, which is the
         forecast. Valid only for ``strategy="direct"``.
     members : int
-        How many networks to train side by side, for each kind of windows. Their first weights
-        differ: member i draws its own from ``seed + i``. The forecast is the mean of the
-        members' forecasts.
+        The number of networks to train side by side for each kind of window. Member i draws its
+        initial weights from ``seed + i``. The forecast is the mean of the members' forecasts.
     calibration : int, optional
-        Where intervals come from. Left out, from errors on steps that the networks did not see:
-        a second training leaves out the last fifth of every series, at least 2 · `horizon`
-        steps, which doubles the time of `fit`. With 0, from the errors in training, which are
-        too small if the networks overfit. Above 0, this many pieces of `horizon` steps at the
-        end of y are held out, and each is forecast by networks trained on the steps before it;
-        these errors set the width of the intervals. The networks that forecast are trained on
-        all of y in each case.
+        The source of the prediction intervals. By default they come from errors on held-out steps:
+        a second training holds out the last fifth of every series, at least 2 · `horizon` steps,
+        which doubles the time of `fit`. With 0 they come from the training errors, which are too
+        small if the networks overfit. Above 0, this many pieces of `horizon` steps at the end of y
+        are held out, and networks trained on the steps before each piece forecast it; these errors
+        set the width of the intervals. In each case the networks that forecast are trained on all
+        of y.
     network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed, \
 backend, dtype, callbacks, progress
-        As for `xprnn.fit`, with other defaults, which benchmarks/defaults.py chose: a small GRU
-        beside a linear map of the last steps, where the training begins.
+        See `xprnn.fit`. The defaults differ and were chosen by benchmarks/defaults.py: a small GRU
+        in parallel with a linear map of the last steps, from which the training starts.
 
-        A `skip` of "auto" is the whole window, or one season of a whole series. The training
-        on a single series is then kept only if it makes the forecasts of the steps that
+        A `skip` of "auto" is the whole window, or one season of a whole series. For a single
+        series the trained network is then used only if it forecasts the steps that
         ``calibration=None`` holds out at least 5 % better; otherwise the linear map forecasts
-        alone. A number for `skip`, and `callbacks`, which watch a training, keep it in any case.
+        alone. With a number for `skip`, or with `callbacks`, the trained network is always used.
 
         A sequence of a batch is a window or a whole series. A `batch_size` of "auto" is 16
-        series, or 32 windows, but at least as many as a window has steps, and a hundredth of
-        all. `bidirectional` and `pool` are valid only with windows. `standardize` also scales
-        every series on its own. With several members, callbacks see the mean of their curves.
-        `validation_fraction` holds out the last steps of every series, at least as many as the
-        network gives at once, and `early_stopping` alone the last tenth.
+        series, or 32 windows, but at least the number of steps in a window and a hundredth of
+        all windows. `bidirectional` and `pool` are valid only with windows. `standardize` also
+        scales every series separately. With several members, callbacks see the mean of their
+        loss curves. `validation_fraction` holds out the last steps of every series, at least as
+        many as the network predicts at once; `early_stopping` alone holds out the last tenth.
 
     Attributes
     ----------
     models_ : tuple of Model
-        The networks, with their histories: the members for the first of `layouts_`, then those
-        for the next.
+        The networks, with their histories: the members of the first of `layouts_`, then those of
+        the next.
     layouts_ : tuple of Layout
-        What the networks read: `lags`, `steps` (how many they give at once), `differencing` and
-        `center`.
+        What the networks read and predict: `lags`, `steps` (the number predicted at once),
+        `differencing` and `center`.
     linear_ : bool
-        Whether the networks stayed at the linear maps that they begin as: then there is one for
-        each of `layouts_`, and its history is empty.
+        Whether only the linear maps that the networks start from are used. There is then one model
+        for each of `layouts_`, with an empty history.
 
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range, or two options contradict each other.
+        If an option is out of range, or two options contradict each other.
 
     Notes
     -----
-    Means and scales are those of the y of `fit`, without what `validation_fraction` holds out,
-    and never change with later steps.
+    Means and scales are measured on the y of `fit`, without the steps that `validation_fraction`
+    holds out. Later steps never change them.
 
     Examples
     --------
@@ -184,67 +182,67 @@ backend, dtype, callbacks, progress
 
     @property
     def layouts_(self) -> tuple[Layout, ...]:
-        """How series become what the networks read, once for each kind of windows."""
+        """How series are turned into network inputs, one layout for each kind of window."""
         return tuple(dict.fromkeys(member.layout for member in self._need_predictor().members))
 
     @property
     def linear_(self) -> bool:
-        """Whether the networks stayed at the linear maps that they begin as."""
+        """Whether only the linear maps that the networks start from are used."""
         return not any(len(model.history) for model in self.models_)
 
     def fit(self, y: Any, X: Any = None) -> "RNNForecaster":
-        """Train on series; forecasts continue them.
+        """Train on one or several series, which forecasts then continue.
 
         Parameters
         ----------
         y : array, Series or DataFrame, (T,) or (T, O), or list of them
-            The network reads and forecasts all columns together. A list holds series with the
-            same columns and of any lengths, from which one network learns. Columns of
-            DataFrames are matched by name, in the order of the first DataFrame. An index must
-            have even steps; rows out of order are sorted by time, with a warning.
+            The series. The network reads and forecasts all columns together. A list holds series
+            of any lengths with the same columns; one network learns from all of them. Columns of
+            DataFrames are matched by name, in the order of the first DataFrame. An index must have
+            even steps; rows out of order are sorted by time, with a warning.
         X : array or DataFrame, (T, K), or list of them, optional
-            Inputs at the steps of y, of the type of y and with its index. Columns of a
-            DataFrame are matched by name here, in `update` and in `predict`.
+            Further inputs at the steps of y, of the same type and with the same index as y.
+            Columns of a DataFrame are matched by name here, in `update` and in `predict`.
 
         Returns
         -------
         RNNForecaster
-            Itself.
+            The forecaster itself.
 
         Raises
         ------
         ValueError, TypeError
-            If y or X has another type or is too short, if a pandas index can't be continued,
-            and as `xprnn.fit`.
+            If y or X has the wrong type or is too short, if a pandas index can't be continued, and
+            as for `xprnn.fit`.
 
         Warns
         -----
         UserWarning
-            If the linear maps forecast alone, and options of the networks made no difference.
-            If the forecasts of held-out steps are worse than the last season, repeated.
+            If the linear maps forecast alone, so that options of the networks had no effect.
+            If the forecasts of held-out steps are worse than repeating the last season.
         """
         self._predictor = fit(self, panel.read(y, X))
         return self
 
     def update(self, y: Any, X: Any = None) -> "RNNForecaster":
-        """Continue longer series with the same networks and scales.
+        """Take longer series to forecast from, with the same networks and scales.
 
         Parameters
         ----------
         y, X
-            The series of `fit` from their first step on, followed by the new steps: the same
-            type, names, columns, order and numbers.
+            The series of `fit` from their first step, followed by the new steps. Type, names,
+            columns, order and values must be the same.
 
         Returns
         -------
         RNNForecaster
-            Itself.
+            The forecaster itself.
 
         Raises
         ------
         ValueError, TypeError
-            If the series, columns or inputs are not those of `fit`, or if a series does not
-            begin like that of `fit`; the message says where.
+            If the series, columns or inputs are not those of `fit`, or if a series does not start
+            with the one passed to `fit`; the message says where they differ.
         """
         predictor = self._need_predictor()
         longer = panel.read(y, X, predictor.trained_on)
@@ -253,25 +251,27 @@ backend, dtype, callbacks, progress
         return self
 
     def predict(self, horizon: int | None = None, X: Any = None) -> Any:
-        """Return the steps after the last of y.
+        """Forecast the steps after the end of y.
 
         Parameters
         ----------
         horizon : int, optional
-            Left out, the forecaster's; for a direct forecaster at most that.
+            The number of steps; by default the forecaster's horizon, which is also the maximum for
+            a direct forecaster.
         X : array or DataFrame, (horizon, K), or list of them
-            The inputs known ahead at those steps, if the forecaster was fitted with any. A
-            direct forecaster always needs them for its whole horizon.
+            The inputs known ahead for those steps, if the forecaster was fitted with any. A direct
+            forecaster always needs them for its whole horizon.
 
         Returns
         -------
         array, Series or DataFrame, (horizon,) or (horizon, O), or list of them
-            Of the type of y, with its name or columns, and its index continued.
+            The forecast, of the same type as y, with the same name or columns and the index
+            continued.
 
         Raises
         ------
         ValueError, TypeError
-            If X or the horizon does not fit.
+            If X or the horizon is invalid.
         """
         predictor, horizon, later = self._read_horizon(horizon, X)
         return predictor.panel.continue_forms(predictor.forecast(horizon, later))
@@ -279,39 +279,39 @@ backend, dtype, callbacks, progress
     def predict_interval(
         self, coverage: float = 0.9, horizon: int | None = None, X: Any = None
     ) -> Interval:
-        """Return bounds between which a share `coverage` of the steps is expected.
+        """Return a prediction interval that is expected to cover a share `coverage` of the steps.
 
-        With `quantiles` the networks give the bounds, averaged over the members. Without, the
-        bounds are quantiles of 1000 simulated paths. Each path is a forecast of one member plus
-        random errors of its like, which are fed back (Hyndman and Athanasopoulos, "Forecasting:
-        Principles and Practice", 3rd edition, sections 5.5 and 12.4). The errors are those of
-        networks that did not see the end of y, less their mean; with ``calibration=0`` they
-        are those in training.
+        With `quantiles` the networks predict the bounds, averaged over the members. Without, the
+        bounds are quantiles of 1000 simulated paths. Each path is one member's forecast plus
+        random draws from its errors, which are fed back (Hyndman and Athanasopoulos, "Forecasting:
+        Principles and Practice", 3rd edition, sections 5.5 and 12.4). The errors are those on
+        steps that the networks did not see, minus their mean; with ``calibration=0`` they are the
+        training errors.
 
-        With `calibration` above 0 the bounds are the forecast ± c σ_j. σ_j is the spread that the
-        networks expect at step j, and c the smallest factor that covers a share `coverage` of
-        the held-out pieces: split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and
-        Wasserman, "Distribution-Free Predictive Inference for Regression", 2018). The horizon
-        is then at most the forecaster's, and `coverage` may have any value, even with
-        `quantiles`.
+        With `calibration` above 0 the bounds are the forecast ± c σ_j, where σ_j is the spread
+        that the networks expect at step j and c the smallest factor for which the bounds cover a
+        share `coverage` of the held-out pieces. This is split conformal prediction (Lei, G'Sell,
+        Rinaldo, Tibshirani and Wasserman, "Distribution-Free Predictive Inference for Regression",
+        2018). The horizon is then at most the forecaster's, and `coverage` may take any value even
+        with `quantiles`.
 
         Parameters
         ----------
         coverage : float
-            Between 0 and 1.
+            The share of steps to cover, between 0 and 1.
         horizon, X
-            As for `predict`.
+            See `predict`.
 
         Returns
         -------
         Interval
-            ``lower, upper``, each in the form in which `predict` returns its forecast.
+            ``lower, upper``, each in the form of `predict`'s forecast.
 
         Raises
         ------
         ValueError
-            If the network was trained on quantiles without (1 - coverage) / 2 and
-            (1 + coverage) / 2, if y was too short to hold two steps out, and as `predict`.
+            If the quantiles of the training lack (1 - coverage) / 2 or (1 + coverage) / 2, if y
+            was too short to hold out two steps, and as for `predict`.
         """
         return Interval(*self.predict_quantiles(bound_quantiles(coverage), horizon, X))
 
@@ -335,42 +335,42 @@ backend, dtype, callbacks, progress
         season: int | None = None,
         coverage: float | None = 0.9,
     ) -> Backtest:
-        """Train and forecast at several points of the past, and compare with simple rules.
+        """Train and forecast at several points in the past, and compare with simple baselines.
 
-        The last ``folds · horizon`` steps are forecast in pieces of `horizon`, each by a
-        forecaster with the same options, trained on the steps before the piece.
+        The last ``folds · horizon`` steps are forecast in folds of `horizon` steps, each by a
+        forecaster with the same options that is trained on the steps before the fold.
 
         Parameters
         ----------
         y, X
-            As for `fit`; X holds the inputs known ahead too.
+            As for `fit`; X includes the inputs known ahead.
         folds : int
         horizon : int, optional
-            Left out, the forecaster's.
+            The steps of a fold; by default the forecaster's horizon.
         window : {"expanding", "sliding"}
-            Train on all steps before the piece, or on as many as before the first piece.
+            Whether to train on all steps before the fold, or on as many as precede the first fold.
         season : int, optional
-            The season of the seasonal naive forecast, in steps. Left out, `differencing` if it
-            is a number above 1, else the `baselines.find_season` of the steps before the first
-            fold, in the first series that varies there.
+            The season of the seasonal naive forecast, in steps. The default is `differencing` if
+            it is a number above 1; otherwise `baselines.find_season` finds it in the steps before
+            the first fold, in the first series that varies there.
         coverage : float or None
-            The share that the interval is to cover; with None there is no interval.
+            The share of steps that the prediction interval should cover; None for no interval.
 
         Returns
         -------
         Backtest
-            All scores and forecasts. It prints as a table, which names the series that have
-            no MASE because they are constant before a fold.
+            All scores and forecasts. It prints as a table that also names the series without a
+            MASE because they are constant before a fold.
 
         Raises
         ------
         ValueError, TypeError
-            If y is too short, and as `fit` and `predict`.
+            If y is too short, and as for `fit` and `predict`.
 
         Warns
         -----
         UserWarning
-            If the forecasts follow the series one step late, as copies of the last value.
+            If the forecasts lag one step behind the series, as copies of the last value do.
 
         Examples
         --------
@@ -397,12 +397,13 @@ backend, dtype, callbacks, progress
         )
 
     def _read_horizon(self, horizon: int | None, X: Any) -> tuple[Predictor, int, Any]:
-        """Return the predictor, the horizon, and the inputs known ahead at its steps."""
+        """Return the predictor, the horizon, and the inputs known ahead for its steps."""
         predictor = self._need_predictor()
         if getattr(horizon, "shape", ()):
             raise TypeError(
                 f"horizon must be an integer, got {show(horizon)}: a forecast continues the y of "
-                "fit or update, and update takes longer ones; inputs at the steps ahead are X="
+                "fit or update; pass longer series to update, and inputs for the steps ahead as "
+                "X="
             )
         horizon = whole("horizon", self.horizon if horizon is None else horizon)
         least = predictor.steps
@@ -417,7 +418,7 @@ backend, dtype, callbacks, progress
 
     def _need_predictor(self) -> Predictor:
         if self._predictor is None:
-            raise ValueError("the forecaster is not fitted yet: expected fit(y) before")
+            raise ValueError("the forecaster is not fitted yet: call fit(y) first")
         return self._predictor
 
 

@@ -1,7 +1,7 @@
-"""What the steps at the end of the series, which a first training does not see, say of it.
+"""Hold out the ends of the series from a first training run, and use them to judge it.
 
-They choose between the networks and the linear maps that these begin as, and their errors make
-the intervals.
+The held-out steps decide between the networks and the linear maps that these start from, and the
+errors on them set the prediction intervals.
 """
 
 import math
@@ -19,22 +19,22 @@ from xprnn.forecasting.panel import Panel
 from xprnn.forecasting.predictor import TINY, Predictor
 
 ENOUGH = 20
-"""The steps to hold out at least, if a series is long enough."""
+"""The least number of steps to hold out, if a series is long enough."""
 WORTH = 0.95
-"""The training must make the errors at least this many times those of the linear maps."""
+"""To be used, a trained network must have at most this many times the linear maps' error."""
 WORSE = 1.25
-"""Networks whose errors are this many times those of a rule come with a warning."""
+"""Warn if the networks' error is more than this many times that of the naive rule."""
 STARTS = 50
-"""From how many held-out steps to forecast at most."""
+"""The most held-out steps from which to forecast."""
 
 
 def fit_with_errors(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) -> Predictor:
-    """Train without the ends of the series, to measure the errors there, and then on all.
+    """Train without the ends of the series to measure the errors there, then train on all.
 
-    Unless the training makes the forecasts of those ends better, the networks stay at the
-    linear maps that they begin as. The errors lose their mean, as the networks that forecast
-    know those steps. With it goes a part of the variance: n errors about their own mean have
-    n - 1 parts of n, and a new one about that mean has n + 1.
+    Unless training improves the forecasts of those ends, the linear maps replace the networks. The
+    mean is subtracted from the errors, because the networks that forecast know those steps. This
+    reduces the variance: n errors about their own mean have (n - 1) / n of it, and a new error
+    about that mean has (n + 1) / n.
     """
     least = find_least(layouts)
     lengths = [_shorten(y, least, forecaster.horizon) for y in panel.y]
@@ -70,20 +70,20 @@ def fit_with_errors(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) 
 
 
 def _warn_of_options(forecaster: Any) -> None:
-    """Warn of options of the networks, which have no effect on their linear maps."""
+    """Warn about options of the networks, which have no effect on the linear maps."""
     names = name_network_options(forecaster)
     if names:
         warn(
-            f"the linear maps forecast alone, and {', '.join(names)} made no difference: training "
-            f"did not make the forecasts of held-out steps {1 - WORTH:.0%} better; skip= with a "
-            "number keeps the networks"
+            f"the linear maps forecast alone, and {', '.join(names)} had no effect: training "
+            f"did not make the forecasts of held-out steps {1 - WORTH:.0%} better; a number "
+            "for skip= keeps the networks"
         )
 
 
 def _measure_far_errors(predictor: Predictor, panel: Panel, length: int, horizon: int) -> float:
-    """Return the mean error of forecasts of a series that begin at steps after its first `length`.
+    """Return the mean error of forecasts of a series that start after its first `length` steps.
 
-    Each has as many steps as the horizon, or as are left after `length`.
+    Each forecast covers the horizon, or the steps left after `length` if they are fewer.
     """
     (y,), longer, each = panel.y, predictor._replace(panel=panel), []
     steps = min(horizon, len(y) - length)
@@ -100,7 +100,7 @@ def _measure_far_errors(predictor: Predictor, panel: Panel, length: int, horizon
 def _warn_if_worse_than_naive(
     predictor: Predictor, panel: Panel, lengths: list[int], errors: list[list[Array]]
 ) -> None:
-    """Warn if repeating the last season would have done better on the steps held out."""
+    """Warn if repeating the last season would have done better on the held-out steps."""
     network, naive = [], []
     for i, (y, length) in enumerate(zip(panel.y, lengths, strict=True)):
         season = baselines.find_season(y[:length])
@@ -115,14 +115,14 @@ def _warn_if_worse_than_naive(
         times = f"{ours / rule:.2g} times those" if rule else "above zero, those"
         warn(
             f"on {count} steps at the end of y, which the networks did not see, their errors one "
-            f"step ahead are {times} of a forecast that repeats the last season"
-            f"{'' if rule else ' are zero'}; what helps: more epochs, more of y, or a look at "
+            f"step ahead are {times} of a forecast that repeats the last "
+            f"season{'' if rule else ' are zero'}; try more epochs or a longer y, or look at "
             "backtest"
         )
 
 
 def _shorten(y: Array, least: int, horizon: int) -> int:
-    """Return how many steps of a series to train on if its end is held out."""
+    """Return the number of steps of a series to train on if its end is held out."""
     examples = len(y) - least + 1
     return len(y) - min(max(2 * horizon, len(y) // 5, ENOUGH), examples // 2)
 
@@ -130,14 +130,14 @@ def _shorten(y: Array, least: int, horizon: int) -> int:
 def hold_out(
     panel: Panel, count: int, horizon: int, least: int, what: str, *, sliding: bool = False
 ) -> list[tuple[Panel, Panel]]:
-    """Return the last `count` pieces of a panel, of `horizon` steps each, after their pasts.
+    """Return the last `count` pieces of a panel, each with `horizon` steps, and their pasts.
 
-    A past begins at the first step; with `sliding`, all pasts have the same length.
+    A past starts at the first step; with `sliding`, all pasts have the same length.
 
     Raises
     ------
     ValueError
-        If the first past has fewer than `least` steps; `what` says how many pieces there are.
+        If the first past has fewer than `least` steps; `what` describes the pieces in the message.
     """
     if min(panel.lengths) < least + count * horizon:
         raise ValueError(

@@ -1,27 +1,27 @@
-"""The inputs and targets of the network: the equations of the forecaster.
+"""The inputs and targets of the network: the forecaster's equations.
 
-At every step t of a series y with inputs X the network reads z(t), with X(t) and the inputs
-known ahead, X(t+1) … X(t+k), and gives v_1(t) … v_k(t), k steps at once::
+At every step t of a series y with inputs X, the network reads z(t), X(t) and the inputs known
+ahead, X(t+1) … X(t+k). It predicts k steps at once, v_1(t) … v_k(t)::
 
     z(t) = (y(t) - b(t)) / s
     v_j(t) = (y(t+j) - b_j(t)) / s,  j = 1 … k
 
-The base b_j(t) is a first guess of y(t+j) from what is known at t. Without differencing it is
-the mean of the series. With differencing by m steps it is the last known value at the same
-step of the season,
+The base b_j(t) is a first guess of y(t+j) from the values known at t. Without differencing it is
+the mean of the series. With differencing by m steps it is the last known value at the same step of
+the season,
 
     b_j(t) = y(t + j - m ⌈j / m⌉),     b(t) = b_1(t-1) = y(t-m),
 
-so that the k targets are not sums of one another, and a quantile of a difference gives that
-of y(t+j). s is the standard deviation of y(t) - b(t). The mean and s come from the series of
-`fit`, for each series and column separately.
+so that the k targets are not sums of one another, and a quantile of the difference gives the
+quantile of y(t+j). s is the standard deviation of y(t) - b(t). The mean and s are measured on the
+series of `fit`, for each series and column separately.
 
-Windows can be centred: each less its own mean z̄(t), which the guess gets back::
+Windows can be centred: the window's mean z̄(t) is subtracted, and added to the guess again::
 
     z(u) - z̄(t),  u = t-L+1 … t        v_j(t) = (y(t+j) - b_j(t)) / s - z̄(t)
 
-So the network sees the shape of a window and not its level, and forecasts follow a series to
-levels that the training did not have (Kim et al., "Reversible Instance Normalization for
+The network then sees the shape of a window but not its level, and forecasts follow a series to
+levels that the training data did not have (Kim et al., "Reversible Instance Normalization for
 Accurate Time-Series Forecasting against Distribution Shift", 2022).
 """
 
@@ -36,7 +36,7 @@ from xprnn._typing import Array
 
 
 class Past(NamedTuple):
-    """A series as far as it is known, with its inputs."""
+    """The known part of a series, with its inputs."""
 
     y: Array
     """(T, O)"""
@@ -56,16 +56,16 @@ class Past(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How series become sequences.
+    """How to turn series into sequences for the network.
 
     Parameters
     ----------
     lags : int or None
-        The steps of a window; with None, the whole series is one sequence.
+        The number of steps in a window; with None, the whole series is one sequence.
     steps : int
-        k, how many steps the network gives at once.
+        k, the number of steps that the network predicts at once.
     differencing : int
-        m, by how many steps to difference, 0 for none.
+        m, the number of steps to difference by; 0 for none.
     center : bool
         Whether windows are centred.
     """
@@ -77,11 +77,11 @@ class Layout:
 
     @property
     def least(self) -> int:
-        """The fewest steps of a series that make one example."""
+        """The least number of steps of a series that give one example."""
         return self.differencing + (self.lags or 1) + self.steps
 
     def scaler(self, y: Array, standardize: bool) -> Scaler:
-        """Measure the mean and the scale of a series."""
+        """Measure the mean and scale of a series."""
         zero, m = np.zeros(y.shape[1]), self.differencing
         if not standardize:
             return Scaler(zero, zero + 1)
@@ -97,7 +97,7 @@ class Layout:
         return past.y[t[:, None] + j - m * np.ceil(j / m).astype(int)]
 
     def bases(self, past: Past, t: Array, steps: int) -> Array:
-        """Return what the outputs of the network are added to, (N, steps, O): b and s z̄."""
+        """Return the values to add to the network's outputs, b and s z̄, (N, steps, O)."""
         bases = self.guess(past, t, steps)
         if not self.center:
             return bases
@@ -105,7 +105,7 @@ class Layout:
         return bases + past.scale * means[:, None]
 
     def inputs(self, past: Past, t: Array) -> Array:
-        """Return the rows of the times t before they are centred, (N, F)."""
+        """Return the network's input rows at times t, not centred, (N, F)."""
         z = (past.y[t] - self.guess(past, t - 1, 1)[:, 0]) / past.scale
         parts = [z, past.x[t]]
         if past.ahead.shape[1]:
@@ -129,13 +129,13 @@ class Layout:
         return np.lib.stride_tricks.sliding_window_view(rows, lags, axis=0).swapaxes(1, 2)
 
     def center_windows(self, windows: Array, outputs: int) -> tuple[Array, Array]:
-        """Return windows as the network reads them, and z̄ (N, O), zero if they stay as they are.
+        """Return the windows that the network reads, and z̄ (N, O), zero if they are not centred.
 
         Parameters
         ----------
         windows : array, (N, lags, F)
         outputs : int
-            O, the number of the first columns, which are those of y.
+            O, the number of columns of y, which come first.
         """
         if not self.center:
             return windows, np.zeros((len(windows), outputs))
@@ -145,20 +145,20 @@ class Layout:
         return centered, means
 
     def sequences(self, past: Past, t: Array) -> Array:
-        """Return what the network reads up to successive times t: (N, lags, F), or one (N, F)."""
+        """Return the network's inputs up to successive times t: (N, lags, F), or one (N, F)."""
         if self.lags is None:
             return self.inputs(past, t)
         return self.center_windows(self.windows(past, t), past.y.shape[1])[0]
 
     def examples(self, pasts: list[Past]) -> tuple[Any, Any]:
-        """Return x and y for `xprnn.fit`: windows and what follows each, or whole series."""
+        """Return x and y for `xprnn.fit`: windows and the steps that follow, or whole series."""
         return self._examples([(past, self.times(past)) for past in pasts])
 
     def held_out(self, pasts: list[Past], ends: list[int]) -> tuple[Any, Any, Any]:
-        """Return x and y for the validation loss of what comes after some ends, and a mask.
+        """Return x, y and a mask for the validation loss on the steps after `ends`.
 
-        Windows whose targets all come after the end of their series; or whole series, with a
-        mask (T, S) of the steps whose targets do.
+        x holds windows whose targets are all after the end of their series; or whole series, with
+        a mask (T, S) of the steps whose targets are.
         """
         late = [self.times(past) >= end - 1 for past, end in zip(pasts, ends, strict=True)]
         if self.lags is None:
@@ -177,15 +177,15 @@ class Layout:
 
 
 SHORTEST = 8
-"""The fewest steps of a window that is chosen, and of one that is centred by default."""
+"""The shortest automatic window, and the shortest window that is centred by default."""
 SEASONS = (1, 2)
-"""How many seasons the short and the long windows have that are chosen."""
+"""The numbers of seasons in the short and the long automatic windows."""
 MANY = (2, 3)
 """The same for several series, which have more examples."""
 
 
 def choose_lags(series: tuple[Array, ...], steps: int, windows: bool) -> tuple[int | None, ...]:
-    """Return the steps of a short and of a long window for series (T, O).
+    """Return the numbers of steps in a short and a long window for series (T, O).
 
     They have at least `SHORTEST` steps, and at most a third of the shortest series. If that is
     below `SHORTEST`, the network reads whole series, unless it must have `windows`.
@@ -199,17 +199,17 @@ def choose_lags(series: tuple[Array, ...], steps: int, windows: bool) -> tuple[i
 
 
 def choose_skip(series: tuple[Array, ...]) -> int:
-    """Return how many steps a linear map reads of whole series (T, O): a season, or a third."""
+    """Return the number of steps that a linear map reads of whole series: a season, or a third."""
     season = max(_find_season(series), SHORTEST)
     return max(2, min(season, _measure_longest(series, 1)))
 
 
 def _find_season(series: tuple[Array, ...]) -> int:
-    """Return the most frequent season of some series."""
+    """Return the most frequent season among the series."""
     seasons = [baselines.find_season(y) for y in series]
     return max(sorted(set(seasons)), key=seasons.count)
 
 
 def _measure_longest(series: tuple[Array, ...], steps: int) -> int:
-    """Return the most steps of a window, a third of the shortest series."""
+    """Return the longest allowed window, a third of the shortest series."""
     return (min(map(len, series)) - steps) // 3

@@ -1,4 +1,4 @@
-"""A member of a forecaster: one network, and how series become what it reads."""
+"""A member of a forecaster: one network with its layout."""
 
 from typing import NamedTuple
 
@@ -11,15 +11,15 @@ from xprnn.forecasting.layout import Layout, Past
 
 
 class Member(NamedTuple):
-    """A network, and how series become what it reads."""
+    """A network, and the layout that turns series into its inputs."""
 
     model: Model
     layout: Layout
     scalers: tuple[Scaler, ...]
-    """The mean and the scale of each series."""
+    """The mean and scale of each series."""
     held_out: list[Array] | None = None
-    """The scaled errors of the network, or of its like, on steps that it was not trained on,
-    (N_i, k, O) for each series; None if intervals are made of the errors in training."""
+    """The scaled errors of the network, or of one trained like it, on steps held out from
+    training, (N_i, k, O) for each series; None if intervals use the training errors."""
 
     def predict(self, past: Past, t: Array) -> Array:
         """Return the scaled outputs of the network at successive times t, (N, Q, k, O).
@@ -32,7 +32,7 @@ class Member(NamedTuple):
         return v[t[0] - first :].reshape(len(t), -1, layout.steps, past.y.shape[1])
 
     def forecast_next(self, past: Past, t: Array, quantile: int) -> Array:
-        """Return the forecasts of the steps after successive times t, (N, O), in units of y."""
+        """Return the forecasts one step after successive times t, (N, O), in the units of y."""
         v = self.predict(past, t)[:, quantile, 0]
         return self.layout.bases(past, t, 1)[:, 0] + past.scale * v
 
@@ -60,9 +60,9 @@ class Member(NamedTuple):
     def follow(self, pasts: list[Past], noise: Array) -> Array:
         """Return P paths of each of S series, (S, P, horizon, O), in the units of y.
 
-        The scaled noise ε is of that shape too, and zero for a forecast. A network that gives
-        several steps gives the horizon at once. One that gives the next step reads it as the
-        input of the step after it::
+        The scaled noise ε has the same shape, and is zero for a forecast. A direct network outputs
+        the whole horizon at once. A recursive network outputs the next step, and reads it as the
+        input for the step after it::
 
             z(t+1) = v_1(t) + ε(t+1),  y(t+1) = b_1(t) + s z(t+1)
         """
@@ -83,7 +83,7 @@ class Member(NamedTuple):
         return np.stack([self._unscale(past, z) for past, z in zip(pasts, paths, strict=True)])
 
     def _read_pasts(self, pasts: list[Past]) -> tuple[Array, list[Array]]:
-        """Return v after the last step of every series, (S, O), and the memory for the next."""
+        """Return v after the last step of every series, (S, O), and the state for the next step."""
         if self.layout.lags is None:
             first = self.layout.differencing
             rows = [self.layout.inputs(past, np.arange(first, len(past.y))) for past in pasts]
@@ -93,7 +93,7 @@ class Member(NamedTuple):
         return self._read_windows(np.concatenate(last))
 
     def _read_row(self, row: Array, memory: list[Array]) -> tuple[Array, list[Array]]:
-        """Return v after one more row (B, 1, F) of inputs, and the memory for the next."""
+        """Return v after one more row (B, 1, F) of inputs, and the state for the next step."""
         if self.layout.lags is None:
             v, state = self.model.predict(row, state=tuple(memory), return_state=True)
             return v[:, 0], list(state)
@@ -101,7 +101,7 @@ class Member(NamedTuple):
         return self._read_windows(windows)
 
     def _read_windows(self, windows: Array) -> tuple[Array, list[Array]]:
-        """Return v after windows that are not centred, and the memory for the next."""
+        """Return v after windows that are not yet centred, and the state for the next step."""
         x, means = self.layout.center_windows(windows, self.model.outputs)
         return means + self.model.predict(x), [windows]
 

@@ -1,4 +1,4 @@
-"""Trains the networks of a forecaster on a panel."""
+"""Train the networks of a forecaster on a panel."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ from xprnn.training import Setup, prepare, train
 def train_networks(
     forecaster: Any, panel: Panel, layouts: tuple[Layout, ...], *, linear: bool = False
 ) -> Predictor:
-    """Train on a panel; with `linear`, leave the networks at the linear maps they begin as."""
+    """Train on a panel; with `linear`, return the linear maps that the networks start from."""
     ends = _choose_ends(forecaster, panel, layouts)
     for column in forecaster.past_columns:
         if column not in panel.inputs:
@@ -54,7 +54,7 @@ def train_networks(
 
 
 def _choose_ends(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) -> list[int]:
-    """Return where the part of each series ends that is trained on; raise if one is too short."""
+    """Return where the training part of each series ends; raise if a series is too short."""
     least, share = find_least(layouts), hold_out_share(forecaster)
     ends = choose_ends(share, panel, layouts[0].steps)
     for i, (end, length) in enumerate(zip(ends, panel.lengths, strict=True)):
@@ -75,7 +75,7 @@ def _choose_ends(forecaster: Any, panel: Panel, layouts: tuple[Layout, ...]) -> 
 
 
 def _show(layouts: tuple[Layout, ...], name: str) -> str:
-    """Return an option of some layouts as a person would give it."""
+    """Return an option of some layouts as a user would write it."""
     values = tuple(dict.fromkeys(getattr(layout, name) for layout in layouts))
     return show(values if len(values) > 1 else values[0])
 
@@ -83,7 +83,7 @@ def _show(layouts: tuple[Layout, ...], name: str) -> str:
 def _measure_scales(
     forecaster: Any, panel: Panel, layout: Layout, ends: list[int]
 ) -> tuple[Scaler, ...]:
-    """Return the mean and the scale of each series, of what is trained on."""
+    """Return the mean and scale of each series, measured on its training part."""
     return tuple(
         layout.scaler(y[:end], forecaster.standardize) for y, end in zip(panel.y, ends, strict=True)
     )
@@ -92,7 +92,7 @@ def _measure_scales(
 def _prepare(
     forecaster: Any, panel: Panel, layout: Layout, pasts: list[Past], ends: list[int]
 ) -> Setup:
-    """Return the training of the networks of one layout."""
+    """Prepare the training of the networks of one layout."""
     validation, mask = None, None
     if ends != [*panel.lengths]:
         x_held, y_held, mask = layout.held_out(pasts, ends)
@@ -103,7 +103,7 @@ def _prepare(
         x,
         y,
         choose_network(forecaster, layout, panel),
-        replace(method, validation_fraction=None),  # which would draw windows or series
+        replace(method, validation_fraction=None),  # this would draw windows or series
         mode="many_to_many" if layout.lags is None else "many_to_one",
         validation_data=validation,
         backend=forecaster.backend,
@@ -115,9 +115,9 @@ def _prepare(
 
 
 def _train(setup: Setup, forecaster: Any, alone: bool) -> tuple[Model, ...]:
-    """Return one trained model for each seed; `alone` says that it is the forecaster's only one.
+    """Train one model for each seed; `alone` if the forecaster has no other model.
 
-    Any other is one of several members to callbacks, even if it is the only one of its windows.
+    Otherwise callbacks see several members, even if the layout has only one.
     """
     callbacks, progress, seed = forecaster.callbacks, forecaster.progress, forecaster.seed
     if alone:

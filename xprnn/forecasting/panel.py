@@ -1,4 +1,4 @@
-"""The series of a training or a forecast, each with its inputs: one or a list of them."""
+"""The series to train on or to forecast, one or several, each with its inputs."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from xprnn.forecasting import series
 from xprnn.forecasting.series import Form, Series
 
 SAME = 1e-6
-"""Numbers that differ by less than this part of the range of their column are the same."""
+"""Values that differ by less than this share of their column's range are the same."""
 
 
 class Panel(NamedTuple):
@@ -24,15 +24,15 @@ class Panel(NamedTuple):
     x: tuple[Array, ...]
     """(T_i, K); K is 0 without inputs."""
     forms: tuple[Form, ...]
-    """The form in which each series came."""
+    """The form of each series."""
     inputs: tuple[Any, ...]
-    """The names of the columns of X; positions for arrays."""
+    """The column names of X; positions for arrays."""
     listed: bool
-    """Whether the series came as a list."""
+    """Whether the series were passed as a list."""
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """T_i of every series."""
+        """The number of steps T_i of every series."""
         return tuple(map(len, self.y))
 
     def rows(self, cut: slice) -> "Panel":
@@ -44,7 +44,7 @@ class Panel(NamedTuple):
         )
 
     def until(self, lengths: Iterable[int]) -> "Panel":
-        """Return the first steps of every series, as many as `lengths` says."""
+        """Return the first steps of every series; `lengths` holds their numbers."""
         cuts = [*map(slice, lengths)]
         return self._replace(
             y=tuple(y[cut] for y, cut in zip(self.y, cuts, strict=True)),
@@ -53,7 +53,7 @@ class Panel(NamedTuple):
         )
 
     def name(self, i: int, column: int) -> str:
-        """Return the name of a column of series i, for people to read."""
+        """Return the display name of a column of series i."""
         form, argument = self.forms[i], f"y[{i}]" if self.listed else "y"
         label = form.names[column]
         if form.index is None:
@@ -63,12 +63,12 @@ class Panel(NamedTuple):
         return f"{argument} {show(label)}" if self.listed else show(label)
 
     def apply_forms(self, values: list[Array]) -> Any:
-        """Return arrays (T_i, O), one for each series, in the form in which y came."""
+        """Return arrays (T_i, O), one for each series, in the form of y."""
         each = [form.apply(array) for form, array in zip(self.forms, values, strict=True)]
         return each if self.listed else each[0]
 
     def continue_forms(self, forecasts: list[Array]) -> Any:
-        """Return forecasts (horizon, O) in the form in which y came, with its index continued."""
+        """Return forecasts (horizon, O) in the form of y, with the index continued."""
         ahead = tuple(form.ahead(len(forecasts[0])) for form in self.forms)
         return self._replace(forms=ahead).apply_forms(forecasts)
 
@@ -80,14 +80,14 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
     ----------
     y, X : array, Series, DataFrame, or list of them
     like : Panel, optional
-        The panel whose columns they must have; left out, they must have those of the first
+        The panel whose columns they must have. By default they must have those of the first
         series.
 
     Raises
     ------
     ValueError, TypeError
-        If they hold anything but finite numbers, don't fit one another, have other
-        columns, or have an index that can't be continued.
+        If they hold anything but finite numbers, don't match each other, have other columns, or
+        have an index that can't be continued.
     """
     listed = is_list(y)
     ys = [series.read(*item, continued=True) for item in _label("y", y)]
@@ -106,7 +106,7 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
     if X is None:
         return Panel(arrays, tuple(a[:, :0] for a in arrays), forms, (), listed)
     if known == ():
-        raise ValueError("X must be None, as in fit, where the forecaster got no inputs")
+        raise ValueError("X must be None, since the forecaster was fitted without inputs")
     inputs = _read_inputs(X, forms, listed)
     names = known or inputs[0].form.names
     for i, (one, its) in enumerate(zip(inputs, ys, strict=True)):
@@ -123,9 +123,9 @@ def read(y: Any, X: Any = None, like: Panel | None = None) -> Panel:
 
 
 def check_continues(longer: Panel, first: Panel) -> None:
-    """Raise unless every series of a panel, with its inputs, begins with that of the training.
+    """Raise unless every series of a panel, with its inputs, starts with the one of the training.
 
-    Otherwise a new series, or a list in another order, would get the scale of another series.
+    Otherwise a new series, or a list in another order, would get another series' scale.
     """
     for i, (form, before) in enumerate(zip(longer.forms, first.forms, strict=True)):
         which = f"[{i}]" if longer.listed else ""
@@ -145,31 +145,29 @@ def check_continues(longer: Panel, first: Panel) -> None:
                 when = f"step {t}" if form.index is None else form.index[t]
                 raise ValueError(
                     f"{name}{which} must hold {expected}, in their order; at {when} it was "
-                    f"{old[t, column]:.6g} in fit, and is {new[t, column]:.6g} now: other series, "
-                    "and series that were revised, need a fit of their own"
+                    f"{old[t, column]:.6g} in fit, and is {new[t, column]:.6g} now: call fit "
+                    "again for other series or revised values"
                 )
 
 
 def read_ahead(X: Any, panel: Panel, names: tuple[Any, ...], horizon: int) -> tuple[Array, ...]:
-    """Read X at the steps after those of a panel, (horizon, K) for each series.
+    """Read X at the steps after the end of a panel, (horizon, K) for each series.
 
     Parameters
     ----------
     X : array, DataFrame, list of them, or None
     panel : Panel
     names : tuple
-        The columns that are expected, which a DataFrame may have in any order.
+        The expected columns; a DataFrame may have them in any order.
     horizon : int
 
     Raises
     ------
     ValueError, TypeError
-        If X has other rows, columns or times.
+        If X has the wrong rows, columns or times.
     """
     if not names and X is not None:
-        raise ValueError(
-            "X must be None: the forecaster was fitted without inputs that are known ahead"
-        )
+        raise ValueError("X must be None: the forecaster was fitted without inputs known ahead")
     if not names:
         return tuple(np.zeros((horizon, 0)) for _ in panel.y)
     if X is None:
@@ -193,14 +191,16 @@ def read_ahead(X: Any, panel: Panel, names: tuple[Any, ...], horizon: int) -> tu
 
 
 def _read_inputs(X: Any, forms: tuple[Form, ...], listed: bool) -> list[Series]:
-    """Read X, one for each series."""
+    """Read X, with one item for each series."""
     items = _label("X", X)
     if is_list(X) != listed:
         raise TypeError(
             f"X must be {'a list with one for each series' if listed else 'one array'}, as y is"
         )
     if len(items) != len(forms):
-        raise ValueError(f"X must hold one for each of the {len(forms)} series, got {len(items)}")
+        raise ValueError(
+            f"X must hold one item for each of the {len(forms)} series, got {len(items)}"
+        )
     inputs = [series.read(*item, continued=False) for item in items]
     for one, form in zip(inputs, forms, strict=True):
         _check_kind(one, form, "as y is")
@@ -208,13 +208,13 @@ def _read_inputs(X: Any, forms: tuple[Form, ...], listed: bool) -> list[Series]:
 
 
 def _label(argument: str, value: Any) -> list[tuple[str, Any]]:
-    """Return one series, or each of a list, with its name for errors."""
+    """Return one series, or each of a list, with its name for error messages."""
     if not is_list(value):
         check_list(argument, value)
     return label_items(argument, order_columns(argument, value, None))
 
 
 def _check_kind(one: Series, form: Form, like: str) -> None:
-    """Raise unless a series is an array or a pandas object, as another one is."""
+    """Raise TypeError unless a series is of the expected kind, array or pandas object."""
     if one.form.kind != form.kind:
         raise TypeError(f"{one.argument} must be {form.kind}, {like}")

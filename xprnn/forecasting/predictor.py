@@ -1,7 +1,7 @@
 """The fitted part of a forecaster: its networks, and the series that they continue.
 
-A forecast is a path of each series. An interval comes from many paths with noise, or from the
-quantiles that the networks give.
+A forecast is one path of each series. A prediction interval comes from many paths with noise, or
+from the quantiles that the networks predict.
 """
 
 from itertools import compress
@@ -18,13 +18,13 @@ from xprnn.forecasting.member import Member
 from xprnn.forecasting.panel import Panel
 
 PATHS = 1000
-"""The number of paths that make an interval."""
+"""The number of paths behind an interval."""
 FEW = 2
-"""The fewest held-out steps that make an interval."""
+"""The least number of held-out steps for an interval."""
 ALL = 10
-"""As how many errors of a series those of all together count."""
+"""The number of a series' errors as which the errors of all series together count."""
 TINY = 1e-9
-"""The smallest spread, in the scale of the series."""
+"""The smallest spread, in units of the series' scale."""
 
 
 class OneStep(NamedTuple):
@@ -33,7 +33,7 @@ class OneStep(NamedTuple):
     forecast: Array
     truth: Array
     before: Array
-    """The steps before those of `truth`."""
+    """The step before each step of `truth`."""
 
 
 class Predictor(NamedTuple):
@@ -46,13 +46,13 @@ class Predictor(NamedTuple):
     known: Array
     """Whether each column of X is known ahead, (K,)."""
     own_quantiles: tuple[float, ...] | None
-    """The quantiles that the networks give, if they were trained on them."""
+    """The quantiles that the networks predict, if they were trained on quantiles."""
     seed: int
     calibration: Calibration | None = None
 
     @property
     def steps(self) -> int:
-        """How many steps the networks give at once."""
+        """The number of steps that the networks predict at once."""
         return self.members[0].layout.steps
 
     @property
@@ -67,7 +67,7 @@ class Predictor(NamedTuple):
     def pasts(
         self, scalers: tuple[Scaler, ...], later: tuple[Array, ...] | None = None
     ) -> list[Past]:
-        """Return every series with its inputs; `later` are those after its end, (n, K_2)."""
+        """Return every series with its inputs; `later` holds those after its end, (n, K_2)."""
         ahead = self.select_ahead(self.panel)
         if later is not None:
             ahead = tuple(map(np.concatenate, zip(ahead, later, strict=True)))
@@ -102,8 +102,8 @@ class Predictor(NamedTuple):
             needed = [round(float(level), 9) for level in levels]
             every = tuple(sorted({*own.tolist(), *needed}))
             raise ValueError(
-                f"the network was trained for the quantiles {own.tolist()}, and "
-                f"{needed} are needed: give the forecaster quantiles={every}"
+                f"the network was trained for the quantiles {own.tolist()}, and {needed} are "
+                f"needed: set quantiles={every}"
             )
         series = self._forecast_quantiles(horizon, later)
         return [[y[place[0]] for y in series] for place in places]
@@ -112,7 +112,7 @@ class Predictor(NamedTuple):
         """Return the spread that the networks expect at each step of every series, (horizon, O).
 
         It is the standard deviation of the simulated paths, or half the distance between the
-        outermost quantiles; never zero, so that errors can be divided by it.
+        outermost quantiles. It is never zero, so that errors can be divided by it.
         """
         if self.own_quantiles is None:
             simulated = self._simulate(horizon, later)
@@ -124,9 +124,9 @@ class Predictor(NamedTuple):
         return [np.maximum(y, tiny) for y, tiny in zip(spreads, least, strict=True)]
 
     def one_step(self, longer: Panel) -> OneStep:
-        """Return forecasts one step ahead at every step of `longer` that is new.
+        """Return forecasts one step ahead for every new step of `longer`.
 
-        The networks read the new steps, but were trained on the steps before them.
+        The networks read the new steps, but were trained only on the steps before them.
         """
         quantile = 0 if self.own_quantiles is None else self.own_quantiles.index(0.5)
         lengths = zip(self.panel.lengths, longer.y, strict=True)
@@ -144,23 +144,23 @@ class Predictor(NamedTuple):
     def measure_errors(self, longer: Panel, lengths: list[int]) -> list[list[Array]]:
         """Return the scaled errors of each member, (N_i, k, O) for each series of `longer`.
 
-        They are those of the targets after the first `lengths` steps.
+        They are the errors on the targets after the first `lengths` steps.
         """
         whole = self._replace(panel=longer)
         return [m.measure_errors(whole.pasts(m.scalers), lengths) for m in self.members]
 
     def _forecast_quantiles(self, horizon: int, later: tuple[Array, ...]) -> Array:
-        """Return the quantiles that the networks give, sorted, (S, Q, horizon, O)."""
+        """Return the quantiles that the networks predict, sorted, (S, Q, horizon, O)."""
         each = [m.forecast_at_once(self.pasts(m.scalers, later)) for m in self.members]
-        # Sorting swaps quantiles that cross: Chernozhukov et al., 2010.
+        # Sorting puts crossing quantiles in order: Chernozhukov et al., 2010.
         return np.sort(np.mean(each, axis=0), axis=1)[:, :, :horizon]
 
     def _simulate(self, horizon: int, later: tuple[Array, ...]) -> Array:
         """Return at least `PATHS` paths that each series could take, (S, P, horizon, O).
 
-        Each is a forecast of one member, to which scaled errors of that member are added. They
-        are drawn with replacement from those of all series, and made as large as those of the
-        series itself: one at every step, or a row of k steps at once.
+        Each path is one member's forecast plus scaled errors of that member. The errors are drawn
+        with replacement from those of all series, one for every step or a row of k steps at once,
+        and scaled to the size of the series' own errors.
         """
         rng = generator((self.seed, len(self.members)))
         each, rows = -(-PATHS // len(self.members)), -(-horizon // self.steps)
@@ -172,7 +172,7 @@ class Predictor(NamedTuple):
             elif sum(map(len, parts)) < FEW:
                 raise ValueError(
                     f"y has {max(self.trained_on.lengths)} steps, and an interval needs {FEW} "
-                    "that are held out; calibration=0 makes intervals of the errors in training"
+                    "held-out steps; calibration=0 uses the training errors instead"
                 )
             spreads = _measure_spreads(parts)
             errors = np.concatenate([e / spread for e, spread in zip(parts, spreads, strict=True)])
@@ -184,9 +184,9 @@ class Predictor(NamedTuple):
 
 
 def _measure_spreads(parts: list[Array]) -> Array:
-    """Return how large the scaled errors (N_i, k, O) of each series are, (S, O).
+    """Return the size of the scaled errors (N_i, k, O) of each series, (S, O).
 
-    It is their root mean square, to which all series together count as `ALL` more errors::
+    It is the root mean square, in which all series together count as `ALL` further errors::
 
         σ_i² = (Σ e_i² + ALL σ²) / (N_i + ALL),    σ² the mean over all series
     """

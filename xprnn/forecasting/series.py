@@ -1,4 +1,4 @@
-"""One series as the forecaster takes it: its numbers, its names and its index."""
+"""One series for the forecaster: its values, names and index."""
 
 from typing import Any, NamedTuple
 
@@ -10,14 +10,14 @@ from xprnn.backend.frames import is_frame, numbers
 from xprnn.forecasting import times
 
 MEANING = (
-    "Here rows are steps: an array is (T,) or (T, O), one series; several series are a list of "
+    "Here rows are steps: an array (T,) or (T, O) is one series; several series are a list of "
     "arrays"
 )
-"""What the rows of an array are, for errors."""
+"""The meaning of the rows of an array, for error messages."""
 
 
 class Form(NamedTuple):
-    """The form in which a series came, which its forecast has too."""
+    """The form of a series, which its forecast takes too."""
 
     rank: int
     """1 for an array (T,) or a Series, 2 for an array (T, O) or a DataFrame."""
@@ -33,15 +33,15 @@ class Form(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is, for errors."""
+        """The kind of object, for error messages."""
         return "a NumPy array" if self.index is None else "a pandas object"
 
     def rows(self, cut: slice) -> "Form":
-        """Return the same for a slice of the steps."""
+        """Return the form of a slice of the steps."""
         return self if self.index is None else self._replace(index=self.index[cut])
 
     def ahead(self, horizon: int) -> "Form":
-        """Return the same for the steps after the last one."""
+        """Return the form of the steps after the last one."""
         if self.index is None:
             return self
         return self._replace(index=times.continue_index(self.index, horizon))
@@ -58,10 +58,10 @@ class Form(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One series, or the inputs of one."""
+    """One series, or the inputs of one series."""
 
     argument: str
-    """Its name in error messages."""
+    """The argument's name in error messages."""
     array: Array
     """float64, (T, O)"""
     form: Form
@@ -72,8 +72,8 @@ class Series(NamedTuple):
         Raises
         ------
         ValueError
-            If a frame has other names, or an array another number of columns; `like` says
-            what has these.
+            If a frame has other names, or an array another number of columns; `like` names the
+            object with these columns.
         """
         form = self.form
         if form.index is None and len(form.names) != len(names):
@@ -87,20 +87,20 @@ class Series(NamedTuple):
 
 
 def read(argument: str, value: Any, *, continued: bool) -> Series:
-    """Read one series or its inputs. A pandas object out of order is sorted, with a warning.
+    """Read one series or its inputs, and sort a pandas object out of order, with a warning.
 
     Parameters
     ----------
     argument : str
-        Its name in error messages.
+        The argument's name in error messages.
     value : array, Series or DataFrame
     continued : bool
-        Whether it must have a next step: a series must, its inputs need not.
+        Whether the index must have a next step: for a series, but not for its inputs.
 
     Raises
     ------
     ValueError, TypeError
-        If it holds anything but finite numbers or has no next step.
+        If the value holds anything but finite numbers, or can't be continued.
     """
     if type(value).__module__.partition(".")[0] == "pandas":
         array, form = _read_pandas(argument, value, continued)
@@ -114,7 +114,7 @@ def read(argument: str, value: Any, *, continued: bool) -> Series:
         if of(array).name != "numpy":
             raise TypeError(
                 f"{argument} must be a NumPy array or a pandas object, got an array on {of(array)}:"
-                " the forecaster moves it where backend= says"
+                " the forecaster moves it to the backend of backend="
             )
         form = Form(array.ndim, range(array.shape[1]) if array.ndim == 2 else 0)
     if continued or array.shape[1:] != (0,):  # a frame of inputs may have no columns
@@ -125,7 +125,7 @@ def read(argument: str, value: Any, *, continued: bool) -> Series:
 
 
 def _read_pandas(argument: str, value: Any, continued: bool) -> tuple[Array, Form]:
-    """Return the numbers and the form of a Series or a DataFrame."""
+    """Return the values and the form of a Series or DataFrame."""
     import pandas as pd
 
     if not isinstance(value, pd.Series | pd.DataFrame):

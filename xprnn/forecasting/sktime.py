@@ -1,6 +1,6 @@
-"""The forecaster as an sktime estimator, `RNNForecaster` of this module (extra ``sktime``).
+"""The class `RNNForecaster` as an sktime forecaster (extra ``sktime``).
 
-It takes series, inputs and the horizon as sktime's forecasters do, and works in sktime's
+It takes series, inputs and the horizon like any sktime forecaster, and works in sktime's
 pipelines, searches and evaluations::
 
     from sktime.forecasting.base import ForecastingHorizon
@@ -10,9 +10,9 @@ pipelines, searches and evaluations::
     forecaster.fit(y, fh=ForecastingHorizon(range(1, 13)))
     forecaster.predict()
 
-It has the options of `xprnn.forecasting.RNNForecaster`, except for the horizon, which is
-sktime's ``fh``; with ``strategy="direct"`` `fit` needs it. The class is made on first use,
-because it derives from a class of sktime.
+It has the options of `xprnn.forecasting.RNNForecaster` except the horizon, which is sktime's
+``fh``; with ``strategy="direct"``, `fit` needs it. The class is created on first use, because it
+derives from an sktime class.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ __all__ = ["RNNForecaster"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:
-    """Make the class on first use."""
+    """Create the class on first use."""
     if name != "RNNForecaster":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = _make_class()
@@ -55,7 +55,7 @@ network, cell, hidden_size, num_layers, activation, bidirectional, dropout, \
 recurrent_dropout, pool, skip, loss, optimizer, learning_rate, penalty, epochs, batch_size, \
 tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed, \
 backend, dtype, callbacks, progress
-            As for `xprnn.forecasting.RNNForecaster`.
+            See `xprnn.forecasting.RNNForecaster`.
 
         Attributes
         ----------
@@ -142,10 +142,10 @@ backend, dtype, callbacks, progress
             return self
 
         def _update(self, y, X=None, update_params=True):
-            """Train anew on all data so far, or continue them with the same networks."""
+            """Retrain on all data so far, or take the new data with the same networks."""
             before, _ = self._series
             y, X = (update_data(old, new) for old, new in zip(self._series, (y, X), strict=True))
-            y = y[before.columns]  # sktime orders them like the new ones
+            y = y[before.columns]  # sktime orders columns like those of the new data
             if update_params:
                 return self._fit(y, X, self._fh)
             self.forecaster_.update(_number_rows("y", y), _number_rows("X", X))
@@ -159,12 +159,12 @@ backend, dtype, callbacks, progress
             return self._frame(forecast.to_numpy()[ahead - 1], fh, self._series[0].columns)
 
         def _predict_quantiles(self, fh, X, alpha):
-            """Return the quantiles alpha at fh, the columns (variable, alpha)."""
+            """Return the quantiles alpha at fh, in columns (variable, alpha)."""
             ahead = self._ahead(fh)
             quantiles = self.forecaster_.predict_quantiles(
                 alpha, int(ahead.max()), self._later(ahead, X)
             )
-            names = [*self._get_varnames()]  # in the order of the last y
+            names = [*self._get_varnames()]  # in the column order of the last y
             if len(names) > 1:
                 quantiles = [y[names] for y in quantiles]
             rows = np.stack([y.to_numpy() for y in quantiles], axis=2)  # (steps, O, alpha)
@@ -173,11 +173,11 @@ backend, dtype, callbacks, progress
             return self._frame(rows.reshape(len(rows), -1), fh, columns)
 
         def _ahead(self, fh):
-            """Return the horizon in steps from the last of y."""
+            """Return the horizon in steps after the end of y."""
             return np.asarray(fh.to_relative(self.cutoff).to_pandas()).astype(int)
 
         def _later(self, ahead, X):
-            """Return the inputs at the steps ahead, their rows numbered after those of y."""
+            """Return the inputs at the steps ahead, with rows numbered after those of y."""
             forecaster = self.forecaster_
             if not forecaster.known_ahead:
                 return None

@@ -1,4 +1,4 @@
-"""The times of a pandas index: sorts, checks and continues them."""
+"""Sort, check and continue the times of a pandas index."""
 
 import warnings
 from typing import Any
@@ -9,11 +9,11 @@ from xprnn._fields import warn
 from xprnn._typing import Array
 
 SPARSE = 2
-"""Steps count as uneven if filling their gaps takes more than this many times the rows."""
+"""Steps are uneven if filling the gaps would give more than this many times as many rows."""
 
 
 def sort(argument: str, value: Any) -> Any:
-    """Sort a Series or a DataFrame by its times; warn if it goes back in time."""
+    """Sort a Series or DataFrame by time; warn if it goes back in time."""
     index = value.index
     if not _is_time(index) or index.hasnans or index.is_monotonic_increasing:
         return value
@@ -26,14 +26,14 @@ def sort(argument: str, value: Any) -> Any:
 
 
 def check(argument: str, index: Any) -> None:
-    """Raise unless an index has a next step.
+    """Raise unless an index can be continued.
 
-    Every message ends with code that mends the fault.
+    Every message ends with code that fixes the problem.
 
     Raises
     ------
     TypeError
-        If it holds neither times nor integers.
+        If the index holds neither times nor integers.
     ValueError
         If a time is missing or occurs twice, if the steps are uneven, or if a
         DatetimeIndex has no frequency.
@@ -52,7 +52,7 @@ def check(argument: str, index: Any) -> None:
 
 
 def check_even(argument: str, index: Any) -> None:
-    """Raise unless an index, once it is sorted, has even steps; see `check`."""
+    """Raise unless an index, once sorted, has even steps; see `check`."""
     import pandas as pd
 
     times_with_freq = isinstance(index, pd.DatetimeIndex) and index.freq is not None
@@ -73,8 +73,8 @@ def check_even(argument: str, index: Any) -> None:
     repeats = np.flatnonzero(index.duplicated())
     if repeats.size:
         raise ValueError(
-            f"{argument} has a second row for {index[repeats[0]]}, row {repeats[0]}; several "
-            f"series come as a list; to average the rows of one series: {argument} = "
+            f"{argument} has a second row for {index[repeats[0]]}, row {repeats[0]}; pass several "
+            f"series as a list; to average the rows of one series: {argument} = "
             f"{argument}.groupby(level=0).mean()"
         )
     remedy = _convert_digits(argument, index)
@@ -103,7 +103,7 @@ def check_even(argument: str, index: Any) -> None:
 
 
 def continue_index(index: Any, horizon: int) -> Any:
-    """Return the index of the steps after the last of an index."""
+    """Return the index of the steps after the end of an index."""
     import pandas as pd
 
     if isinstance(index, pd.DatetimeIndex):
@@ -126,7 +126,7 @@ def measure_step(index: Any) -> int:
 
 
 def _is_time(index: Any) -> bool:
-    """Whether an index holds times or integers."""
+    """Return whether an index holds times or integers."""
     import pandas as pd
 
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
@@ -140,9 +140,9 @@ def _count(index: Any) -> Array:
 
 
 def _fill(argument: str, times: Any) -> tuple[Any, str]:
-    """Return sorted times with their gaps filled, and the code that fills them.
+    """Return sorted times with the gaps filled, and the code that fills them.
 
-    If no step is regular, return the times that are the most frequent step after another one.
+    If there is no regular step, return the times that follow another one by the most frequent step.
     """
     import pandas as pd
 
@@ -167,7 +167,7 @@ def _fill(argument: str, times: Any) -> tuple[Any, str]:
 
 
 def _infer_frequency(times: Any) -> str | None:
-    """Return the frequency of sorted times, which may have gaps; None if they have none."""
+    """Return the frequency of sorted times, which may have gaps, or None."""
     import pandas as pd
 
     if len(times) < 2:
@@ -185,15 +185,15 @@ def _infer_frequency(times: Any) -> str | None:
 
 
 def _convert(argument: str, index: Any) -> str | None:
-    """Return code that turns another index into even times, None if no code is known."""
+    """Return code that turns an index into even times, or None."""
     import pandas as pd
 
     if isinstance(index, pd.MultiIndex):
         name, listed, _ = argument.partition("[")
         each = f"one in {name} for _, part in one" if listed else f"_, part in {name}"
         return (
-            "several series come as a list: "
-            f"{name} = [part.droplevel(0) for {each}.groupby(level=0)]"
+            f"pass several series as a list: {name} = [part.droplevel(0) for "
+            f"{each}.groupby(level=0)]"
         )
     if isinstance(index, pd.DatetimeIndex):
         for freq in ("D", "W", "M", "Q", "Y") if index.tz is None else ():
@@ -213,7 +213,7 @@ def _convert(argument: str, index: Any) -> str | None:
 
 
 def _convert_digits(argument: str, index: Any) -> str | None:
-    """Return code that turns integers such as 202312 or 20231231 into times; None for others."""
+    """Return code that turns integers such as 202312 or 20231231 into times, or None."""
     if hasattr(index, "asi8") or len(index) < 2:
         return None
     numbers = _count(index)

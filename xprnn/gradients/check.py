@@ -1,4 +1,4 @@
-"""The check of a network, a cell, an activation or a loss on random numbers."""
+"""Check a network, a cell, an activation or a loss on random data."""
 
 from typing import Any
 
@@ -30,49 +30,51 @@ def check(
 ) -> Report:
     """Check every gradient of a network, or of a part of one, at a random point in float64.
 
-    Of a network, L = loss(ŷ, y) + ½ Σ state(T)² is differentiated for every parameter,
-    for x and for the initial state. A cell's own weights v and a learnt initial state
-    are parameters. A cell is checked inside the network ``Recurrent(4, cell)``, an
-    activation f as Σ f(z) for z, and a loss for ŷ.
+    For a network, the gradients of L = loss(ŷ, y) + ½ Σ state(T)² with respect to every parameter,
+    x and the initial state are checked. A cell's own weights v and a learnt initial state count as
+    parameters. A cell is checked inside the network ``Recurrent(4, cell)``. For an activation f,
+    the gradient of Σ f(z) with respect to z is checked; for a loss, the gradient with respect to
+    ŷ.
 
     Parameters
     ----------
     subject : Layer, Cell, Activation or Loss
-        An object, your own or the library's.
+        The object to check, user-defined or from the library.
     features, steps, batch : int
-        F, T and B of the random x or z (T, B, F); of a loss O, T and B of y.
+        F, T and B of the random x or z (T, B, F); for a loss, O, T and B of y.
     models : tuple of int
-        Leading axes: so many models side by side, each with its own parameters.
+        The leading axes: this many models side by side, each with its own parameters.
     masked : bool
-        Make about a third of the steps padding that holds NaN. An activation sees none.
+        Whether to turn about a third of the steps into padding steps that hold NaN. Not used for
+        an activation.
     training : bool
-        Whether dropout is active; it always drops the same numbers.
+        Whether dropout is active; it always drops the same values.
     own_state : bool
-        Start from the network's own initial state, which may be learnt, instead of a
-        random one, whose gradient is checked as well.
+        Whether to start from the network's own initial state, which may be learnt. Otherwise the
+        initial state is random, and its gradient is checked as well.
     loss : str or Loss
-        Of a network.
+        The loss of the network's output.
     y : array, (T, B, O), optional
-        The targets, for a loss that needs certain ones, such as labels. With as many
-        steps as the output of the network. Left out, they are normal random numbers.
+        The targets, for a loss that needs specific ones, such as labels. They must have as many
+        steps as the network's output. The default is normal random numbers.
     backend : str
-        Where to compute, as for `fit`.
+        The backend to compute on; see `xprnn.fit`.
     directions : int
-        How many random directions for each array.
+        The number of random directions for each array.
     seed : int
-        Of the parameters, the data, the mask and the directions.
+        Seed for the parameters, the data, the mask and the directions.
 
     Returns
     -------
     Report
-        ``report.ok`` is the verdict; printed, it is a table.
+        The result; ``report.ok`` is True if every gradient passes. It prints as a table.
 
     Raises
     ------
     TypeError
-        If the subject is none of these.
+        If the subject is none of these kinds.
     ValueError
-        If y has not the shape of the targets.
+        If y does not have the shape of the targets.
 
     Examples
     --------
@@ -84,7 +86,7 @@ def check(
     >>> [row.name for row in report.rows][:4]
     ['params.0.W', 'params.0.U', 'params.0.b', 'params.1.W']
 
-    An activation with a slip in its derivative:
+    An activation with a mistake in its derivative:
 
     >>> class Cube:
     ...     def forward(self, z, *, xp):

@@ -1,8 +1,8 @@
-"""Sequences chunk by chunk: a pass forward over the chunks, and then back.
+"""Passes over sequences chunk by chunk, forward and then backward.
 
 Truncated back-propagation cuts sequences into chunks. A long sequence is computed in chunks to
-save memory, with `checkpoint_every` to save more of it. The proofs of this package go step by
-step. All use the same `Pass`.
+save memory; `checkpoint_every` saves more. The checks in this package go step by step. All use the
+same `Pass`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,18 +14,18 @@ from xprnn.layers import Layer
 
 
 class Chunk(NamedTuple):
-    """Some successive steps of sequences."""
+    """Some consecutive steps of sequences."""
 
     x: Array
     y: Array
     mask: Array | None
     noise: Noise | None
     weights: Array | None = None
-    """Of the steps of y in the loss."""
+    """The weights of the steps of y in the loss."""
 
 
 def every(size: int, x: Array) -> list[slice]:
-    """Return the steps of x (..., T, B, F), `size` at a time; the last may be fewer."""
+    """Return slices of `size` steps of x (..., T, B, F); the last may be shorter."""
     steps = x.shape[-3]
     return [slice(t, min(t + size, steps)) for t in range(0, steps, size)]
 
@@ -38,7 +38,7 @@ def chunks(
     Parameters
     ----------
     cuts : list of slice
-        The steps of each.
+        The steps of each chunk.
     x : array, (..., T, B, F)
     y : array, (..., T, B, O), or (..., 1, B, O), which every chunk then gets
     mask : array, (T, B, 1), or None
@@ -55,7 +55,7 @@ def chunks(
 
 
 def join(network: Layer, outputs: list[Array], xp: Namespace) -> Array:
-    """Return the output of the whole, given those of its chunks."""
+    """Return the output of the whole sequence, given the outputs of its chunks."""
     if len(outputs) == 1 or not network.keeps_steps:
         return outputs[-1]
     return xp.concat(outputs, axis=-3)
@@ -64,27 +64,26 @@ def join(network: Layer, outputs: list[Array], xp: Namespace) -> Array:
 class Pass:
     """One pass of a network over chunks, forward and then backward.
 
-    The backward pass needs the cache of each chunk. `forward` keeps the caches, or with
-    `recompute` only the state before each chunk, and `backward` runs the chunk once more. Either
-    way `backward` drops a chunk as soon as it is done with it, so that the next one can use its
-    memory.
+    The backward pass needs the cache of each chunk. `forward` keeps the caches. With `recompute`
+    it keeps only the state before each chunk, and `backward` runs the chunk again. Either way
+    `backward` drops a chunk as soon as it has used it, so that the next one can use its memory.
 
     Parameters
     ----------
     network : Layer
     params : tree
     recompute : bool
-        Whether to save memory and run each chunk twice.
+        Whether to save memory by running each chunk twice.
     xp : namespace
     """
 
     def __init__(self, network: Layer, params: Tree, *, recompute: bool = False, xp: Namespace):
         self.network, self.params, self.recompute, self.xp = network, params, recompute, xp
         self._stack: list[tuple[Chunk, Tree, Any]] = []
-        """Of each chunk: itself, the state before it or None, its cache or None."""
+        """For each chunk: the chunk, the state before it or None, and its cache or None."""
 
     def forward(self, parts: Iterable[Chunk], state: Tree | None) -> tuple[Array, Tree]:
-        """Return the output of the whole, and the state after it."""
+        """Return the output of the whole sequence, and the state after it."""
         outputs = []
         for part in parts:
             y_hat, end, cache = self._forward(part, state)
@@ -99,8 +98,8 @@ class Pass:
         )
 
     def slopes(self, dy: Array) -> list[Array]:
-        """Split the gradient of the output of the whole into that of each chunk's."""
-        if not self.network.keeps_steps:  # the output of the last chunk is that of the whole
+        """Split the gradient of the whole output into the gradients of the chunks' outputs."""
+        if not self.network.keeps_steps:  # the last chunk's output is that of the whole sequence
             return [self.xp.zeros_like(dy)] * (len(self._stack) - 1) + [dy]
         slopes, end = [], 0
         for part, _, _ in self._stack:
@@ -109,14 +108,14 @@ class Pass:
         return slopes
 
     def backward(self, dy: Array, dstate: Tree) -> Iterator[tuple[Tree, Tree]]:
-        """Yield from each chunk, last to first, the gradients of params and of the state before it.
+        """Yield each chunk's gradients of params and of the state before it, last chunk first.
 
         Parameters
         ----------
         dy : array, (..., T, B, O)
-            The gradient of the output of the whole.
+            The gradient of the whole output.
         dstate : tree
-            The gradient of the last state.
+            The gradient of the final state.
         """
         for slope in reversed(self.slopes(dy)):
             part, start, cache = self._stack.pop()
@@ -125,5 +124,5 @@ class Pass:
             grads, _, dstate = self.network.backward(
                 self.params, slope, dstate, cache, input_grad=False, xp=self.xp
             )
-            del part, start, cache  # free their memory before the next chunk needs as much
+            del part, start, cache  # free the memory before the next chunk needs as much
             yield grads, dstate

@@ -1,4 +1,4 @@
-"""Comparison of a gradient with finite differences; the method is on the package's page."""
+"""Compare a gradient with finite differences; the package's docstring describes the method."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class _Quotient(NamedTuple):
 
 
 def _differentiate(along: Callable[[float], tuple[float, float]], eps: float) -> _Quotient | None:
-    """Differentiate `along`, which gives L and Σ|L_i|, at 0; None if a kink is always in reach."""
+    """Differentiate `along`, which returns L and Σ|L_i|, at 0; None if every step meets a kink."""
     centre, size = along(0.0)
     quotient = _shrink_step(along, eps, centre, eps * size)
     if quotient is None:
@@ -34,7 +34,7 @@ def _differentiate(along: Callable[[float], tuple[float, float]], eps: float) ->
 def _shrink_step(
     along: Callable[[float], tuple[float, float]], eps: float, centre: float, noise: float
 ) -> _Quotient | None:
-    """Return D at the first step that counts, where rounding changes L by `noise` at least."""
+    """Return D at the first step that counts, given that rounding changes L by at least `noise`."""
     step = eps**0.2
     for _ in range(6):
         probes = [(k, along(step / k), along(-step / k)) for k in (1, 2, 4, 8)]
@@ -64,23 +64,23 @@ def compare(
     Parameters
     ----------
     function : callable
-        Takes a tree like `point` and returns an array, whose sum is differentiated.
+        A function of a tree like `point` that returns an array; its sum is differentiated.
     point : tree of arrays
-        Where to differentiate; float64 unless the tolerance of float32 is enough.
+        The point at which to differentiate; float64 unless the tolerance of float32 is enough.
     gradient : tree of arrays
-        The gradient to check, shaped like `point`.
+        The gradient to check, a tree like `point`.
     directions : int
-        How many random directions for each array.
+        The number of random directions for each array.
     seed : int
-        Of the directions.
+        Seed for the directions.
     xp : namespace
         The standard namespace of the arrays.
 
     Returns
     -------
     Report
-        One row for each array and direction; the module's page says how each is
-        computed and judged.
+        The result, with a row for each array and direction; the module's docstring says how each
+        is computed and judged.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def compare(
     rng, rows = generator(seed), []
 
     def evaluate(name: str, change: Array) -> tuple[float, float]:
-        """Return L and Σ|L_i| at the point, after a change of one array."""
+        """Return L and Σ|L_i| at the point, after a change to one array."""
         terms = function(tree.unflatten({**flat, name: flat[name] + change}, like=point))
         return float(xp.sum(terms)), float(xp.sum(xp.abs(terms)))
 
@@ -123,7 +123,7 @@ def _compare_one(
     *,
     xp: Namespace,
 ) -> Row:
-    """Compare along one direction, or along another if the first meets a kink."""
+    """Compare along a random direction, or along another if that one meets a kink."""
     eps = float(xp.finfo(array.dtype).eps)
     for _ in range(4):
         draw = rng.standard_normal(array.shape)

@@ -1,4 +1,4 @@
-"""How much of the loss reaches the state at each step: vanishing and exploding gradients."""
+"""The gradient of the loss through time: vanishing and exploding gradients."""
 
 from xprnn import losses, tree
 from xprnn._typing import Array, Namespace, Tree
@@ -21,15 +21,15 @@ def through_time(
 ) -> tuple[Array, ...]:
     """Return ‖∂L/∂state(t)‖ for t = 0 … T - 1: how much the loss depends on each state.
 
-    If it falls towards the first steps, the gradient vanishes, and the network can hardly
-    learn from what happened then. Hochreiter, "Untersuchungen zu dynamischen neuronalen
-    Netzen", 1991; Bengio, Simard and Frasconi, "Learning long-term dependencies with
-    gradient descent is difficult", 1994.
+    If the norm falls towards the first steps, the gradient vanishes, and the network can hardly
+    learn from those steps. Hochreiter, "Untersuchungen zu dynamischen neuronalen Netzen", 1991;
+    Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is
+    difficult", 1994.
 
     Parameters
     ----------
     network : Layer
-        One that can be cut in time.
+        A network that can be cut in time.
     loss : str or Loss
     params : tree
     x : array, (..., T, B, F)
@@ -40,13 +40,13 @@ def through_time(
     Returns
     -------
     tuple of arrays, (T, ..., B)
-        One for each array of the network's state, in the order of ``initial_state``:
-        the norm over the units, of each sequence.
+        The norms over the units for each sequence, one array for each array of the network's
+        state, in the order of ``initial_state``.
 
     Examples
     --------
-    A sum of all inputs depends on every state alike; with u = 0.5, on each half as much as on
-    the next:
+    A sum of all inputs depends equally on every state; with u = 0.5, half as much on each state as
+    on the next:
 
     >>> import numpy as np
     >>> from xprnn import gradients, losses

@@ -1,4 +1,4 @@
-"""How a change of the state at one step changes the state at the end."""
+"""The Jacobians of the final state with respect to the state at each step."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ def state_jacobians(
 ) -> Array:
     """Return ∂state(T)/∂state(t) for t = 0 … T - 1.
 
-    The state is that of the whole network; an LSTM layer has h and c. If the largest
-    singular value falls towards the first steps, the gradient vanishes, whatever the
-    loss; if it rises, the gradient explodes. Pascanu, Mikolov and Bengio, "On the
-    difficulty of training recurrent neural networks", 2013.
+    The state is that of the whole network; an LSTM layer has h and c. If the largest singular
+    value falls towards the first steps, the gradient vanishes, whatever the loss; if it rises, the
+    gradient explodes. Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural
+    networks", 2013.
 
     Parameters
     ----------
     network : Layer
-        One that can be cut in time.
+        A network that can be cut in time.
     params : tree
-        Of one model.
+        The parameters of one model.
     x : array, (T, B, F)
     mask : array of bool, (T, B, 1), optional
     xp : namespace
@@ -36,8 +36,8 @@ def state_jacobians(
     Returns
     -------
     array, (T, B, N, N)
-        N is how many numbers the state of a sequence has, in the order of ``initial_state``.
-        Rows belong to the last state, columns to state(t).
+        The Jacobians. N is the size of a sequence's state, in the order of ``initial_state``. Rows
+        belong to the final state, columns to state(t).
 
     Raises
     ------
@@ -71,7 +71,7 @@ def state_jacobians(
     with translate_failures(), quiet():
         last = _unit_gradients(first, xp)
         state = tree.map(lambda s: xp.broadcast_to(s, (_count_numbers(first), *s.shape)), state)
-        run = Pass(network, params, xp=xp)  # of N models side by side
+        run = Pass(network, params, xp=xp)  # N models side by side
         y_hat, end = run.forward(chunks(every(1, x), x, x, mask), state)
         flat = tree.flatten(end)
         dend = {name: last.get(name, xp.zeros_like(s)) for name, s in flat.items()}
@@ -85,12 +85,12 @@ def state_jacobians(
 
 
 def _count_numbers(states: dict[str, Array]) -> int:
-    """Return N, how many numbers the state of a sequence has."""
+    """Return N, the size of a sequence's state."""
     return sum(s.shape[-1] for s in states.values())
 
 
 def _unit_gradients(states: dict[str, Array], xp: Namespace) -> dict[str, Array]:
-    """Return for each state (B, H) the gradients (N, B, H) of each number of the whole state."""
+    """Return for each state (B, H) the unit gradients (N, B, H), one for each state value."""
     count, start, units = _count_numbers(states), 0, {}
     for name, s in states.items():
         eye = xp.eye(count, s.shape[-1], k=-start, dtype=s.dtype, device=device(s))

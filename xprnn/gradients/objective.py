@@ -1,4 +1,4 @@
-"""The loss of a network as a function of its parameters, with its gradient."""
+"""The loss of a network as a function of its parameters, and its gradient."""
 
 from collections.abc import Iterable
 
@@ -21,12 +21,12 @@ def apply(
     mask: Array | None = None,
     xp: Namespace,
 ) -> tuple[Array, Tree]:
-    """Return the network's output and its last state, and keep nothing for a gradient.
+    """Return the network's output and its final state, without keeping a cache for gradients.
 
     Parameters
     ----------
     network, params, x, state, mask, xp
-        As for `value_and_grad`.
+        See `value_and_grad`.
     """
     weights = tree.leaves(params)
     with quiet(), kernels.workspace(xp, x, weights) as xp, kernels.unchanged(xp):
@@ -40,7 +40,7 @@ def apply(
 def _cuts(
     network: Layer, weights: list[Array], x: Array, xp: Namespace, size: int | None = None
 ) -> list[slice]:
-    """Return which steps to compute at a time, `size` of them if that is asked for."""
+    """Return the slices of steps to compute at a time, of `size` steps if given."""
     if not all(x.shape[-3:-1]):
         raise ValueError(
             "x must have at least one step and one sequence, "
@@ -67,48 +67,49 @@ def value_and_grad(
     checkpoint_every: int | None = None,
     xp: Namespace,
 ) -> tuple[Array, Tree, Tree]:
-    """Return the loss, its gradient for every parameter, and the last state.
+    """Return the loss, its gradient with respect to every parameter, and the final state.
 
     Parameters
     ----------
     network : Layer
     loss : str or Loss
-        Takes (y_hat, y, mask), gives the value and its gradient for y_hat; or its name.
+        A name, or a callable that takes (y_hat, y, mask) and returns the value and its gradient
+        with respect to y_hat.
     params : tree
-        The network's parameters, with any leading model axes: what `init` of the network
-        returns, or `Model.params`.
+        The network's parameters, as returned by the network's `init` or stored in `Model.params`,
+        with any leading model axes.
     x : array, (..., T, B, F)
     y : array, (..., T, B, O)
-        With as many steps as the network puts out.
+        The targets, with as many steps as the network's output.
     state : tree, optional
-        The state before the first step. Left out, the network's own: zero, or learnt.
+        The initial state. The default is the network's own: zero, or learnt.
     mask : array of bool, (T, B, 1), optional
-        True at valid steps. Left out, all are valid.
+        True at valid steps. By default all steps are valid.
     noise : Noise, optional
-        What dropout draws from. Left out, nothing is dropped.
+        The random numbers for dropout. By default nothing is dropped.
     checkpoint_every : int, optional
-        Keep only the state of every k-th step, and compute the steps between again when their
-        gradient is needed. The gradient is the same; it takes the memory of T/k states and of
-        k steps, and a second forward pass.
+        Store only the state of every k-th step, and recompute the steps in between when their
+        gradient is needed. The gradient is the same; it takes the memory of T/k states and k
+        steps, and a second forward pass.
     xp : namespace
         The array library's standard namespace.
 
     Returns
     -------
     value : array, (...)
-        One for each model.
+        The loss, one value for each model.
     grads : tree
-        Shaped like `params`.
+        The gradient, a tree like `params`.
     state : tree
-        After the last valid step; a next chunk may start from it. No gradient
-        flows back through it.
+        The state after the last valid step, from which a next chunk can start. No gradient flows
+        back through it.
 
     Raises
     ------
     ValueError
         If `checkpoint_every` is given and the network can't be cut in time.
     TypeError
-        If params is a flat dict of arrays by name, as `Model.named` returns.
+        If params is a flat dict of arrays by name, as returned by `Model.named`.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def value_and_grad(
     (9.0, 6.0)
     """
     check_params(params)
-    if not callable(loss) or isinstance(loss, type):  # a name, or no loss at all
+    if not callable(loss) or isinstance(loss, type):  # a name, or not a loss
         loss = losses.get(loss)
     weights = tree.leaves(params)
     with quiet(), kernels.workspace(xp, x, weights) as xp:
@@ -133,7 +134,7 @@ def value_and_grad(
         with kernels.unchanged(xp):
             y_hat, end, cache = network.forward(params, x, state, mask, noise=noise, xp=xp)
         value, dy = loss(y_hat, y, mask if network.keeps_steps else None, xp=xp)
-        del y_hat  # free its memory for the backward pass
+        del y_hat  # free the memory for the backward pass
         dstate = tree.map(xp.zeros_like, end)
         with kernels.unchanged(xp):
             grads, _, _ = network.backward(params, dy, dstate, cache, input_grad=False, xp=xp)
@@ -143,7 +144,7 @@ def value_and_grad(
 def _in_chunks(
     run: Pass, loss: Loss, parts: Iterable[Chunk], y: Array, mask: Array | None, state: Tree | None
 ) -> tuple[Array, Tree, Tree]:
-    """As `value_and_grad`, one chunk after the other: the loss is that of the whole."""
+    """Do the work of `value_and_grad` chunk by chunk; the loss is that of the whole sequence."""
     network, xp, grads = run.network, run.xp, None
     with kernels.unchanged(xp):
         y_hat, end = run.forward(parts, state)
@@ -156,7 +157,7 @@ def _in_chunks(
 
 
 def check_params(params: Tree) -> None:
-    """Raise TypeError for a flat dict of parameters by name, as `Model.named` returns."""
+    """Raise TypeError for a flat dict of parameters by name, as returned by `Model.named`."""
     if isinstance(params, dict) and any("." in str(name) for name in params):
         raise TypeError(
             "params must be the tree that network.init returns, which a model has as "

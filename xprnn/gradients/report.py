@@ -1,4 +1,4 @@
-"""The report of a gradient check, a table."""
+"""The report of a gradient check, as a table."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Row(NamedTuple):
     analytic: float
     numeric: float = math.nan
     error: float = math.nan
-    """|analytic - numeric| over the larger of the two, 0 if both are 0."""
+    """|analytic - numeric| divided by the larger of the two; 0 if both are 0."""
     tolerance: float = math.nan
     """The largest |analytic - numeric| that passes."""
     step: float = math.nan
@@ -27,18 +27,18 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The report of a gradient check; printed, or shown by a notebook, it is a table."""
+    """The report of a gradient check; it prints, and shows in a notebook, as a table."""
 
     rows: tuple[Row, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether there are rows and all are ``"ok"``."""
+        """Whether there is at least one row and all rows are ``"ok"``."""
         return bool(self.rows) and all(row.verdict == "ok" for row in self.rows)
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """The names whose gradient is wrong or not finite."""
+        """The names of the arrays whose gradient is wrong or not finite."""
         return tuple(dict.fromkeys(r.name for r in self.rows if r.verdict in ("wrong", "nan")))
 
     def __str__(self) -> str:

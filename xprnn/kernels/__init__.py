@@ -1,13 +1,12 @@
-"""The seam for faster loops, and the workspace in which they run.
+"""The selection of faster loops, and the workspace in which they run.
 
-A kernel is a twin of `recurrence.unroll` and `recurrence.unroll_backward`, and
-of nothing else: the loop over time with its input product, and its transpose. All
-that can be one large product afterwards, the gradients of the weights and of x, stays
-with `recurrence.backward`. One parametrised test compares the values and gradients of
-every entry of `TWINS` with the reference's.
+A kernel is a twin of `recurrence.unroll` and `recurrence.unroll_backward` only: the loop over time
+with its input product, and its transpose. The gradients of the weights and of x, which can be one
+large product afterwards, stay in `recurrence.backward`. A parametrised test compares the values
+and gradients of every entry of `TWINS` with the reference.
 
-With ``XPRNN_KERNELS=reference`` in the environment nothing of this takes part: the
-reference loop runs, on plain NumPy.
+With ``XPRNN_KERNELS=reference`` in the environment none of this is used: the reference loop runs,
+on plain NumPy.
 """
 
 from xprnn.kernels.compiled import unavailable

@@ -24,18 +24,18 @@ ACTIVATIONS = (
     activations.Sigmoid(),
     activations.Identity(),
 )
-"""Of the Elman cell, in the order of elman.h."""
+"""The activations of the Elman cell, in the order of elman.h."""
 
 DTYPES = (np.float32, np.float64)
 
 LOOP = 3_000_000
-"""Multiplications of a loop for which one more thread pays."""
+"""The multiplications in a loop for which one more thread pays off."""
 
 APART = 40_000
-"""Numbers in U for which one more thread pays if threads wait for each other at every step."""
+"""The numbers in U for which one more thread pays off if threads synchronise at every step."""
 
 PACKED = 100_000
-"""Numbers in U from which on its panels are laid out by all threads."""
+"""The numbers in U from which on all threads lay out its panels."""
 
 MODELS, BATCH, UNITS = range(3)
 
@@ -43,7 +43,7 @@ _long = ctypes.c_ssize_t
 
 
 class Problem(ctypes.Structure):
-    """The structure of the same name in loops.c."""
+    """The struct with the same name in loops.c."""
 
     sizes = "models steps batch inputs size parts axis activation weights_stride"
     arrays = "weights x v keep mask h c gates u seen dy dp dq dh dc arrived"
@@ -54,12 +54,12 @@ class Problem(ctypes.Structure):
 
 
 class Memo(NamedTuple):
-    """What `unroll_backward` needs of `unroll`."""
+    """The values from `unroll` that `unroll_backward` needs."""
 
     h: Array
     """(..., T + 1, B, H)"""
     c: Array | None
-    """c(0), (..., B, H), of LSTM; the others follow from it and the gates."""
+    """c(0) of LSTM, (..., B, H); the other c follow from it and the gates."""
     gates: Array | None
     """(..., T, B, G·H), of LSTM and GRU."""
     u: Array | None
@@ -67,7 +67,7 @@ class Memo(NamedTuple):
 
 
 def obstacle(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str | None:
-    """Return why there is no compiled loop for the case; None if there is one."""
+    """Return why there is no compiled loop for a case, or None if there is one."""
     if not isinstance(xp, Workspace) and xp is not np:
         return "it runs on NumPy"
     if dtype not in DTYPES:
@@ -78,7 +78,7 @@ def obstacle(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str | Non
 
 
 def about(cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any) -> str:
-    """Return how the loop runs, in words."""
+    """Describe how the loop runs."""
     return f"in C, with at most {thread_count()} thread(s)"
 
 
@@ -92,13 +92,13 @@ def _has_equations(cell: Cell) -> bool:
 
 
 def unavailable() -> str | None:
-    """Return why an Elman network has no compiled loops; None if it has them."""
+    """Return why an Elman network has no compiled loops, or None if it has."""
     return _explain_missing(Elman.gates, np.dtype(float))
 
 
 @functools.cache
 def _explain_missing(gates: int, dtype: Any) -> str | None:
-    """Return why a cell with so many gates has no compiled loops; None if it has them."""
+    """Return why a cell with this number of gates has no compiled loops, or None if it has."""
     try:
         _load_library(gates, dtype)
     except UnbuildableError as error:
@@ -108,12 +108,12 @@ def _explain_missing(gates: int, dtype: Any) -> str | None:
 
 @functools.cache
 def _load_library(gates: int, dtype: Any) -> Any:
-    """Return the compiled loops of the cell with so many gates."""
+    """Return the compiled loops of the cell with this number of gates."""
     return _declare_arguments(build(SOURCE, _prove, CELL=gates, REAL=8 * dtype.itemsize))
 
 
 def _declare_arguments(library: Any) -> Any:
-    """Return a library after declaring the arguments of its functions."""
+    """Declare the arguments of a library's functions, and return the library."""
     library.panel_count.restype = library.panel_width.restype = _long
     library.panel_count.argtypes = _long, ctypes.c_int
     array = ctypes.c_void_p
@@ -127,18 +127,18 @@ PROVEN: dict[int, tuple[Cell, ...]] = {
     3: (GRU(),),
     4: (LSTM(),),
 }
-"""The cells whose loops are proven, by the number of gates."""
+"""The cells whose loops are checked, by the number of gates."""
 
 
 def _prove(library: Any, CELL: int, REAL: int) -> None:
-    """Compare loops that were just compiled with the reference.
+    """Compare newly compiled loops with the reference.
 
     Raises
     ------
     WrongError
         If they differ, or turn NaN into a number.
     """
-    size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel, and not a multiple of one
+    size, dtype = 70, np.dtype(f"float{REAL}")  # more than one panel, and not a multiple of a panel
     _declare_arguments(library)
     loop = Unroll(*(functools.partial(f, library=library) for f in (unroll, unroll_backward)))
     one = np.ones((1, CELL * size), dtype)
@@ -159,31 +159,31 @@ def _prove(library: Any, CELL: int, REAL: int) -> None:
 
 
 def _find_workspace(xp: Namespace) -> Workspace:
-    """Return the workspace; where there is none, one for this call."""
+    """Return the workspace, or one for this call if none is open."""
     return xp if isinstance(xp, Workspace) else Workspace(1)
 
 
 def _lay_out(a: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array with all its axes, laid out as C reads it."""
+    """Return an array with all its axes in the memory layout that C reads."""
     if a.shape != shape:
         a = np.broadcast_to(a, shape)
     return np.ascontiguousarray(a, dtype=dtype)
 
 
 def _address(a: Array) -> int:
-    """Return where the first number of an array is."""
-    return a.__array_interface__["data"][0]  # quicker than a.ctypes.data
+    """Return the address of the first number of an array."""
+    return a.__array_interface__["data"][0]  # faster than a.ctypes.data
 
 
 def _packed(library: Any, matrices: list[Array], *how: Any, xp: Workspace) -> tuple[Array, int]:
-    """As `_pack`, once while the weights don't change."""
+    """Call `_pack` once while the weights don't change."""
     return xp.once(how, matrices, lambda: _pack(library, matrices, *how, xp=xp))
 
 
 def _pack(
     library: Any, matrices: list[Array], dtype: Any, lead: tuple[int, ...], *, xp: Workspace
 ) -> tuple[Array, int]:
-    """Return b, W and U, or U alone and transposed, as panels; and how far two models are apart."""
+    """Return b, W and U, or U transposed, as panels, and the distance between two models."""
     size, columns = matrices[-1].shape[-2:]
     if all(a.ndim == 2 for a in matrices):
         lead = ()
@@ -196,7 +196,7 @@ def _pack(
     threads = xp.threads if size * columns >= PACKED else 1
     sizes = inputs, size, _address(packed), threads
 
-    def work(part, needed=(b, W, U, packed)):  # by a thread that Ctrl-C here does not end
+    def work(part, needed=(b, W, U, packed)):  # in a thread that survives Ctrl-C here
         library.pack(models, *addresses, *sizes, part)
 
     xp.share(work, threads)
@@ -204,7 +204,7 @@ def _pack(
 
 
 def _cut(problem: Problem, gates: int, xp: Workspace) -> tuple[int, int]:
-    """Return the axis that is divided among threads, and their number."""
+    """Return the axis to divide among threads, and the number of threads."""
     weights = gates * problem.size**2
     work = problem.models * problem.steps * problem.batch * weights
     threads = min(xp.threads, 1 + work // LOOP) if work >= LOOP else 1
@@ -241,14 +241,14 @@ def _run(
     problem.axis, problem.parts = _cut(problem, cell.gates, xp)
     address = ctypes.byref(problem)
 
-    def work(part, needed=arrays):  # by a thread that Ctrl-C here does not end
+    def work(part, needed=arrays):  # in a thread that survives Ctrl-C here
         function(address, part)
 
     xp.share(work, problem.parts, stop=lambda: arrived.__setitem__(1, 1))
 
 
 def unroll(cell, params, x, state, *, mask=None, keep=None, xp, library=None):
-    """As `recurrence.unroll`."""
+    """Do the same as `recurrence.unroll`."""
     xp = _find_workspace(xp)
     *lead, batch, size = state[0].shape
     lead, gru = tuple(lead), type(cell) is GRU
@@ -280,12 +280,12 @@ def unroll(cell, params, x, state, *, mask=None, keep=None, xp, library=None):
         arrays["seen"] = xp.empty((*lead, 2, batch, size), dtype=dtype)
         arrays["seen"][..., 0, :, :] = arrays["keep"] * state[0]
     _run(library.forward, cell, hidden, stride, arrays, xp)
-    end = tuple(array[..., -1, :, :].copy() for array in kept)  # not all steps kept for one
+    end = tuple(array[..., -1, :, :].copy() for array in kept)  # a copy, not a view of all
     return h, None, (*end, *state[cell.states :]), memo
 
 
 def _read_options(mask, keep, hidden, dtype):
-    """Return mask and keep as C reads them."""
+    """Return mask and keep in the form that C reads."""
     *lead, steps, batch, size = hidden
     return {
         "mask": None if mask is None else _lay_out(mask[..., 0], (steps, batch), bool),
@@ -294,11 +294,11 @@ def _read_options(mask, keep, hidden, dtype):
 
 
 def unroll_backward(cell, params, dy, dstate, memo, *, mask=None, keep=None, xp, library=None):
-    """As `recurrence.unroll_backward`."""
+    """Do the same as `recurrence.unroll_backward`."""
     xp = _find_workspace(xp)
     *lead, _, batch, size = hidden = dy.shape
     gates, wide = (*hidden[:-1], cell.gates * size), np.result_type(dy, memo.h, *dstate)
-    dtype = memo.h.dtype  # whose loops are there, as they ran forward
+    dtype = memo.h.dtype  # the loops exist, since they ran forward
     if wide in DTYPES and (library or not _explain_missing(cell.gates, wide)):
         dtype = wide
     library = library or _load_library(cell.gates, dtype)

@@ -1,8 +1,8 @@
-"""C source of ours, compiled for the machine that runs it.
+"""Compile xprnn's C source for the machine that runs it.
 
-Compilers are looked for in ``CC``, on the path, and in the package ziglang; if one fails, the
-next is tried. The library is tested by the caller's `prove` and then kept (see store.py), so that
-it needs no compiler again.
+Compilers are looked up in ``CC``, on the path, and in the package ziglang; if one fails, the next
+is tried. The caller's `prove` tests the library, which is then cached (see store.py), so that the
+compiler does not run again.
 """
 
 import contextlib
@@ -24,24 +24,24 @@ from xprnn.kernels.store import digest, folder, keep, load_kept, warn_once
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared")
 
 TUNED = (("-march=native",), ("-mcpu=native",), ())
-"""Flags that tune for this processor; which one works depends on the compiler and the processor."""
+"""Flags that tune for this processor; which flag works depends on compiler and processor."""
 
 LAST = ("-fno-fast-math", "-fno-unsafe-math-optimizations", "-fvisibility=default")
-"""Flags at the end, which override those in ``CC``. The second keeps gcc from linking code that
+"""Flags at the end, which override those in ``CC``. The second prevents gcc from linking code that
 flushes subnormal numbers to zero in the whole process."""
 
 ON_PATH = ("cc", "gcc", "clang") if os.name != "nt" else ("clang",)
 """gcc does not align wide vectors on Windows."""
 
 PATIENCE = 20.0
-"""Seconds that failing compilers may take in all; after that none runs in this process."""
+"""The total seconds that failing compilers may take; after that none runs in this process."""
 
 PROCESSOR = (
     *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
     *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features"),
     *("cpu", "isa", "uarch", "features"),
 )
-"""The lines of Linux that tell one kind of processor from another."""
+"""The lines in Linux's cpuinfo that tell one kind of processor from another."""
 
 LOST: list[float] = []
 """The seconds that each failed compiler took."""
@@ -61,7 +61,7 @@ def find_compiler() -> tuple[str, ...]:
     Raises
     ------
     UnbuildableError
-        If there is none.
+        If there is no compiler.
     """
     if commands := _find_compilers():
         return commands[0]
@@ -71,14 +71,14 @@ def find_compiler() -> tuple[str, ...]:
 
 
 def _find_compilers() -> list[tuple[str, ...]]:
-    """Return the commands of all C compilers, that of ``CC`` first."""
+    """Return the commands of all C compilers, starting with ``CC``."""
     asked = os.environ.get("CC", "")
     try:
         commands = [tuple(shlex.split(asked, posix=os.name != "nt"))]
     except ValueError:
-        commands = [(asked,)]  # no such program exists, and the warning shows the text
+        commands = [(asked,)]  # a program that does not exist; the warning shows the text
     paths = [path for path in map(shutil.which, ON_PATH) if path]
-    programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is mostly gcc
+    programs = {os.path.realpath(path): (path,) for path in reversed(paths)}  # cc is usually gcc
     commands += reversed(programs.values())
     if importlib.util.find_spec("ziglang"):
         commands.append((sys.executable, "-m", "ziglang", "cc"))
@@ -87,20 +87,20 @@ def _find_compilers() -> list[tuple[str, ...]]:
 
 @functools.cache
 def build(source: Path, prove: Callable[..., None] | None = None, **macros: int) -> ctypes.CDLL:
-    """Compile a file with macros defined, unless it is in the cache, and load it.
+    """Compile a file with macros defined, unless it is cached, and load it.
 
     Parameters
     ----------
     source : Path
     prove : callable, optional
-        Called with the library, once it is compiled, and the macros; it raises `WrongError`,
-        or any other exception, if the library is wrong.
+        A function that is called with the newly compiled library and the macros. It raises
+        `WrongError`, or any other exception, if the library is wrong.
     **macros : int
 
     Raises
     ------
     UnbuildableError
-        If there is no compiler, or if all fail; a warning tells of the latter first.
+        If there is no compiler, or, after a warning, if all compilers fail.
     """
     defines = tuple(f"-D{name}={value}" for name, value in macros.items())
     sources = [path.read_text(encoding="utf-8") for path in sorted(source.parent.glob("*.[ch]"))]
@@ -121,10 +121,10 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
                 return library
         library = load_kept(place, f"{source.stem}-{key}-")
     if library is not None:
-        _warn_of(failures, key, "what another compiler made before is used")
+        _warn_of(failures, key, "code that another compiler made before is used")
         return library
     if not failures:
-        find_compiler()  # says that there is none
+        find_compiler()  # raises the error that there is none
     _warn_of(failures, key, "slower code runs")
     raise UnbuildableError(str(failures[0][1]))
 
@@ -132,7 +132,7 @@ def build(source: Path, prove: Callable[..., None] | None = None, **macros: int)
 def _warn_of(
     failures: list[tuple[tuple[str, ...], UnbuildableError]], library: str, then: str
 ) -> None:
-    """Warn of the first failure, once for each compiler that fails and each wrong library."""
+    """Warn about the first failure, once for each compiler that fails and each wrong library."""
     if failures:
         command, error = failures[0]
         warn_once(
@@ -144,7 +144,7 @@ def _warn_of(
 
 @functools.cache
 def _describe_processor() -> list[str]:
-    """Return what identifies this kind of processor; code compiled for it may fail on others."""
+    """Return an identifier of this kind of processor; code compiled for it may fail on others."""
     import platform
 
     about = [sys.platform, platform.machine(), str(sys.maxsize)]
@@ -169,10 +169,10 @@ def _build(
     name: str,
     prove: Callable[[ctypes.CDLL], None] | None,
 ) -> ctypes.CDLL:
-    """Compile a library, load and prove it, and keep it if there is a place."""
-    import tempfile  # no part of importing xprnn
+    """Compile, load and prove a library, and cache it if there is a cache folder."""
+    import tempfile  # not imported with xprnn
 
-    for base in [None] if place is None else [place, None]:  # the first may be full
+    for base in [None] if place is None else [place, None]:  # the first place may be full
         try:
             with tempfile.TemporaryDirectory(
                 prefix="xprnn-", dir=base, ignore_cleanup_errors=True
@@ -186,18 +186,18 @@ def _build(
                     keep(output, base, name)
                 return library
         except WrongError as error:
-            raise WrongError(f"what {shlex.join(command)} makes is wrong: {error}") from error
+            raise WrongError(f"the code of {shlex.join(command)} is wrong: {error}") from error
         except UnbuildableError as error:
             last = error
         except OSError as error:
-            last = UnbuildableError(f"what {shlex.join(command)} makes can't be loaded: {error}")
+            last = UnbuildableError(f"the code of {shlex.join(command)} can't be loaded: {error}")
         if _count_seconds_left() <= 0:
             break
     raise last
 
 
 def _test(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
-    """Prove a library; whatever goes wrong, such as a missing function, makes it wrong."""
+    """Prove a library; any failure, such as a missing function, raises WrongError."""
     try:
         prove(library)
     except WrongError:
@@ -207,7 +207,7 @@ def _test(library: ctypes.CDLL, prove: Callable[[ctypes.CDLL], None]) -> None:
 
 
 def _compile(command: tuple[str, ...], arguments: tuple[str, ...], output: Path) -> None:
-    """Compile with the first flags that a compiler takes."""
+    """Compile with the first flags that the compiler accepts."""
     for tuned in TUNED:
         try:
             return _run((*command, *FLAGS, *tuned, *LAST, *arguments, "-o", str(output)))
@@ -219,13 +219,13 @@ def _compile(command: tuple[str, ...], arguments: tuple[str, ...], output: Path)
 
 
 def _count_seconds_left() -> float:
-    """Return how many seconds a compiler may still run."""
+    """Return the seconds that a compiler may still run."""
     return PATIENCE - sum(LOST)
 
 
 def _run(command: tuple[str, ...]) -> None:
-    """Run a compiler, with its temporary files beside its output."""
-    import subprocess  # no part of importing xprnn
+    """Run a compiler, with its temporary files in the folder of its output."""
+    import subprocess  # not imported with xprnn
 
     start, left = time.monotonic(), _count_seconds_left()
     if left <= 0:
@@ -257,7 +257,7 @@ def _run(command: tuple[str, ...]) -> None:
 
 
 def _stop(process: Any) -> None:
-    """End a process and all that it started."""
+    """End a process and all its children."""
     if os.name == "nt":
         process.kill()
     else:
@@ -270,7 +270,7 @@ def _stop(process: Any) -> None:
 
 
 def _load(path: Path) -> ctypes.CDLL:
-    """Load a library, unless it changes how the whole process computes."""
+    """Load a library; raise if it changes how the whole process computes."""
     flushed, state = _flushes(), ctypes.create_string_buffer(1024)
     own: Any = ctypes.CDLL(None) if os.name != "nt" else None
     if hasattr(own, "fegetenv"):
@@ -280,9 +280,9 @@ def _load(path: Path) -> ctypes.CDLL:
         return library
     if hasattr(own, "fesetenv"):
         own.fesetenv(state)
-    raise WrongError("it has the processor flush subnormal numbers to zero")
+    raise WrongError("it makes the processor flush subnormal numbers to zero")
 
 
 def _flushes() -> bool:
-    """Whether this thread takes the smallest numbers for zero."""
+    """Return whether this thread flushes subnormal numbers to zero."""
     return sys.float_info.min / 2 == 0

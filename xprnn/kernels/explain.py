@@ -1,4 +1,4 @@
-"""Reports on the loops: which one runs a case, and what the machine offers."""
+"""Report which loop runs a case, and what the machine offers."""
 
 from xprnn import cells
 from xprnn._fields import check_choice, whole
@@ -23,23 +23,23 @@ def explain(
     backend: str | Backend = "numpy",
     device: str | Device | None = None,
 ) -> str:
-    """Return which loop runs in a case and how, and why none that is faster does.
+    """Describe which loop runs a case and how, and why no faster loop does.
 
     Parameters
     ----------
     cell : str or Cell
     steps, batch, hidden_size, features, models : int
-        T, B, H, F, and how many models there are side by side.
+        T, B, H, F, and the number of models side by side.
     dtype : {"float32", "float64"}
     backend : str or Backend
     device : str or Device, optional
-        A GPU to plan for instead, though it is not there: a name in
+        A GPU to plan for that this machine need not have: a name in
         ``xprnn.kernels.cuda.device.KNOWN``, such as ``"H100"``.
 
     Raises
     ------
     ValueError
-        If there is no cell, backend, dtype or device of that name, or a size is below 1.
+        If no cell, backend, dtype or device has the given name, or a size is below 1.
     BackendUnavailableError
         If the backend can't be used here.
 
@@ -80,7 +80,7 @@ def explain(
 
 
 def status() -> str:
-    """Return a line on the compiled loops: how many threads they have, or why there are none.
+    """Return a line about the compiled loops: their number of threads, or why there are none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Compares loops with the reference, on the machine that runs them, before they are used."""
+"""Compare loops with the reference, on the machine that runs them, before their first use."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from xprnn.cells import Cell
 from xprnn.recurrence import REFERENCE, Unroll
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-11}
-"""The largest difference from the reference that passes, as a share of the result's norm.
+"""The largest difference from the reference that passes, relative to the result's norm.
 
 Emulated kernels and compiled loops, for all cells and 1 to 200 units, differed by at most 7e-7 in
 float32 and 2e-15 in float64. Weights rounded to 11 bits gave 1e-4 and more in float32; leaving out
@@ -20,17 +20,17 @@ a single weight gave 1e-2.
 STEPS = 3
 
 SMALL = 0.1
-"""The drawn numbers are about 1, so a result below this has lost digits to cancellation."""
+"""The random numbers are about 1, so a result below this has lost digits to cancellation."""
 
 
 def measure_difference(
     unroll: Unroll, cell: Cell, size: int, batch: int, dtype: Any, *, xp: Namespace
 ) -> float:
-    """Return by how much the results of a loop differ from the reference's, of their norm.
+    """Return the difference of a loop's results from the reference, relative to their norm.
 
-    The loop runs three steps, forward and backward. A mask takes one step from each sequence.
-    Dropout scales the units and silences none: the weights of a silent unit would not be tested.
-    The largest difference of all results counts; a NaN makes it infinite.
+    The loop runs three steps, forward and backward. A mask removes one step from each sequence.
+    Dropout scales the units but silences none, since the weights of a silent unit would not be
+    tested. The largest difference of all results counts; a NaN makes it infinite.
 
     The reference computes in float64. CuPy with ``CUPY_TF32=1`` computes products of float32 in
     TF32; the only such product here is x W, and its factors are exact in TF32.
@@ -43,7 +43,7 @@ def measure_difference(
         H and B.
     dtype : dtype
     xp : namespace
-        Reads the arrays of NumPy with ``asarray``.
+        The loop's namespace, which converts NumPy arrays with ``asarray``.
     """
     rng = np.random.default_rng(0)
 

@@ -1,4 +1,4 @@
-"""The loops there are, the lookup of one for a case, and the workspace in which they run."""
+"""The available loops, the lookup of one for a case, and the workspace in which they run."""
 
 import math
 import os
@@ -17,13 +17,13 @@ from xprnn.recurrence import REFERENCE, Unroll
 
 
 class Twin(NamedTuple):
-    """A loop, and two functions that take a case as `lookup` does."""
+    """A loop, with two functions that take a case like `lookup`."""
 
     obstacle: Callable[..., str | None]
-    """Says why the loop does not support the case; None if it does."""
+    """A function that says why the loop does not support a case, or returns None if it does."""
     unroll: Unroll
     about: Callable[..., str]
-    """Says how the loop runs."""
+    """A function that says how the loop runs."""
 
 
 TWINS = {
@@ -31,19 +31,18 @@ TWINS = {
     "cuda": Twin(cuda.obstacle, cuda.CUDA, cuda.about),
     "reference": Twin(lambda *case: None, REFERENCE, lambda *case: "step by step in Python"),
 }
-"""By name, in order of preference."""
+"""The loops by name, in order of preference."""
 
 _SMALL = 9_000
-"""Numbers in a matrix from which on OpenBLAS may give the product with a vector to its threads.
-
-It does so with other products from 29 times as many multiplications on.
+"""The numbers in a matrix from which on OpenBLAS may share the product with a vector among
+threads. For other products it does so from 29 times as many multiplications on.
 """
 
 
 def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype: object) -> Unroll:
-    """Return the first loop that supports the case; the reference supports every one.
+    """Return the first loop that supports a case; the reference supports every case.
 
-    Looking up a loop changes nothing, so no layer affects another.
+    A lookup has no side effects, so no layer affects another.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def lookup(cell: Cell, xp: Namespace, shapes: dict[str, tuple[int, ...]], dtype:
     shapes : dict
         The shapes of ``"x"`` (..., T, B, F) and ``"U"`` (..., H, G·H).
     dtype : dtype
-        Of all numbers together, x, weights and states.
+        The common dtype of x, weights and states.
 
     Raises
     ------
@@ -84,17 +83,18 @@ def uses_reference() -> bool:
 def workspace(
     xp: Namespace, x: Array | None = None, weights: Sequence[Array] = ()
 ) -> AbstractContextManager[Namespace]:
-    """Open a context to compute in: NumPy becomes a `Workspace`, other namespaces stay themselves.
+    """Open a context for computation, which replaces NumPy by a `Workspace`.
 
-    Elsewhere than on NumPy, the failure of a GPU raises BackendUnavailableError in it.
+    Other namespaces stay as they are; in the context, a GPU failure raises BackendUnavailableError.
 
     Parameters
     ----------
     xp : namespace
     x : array, (..., T, B, F), optional
     weights : sequence of arrays
-        Without x, any number of calls is expected. With it, one call that takes x and these
-        weights; NumPy stays as it is if that is so small that a workspace only costs time.
+        Without x, any number of calls is expected. With x, a single call with x and these weights
+        is expected; if it is so small that a workspace would only cost time, NumPy is not
+        replaced.
 
     Examples
     --------
@@ -120,16 +120,16 @@ def _watch_device(xp: Namespace) -> Iterator[Namespace]:
 
 
 def _is_small(x: Array, weights: Sequence[Array]) -> bool:
-    """Return whether no product is large enough for threads, of BLAS or ours."""
+    """Return whether no product is large enough for threads, BLAS's or ours."""
     largest = max((math.prod(w.shape) for w in weights), default=0)
     return largest < _SMALL and largest * math.prod(x.shape[:-1]) < 25 * _SMALL
 
 
 def unchanged(xp: Namespace) -> AbstractContextManager[None]:
-    """Let a workspace lay out weights once, as none changes for a while."""
+    """Let a workspace lay out weights once, since none changes in this context."""
     return xp.unchanged() if isinstance(xp, Workspace) else nullcontext()
 
 
 def pieces(x: Array, weights: list[Array], *, xp: Namespace) -> list[slice]:
-    """Return which steps of x (..., T, B, F) to compute at a time: all, but for a workspace."""
+    """Return the slices of steps of x (..., T, B, F) to compute at a time, often all at once."""
     return xp.pieces(x, weights) if isinstance(xp, Workspace) else [slice(0, x.shape[-3])]

@@ -1,8 +1,8 @@
-"""Arrays that take notes: what a cell computes, as expressions of single numbers.
+"""Trace a cell: record its computation as expressions of single numbers.
 
-A `Traced` array has a number for each gate and unit, as the arrays of a cell have along
-their last axis. Every operation adds a node to a graph, once: the same operation on the
-same numbers is the same node. What has no entry in `FORMS` raises `Untraceable`.
+A `Traced` array has a number for each gate and unit, like the arrays of a cell along the last
+axis. Every operation adds a node to a graph, but only once: the same operation on the same numbers
+is the same node. An operation without an entry in `FORMS` raises `Untraceable`.
 """
 
 import builtins
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Untraceable(Exception):  # noqa: N818 (a finding, and no mistake of the caller)
-    """What a cell does that cannot be noted, in a sentence."""
+    """A cell can't be traced; the message says in a sentence what it does."""
 
 
 FORMS = {
@@ -35,22 +35,22 @@ FORMS |= {
     for name in ("abs", "cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
 }
 FORMS |= {name: f"{name}({{}}, {{}})" for name in ("logaddexp", "maximum", "minimum", "pow")}
-"""Functions of the array API standard that act on single numbers, as C++ writes them."""
+"""Elementwise functions of the array API standard, with their form in C++."""
 
 TRUTHS = frozenset(name for name in FORMS if name.startswith(("less", "greater", "logical")))
 TRUTHS |= {"equal", "not_equal"}
-"""Those whose result is true or false."""
+"""The functions whose result is true or false."""
 
 
 class Node(NamedTuple):
-    """An operation on nodes before it; or a number, or an input, with what it is."""
+    """An operation on earlier nodes, or a constant, or an input."""
 
     name: str
     arguments: tuple[Any, ...]
 
 
 class Graph:
-    """Nodes in the order of their computation.
+    """The nodes in the order of their computation.
 
     Examples
     --------
@@ -67,8 +67,8 @@ class Graph:
         self._places: dict[Any, int] = {}
 
     def node(self, name: str, *arguments: Any) -> int:
-        """Return the place of a node, a new one if there is none like it."""
-        key = (name, *map(repr, arguments))  # 0.0 and -0.0 are two
+        """Return the index of a node, adding it if it is new."""
+        key = (name, *map(repr, arguments))  # 0.0 and -0.0 are different
         if key not in self._places:
             self._places[key] = len(self.nodes)
             self.nodes.append(Node(name, arguments))
@@ -77,11 +77,11 @@ class Graph:
     def number(self, value: Any) -> int:
         """Return the node of a constant."""
         if not isinstance(value, int | float) or value - value != 0:
-            raise Untraceable(f"it computes with {value!r}, which is no finite number")
+            raise Untraceable(f"it computes with {value!r}, which is not a finite number")
         return self.node("number", float(value))
 
     def inputs(self, name: str, blocks: int, units: int) -> "Traced":
-        """Return an array of inputs: `units` numbers in each of some blocks."""
+        """Return an array of inputs, with `units` numbers in each block."""
         places = [
             self.node("input", name, block, unit)
             for block in range(blocks)
@@ -91,17 +91,17 @@ class Graph:
 
 
 class Traced:
-    """An array (1, n) of noted numbers.
+    """An array (1, n) of traced numbers.
 
     Parameters
     ----------
     graph : Graph
     places : tuple of int
-        Of its numbers among the nodes.
+        The indices of its numbers among the nodes.
     """
 
     ndim = 2
-    __array_ufunc__ = None  # NumPy's own functions refuse it
+    __array_ufunc__ = None  # makes NumPy's own functions raise an error
 
     def __init__(self, graph: Graph, places: tuple[int, ...]):
         self.graph, self.places = graph, places
@@ -125,7 +125,7 @@ class Traced:
 
 
 def _elementwise(name: str, *arguments: Any) -> Traced:
-    """Note an operation for every number of arrays of one length."""
+    """Record an operation for every number of arrays of equal length."""
     arrays = [a for a in arguments if isinstance(a, Traced)]
     if not arrays:
         raise Untraceable(f"it calls {name} without an array of its own")
@@ -161,7 +161,7 @@ for _python, _name in {
 
 
 class Numbers:
-    """The namespace of a graph's arrays, as far as a cell may use it.
+    """The namespace of traced arrays, with the functions that a cell may use.
 
     Parameters
     ----------
@@ -181,15 +181,15 @@ class Numbers:
         return _elementwise("multiply", a, a)
 
     def zeros_like(self, a: Traced) -> Traced:
-        """Return as many zeros."""
+        """Return zeros in the shape of a."""
         return Traced(self.graph, (self.graph.number(0),) * len(a.places))
 
     def ones_like(self, a: Traced) -> Traced:
-        """Return as many ones."""
+        """Return ones in the shape of a."""
         return Traced(self.graph, (self.graph.number(1),) * len(a.places))
 
     def concat(self, arrays: Any, *, axis: int = 0) -> Traced:
-        """Return arrays one after the other along the last axis."""
+        """Join arrays along the last axis."""
         if axis not in (-1, 1):
             raise Untraceable(f"it calls concat along axis {axis}")
         return Traced(self.graph, tuple(place for a in arrays for place in a.places))

@@ -1,8 +1,8 @@
-"""Threads that share the work of one.
+"""Worker threads that share the work of their owner.
 
-The state must stay right wherever Ctrl-C comes. So the threads are started by one call into C,
-which no signal interrupts; their orders are written on boards, where writing twice does no harm;
-and a sleeping thread looks at its board once in a while, in case nobody woke it.
+The state must stay consistent wherever Ctrl-C interrupts. So the threads are started by a single
+call into C, which no signal interrupts; their orders are written on boards, where writing twice is
+harmless; and a sleeping thread looks at its board from time to time, in case nobody woke it.
 """
 
 import ctypes
@@ -21,40 +21,40 @@ from xprnn.kernels.compiler import build
 SOURCE = Path(__file__).parent / "cpu" / "workers.c"
 
 LOOKS = 0.0003
-"""Seconds for which a worker looks for more work before it sleeps."""
+"""The seconds for which a worker looks for more work before it sleeps."""
 
 NAP = 0.1
-"""Seconds for which a worker sleeps at most until it looks again, or ends if nobody needs it."""
+"""The most seconds that a worker sleeps before it looks again, or ends if not needed."""
 
 PATIENCE = 0.1
-"""Seconds to wait for a worker until Python may attend to something else."""
+"""The seconds to wait for a worker before Python may handle signals."""
 
 
 class Crew(NamedTuple):
-    """What the threads share with their owner."""
+    """The data that the threads share with their owner."""
 
     boards: Array
     """(threads, 8), each row a board of workers.c."""
     addresses: list[ctypes.c_void_p]
     sleep: list[Any]
-    """A lock each, which a thread takes to sleep and the owner releases to wake it."""
+    """A lock for each thread, which it takes to sleep and the owner releases to wake it."""
     alive: list[Any]
-    """A lock each, which the thread releases when it has ended."""
+    """A lock for each thread, which it releases when it has ended."""
     started: list[int]
-    """The identity of each thread that was started, in order."""
+    """The identifier of each thread that was started, in order."""
     ended: list[int]
     """The number of each thread that has ended."""
     idle: list[bool]
-    """Holds True while the owner pauses; whoever takes it out decides whether the threads end."""
+    """Holds True while the owner pauses; whoever removes it decides whether the threads end."""
 
 
 class Workers:
-    """Some threads, which do parts of what their owner does, and end with it.
+    """Threads that do parts of their owner's work, and end with it.
 
     Parameters
     ----------
     count : int
-        Threads besides the owner's, at most.
+        The most threads besides the owner's.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class Workers:
         self._failures: list[BaseException] = []
 
     def start(self) -> int:
-        """Return how many threads there are; the first call starts as many as it can."""
+        """Return the number of threads; the first call starts as many as it can."""
         if self._ended:
             return 0
         if self._crew is None:
@@ -86,31 +86,31 @@ class Workers:
         if not crew.started:
             owner = weakref.ref(self)
             tasks = ((owner, self._library, crew, number) for number in range(self._count))
-            try:  # in C alone: no signal comes between a start and its entry in the list
+            try:  # only in C: no signal comes between a start and its entry in the list
                 crew.started.extend(map(start_new_thread, itertools.repeat(_serve), list(tasks)))
-            except (RuntimeError, MemoryError):  # no more threads are allowed here, or now
+            except (RuntimeError, MemoryError):  # no more threads are allowed here or now
                 self._count = len(crew.started)
         return len(crew.started)
 
     def share(
         self, work: Callable[[int], Any], parts: int, stop: Callable[[], Any] | None = None
     ) -> None:
-        """Do parts 0, 1, … of some work at once, the first of them here.
+        """Do parts 0, 1, … of some work at once, the first part in this thread.
 
-        Parts that wait for one another need `stop`: called when the first part fails, as on
-        Ctrl-C, it makes the others wait no longer.
+        Parts that wait for one another need `stop`, which is called when the first part fails, as
+        on Ctrl-C, and makes the others stop waiting.
 
         Raises
         ------
         ValueError
             If there are fewer threads than parts.
         RuntimeError
-            In a process that was forked meanwhile, as its parent does the other parts.
+            In a process that was forked meanwhile, since the parent does the other parts.
         """
         threads, crew = 1 + self.start(), self._crew
         if crew is None or parts > threads:
             raise ValueError(f"there are {threads} threads for {parts} parts")
-        self._give_up()  # what Ctrl-C may have left
+        self._give_up()  # left over after Ctrl-C
         self._settle(crew)
         self._work, self._stop = work, stop
         try:
@@ -123,13 +123,13 @@ class Workers:
             raise
         finally:
             self._settle(crew)
-            self._work = self._stop = None  # which may hold arrays
+            self._work = self._stop = None  # they may hold arrays
             failures, self._failures = self._failures, []
         if failures:
             raise failures[0]
 
     def _wake(self, crew: Crew, number: int) -> None:
-        """Wake a worker that sleeps; Ctrl-C can't break a lock as it can an Event."""
+        """Wake a sleeping worker; unlike an Event, a lock can't be broken by Ctrl-C."""
         if crew.sleep[number].locked():
             crew.sleep[number].release()
 
@@ -139,7 +139,7 @@ class Workers:
             self._stop()
 
     def _settle(self, crew: Crew) -> None:
-        """Wait until all that was posted is done."""
+        """Wait until all posted work is done."""
         patience = ctypes.c_double(PATIENCE)
         for number in range(len(crew.started)):
             while (state := self._library.wait(crew.addresses[number], patience)) != 1:
@@ -154,7 +154,7 @@ class Workers:
             self._crew.idle[:] = [True]
 
     def resume(self) -> bool:
-        """Return whether the threads go on, after `pause`; else they end, or have ended."""
+        """Return whether the threads continue after `pause`; otherwise they end or have ended."""
         return self._crew is None or _claim(self._crew)
 
     def end(self) -> None:
@@ -180,13 +180,13 @@ class Workers:
         self.join()
 
     def forget(self) -> None:
-        """Forget the threads in a process that was just forked, as they are its parent's."""
+        """Forget the threads in a newly forked process, since they belong to its parent."""
         self._give_up()
         self._crew = None
 
 
 def _claim(crew: Crew) -> bool:
-    """Return True to the first caller only: it decides what becomes of a paused crew."""
+    """Return True only to the first caller, which decides what happens to a paused crew."""
     try:
         return crew.idle.pop()
     except IndexError:
@@ -201,12 +201,12 @@ def _serve(owner: Any, library: Any, crew: Crew, number: int) -> None:
             if state:
                 try:
                     workers._work(number + 1)
-                except BaseException as error:  # whatever it is, the owner raises it
+                except BaseException as error:  # any exception; the owner raises it
                     workers._failures.append(error)
                 library.finish(board)
             del workers
             if not state and not crew.sleep[number].acquire(timeout=NAP) and _claim(crew):
-                library.end(crew.addresses[0], len(crew.boards))  # the others too, when they look
+                library.end(crew.addresses[0], len(crew.boards))  # the others too, later
     finally:
         crew.ended.append(number)
         crew.alive[number].release()

@@ -2,15 +2,15 @@
 
 A `Workspace` takes the place of the namespace ``xp``:
 
-- It reuses the memory of large arrays that nothing refers to any more. After the first epoch
-  it asks the system for no more memory, and the system has no new pages to clear.
+- It reuses the memory of large arrays without references. After the first epoch it needs no more
+  memory from the system, which then has no new pages to clear.
 - It divides large products and compiled loops among threads.
 
-The threads of NumPy's BLAS stay busy for a while after a product, waiting for the next,
-on the processors that a loop then wants. While there is a workspace, BLAS therefore has
-one thread. That needs the package threadpoolctl and a C compiler; without them BLAS keeps
-its threads and the workspace has one. A workspace also has one while a workspace of another
-thread limits BLAS.
+After a product, the threads of NumPy's BLAS stay busy for a while, waiting for the next one, on
+the processors that a loop then needs. While a workspace is open, BLAS is therefore limited to one
+thread. This needs the package threadpoolctl and a C compiler; without them BLAS keeps its threads
+and the workspace has only one. A workspace also has only one thread while another thread's
+workspace limits BLAS.
 """
 
 import _thread
@@ -34,37 +34,38 @@ from xprnn.kernels.compiler import UnbuildableError
 from xprnn.kernels.workers import Workers
 
 KEPT = 1 << 16
-"""Bytes from which on memory is kept; less is quicker to ask for anew."""
+"""The bytes from which on memory is kept; smaller arrays are faster to allocate anew."""
 
 ROOMY = 8
-"""The largest block that an array may take, in multiples of its size; larger blocks stay free."""
+"""The largest block that an array may take, in multiples of its size."""
 
 ALIGNED = 64
-"""Bytes of a cache line, where kept memory begins."""
+"""The bytes of a cache line, to which kept memory is aligned."""
 
 PIECE = 2 << 20
-"""Bytes of the largest array of a piece, unless that makes more pieces than steps in one."""
+"""The bytes of the largest array of a piece, unless that gives more pieces than steps in one."""
 
 SPARED = 64 << 20
-"""Bytes of memory that a thread keeps from one workspace to its next."""
+"""The bytes of memory that a thread keeps from one workspace to the next."""
 
 SHARED = 4_000_000
-"""Multiplications from which on a product is shared out: about 0.05 ms on one thread."""
+"""The multiplications from which on a product is shared: about 0.05 ms on one thread."""
 
 WIDE = 400_000
-"""Numbers from which on a sum of two arrays is shared out: about 0.1 ms on one thread."""
+"""The numbers from which on a sum of two arrays is shared: about 0.1 ms on one thread."""
 
 
 _PROBE = [np.empty(0)]
 UNUSED = sys.getrefcount(_PROBE[0])
-"""References to what only a list holds: the list's, and that of the call that counts."""
+"""The reference count of an object that only a list holds, including the counting call's."""
 
 
 class Blas:
-    """NumPy's BLAS; one thread of ours at a time, with its workspaces, can limit it to one thread.
+    """NumPy's BLAS, which one thread at a time, with its workspaces, can limit to one thread.
 
-    Every change is written down before it is made, so that it can be undone after an interrupt;
-    undoing it twice does no harm. A fork waits for the lock, so a child finds nothing half done.
+    Every change is recorded before it is made, so that it can be undone after an interrupt;
+    undoing it twice is harmless. A fork waits for the lock, so that a child finds no change half
+    done.
     """
 
     def __init__(self):
@@ -75,7 +76,7 @@ class Blas:
 
     @functools.cached_property
     def threads(self) -> Any:
-        """What controls its threads; None without threadpoolctl. Read it with the lock held."""
+        """The controller of its threads, None without threadpoolctl; read it with the lock held."""
         if importlib.util.find_spec("threadpoolctl") is None:
             return None
         import threadpoolctl
@@ -111,7 +112,7 @@ class Blas:
                 self.before = None
 
     def in_child(self) -> None:
-        """Release BLAS in a process that was just forked, whoever held it in the parent."""
+        """Release BLAS in a newly forked process, whoever held it in the parent."""
         self.lock, self.holder = threading.RLock(), threading.get_ident()
         for owner in list(self.owners):
             owner.forget()
@@ -121,11 +122,11 @@ class Blas:
 BLAS = Blas()
 
 PAUSED: weakref.WeakSet[Workers] = weakref.WeakSet()
-"""The threads of workspaces that are closed, for a moment."""
+"""The threads of closed workspaces, which are kept for a moment."""
 
 
 def _before_fork() -> None:
-    """End the threads that pause, as a child would take them for its own; then wait for BLAS."""
+    """End paused threads, which a child would take for its own; then wait for BLAS."""
     for workers in list(PAUSED):
         if workers.resume():
             workers.close()
@@ -141,7 +142,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def can_limit_blas() -> bool:
-    """Return whether threadpoolctl is installed, which sets the number of threads of BLAS."""
+    """Return whether threadpoolctl, which limits the threads of BLAS, is installed."""
     with BLAS.lock:
         return BLAS.threads is not None
 
@@ -157,13 +158,13 @@ def _can_build() -> bool:
 
 
 def _can_share() -> bool:
-    """Return whether threads can share work; under gevent and eventlet, which replace them, no."""
+    """Return whether threads can share work; not with gevent or eventlet, which replace them."""
     real = isinstance(_thread.allocate_lock, types.BuiltinFunctionType)
     return real and _can_build() and can_limit_blas()
 
 
 def thread_count() -> int:
-    """Return how many threads may compute: ``OMP_NUM_THREADS``, or the processors."""
+    """Return the number of threads to use: ``OMP_NUM_THREADS``, or that of the processors."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # of the outer level
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
@@ -173,12 +174,12 @@ def thread_count() -> int:
 
 
 class Workspace:
-    """A NumPy whose large arrays and products are its own, for one thread at a time.
+    """NumPy's namespace with its own large arrays and products, for one thread at a time.
 
     Parameters
     ----------
     threads : int
-        How many threads compute at once at most between `open` and `close`.
+        The most threads that compute at once between `open` and `close`.
     """
 
     def __init__(self, threads: int):
@@ -190,7 +191,7 @@ class Workspace:
         self._layouts: dict[Any, Any] | None = None
 
     def open(self) -> None:
-        """Limit BLAS to one thread and allow several of ours, if work can be shared out."""
+        """Limit BLAS to one thread and allow several of ours, if work can be shared."""
         if self.most > 1 and _can_share() and BLAS.hold(self):
             paused, self._paused = self._paused, None
             if paused is not None and paused.resume():
@@ -199,7 +200,7 @@ class Workspace:
                 self._workers = Workers(self.most - 1)
 
     def pause(self) -> None:
-        """Leave BLAS its own threads; keep ours for a moment, and some memory, for `open`."""
+        """Give BLAS its threads back; keep ours for a moment, and some memory, for `open`."""
         BLAS.release(self)
         workers = self._workers
         if workers is not None:
@@ -211,9 +212,9 @@ class Workspace:
             self.blocks.pop()  # the largest
 
     def close(self) -> None:
-        """End the threads, and leave BLAS its own; the memory stays.
+        """End the threads, and give BLAS its threads back; the memory stays.
 
-        A second call does what an interrupt prevented.
+        A second call completes one that was interrupted.
         """
         crews = [workers for workers in (self._workers, self._paused) if workers is not None]
         for workers in crews:
@@ -225,7 +226,7 @@ class Workspace:
 
     @property
     def threads(self) -> int:
-        """How many threads compute at once; the first access starts them."""
+        """The number of threads that compute at once; the first access starts them."""
         self._reopen()
         if self._workers is None:
             return 1
@@ -241,7 +242,7 @@ class Workspace:
         self._workers, self._forked = None, True
 
     def _reopen(self) -> None:
-        """Open again what was open when the process was forked."""
+        """Reopen a workspace that was open when the process was forked."""
         if self._forked:
             self._forked = False
             self.open()
@@ -252,7 +253,7 @@ class Workspace:
         return found
 
     def empty(self, shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
-        """Return an array that holds anything, in memory that nothing refers to any more."""
+        """Return an uninitialised array, in memory without other references."""
         dtype = np.dtype(dtype or float)
         size = dtype.itemsize * (math.prod(shape) if isinstance(shape, tuple) else shape)
         if size < KEPT:
@@ -262,20 +263,20 @@ class Workspace:
         return block[start : start + size].view(dtype).reshape(shape)
 
     def _free(self, size: int) -> Any:
-        """Return the smallest block that is free and fits, or a new one."""
+        """Return the smallest free block that is large enough, or a new one."""
         first = bisect.bisect_left(self.blocks, size + ALIGNED, key=len)
         last = bisect.bisect_right(self.blocks, ROOMY * size + ALIGNED, key=len)
         for i in range(first, last):
             if sys.getrefcount(self.blocks[i]) == UNUSED:  # an array in it would refer to it
                 return self.blocks[i]
-        step = 1 << max(size.bit_length() - 4, 0)  # room for arrays that are a bit larger
+        step = 1 << max(size.bit_length() - 4, 0)  # room for slightly larger arrays
         block = np.empty(-(-size // step) * step + ALIGNED, np.uint8)
         bisect.insort(self.blocks, block, key=len)
         return block
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Promise that no weight changes meanwhile, so that each is laid out once."""
+        """Promise that no weight changes in this context, so that each is laid out once."""
         self._layouts = {}
         try:
             yield
@@ -283,20 +284,20 @@ class Workspace:
             self._layouts = None
 
     def once(self, key: Any, arrays: list[Array], make: Callable[[], Any]) -> Any:
-        """Return `make()`, while the arrays are `unchanged` the result of the first call."""
+        """Return `make()`, or the result of the first call while the arrays are `unchanged`."""
         if self._layouts is None:
             return make()
         name = (key, *map(id, arrays))
         if name not in self._layouts:
-            self._layouts[name] = arrays, make()  # holding the arrays keeps their ids
+            self._layouts[name] = arrays, make()  # a reference to the arrays keeps their ids valid
         return self._layouts[name][1]
 
     def pieces(self, x: Array, weights: list[Array]) -> list[slice]:
-        """Return which steps of x (..., T, B, F) to compute at a time.
+        """Return the slices of steps of x (..., T, B, F) to compute at a time.
 
-        They are few, so that the arrays of a forward pass stay small. But each piece also keeps
-        the state before it, so there are at most about three times as many pieces as steps in
-        one. Their lengths differ by at most one step, so that all fit the same memory.
+        A piece has few steps, so that the arrays of a forward pass stay small. But each piece also
+        keeps the state before it, so there are at most about three times as many pieces as steps
+        in one. Their lengths differ by at most one step, so that all fit into the same memory.
         """
         *lead, steps, batch, _ = x.shape
         models = max([math.prod(lead), *(math.prod(w.shape[:-2]) for w in weights)])
@@ -322,7 +323,7 @@ class Workspace:
         return np.concatenate(arrays, axis=axis, out=out)
 
     def _pointwise(self, function: Any, a: Array, b: Array) -> Array:
-        """Return what a function gives for every pair of numbers."""
+        """Apply a function to every pair of numbers."""
         out = self._allocate(np.broadcast_shapes(a.shape, b.shape), a, b)
         parts = self.threads if out.shape == a.shape and len(b) == 1 and out.size >= WIDE else 1
         if parts == 1:
@@ -358,7 +359,7 @@ class Workspace:
         return out
 
     def _allocate(self, shape: tuple[int, ...], a: Array, b: Array) -> Array:
-        """Return the memory of a result."""
+        """Return memory for a result."""
         return self.empty(shape, dtype=a.dtype if a.dtype == b.dtype else np.result_type(a, b))
 
     def share(
@@ -368,21 +369,20 @@ class Workspace:
         if parts == 1:
             work(0)
             return
-        assert self._workers is not None  # or `threads` was not asked for how many parts
+        assert self._workers is not None  # or `threads` was not read for the number of parts
         self._workers.share(work, parts, stop)
 
 
 def _cut_evenly(count: int, parts: int) -> list[slice]:
-    """Cut a range into as many parts."""
+    """Cut a range into `parts` parts of similar length."""
     return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
 
 @contextmanager
 def opened() -> Iterator[Workspace]:
-    """Give an open workspace: the one that this thread had last, if it is closed again.
+    """Yield an open workspace: this thread's last one, if that is closed again.
 
-    So calls in a loop use the same memory and threads, and nobody needs to open a workspace
-    around the loop.
+    Calls in a loop thus use the same memory and threads, without a workspace around the loop.
     """
     count = thread_count()
     own = LAST.__dict__.pop("workspace", None)
@@ -396,7 +396,7 @@ def opened() -> Iterator[Workspace]:
         except BaseException:
             own.close()
             raise
-    except BaseException:  # Ctrl-C may have cut that short
+    except BaseException:  # Ctrl-C may have interrupted it
         own.close()
         raise
     LAST.workspace = own

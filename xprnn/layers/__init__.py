@@ -1,6 +1,6 @@
-"""Layers: hyper-parameters with pure methods; parameters and states are arguments.
+"""Layers: hyper-parameters with pure methods that take parameters and states as arguments.
 
-Every layer, a stack of layers too, has these methods::
+Every layer, including a stack of layers, has these methods::
 
     init(rng, features)                             -> params, features of the output
     initial_state(params, batch, *, xp)             -> state
@@ -9,16 +9,14 @@ Every layer, a stack of layers too, has these methods::
 
     states(cache, *, xp)                             -> h(1) … h(T) of each recurrent layer
 
-x is (..., T, B, F), y is (..., T, B, O), mask is (T, B, 1) or None. At padding y
-is zero, and x and dy are never read. `init` draws NumPy
-arrays; the caller moves them. A state is a tuple of arrays (..., B, H),
-empty for a layer without memory. Given None for the state, a layer starts from its
-own initial state, and a learnt one gets its gradient. Given None for the noise, it
-drops nothing, as a trained network does.
+x is (..., T, B, F), y is (..., T, B, O), mask is (T, B, 1) or None. At padding steps y is zero,
+and x and dy are never read. `init` draws NumPy arrays; the caller moves them to the device. A
+state is a tuple of arrays (..., B, H), empty for a layer without memory. With None for the state,
+a layer starts from its own initial state, and a learnt initial state gets a gradient. With None
+for the noise, dropout is off, as it is after training.
 
-Two properties say how a layer works along time: `time` is
-``"pointwise"``, ``"causal"`` or ``"whole"``, and `keeps_steps` says whether the
-output has the steps of the input.
+Two properties describe how a layer works along time: `time` is ``"pointwise"``, ``"causal"`` or
+``"whole"``, and `keeps_steps` is True if the output has the steps of the input.
 """
 
 from xprnn.layers.bidirectional import Bidirectional, Reversed

@@ -1,4 +1,4 @@
-"""Layers that read a sequence from its end, and layers that read it in both directions."""
+"""Layers that read a sequence backward, and layers that read it in both directions."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,16 +10,16 @@ from xprnn.layers.protocol import Layer, Time, check_layer
 
 @dataclass(frozen=True)
 class Reversed:
-    """A layer that reads every sequence from its end.
+    """A layer that reads every sequence backward.
 
-    As ``direction="reverse"`` of ONNX, and Keras's ``go_backwards``, whose output is in
-    the other order. Padding at the end is skipped, as by `Bidirectional`. Step t of the
-    output belongs to step t of x.
+    It matches ONNX's ``direction="reverse"``, and Keras's ``go_backwards`` except that Keras
+    returns the steps in reverse order: here step t of the output belongs to step t of x. Padding
+    at the end is skipped, as in `Bidirectional`.
 
     Parameters
     ----------
     layer : Layer
-        A `Recurrent` layer, whose parameters and states are its own.
+        A `Recurrent` layer; parameters and states are this layer's.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class Reversed:
         return self.layer.initial_state(params, batch, xp=xp)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run the layer from the end."""
+        """Run the layer backward in time."""
         mask = None if mask is None else xp.flip(mask, axis=-3)
         x = xp.flip(x, axis=-3)
         y, state, cache = self.layer.forward(params, x, state, mask, noise=noise, xp=xp)
@@ -63,18 +63,17 @@ class Reversed:
         return grads, (xp.flip(dx, axis=-3) if input_grad else None), dstate
 
     def states(self, cache, *, xp):
-        """Return h in the order of time."""
+        """Return h in time order."""
         return tuple(xp.flip(h, axis=-3) for h in self.layer.states(cache, xp=xp))
 
 
 @dataclass(frozen=True)
 class Bidirectional(SideBySide):
-    """Two copies of a layer, each with its own weights: one reads from the start, one from the end.
+    """Two copies of a layer with separate weights: one reads forward, the other backward.
 
-    With u the forward and w the backward one's output at the same step, y is
-    ``concat`` (u, w), ``sum`` u + w, ``mean`` (u + w) / 2 or ``product`` u w.
-    Padding at the end is skipped: the backward one starts from the last valid step
-    of each row.
+    With u the forward copy's and w the backward copy's output at the same step, y is ``concat``
+    (u, w), ``sum`` u + w, ``mean`` (u + w) / 2 or ``product`` u w. Padding at the end is skipped:
+    the backward copy starts from the last valid step of each sequence.
 
     Schuster and Paliwal, "Bidirectional recurrent neural networks", 1997.
 
@@ -83,7 +82,7 @@ class Bidirectional(SideBySide):
     layer : Layer
         A `Recurrent` layer. Parameters, states and caches are pairs: forward, backward.
     merge : {"concat", "sum", "mean", "product"}
-        How the two outputs become one.
+        How to merge the two outputs.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A linear map of the last steps."""
+"""A causal convolution: a linear map of the most recent steps."""
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -14,17 +14,18 @@ from xprnn.layers.protocol import Stateless, Time
 
 @dataclass(frozen=True)
 class CausalConv(Stateless):
-    """A linear map of the last p valid steps, at every step or at the last one.
+    """A linear map of the p most recent valid steps, at every step or only at the last one.
 
-    With W the matrices W₁, …, Wₚ (F, O) one below the other::
+    With W the matrices W₁, …, Wₚ (F, O) stacked vertically::
 
         y(t) = x(t-p+1) W₁ + … + x(t) Wₚ + b        dx(t) = dy(t) Wₚᵀ + … + dy(t+p-1) W₁ᵀ
 
     x is zero before the first step. The state is the last p-1 valid steps side by side,
-    (..., B, (p-1)·F), the oldest first; with p = 1 there is none. With `last` it is the last
-    p, from which the output comes if no valid step follows. Padding is no step.
+    (..., B, (p-1)·F), the oldest first; with p = 1 it is empty. With `last` the state holds the
+    last p steps, so that the output can be computed even if no valid step follows. Padding steps
+    are skipped.
 
-    Beside recurrent layers it is the autoregressive part of LSTNet: Lai, Chang, Yang and Liu,
+    Parallel to recurrent layers it is the autoregressive part of LSTNet: Lai, Chang, Yang and Liu,
     "Modeling long- and short-term temporal patterns with deep neural networks", 2018.
 
     Parameters
@@ -32,18 +33,18 @@ class CausalConv(Stateless):
     output_size : int
         O, the number of outputs.
     kernel_size : int
-        p, the number of steps.
+        p, the number of steps in the map.
     bias : bool
-        Whether there is a b.
+        Whether to add b.
     last : bool
-        Whether there is an output at the last valid step alone, (..., T, B, F) to
-        (..., 1, B, O). That takes one T-th of the work of ``Pool("last")`` after the map.
+        Whether to output the last valid step only, (..., T, B, F) to (..., 1, B, O). This takes
+        one T-th of the work of ``Pool("last")`` after the map.
     kernel_initializer, bias_initializer : str or Initializer
-        How W (p·F, O) and b (1, O) are drawn.
+        How to draw W (p·F, O) and b (1, O).
 
     Examples
     --------
-    How much x grew since the step before:
+    The change of x since the previous step:
 
     >>> import numpy as np
     >>> from xprnn.layers import CausalConv
@@ -80,22 +81,22 @@ class CausalConv(Stateless):
         return self.kernel_size if self.last else self.kernel_size - 1
 
     def _dense(self):
-        """Return the map of p steps side by side."""
+        """Return the dense layer that maps p steps side by side."""
         return Dense(self.output_size, self.bias, self.kernel_initializer, self.bias_initializer)
 
     def init(self, rng, features):
-        """Draw W and, if there is a bias, b."""
+        """Draw W and, with `bias`, b."""
         return self._dense().init(rng, self.kernel_size * features)
 
     def initial_state(self, params, batch, *, xp):
-        """Return steps of zeros."""
+        """Return zeros, as the steps before the first."""
         W = params["W"]
         size = self._kept * (W.shape[-2] // self.kernel_size)
         zeros = xp.zeros((*W.shape[:-2], batch, size), dtype=W.dtype, device=device(W))
         return (zeros,) if size else ()
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Map the last steps at every step, or those of the last one."""
+        """Map the most recent steps, at every step or only at the last one."""
         if state is None:
             state = self.initial_state(params, x.shape[-2], xp=xp)
         x, lag, kept = _ops.apply_mask(x, mask, xp=xp), self.kernel_size - 1, self._kept
@@ -114,7 +115,7 @@ class CausalConv(Stateless):
         return _ops.apply_mask(y, mask, xp=xp), end, cache
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Transpose `forward`: the gradient of the steps is a convolution too."""
+        """Transpose `forward`; the gradient of the steps is also a convolution."""
         steps, order, back, mask, (x_shape, state_shapes) = cache
         lag, kept = self.kernel_size - 1, self._kept
         if self.last:
@@ -135,7 +136,7 @@ class CausalConv(Stateless):
 
 
 def _transpose(W, dy, lag, xp):
-    """Return the gradient of the steps from that of the outputs at every step."""
+    """Return the gradient of the steps, given the gradient of the outputs at every step."""
     *lead, rows, outputs = W.shape
     W = xp.reshape(W, (*lead, lag + 1, rows // (lag + 1), outputs))
     W = xp.matrix_transpose(xp.flip(W, axis=-3))
@@ -144,25 +145,25 @@ def _transpose(W, dy, lag, xp):
 
 
 def _to_steps(state, count, xp):
-    """Return steps side by side (..., B, count·F) as (..., count, B, F)."""
+    """Split steps side by side, (..., B, count·F), into (..., count, B, F)."""
     *lead, size = state.shape
     return xp.moveaxis(xp.reshape(state, (*lead, count, size // count)), -2, -3)
 
 
 def _to_state(steps, xp):
-    """Return steps (..., count, B, F) side by side, (..., B, count·F)."""
+    """Put steps (..., count, B, F) side by side, (..., B, count·F)."""
     *lead, count, batch, features = steps.shape
     return xp.reshape(xp.moveaxis(steps, -3, -2), (*lead, batch, count * features))
 
 
 def _windows(a, lag, xp):
-    """Return each step beside the `lag` steps before it, (..., T - lag, B, (lag + 1)·F)."""
+    """Return each step and the `lag` steps before it as one, (..., T - lag, B, (lag + 1)·F)."""
     count = a.shape[-3] - lag
     return xp.concat([a[..., k : k + count, :, :] for k in range(lag + 1)], axis=-1)
 
 
 def _pad(a, before, after, xp):
-    """Return steps with so many steps of zeros before and after them."""
+    """Add `before` steps of zeros before the steps and `after` behind them."""
     *lead, _, batch, features = a.shape
     shapes = [(*lead, n, batch, features) for n in (before, after)]
     first, last = (xp.zeros(shape, dtype=a.dtype, device=device(a)) for shape in shapes)
@@ -170,13 +171,14 @@ def _pad(a, before, after, xp):
 
 
 def _sort_padding_first(mask, kept, xp):
-    """Return for `_take` the order of `kept` valid steps and those of a mask, and the inverse.
+    """Return the order in which `_take` puts padding steps first, and its inverse.
 
-    Padding comes first, so that the valid steps of a row stand side by side at its end.
+    The steps are `kept` valid ones followed by those of the mask. The valid steps of a row then
+    stand side by side at its end.
     """
     if mask is None:
         return None, None
-    late = _pad(xp.astype(mask, xp.int64) - 1, kept, 0, xp)[..., 0]  # -1 at padding, else 0
+    late = _pad(xp.astype(mask, xp.int64) - 1, kept, 0, xp)[..., 0]  # -1 at padding steps, else 0
     columns = xp.arange(mask.shape[-2], device=device(mask))
     rows = xp.argsort(late, axis=0, stable=True) * mask.shape[-2] + columns
     order = xp.reshape(rows, (-1,))
@@ -184,7 +186,7 @@ def _sort_padding_first(mask, kept, xp):
 
 
 def _take(a, order, xp):
-    """Return rows (..., T, B, F) in an order of T·B numbers; as they are if it is None."""
+    """Reorder the rows (..., T, B, F) by an order of T·B indices; None leaves them unchanged."""
     if order is None:
         return a
     return xp.reshape(xp.take(_ops.flatten_steps(a, xp=xp), order, axis=-2), a.shape)

@@ -1,4 +1,4 @@
-"""More steps out than in: one to many, and encoder and decoder."""
+"""Layers that output more steps than they read: one to many, and encoder and decoder."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,14 +14,14 @@ from xprnn.layers.protocol import Layer, Stateless, Time, check_layer
 
 @dataclass(frozen=True)
 class Extend(Stateless):
-    """The first step, and zeros after it: (..., T, B, F) to (..., steps, B, F).
+    """The first step, followed by zeros: (..., T, B, F) to (..., steps, B, F).
 
-    The layers after it in a stack then make many steps out of one.
+    The layers after it in a stack then turn one step into many.
 
     Parameters
     ----------
     steps : int
-        How many steps the output has.
+        The number of steps of the output.
     """
 
     steps: int
@@ -48,7 +48,7 @@ class Extend(Stateless):
 
 @dataclass(frozen=True)
 class Feedback:
-    """A network whose output is its next input: (..., T, B, F) to (..., steps, B, F).
+    """A network whose output is fed back as its next input: (..., T, B, F) to (..., steps, B, F).
 
     ::
 
@@ -57,9 +57,9 @@ class Feedback:
     Parameters
     ----------
     network : Layer
-        With as many outputs as features.
+        The network, which must have as many outputs as features.
     steps : int
-        How many steps the output has.
+        The number of steps of the output.
     """
 
     network: Layer
@@ -71,7 +71,7 @@ class Feedback:
     def __post_init__(self):
         check_fields(self, network=check_layer, steps=whole)
         if self.network.time == "whole" or not self.network.keeps_steps:
-            raise ValueError(f"network must run step by step, got {show(self.network)}")
+            raise ValueError(f"network must be able to run step by step, got {show(self.network)}")
 
     def init(self, rng, features):
         """Draw the network's parameters."""
@@ -98,7 +98,7 @@ class Feedback:
         return xp.concat(y[1:], axis=-3), state, (cache, x.shape[-3], mask)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Run back through the steps, each one's input gradient on the output before."""
+        """Go back through the steps, adding each input gradient to that of the previous output."""
         caches, steps, mask = cache
         grads = tree.map(xp.zeros_like, params)
         dx = xp.zeros_like(dy[..., :1, :, :])
@@ -110,29 +110,28 @@ class Feedback:
         return grads, _ops.apply_mask(dx, mask, xp=xp), dstate
 
     def states(self, cache, *, xp):
-        """Return the hidden states of the network's layers, over the steps of the output."""
+        """Return the hidden states of the network's layers at every step of the output."""
         steps = [self.network.states(c, xp=xp) for c in cache[0]]
         return tuple(xp.concat(list(h), axis=-3) for h in zip(*steps, strict=True))
 
 
 @dataclass(frozen=True)
 class EncoderDecoder:
-    """Reads a window and writes the steps that follow: (..., T, B, F) to (..., k, B, O).
+    """An encoder, and a decoder that predicts the steps after it: (..., T, B, F) to (..., k, B, O).
 
-    The encoder's last states are the decoder's first ones, and the window's last valid
-    step is its input. The outputs of the encoder are not used.
+    The encoder's final states are the decoder's initial states, and the window's last valid step
+    is the decoder's first input. The encoder's outputs are not used.
 
     Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014.
 
     Parameters
     ----------
     encoder : Layer
-        Recurrent layers, such as ``Stack((Recurrent(64, "gru"),))``.
+        The encoder: recurrent layers, such as ``Stack((Recurrent(64, "gru"),))``.
     decoder : Layer
-        What makes many steps out of one and has recurrent layers of the same sizes,
-        such as ``Stack((Extend(12), Recurrent(64, "gru"), Dense(1)))``, or
-        ``Feedback(Stack((Recurrent(64, "gru"), Dense(1))), 12)``, which reads what it
-        wrote.
+        A network that turns one step into many and has recurrent layers of the same sizes, such as
+        ``Stack((Extend(12), Recurrent(64, "gru"), Dense(1)))``, or
+        ``Feedback(Stack((Recurrent(64, "gru"), Dense(1))), 12)``, which reads its own outputs.
 
     Examples
     --------
@@ -153,11 +152,11 @@ class EncoderDecoder:
     def __post_init__(self):
         check_fields(self, encoder=check_layer, decoder=check_layer)
         if not self.encoder.keeps_steps:
-            raise ValueError(f"encoder must read every step, got {show(self.encoder)}")
+            raise ValueError(f"encoder must give an output at every step, got {show(self.encoder)}")
         if self.decoder.keeps_steps:
             raise ValueError(
-                "decoder must make steps of its own, with Extend or Feedback, "
-                f"got {show(self.decoder)}"
+                "decoder must generate its own steps, with Extend or Feedback, got "
+                f"{show(self.decoder)}"
             )
 
     def init(self, rng, features):
@@ -167,8 +166,8 @@ class EncoderDecoder:
         sizes = _sizes(self.encoder, encoder), _sizes(self.decoder, decoder)
         if sizes[0] != sizes[1]:
             raise ValueError(
-                "encoder and decoder must have states of the same sizes, as the decoder starts "
-                f"from those of the encoder: got {sizes[0]} and {sizes[1]}"
+                "encoder and decoder must have states of the same sizes, since the decoder "
+                f"starts from the encoder's states: got {sizes[0]} and {sizes[1]}"
             )
         return {"encoder": encoder, "decoder": decoder}, outputs
 
@@ -177,7 +176,7 @@ class EncoderDecoder:
         return self.encoder.initial_state(params["encoder"], batch, xp=xp)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run the encoder, then the decoder; the state is the one between the two."""
+        """Run the encoder, then the decoder; the state is the one passed between the two."""
         noises = [None if noise is None else noise.layer(i) for i in range(2)]
         unused, end, read = self.encoder.forward(
             params["encoder"], x, state, mask, noise=noises[0], xp=xp
@@ -191,13 +190,13 @@ class EncoderDecoder:
         return y, end, (unused.shape, start, end, seen, final, read, picked, wrote)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Run back through the decoder, then through the encoder."""
+        """Go back through the decoder, then through the encoder."""
         shape, start, end, seen, final, read, picked, wrote = cache
         nothing = tree.map(xp.zeros_like, final)
         decoder, dlast, dstart = self.decoder.backward(
             params["decoder"], dy, nothing, wrote, input_grad=input_grad, xp=xp
         )
-        gradients = tree.flatten(dstart)  # of states that begin empty too, such as Pool's
+        gradients = tree.flatten(dstart)  # also for states that start empty, such as Pool's
         dend = _arrange([gradients[name] for name in tree.flatten(start)], end)
         dend = tree.map(lambda a, b: a + b, dend, dstate)
         dy = xp.zeros(shape, dtype=dy.dtype, device=device(dy))
@@ -219,7 +218,7 @@ _LAST = Pool("last")
 
 
 def _arrange(leaves, like):
-    """Return leaves as a tree of the structure of `like`."""
+    """Return leaves as a tree with the structure of `like`."""
     values = iter(leaves)
     return tree.map(lambda _: next(values), like)
 

@@ -17,9 +17,9 @@ class Dense(Stateless):
     output_size : int
         O, the number of outputs.
     bias : bool
-        Whether there is a b.
+        Whether to add b.
     kernel_initializer, bias_initializer : str or Initializer
-        How W (F, O) and b (1, O) are drawn.
+        How to draw W (F, O) and b (1, O).
 
     Examples
     --------
@@ -44,14 +44,14 @@ class Dense(Stateless):
         check_fields(self, output_size=whole, bias=flag)
 
     def init(self, rng, features):
-        """Draw W and, if there is a bias, b."""
+        """Draw W and, with `bias`, b."""
         params = {"W": self.kernel_initializer(rng, (features, self.output_size), features)}
         if self.bias:
             params["b"] = self.bias_initializer(rng, (1, self.output_size), features)
         return params, self.output_size
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Map x at every step."""
+        """Apply the map at every step."""
         x = _ops.apply_mask(x, mask, xp=xp)
         y = _ops.apply_mask(_ops.affine(params, x, xp=xp), mask, xp=xp)
         return y, (), (x, mask)

@@ -1,4 +1,4 @@
-"""The last state of a recurrent layer."""
+"""The final state of a recurrent layer."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,22 +13,21 @@ from xprnn.layers.recurrent import Recurrent
 
 @dataclass(frozen=True)
 class Final:
-    """The state of a recurrent layer after the last valid step: (..., T, B, F) to (..., 1, B, H).
+    """A recurrent layer's state after the last valid step: (..., T, B, F) to (..., 1, B, H).
 
-    For a layer that runs forward, the last h is what ``Pool("last")`` returns; for a layer
-    that reads from the end, it is h at the first step. torch calls it h_n, and the last c
-    of an LSTM c_n.
+    For a layer that runs forward, the final h is what ``Pool("last")`` returns; for a layer that
+    runs backward, it is h at the first step. torch calls it h_n, and the final c of an LSTM c_n.
 
     Parameters
     ----------
     layer : Recurrent, or Reversed of one
-        Parameters and state are its own.
+        The layer whose state to return; parameters and state are the layer's.
     state : int
-        Which array of the cell's state: 0 for h, 1 for c of an LSTM.
+        The index of the array in the cell's state: 0 for h, 1 for the c of an LSTM.
 
     Examples
     --------
-    Both directions read to their ends:
+    The final states of both directions:
 
     >>> import numpy as np
     >>> from xprnn.layers import Final, Parallel, Recurrent, Reversed
@@ -59,7 +58,7 @@ class Final:
 
     @property
     def time(self) -> Time:
-        """The layer's."""
+        """How the layer works along time."""
         kind: Time = self.layer.time
         return kind
 
@@ -72,7 +71,7 @@ class Final:
         return self.layer.initial_state(params, batch, xp=xp)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run the layer, and return its last state as a step."""
+        """Run the layer, and return its final state as one step."""
         y, end, cache = self.layer.forward(params, x, state, mask, noise=noise, xp=xp)
         return end[self.state][..., None, :, :], end, (y.shape, cache)
 

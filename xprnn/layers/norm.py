@@ -9,7 +9,7 @@ from xprnn.layers.protocol import Stateless
 
 @dataclass(frozen=True)
 class LayerNorm(Stateless):
-    """Every step normalised over its features, then scaled and shifted.
+    """Layer normalisation: each step normalised over its features, then scaled and shifted.
 
     With mean and variance over the F features::
 
@@ -22,7 +22,7 @@ class LayerNorm(Stateless):
     Parameters
     ----------
     eps : float
-        ε, above 0.
+        ε, above 0; it is added to the variance.
 
     Examples
     --------

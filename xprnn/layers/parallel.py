@@ -1,4 +1,4 @@
-"""Layers side by side."""
+"""Layers in parallel."""
 
 import operator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Merge = Literal["concat", "sum", "mean", "product"]
 
 
 def merge(how: Merge, parts: list[Array], *, xp: Namespace) -> Array:
-    """Return the parts side by side on the last axis, or their sum, mean or product."""
+    """Concatenate the parts on the last axis, or return their sum, mean or product."""
     if how == "concat":
         return xp.concat(parts, axis=-1)
     if how == "product":
@@ -27,7 +27,7 @@ def merge(how: Merge, parts: list[Array], *, xp: Namespace) -> Array:
 
 
 def split(how: Merge, dy: Array, parts: list[Array]) -> list[Array]:
-    """Return the gradient of each part."""
+    """Return the gradient with respect to each part."""
     if how == "concat":
         ends = accumulate(part.shape[-1] for part in parts)
         return [dy[..., end - p.shape[-1] : end] for p, end in zip(parts, ends, strict=True)]
@@ -37,18 +37,18 @@ def split(how: Merge, dy: Array, parts: list[Array]) -> list[Array]:
 
 
 class SideBySide(Composite):
-    """Layers that read the same x, and whose outputs become one."""
+    """Layers that read the same x and whose outputs are merged."""
 
     merge: Merge
 
     @property
     def time(self) -> Time:
-        """That of the layer that sees most of a sequence."""
+        """The most restrictive kind among the layers."""
         return strictest({layer.time for layer in self.layers})
 
     @property
     def keeps_steps(self) -> bool:
-        """Whether the layers do."""
+        """Whether the layers keep the steps of x."""
         return self.layers[0].keeps_steps
 
     def init(self, rng, features):
@@ -56,13 +56,13 @@ class SideBySide(Composite):
         drawn = [layer.init(rng, features) for layer in self.layers]
         sizes = [size for _, size in drawn]
         if self.merge != "concat" and len(set(sizes)) > 1:
-            raise ValueError(f"merge={self.merge!r} needs outputs of one size, got {sizes}")
+            raise ValueError(f"merge={self.merge!r} needs outputs of equal sizes, got {sizes}")
         return tuple(params for params, _ in drawn), (
             sum(sizes) if self.merge == "concat" else sizes[0]
         )
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Run every layer over x, and merge what they give."""
+        """Run every layer over x, and merge the outputs."""
         states = (None,) * len(self.layers) if state is None else state
         results = []
         for i, (layer, p, s) in enumerate(zip(self.layers, params, states, strict=True)):
@@ -71,11 +71,11 @@ class SideBySide(Composite):
         outputs, ends, caches = map(list, zip(*results, strict=True))
         steps = [y.shape[-3] for y in outputs]
         if len(set(steps)) > 1:
-            raise ValueError(f"layers must give the same number of steps, got {steps}")
+            raise ValueError(f"layers must output the same number of steps, got {steps}")
         return merge(self.merge, outputs, xp=xp), tuple(ends), (outputs, caches)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
-        """Transpose `forward`; the gradient of x is the sum of all."""
+        """Transpose `forward`; the gradient of x is the sum over the layers."""
         outputs, caches = cache
         parts = split(self.merge, dy, outputs)
         grads, dx, start = [], None, []
@@ -95,7 +95,7 @@ class SideBySide(Composite):
 
 @dataclass(frozen=True)
 class Parallel(SideBySide):
-    """Layers that read the same x, and whose outputs become one.
+    """Layers that read the same x and whose outputs are merged.
 
     With u, w, … their outputs at the same step, y is ``concat`` (u, w, …), ``sum``
     u + w + …, ``mean`` (u + w + …) / n or ``product`` u w ….
@@ -103,14 +103,14 @@ class Parallel(SideBySide):
     Parameters
     ----------
     layers : tuple of Layer
-        At least one. All keep the steps of x, or none does. Parameters, states and caches
-        are tuples in their order.
+        The layers, at least one. Either all keep the steps of x, or none does. Parameters, states
+        and caches are tuples in the same order.
     merge : {"concat", "sum", "mean", "product"}
-        How the outputs become one; for all but ``"concat"`` they have the same size.
+        How to merge the outputs; all but ``"concat"`` need outputs of the same size.
 
     Examples
     --------
-    The mean, the largest and the last of all states:
+    The mean, the maximum and the last of the hidden states:
 
     >>> import numpy as np
     >>> from xprnn.layers import Parallel, Pool, Recurrent, Stack
@@ -128,5 +128,5 @@ class Parallel(SideBySide):
         check_fields(self, layers=check_layers, merge=one_of(MERGES))
         if len({layer.keeps_steps for layer in self.layers}) > 1:
             raise ValueError(
-                f"layers must all keep the steps of x, or none of them, got {show(self.layers)}"
+                f"layers must all keep the steps of x, or none may, got {show(self.layers)}"
             )

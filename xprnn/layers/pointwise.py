@@ -1,4 +1,4 @@
-"""Layers that treat each step by itself, without parameters: an activation, softmax, dropout."""
+"""Layers without parameters that process each step separately: activation, softmax, dropout."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from xprnn.layers.protocol import Stateless
 
 @dataclass(frozen=True)
 class _Function(Stateless, ABC):
-    """A function of each step."""
+    """A function that is applied at each step."""
 
     @abstractmethod
     def _forward(self, x, *, xp):
@@ -22,7 +22,7 @@ class _Function(Stateless, ABC):
         """Return dx."""
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Apply it to every valid step."""
+        """Apply the function at every valid step."""
         x = _ops.apply_mask(x, mask, xp=xp)
         y = _ops.apply_mask(self._forward(x, xp=xp), mask, xp=xp)
         return y, (), (x, y, mask)
@@ -41,7 +41,7 @@ class Activation(_Function):
     Parameters
     ----------
     activation : str or Activation
-        f, of `xprnn.activations`.
+        f, by name or as an object of `xprnn.activations`.
 
     Examples
     --------
@@ -66,19 +66,20 @@ class Activation(_Function):
 
 @dataclass(frozen=True)
 class Softmax(_Function):
-    """Every step's features as probabilities, y = exp(x) / Σ exp(x), or their logarithms.
+    """The softmax of each step's features, y = exp(x) / Σ exp(x), or its logarithm.
 
     ::
 
         y = exp(x) / Σ exp(x)          dx = y (dy - Σ dy y)
         y = x - log Σ exp(x)           dx = dy - exp(y) Σ dy          with log=True
 
-    A classifier is trained on the scores before the softmax: see `xprnn.losses.CrossEntropy`.
+    To train a classifier, leave this layer out: `xprnn.losses.CrossEntropy` takes the scores
+    before the softmax.
 
     Parameters
     ----------
     log : bool
-        Whether to give logarithms.
+        Whether to return the logarithms.
 
     Examples
     --------
@@ -108,15 +109,15 @@ class Softmax(_Function):
 
 @dataclass(frozen=True)
 class Dropout(Stateless):
-    """y = k x with k = 0 or 1 / (1 - rate), drawn for every number of x; y = x without noise.
+    """y = k x with k = 0 or 1 / (1 - rate), drawn for every value of x; y = x without noise.
 
     Srivastava et al., "Dropout: a simple way to prevent neural networks from
-    overfitting", 2014. On the recurrent state: ``Recurrent(recurrent_dropout=)``.
+    overfitting", 2014. For dropout on the recurrent state, see ``Recurrent(recurrent_dropout=)``.
 
     Parameters
     ----------
     rate : float
-        The probability of k = 0, at least 0 and below 1.
+        The probability that k = 0; at least 0 and below 1.
 
     Examples
     --------
@@ -135,7 +136,7 @@ class Dropout(Stateless):
         check_fields(self, rate=fraction)
 
     def forward(self, params, x, state, mask, *, noise=None, xp):
-        """Drop numbers of x."""
+        """Drop values of x."""
         x = _ops.apply_mask(x, mask, xp=xp)
         if noise is None or self.rate == 0:
             return x, (), (None, mask)

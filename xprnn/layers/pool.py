@@ -1,4 +1,4 @@
-"""One step out of many: the last valid one, the mean or the largest."""
+"""Pooling over the steps: the last valid step, the mean or the maximum."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -9,20 +9,20 @@ from xprnn.layers.protocol import Stateless, Time
 
 
 def _last(xs, counts, xp):
-    """Return 1 at the last step that counts, 0 elsewhere."""
+    """Return 1 at the last step that counts and 0 elsewhere."""
     valid = xp.astype(counts > 0, counts.dtype)
     later = xp.flip(xp.cumulative_sum(xp.flip(valid, axis=-3), axis=-3), axis=-3)
     return xp.astype((valid > 0) & (later == 1), counts.dtype)
 
 
 def _mean(xs, counts, xp):
-    """Return the share of each step in all that count."""
+    """Return the weight of each step in the mean over the steps that count."""
     total = _ops.total(counts, -3, keepdims=True, xp=xp)
     return counts / xp.maximum(total, xp.ones_like(total))
 
 
 def _max(xs, counts, xp):
-    """Return 1 at the largest number that counts, or equal parts if there are several."""
+    """Return 1 at the largest value that counts, split equally between ties."""
     low = xp.full_like(xs, -float("inf"))
     candidates = xp.where(counts > 0, xs, low)
     hit = (counts > 0) & (xs == xp.max(candidates, axis=-3, keepdims=True))
@@ -36,17 +36,17 @@ _POOLS = {"last": _last, "mean": _mean, "max": _max}
 
 @dataclass(frozen=True)
 class Pool(Stateless):
-    """One step out of the valid steps of a sequence: (..., T, B, F) to (..., 1, B, F).
+    """Pooling of a sequence's valid steps into one step: (..., T, B, F) to (..., 1, B, F).
 
-    Each is a weighted sum over the steps, y = Σ w(t) x(t). The state is the output so
-    far and the number of its steps; it enters the sum as one more step. So a sequence
-    may come in chunks, and the output of the last chunk is that of the whole.
+    The output is a weighted sum over the steps, y = Σ w(t) x(t). The state holds the output so far
+    and the number of steps behind it, and enters the sum as one more step. A sequence may
+    therefore come in chunks: the output after the last chunk is that of the whole sequence.
 
     Parameters
     ----------
     how : {"last", "mean", "max"}
-        The last valid step, the mean over the valid ones, or the largest number of
-        each feature. Where several are the largest, they share the gradient.
+        The last valid step, the mean over the valid steps, or the maximum of each feature. Ties
+        for the maximum share the gradient.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a layer must have, and what layers without a state share."""
+"""The protocol of layers, and what layers without a state share."""
 
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -9,26 +9,27 @@ from xprnn._typing import Array, Namespace, Tree
 METHODS = ("init", "initial_state", "forward", "backward", "states")
 
 Time = Literal["pointwise", "causal", "whole"]
-"""How a layer works along time, which says whether it can be cut in time.
+"""How a layer works along time, which decides whether sequences can be cut into chunks.
 
-``"pointwise"``: a step depends on itself alone. ``"causal"``: it also depends on earlier steps,
-through the state. ``"whole"``: it depends on later steps too, or the steps can't be cut.
+``"pointwise"``: the output at a step depends on that step alone. ``"causal"``: it also depends on
+earlier steps, through the state. ``"whole"``: it depends on later steps too, or the sequence can't
+be cut.
 """
 
 
 class Layer(Protocol):
-    """What a layer must have."""
+    """The protocol of a layer."""
 
     @property
     def time(self) -> Time:
-        """How it works along time."""
+        """How the layer works along time."""
 
     @property
     def keeps_steps(self) -> bool:
         """Whether the output has the steps and the mask of the input."""
 
     def init(self, rng: Any, features: int) -> tuple[Tree, int]:
-        """Draw parameters for inputs with so many features; also return how many the output has."""
+        """Draw parameters for `features` features; return them and the output's features."""
 
     def initial_state(self, params: Tree, batch: int, *, xp: Namespace) -> Tree:
         """Return the state before the first step."""
@@ -43,7 +44,7 @@ class Layer(Protocol):
         noise: Noise | None = None,
         xp: Namespace,
     ) -> tuple[Array, Tree, Any]:
-        """Return the output, the last state and what `backward` needs."""
+        """Return the output, the final state and the cache that `backward` needs."""
 
     def backward(
         self,
@@ -55,19 +56,19 @@ class Layer(Protocol):
         input_grad: bool = True,
         xp: Namespace,
     ) -> tuple[Tree, Array | None, Tree]:
-        """Return the gradients of the parameters, of x and of the first state.
+        """Return the gradients with respect to the parameters, x and the initial state.
 
-        Without `input_grad` that of x may be None.
+        Without `input_grad` the gradient of x may be None.
         """
 
     def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
-        """Return h(1) … h(T), (..., T, B, H), of each recurrent layer inside."""
+        """Return h(1) … h(T) of each recurrent layer inside, each (..., T, B, H)."""
 
 
 class Stateless:
-    """A layer that sees each step by itself, and has neither parameters nor a state.
+    """A layer that processes each step separately and has no parameters and no state.
 
-    Its subclasses have `forward` and `backward`, and those with parameters an `init`.
+    Subclasses define `forward` and `backward`; those with parameters also define `init`.
     """
 
     time: ClassVar[Time] = "pointwise"
@@ -78,11 +79,11 @@ class Stateless:
         return (), features
 
     def initial_state(self, params: Tree, batch: int, *, xp: Namespace) -> Tree:
-        """Return the empty state."""
+        """Return an empty state."""
         return ()
 
     def states(self, cache: Any, *, xp: Namespace) -> tuple[Array, ...]:
-        """Return (), no hidden state."""
+        """Return no hidden states."""
         return ()
 
 
@@ -92,7 +93,7 @@ def check_layer(argument: str, layer: Any) -> Any:
 
 
 def check_layers(argument: str, layers: Any) -> tuple[Layer, ...]:
-    """Return layers as a tuple; raise if there is none, or if one is not a layer."""
+    """Return layers as a tuple; raise if it is empty or an item is not a layer."""
     if not isinstance(layers, tuple | list):
         raise TypeError(f"{argument} must be a tuple of layers, got {show(layers)}")
     if not layers:
@@ -101,9 +102,9 @@ def check_layers(argument: str, layers: Any) -> tuple[Layer, ...]:
 
 
 def check_cuttable(network: Layer, argument: str) -> None:
-    """Raise unless the network can run over a sequence in chunks."""
+    """Raise ValueError unless the network can process a sequence in chunks."""
     if network.time == "whole":
         raise ValueError(
-            f"{argument} cuts sequences in time, and this network must see them whole "
-            "(Bidirectional, Extend, Feedback and EncoderDecoder do)"
+            f"{argument} cuts sequences in time, and this network needs whole sequences (as "
+            "Bidirectional, Extend, Feedback and EncoderDecoder do)"
         )

@@ -1,4 +1,4 @@
-"""A cell run over time."""
+"""The layer that runs a cell over time."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from xprnn.layers.protocol import Time
 
 @dataclass(frozen=True)
 class Recurrent:
-    """A cell run over time; gives h(t) at every step.
+    """A recurrent layer: a cell run over time, with the output h(t) at every step.
 
     Parameters
     ----------
     hidden_size : int
         H, the number of hidden units.
     cell : str or Cell
-        What happens at one step: ``"elman"``, ``"lstm"``, ``"gru"``,
-        ``"gru_reset_before"``, or an object such as ``LSTM(peepholes=True)``.
+        The cell: ``"elman"``, ``"lstm"``, ``"gru"``, ``"gru_reset_before"``, or an object such as
+        ``LSTM(peepholes=True)``.
     kernel_initializer, recurrent_initializer, bias_initializer : str or Initializer
-        How W (F, G·H), U (H, G·H) and b (1, G·H) are drawn, each gate by itself. The
-        cell's ``biases`` are added to b; its own weights v start from zero.
+        How to draw W (F, G·H), U (H, G·H) and b (1, G·H), each gate separately. The cell's
+        ``biases`` are added to b; its own weights v start at zero.
     recurrent_dropout : float
-        The probability, below 1, with which a unit of h is dropped from the recurrent
-        product in training; the same units for a whole sequence.
+        The probability, below 1, of dropping a unit of h from the recurrent product during
+        training; the same units are dropped throughout a sequence.
     learn_initial_state : bool
-        Whether the state before the first step is learnt, as the parameters
-        ``state``, one row for the whole batch; else it is zero.
+        Whether to learn the initial state, as the parameters ``state``, one row for the whole
+        batch. Otherwise it is zero.
 
     Examples
     --------
@@ -61,11 +61,11 @@ class Recurrent:
             set_fields(self, **{name: initializers.get(getattr(self, name), name)})
 
     def _cell_weights(self, params):
-        """Return the cell's own weights, an array (..., 1, H) each."""
+        """Return the cell's own weights, each an array (..., 1, H)."""
         return cells.blocks(params["v"], self.cell.weights) if "v" in params else []
 
     def init(self, rng, features):
-        """Draw W, U and b; v and a learnt initial state start from zero."""
+        """Draw W, U and b; v and a learnt initial state start at zero."""
         H, G = self.hidden_size, self.cell.gates
         params: dict[str, Any] = {
             "W": initializers.gates(self.kernel_initializer, rng, features, H, G),
@@ -108,7 +108,7 @@ class Recurrent:
         return y, end[: self.cell.states], (cache, begins)
 
     def _unroll(self, shapes, dtype, *, xp):
-        """Return the loop over time, as `kernels.lookup` chooses it."""
+        """Return the loop over time that `kernels.lookup` chooses."""
         return kernels.lookup(self.cell, xp, shapes, dtype)
 
     def backward(self, params, dy, dstate, cache, *, input_grad=True, xp):
@@ -131,5 +131,5 @@ class Recurrent:
         return grads, dx, dstate
 
     def states(self, cache, *, xp):
-        """Return (h,), h(1) … h(T)."""
+        """Return (h,), where h holds h(1) … h(T)."""
         return (cache[0].h[..., 1:, :, :],)

@@ -1,4 +1,4 @@
-"""Layers one after the other."""
+"""Layers in sequence."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from xprnn.layers.protocol import Layer, Time, check_layers
 
 
 class Composite:
-    """A layer of several layers, whose states are tuples in their order."""
+    """A layer made of several layers; its states are tuples in the same order."""
 
     layers: tuple[Layer, ...]
 
@@ -28,18 +28,18 @@ class Composite:
 
 
 def strictest(kinds: set[Time]) -> Time:
-    """Return the kind that limits a network of layers of these kinds."""
+    """Return the most restrictive of these kinds, which is that of the whole network."""
     return min(kinds, key=("whole", "causal", "pointwise").index)
 
 
 @dataclass(frozen=True)
 class Stack(Composite):
-    """Layers one after the other, each fed with the output of the one before.
+    """Layers in sequence, each reading the output of the previous one.
 
     Parameters
     ----------
     layers : tuple of Layer
-        At least one. Parameters, states and caches are tuples in their order.
+        The layers, at least one. Parameters, states and caches are tuples in the same order.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Stack(Composite):
 
     @property
     def time(self) -> Time:
-        """``"whole"`` if a layer is, or if a state follows on a layer that changes the steps."""
+        """``"whole"`` if a layer is, or if a state follows a layer that changes the steps."""
         kinds, one_step = set(), False
         for layer in self.layers:
             kinds.add("whole" if one_step and layer.time != "pointwise" else layer.time)
@@ -68,7 +68,7 @@ class Stack(Composite):
 
     @property
     def keeps_steps(self) -> bool:
-        """Whether every layer does."""
+        """Whether every layer keeps the steps of its input."""
         return all(layer.keeps_steps for layer in self.layers)
 
     def init(self, rng, features):

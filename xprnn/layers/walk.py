@@ -1,4 +1,4 @@
-"""The layers inside a layer."""
+"""Find the layers inside a layer."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from xprnn.layers.recurrent import Recurrent
 
 
 def recurrent_layers(network: Any) -> Iterator[Recurrent]:
-    """Yield the recurrent layers inside, in the order of the network's `states`.
+    """Yield a network's recurrent layers, in the order of the network's `states`.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def inner_layers(layer: Any) -> dict[str, Any]:
 
 
 def _holds_layers(value: Any) -> bool:
-    """Whether a value is a layer or a tuple of layers."""
+    """Return whether a value is a layer or a tuple of layers."""
     if isinstance(value, tuple):
         return bool(value) and all(map(_holds_layers, value))
     return all(callable(getattr(value, method, None)) for method in METHODS)

@@ -1,34 +1,34 @@
 """Losses with their gradients.
 
-A loss is any callable ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``. `y_hat`
-is (..., T, B, O') and `y` is (..., T, B, O); `mask` is (T, B, 1), True at valid
-steps, or None. `value` is (...), one number for each model on the leading axes;
-`dy_hat` has the shape of `y_hat` and is zero at padding. Every mean is over valid
-steps only; values at padding, in `y_hat` or in `y`, have no effect.
+A loss is any callable ``loss(y_hat, y, mask, *, xp) -> value, dy_hat``. `y_hat` is (..., T, B, O')
+and `y` is (..., T, B, O); `mask` is (T, B, 1), True at valid steps, or None. `value` is (...), one
+number for each model on the leading axes; `dy_hat` has the shape of `y_hat` and is zero at padding
+steps. Every mean is over valid steps only; the values of `y_hat` and `y` at padding steps have no
+effect.
 
-A loss of your own needs nothing more. It may have six more members:
+A user-defined loss needs nothing more. It may have six optional members:
 
 ``outputs(y, mask, *, xp) -> int``
-    O', how many outputs the network must have for the targets y (T, B, O). Raises
-    ValueError if y holds what the loss cannot take. Without it O' = O.
+    O', the number of network outputs that the targets y (T, B, O) need. Raises ValueError if y is
+    invalid for the loss. By default O' = O.
 ``standardize``
-    False if the targets are labels, not quantities; `fit` then leaves them as they are
-    instead of standardising them. Without it True.
+    False if the targets are labels, not quantities, so that `fit` does not standardise them. The
+    default is True.
 ``unscale(y_hat, scaler, *, xp)``
-    Turns outputs for the standardised y into outputs for y in its own units. Without
-    it ``scaler.invert(y_hat)``.
+    Converts outputs for the standardised y to outputs in the original units of y. The default is
+    ``scaler.invert(y_hat)``.
 ``of_errors``
-    True if the value depends on the errors ŷ - y alone. The reported value is then computed
-    without the mean of y, which costs digits if y is far from zero. Left out, it is False.
+    True if the value depends only on the errors ŷ - y. The reported value is then computed without
+    the mean of y, which would cost precision if y is far from zero. The default is False.
 ``degree``
-    The power n, such as 2 for a squared error, if `of_errors` is True and multiplying ŷ and
-    y by c > 0 multiplies the value by c^n. With it `fit` need not compute the value twice.
-    Left out, it is None.
+    The power n, such as 2 for a squared error, if `of_errors` is True and multiplying ŷ and y by c
+    > 0 multiplies the value by c^n. It saves `fit` from computing the value twice. The default is
+    None.
 ``probabilities(y_hat, *, xp)``
-    The probabilities of the classes, of a loss for classification.
+    The class probabilities, for a classification loss.
 
-`outputs`, `standardizes` and `unscale` of this module ask a loss for the first
-three and supply these defaults.
+The functions `outputs`, `standardizes` and `unscale` of this module look up the first three and
+supply these defaults.
 """
 
 from xprnn._fields import choose
@@ -81,7 +81,7 @@ _SYNONYMS = {
 
 
 def get(loss: str | Loss) -> Loss:
-    """Return the loss of that name, or the object itself.
+    """Return the loss with this name, or the object itself.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def get(loss: str | Loss) -> Loss:
     Raises
     ------
     ValueError
-        If there is no loss of that name.
+        If no loss has this name.
     TypeError
-        If the object can't be called.
+        If the object is not callable.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Losses for classes: the network gives logits, the targets are labels or probabilities."""
+"""Losses for classification, between logits and labels or probabilities."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from xprnn.losses.protocol import as_row, check_numbers, check_outputs, check_ta
 
 
 def _log_softmax(z, xp):
-    """Return log(exp z / Σ_c exp z_c); less the largest z, no exp overflows."""
+    """Return log(exp z / Σ_c exp z_c), after subtracting the largest z so that no exp overflows."""
     z = z - xp.max(z, axis=-1, keepdims=True)
     return z - xp.log(xp.sum(xp.exp(z), axis=-1, keepdims=True))
 
@@ -22,17 +22,16 @@ def _log_softmax(z, xp):
 class CrossEntropy:
     """L = -Σ_{t,b,c} w_c s_c log p_c / Σ_{t,b,c} w_c q_c with p = softmax ŷ, over C classes.
 
-    q is 1 for the class of the step and 0 for the others, or the given probabilities,
-    and s = (1 - ε) q + ε / C. With neither weights nor ε that is the mean over steps and
-    batch of -log p of the class.
+    q is 1 for the step's class and 0 for the others, or the target probabilities, and
+    s = (1 - ε) q + ε / C. Without weights and with ε = 0, L is the mean over steps and batch of
+    -log p of the true class.
 
-    The targets are (..., 1) with the labels 0 … C - 1 in any dtype of floats or
-    integers, or (..., C) with probabilities; one-hot labels are one case, with the same
-    results as the labels. ŷ is (..., C), before the softmax.
+    The targets are labels 0 … C - 1 of any float or integer dtype, (..., 1), or probabilities,
+    (..., C). One-hot rows give the same results as labels. ŷ is (..., C), before the softmax.
 
-    Labels give the results of ``torch.nn.CrossEntropyLoss``. For probabilities with
-    weights, torch divides by the number of steps, and this loss by the weights, as it
-    does for labels.
+    With labels the results are those of ``torch.nn.CrossEntropyLoss``. With probabilities and
+    class weights, torch divides by the number of steps; this loss divides by the weights, as it
+    does with labels.
 
     Label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer
     vision", 2016.
@@ -40,11 +39,11 @@ class CrossEntropy:
     Parameters
     ----------
     class_weights : tuple of float, optional
-        w, a number above 0 for each class; left out, 1.
+        w, a number above 0 for each class. The default is 1 for all.
     label_smoothing : float
-        ε, from 0 to below 1.
+        ε, at least 0 and below 1.
     num_classes : int, optional
-        C; left out, one for each of the weights, or as many as the labels need.
+        C. The default is the number of weights, or as many as the labels need.
 
     Examples
     --------
@@ -71,13 +70,13 @@ class CrossEntropy:
         )
         if self.num_classes not in (None, self._classes):
             raise ValueError(
-                f"class_weights must hold {self.num_classes} numbers, as num_classes says, "
-                f"got {self._classes}"
+                f"class_weights must hold num_classes={self.num_classes} numbers, got "
+                f"{self._classes}"
             )
 
     @property
     def _classes(self):
-        """C if it is set, else None."""
+        """C if it is known from the options, else None."""
         return self.num_classes if self.class_weights is None else len(self.class_weights)
 
     def __call__(self, y_hat, y, mask, *, xp):
@@ -98,7 +97,7 @@ class CrossEntropy:
         return -_ops.total(goal * log_p, xp=xp), dy_hat
 
     def outputs(self, y, mask, *, xp):
-        """Return C; raise if y holds neither labels below C nor probabilities of C classes."""
+        """Return C; raise unless y holds labels below C or probabilities of C classes."""
         columns, fixed = y.shape[-1], self._classes
         y = xp.astype(_ops.apply_mask(y, mask, xp=xp), xp.float64)
         if columns == 1:
@@ -127,9 +126,9 @@ class CrossEntropy:
 class BinaryCrossEntropy:
     """L = mean_{t,b,o} of -y log p - (1 - y) log(1 - p) with p = sigmoid ŷ.
 
-    Every output is a question of its own with the answer y from 0 to 1; ŷ is before
-    the sigmoid. -log p and -log(1 - p) are softplus(-ŷ) and softplus(ŷ), which
-    overflow nowhere. As ``torch.nn.BCEWithLogitsLoss``.
+    Every output is a separate yes-or-no question with a target y from 0 to 1; ŷ is the logit
+    before the sigmoid. -log p and -log(1 - p) are computed as softplus(-ŷ) and softplus(ŷ), which
+    never overflow. The same as ``torch.nn.BCEWithLogitsLoss``.
 
     Examples
     --------
@@ -153,7 +152,7 @@ class BinaryCrossEntropy:
         return _ops.total(value, xp=xp) / answers, slope / answers
 
     def outputs(self, y, mask, *, xp):
-        """Return O; raise if y is not from 0 to 1."""
+        """Return O; raise ValueError if y is not from 0 to 1."""
         valid = _ops.apply_mask(y, mask, xp=xp)
         check_targets(~((valid >= 0) & (valid <= 1)), y, "numbers from 0 to 1", xp)
         return y.shape[-1]

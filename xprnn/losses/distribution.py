@@ -1,4 +1,4 @@
-"""Losses for more than a mean: quantiles, or a mean with a variance."""
+"""Losses for predicting a distribution: quantiles, or a mean and a variance."""
 
 import math
 import sys
@@ -16,8 +16,8 @@ from xprnn.losses.regression import difference
 class Pinball:
     """L = mean_{t,b,q,o} of q (y - ŷ_q) where y > ŷ_q, else (1 - q) (ŷ_q - y).
 
-    Its minimum is at the quantiles of y. The network gives Q·O outputs: O for the
-    first of the Q quantiles, then O for the next. The gradient at the kink ŷ = y is 0.
+    It is smallest at the quantiles of y. The network has Q·O outputs: O for the first of the Q
+    quantiles, then O for the next, and so on. The gradient at the kink ŷ = y is 0.
 
     Koenker and Bassett, "Regression quantiles", 1978; scikit-learn's
     ``mean_pinball_loss``.
@@ -25,7 +25,7 @@ class Pinball:
     Parameters
     ----------
     quantiles : tuple of float
-        Between 0 and 1.
+        The quantiles to predict, each between 0 and 1.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Pinball:
         return len(self.quantiles) * y.shape[-1]
 
     def unscale(self, y_hat, scaler, *, xp):
-        """Return the quantiles of y in its own units."""
+        """Return the quantiles of y in its original units."""
         blocks = xp.reshape(y_hat, (*y_hat.shape[:-1], len(self.quantiles), -1))
         return xp.reshape(scaler.invert(blocks), y_hat.shape)
 
@@ -67,9 +67,9 @@ class Pinball:
 class GaussianNLL:
     """L = mean_{t,b,o} of ½ (s + (y - μ)² exp(-s)) with s = max(log σ², log min_variance).
 
-    The negative log-likelihood of y from a normal distribution, less ½ log 2π. The
-    network gives 2·O outputs: O means μ, then O logarithms of the variance, log σ².
-    Where log σ² is below its bound, its gradient is 0.
+    The negative log-likelihood of y under a normal distribution, without the constant ½ log 2π.
+    The network has 2·O outputs: O means μ, then O log-variances log σ². Where log σ² is below its
+    bound, its gradient is 0.
 
     Nix and Weigend, "Estimating the mean and variance of the target probability
     distribution", 1994; ``torch.nn.GaussianNLLLoss``.
@@ -77,9 +77,9 @@ class GaussianNLL:
     Parameters
     ----------
     min_variance : float
-        The smallest variance, of the y that is minimised: of the standardised y where `fit`
-        standardises. So the units of y make no difference, and a model never predicts a
-        smaller variance.
+        The smallest variance, in the units of the training: those of the standardised y if `fit`
+        standardises, so that the units of y make no difference. The model never predicts a smaller
+        variance.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class GaussianNLL:
 
     @property
     def unbounded(self):
-        """The same loss of outputs that `unscale` has bounded already."""
+        """The same loss without the bound, for outputs that `unscale` has already bounded."""
         return replace(self, min_variance=sys.float_info.min)
 
     def outputs(self, y, mask, *, xp):
@@ -123,7 +123,7 @@ class GaussianNLL:
         return 2 * y.shape[-1]
 
     def unscale(self, y_hat, scaler, *, xp):
-        """Return the means and the logarithms of the variance of y in its own units."""
+        """Return the means and log-variances of y in its original units."""
         size = y_hat.shape[-1] // 2
         bound = xp.full_like(y_hat[..., size:], math.log(self.min_variance))
         log_variance = xp.maximum(y_hat[..., size:], bound) + 2 * xp.log(scaler.scale)

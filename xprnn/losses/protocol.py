@@ -1,4 +1,4 @@
-"""What a loss must be, the defaults for what it lacks, and the checks that losses share."""
+"""The protocol of losses, defaults for its optional members, and checks that losses share."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from xprnn._typing import Array, Namespace
 
 
 class Loss(Protocol):
-    """What a loss must be."""
+    """The protocol of a loss."""
 
     def __call__(
         self, y_hat: Array, y: Array, mask: Array | None, *, xp: Namespace
@@ -19,20 +19,20 @@ class Loss(Protocol):
 
 
 def outputs(loss: Loss, y: Array, mask: Array | None, *, xp: Namespace) -> int:
-    """Return how many outputs the network must have for this loss of the targets y.
+    """Return the number of network outputs that this loss needs for the targets y.
 
     Parameters
     ----------
     loss : Loss
     y : array, (T, B, O)
     mask : array of bool, (T, B, 1), or None
-        y at padding is ignored.
+        True at valid steps; y is ignored at padding steps.
     xp : namespace
 
     Raises
     ------
     ValueError
-        If y holds what the loss cannot take, such as a label of 1.5.
+        If y holds a value that is invalid for the loss, such as a label of 1.5.
 
     Examples
     --------
@@ -61,14 +61,14 @@ def standardizes(loss: Loss) -> bool:
 
 
 def unscale(loss: Loss | None, y_hat: Array, scaler: Any, *, xp: Namespace) -> Array:
-    """Turn outputs for the standardised y into outputs for y in its own units.
+    """Convert outputs for the standardised y to outputs in the original units of y.
 
     Parameters
     ----------
     loss : Loss
     y_hat : array, (..., O')
     scaler : Scaler
-        Of y; with ``mean``, ``scale`` and ``invert``.
+        The scaler of y, with ``mean``, ``scale`` and ``invert``.
     xp : namespace
 
     Examples
@@ -87,12 +87,12 @@ def unscale(loss: Loss | None, y_hat: Array, scaler: Any, *, xp: Namespace) -> A
 
 
 def as_row(values, like, xp):
-    """Return numbers as an array (O,) with the dtype and the device of another."""
+    """Return numbers as an array (O,) with the dtype and device of another array."""
     return xp.asarray(values, dtype=like.dtype, device=device(like))
 
 
 def check_outputs(y_hat, expected, why):
-    """Raise unless y_hat has as many outputs as expected."""
+    """Raise ValueError unless y_hat has the expected number of outputs."""
     if y_hat.shape[-1] != expected:
         raise ValueError(f"y_hat must have {expected} outputs, {why}, got {y_hat.shape[-1]}")
 
@@ -109,7 +109,7 @@ def check_targets(wrong, y, expected, xp):
 
 
 def check_numbers(argument, values, *, least, **bounds):
-    """Return `values` as a tuple of at least `least` floats within the bounds of `number`."""
+    """Return `values` as a tuple of at least `least` floats, each checked as `number` does."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{argument} must be a tuple of numbers, got {show(values)}")
     values = tuple(number(f"{argument}[{i}]", v, **bounds) for i, v in enumerate(values))

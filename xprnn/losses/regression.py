@@ -1,4 +1,4 @@
-"""Losses of an error ŷ - y: its square, its size, or both."""
+"""Losses of the error ŷ - y: squared, absolute, or a mixture of both."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from xprnn._fields import check_fields, positive
 
 
 def difference(y_hat, y, mask, xp):
-    """Return ŷ - y, zero at padding, and how many numbers it has at valid steps."""
+    """Return ŷ - y, zero at padding steps, and the number of its values at valid steps."""
     error = _ops.apply_mask(y_hat - y, mask, xp=xp)
     return error, _ops.count_steps(error, mask, xp=xp) * error.shape[-1]
 
@@ -17,8 +17,7 @@ def difference(y_hat, y, mask, xp):
 class HalfMSE:
     """L = ½ mean_{t,b} Σ_o (ŷ - y)², the MSSE of Markus Hohle's lecture.
 
-    Squares are summed over the outputs o, and their mean is taken over the
-    steps t and the batch b.
+    Squares are summed over the outputs o and averaged over the steps t and the batch b.
     """
 
     of_errors: ClassVar[bool] = True
@@ -32,7 +31,7 @@ class HalfMSE:
 
 @dataclass(frozen=True)
 class MSE:
-    """L = mean_{t,b,o} (ŷ - y)², over steps, batch and outputs, as torch and Keras."""
+    """L = mean_{t,b,o} (ŷ - y)², over steps, batch and outputs, as in torch and Keras."""
 
     of_errors: ClassVar[bool] = True
     degree: ClassVar[int] = 2
@@ -63,9 +62,8 @@ class Huber:
     Parameters
     ----------
     delta : float
-        δ, in the units of y. Where `fit` standardises, the gradient is that of the
-        standardised y, with δ in its units, and the loss that is reported that of
-        y in its own.
+        δ, in the units of y. When `fit` standardises, the gradient uses δ in units of the
+        standardised y, and the reported loss uses δ in the original units of y.
     """
 
     delta: float = 1.0

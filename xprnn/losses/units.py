@@ -1,4 +1,4 @@
-"""Losses around another: with a weight for every step, and reported in the units of y."""
+"""Losses that wrap another loss: one weights every step, one reports in the units of y."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,17 +10,17 @@ from xprnn.losses.protocol import Loss, unscale
 
 @dataclass(frozen=True, eq=False)
 class Weighted:
-    """L = Σ_{t,b} w_tb l_tb / N, with l_tb the loss of a step by itself and N the valid steps.
+    """L = Σ_{t,b} w_tb l_tb / N, where l_tb is one step's loss and N the number of valid steps.
 
-    Where the weights are whole numbers of mean 1, that is the loss of data in which every
-    step occurs w_tb times. The loss gets each step as a separate model on the leading axes,
-    so any loss can be weighted.
+    If the weights are integers with mean 1, L is the loss of data in which every step occurs w_tb
+    times. The inner loss gets each step as a separate model on the leading axes, so any loss can
+    be weighted.
 
     Parameters
     ----------
     loss : Loss
     weights : array, (T, B, 1) or (1, B, 1)
-        w, not below 0.
+        w, at least 0.
 
     Examples
     --------
@@ -53,25 +53,26 @@ class Weighted:
 
 
 class Value(NamedTuple):
-    """A loss (...) in two forms."""
+    """The value of a loss, (...), in two forms."""
 
     minimised: Array
-    """Computed on the standardised y: what the training minimises, whatever the units of y."""
+    """The loss on the standardised y, which the training minimises; independent of the units of
+    y."""
     in_units: Array
-    """Computed on y in its own units."""
+    """The loss on y in its original units."""
 
 
 @dataclass(frozen=True, eq=False)
 class InUnits:
-    """A loss whose gradient is that of the standardised y, and whose value is a `Value`.
+    """A loss whose gradient is computed on the standardised y and whose value is a `Value`.
 
     Parameters
     ----------
     loss : Loss
     scaler : Scaler or None
-        Of y, in float64; None where y is not standardised.
+        The scaler of y, in float64; None if y is not standardised.
     weights : array, (T, B, 1) or (1, B, 1), or None
-        Of the steps, as for `Weighted`.
+        The weights of the steps, as for `Weighted`.
     """
 
     loss: Loss
@@ -104,10 +105,10 @@ def in_units(
     weights: Array | None = None,
     xp: Namespace,
 ) -> Array:
-    """Return the loss of the standardised ŷ and y as it is before standardisation, in float64.
+    """Return the loss of the standardised ŷ and y in the original units, in float64.
 
-    If the loss depends on the errors ŷ - y alone, the mean of y is left out: far from zero,
-    the errors would lose their digits in it.
+    If the loss depends only on the errors ŷ - y, the mean of y is not added back: with a mean far
+    from zero, the errors would lose precision.
 
     Parameters
     ----------
@@ -115,11 +116,11 @@ def in_units(
     y_hat, y : array, (..., T, B, O') and (T, B, O)
     mask : array, (T, B, 1), or None
     scaler : Scaler or None
-        Of y, in float64; None where y is not standardised.
+        The scaler of y, in float64; None if y is not standardised.
     trained_on : Loss, optional
-        The loss whose `unscale` turns outputs into predictions, if it is another one.
+        The loss whose `unscale` converts outputs to predictions, if it differs from `loss`.
     weights : array, optional
-        As for `InUnits`.
+        The weights of the steps; see `InUnits`.
     xp : namespace
 
     Returns

@@ -1,4 +1,4 @@
-"""Metrics of classes."""
+"""Metrics for classes."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _read(argument: str, value: Any, columns: tuple[str, ...] | None) -> list[Ar
 
 
 def _read_cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Array]:
-    """Return y and y_hat at valid steps, which are their first axis if there is a mask."""
+    """Return y and y_hat at valid steps, which form the first axis if there is a mask."""
     check_indexes("y", y, "mask", mask)
     check_indexes("y", y, "lengths", lengths, "sequences")
     check_indexes("y", y, "y_hat", y_hat)
@@ -54,7 +54,7 @@ def _read_cases(y: Any, y_hat: Any, mask: Any, lengths: Any) -> tuple[Array, Arr
 
 
 def _select(argument: str, value: Any, arrays: list[Array], parts: list[Any]) -> Array:
-    """Return the numbers at the valid steps of all arrays, which must be finite.
+    """Return the values at the valid steps of all arrays; they must be finite.
 
     `parts` holds the valid steps of each array, or None for all steps.
     """
@@ -64,25 +64,25 @@ def _select(argument: str, value: Any, arrays: list[Array], parts: list[Any]) ->
             check_finite(label, array)
         else:
             mask = part.reshape(part.shape + (1,) * (array.ndim - part.ndim))
-            check_finite(label, host.where(mask, array, 0))  # the index is that in `array`
+            check_finite(label, host.where(mask, array, 0))  # the index refers to `array`
             array = array[part]
         selected.append(array)
     return host.concatenate(selected)
 
 
 def _is_whole(array: Array) -> bool:
-    """Whether an array holds 0, 1, … only."""
+    """Return whether an array holds only 0, 1, …."""
     return bool(((array >= 0) & (array == host.floor(array))).all())
 
 
 def _is_one_hot(array: Array) -> bool:
-    """Whether an array has C ≥ 2 columns, and in every row one 1 and zeros."""
+    """Return whether an array has C ≥ 2 columns and, in every row, one 1 and otherwise zeros."""
     columns = array.ndim > 1 and array.shape[-1] > 1
     return columns and bool(((array == 0) | (array == 1)).all() and (array.sum(axis=-1) == 1).all())
 
 
 def _read_labels(true: Array, predicted: Array) -> tuple[Array, Array, int | None]:
-    """Return the labels (N,) in y and y_hat, and how many columns of scores there are."""
+    """Return the labels (N,) in y and y_hat, and the number of score columns."""
     rows = true.shape[:-1] if true.ndim > 1 and true.shape[-1] == 1 else true.shape
     columns = None
     if predicted.shape[:-1] in (rows, true.shape) and predicted.shape[-1] > 1:
@@ -95,8 +95,9 @@ def _read_labels(true: Array, predicted: Array) -> tuple[Array, Array, int | Non
     elif _is_one_hot(true):
         if _is_whole(predicted):
             raise ValueError(
-                f"y and y_hat of shape {true.shape} can be labels, or one-hot and scores: give y "
-                "as labels for scores, or both with a last axis of 1 for labels"
+                f"y and y_hat of shape {true.shape} can be labels, or one-hot rows and scores: "
+                "pass y as labels if y_hat holds scores, or both with a last axis of 1 if they "
+                "hold labels"
             )
         columns = predicted.shape[-1]
         true, predicted = true.argmax(axis=-1), predicted.argmax(axis=-1)
@@ -121,13 +122,13 @@ def accuracy(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> fl
     ----------
     y : array of labels, or list of arrays
     y_hat : array of labels or of scores, or list of arrays
-        The module's page says how they are distinguished.
+        The module's docstring says how labels and scores are distinguished.
     mask, lengths : array, optional
 
     Raises
     ------
     ValueError
-        If y and y_hat can be labels or scores, or do not fit each other.
+        If y and y_hat are ambiguous between labels and scores, or do not match each other.
 
     Examples
     --------
@@ -150,9 +151,9 @@ def confusion_matrix(
     ----------
     y : array of labels, or list of arrays
     y_hat : array of labels or of scores, or list of arrays
-        The module's page says how they are distinguished.
+        The module's docstring says how labels and scores are distinguished.
     num_classes : int, optional
-        Left out, the columns of the scores, or as many as the labels need.
+        C. The default is the number of score columns, or as many as the labels need.
     mask, lengths : array, optional
 
     Returns

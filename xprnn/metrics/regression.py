@@ -1,4 +1,4 @@
-"""Metrics of quantities."""
+"""Metrics for quantities."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def _read_series(
 def _read_pairs(
     y: Any, y_hat: Any, mask: Any, lengths: Any, argument: str = "y_hat"
 ) -> list[tuple[Array, Array]]:
-    """Return y and y_hat (T, O) at the valid steps of each sequence, which must be finite.
+    """Return y and y_hat (T, O) at the valid steps of each sequence; they must be finite.
 
     `argument` is the name of y_hat in errors.
     """
@@ -78,9 +78,9 @@ def mae(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
 
 
 def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
-    """Return the root of the mean of (ŷ - y)² over steps, sequences and outputs.
+    """Return the square root of the mean of (ŷ - y)² over steps, sequences and outputs.
 
-    One root of the mean over all outputs; scikit-learn takes a root for each output.
+    The root is taken once, of the mean over all outputs; scikit-learn takes one for each output.
 
     Examples
     --------
@@ -91,15 +91,15 @@ def rmse(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     true, predicted = _read_flat(y, y_hat, mask, lengths)
     with quiet():
         error = abs(predicted - true)
-        size = error.max() or 1.0  # no square over- or underflows
+        size = error.max() or 1.0  # no square overflows or underflows
         return float(size * ((error / size) ** 2).mean() ** 0.5)
 
 
 def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
-    """Return R² = 1 - Σ (ŷ - y)² / Σ (y - mean y)², its mean over the outputs.
+    """Return R² = 1 - Σ (ŷ - y)² / Σ (y - mean y)², averaged over the outputs.
 
-    1 is perfect, and 0 no better than the mean of y. An output with a constant y has 1 if
-    ŷ equals y, else 0, as in scikit-learn's ``r2_score``.
+    1 is perfect, and 0 is no better than the mean of y. If y is constant in an output, its R² is 1
+    if ŷ equals y and 0 otherwise, as in scikit-learn's ``r2_score``.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
     with quiet():
         apart = true - true.mean(axis=0)
         size = abs(apart).max(axis=0)
-        size = host.where(size > 0, size, 1)  # no square over- or underflows
+        size = host.where(size > 0, size, 1)  # no square overflows or underflows
         left = (((predicted - true) / size) ** 2).sum(axis=0)
         spread = ((apart / size) ** 2).sum(axis=0)
         varies = (true.max(axis=0) > true.min(axis=0)) & (spread > 0)
@@ -127,9 +127,9 @@ def r2(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
 
 
 def smape(y: Any, y_hat: Any, *, mask: Any = None, lengths: Any = None) -> float:
-    """Return the mean of 2 |ŷ - y| / (|y| + |ŷ|), from 0 to 2; where both are 0, it is 0.
+    """Return the mean of 2 |ŷ - y| / (|y| + |ŷ|), from 0 to 2, counting 0 where y = ŷ = 0.
 
-    Makridakis, "Accuracy measures", 1993. Some multiply it by 100, for per cent.
+    Makridakis, "Accuracy measures", 1993. It is often multiplied by 100 to give a percentage.
 
     Examples
     --------
@@ -148,26 +148,27 @@ def mase(
 ) -> float:
     """Return the mean of |ŷ - y| / s, where s is the error of a forecast without a model.
 
-    s is the mean of |x(t) - x(t - m)| over the series `train` before y: what the naive
-    forecast (m = 1) or the seasonal one (m the season) has there. Each sequence and
-    output has its own s. Below 1 is better than that forecast. Hyndman and
-    Koehler, "Another look at measures of forecast accuracy", 2006.
+    s is the mean of |x(t) - x(t - m)| over the series `train` before y: the error of the naive
+    forecast (m = 1) or of the seasonal naive forecast (m the season). Each sequence and output has
+    its own s. A value below 1 is better than that forecast. Hyndman and Koehler, "Another look at
+    measures of forecast accuracy", 2006.
 
     Parameters
     ----------
     y, y_hat : array, (B, T, O), (T, O) or (T,), or list of arrays
     train : array or list of arrays
-        The same sequences with the same outputs, of any lengths, without padding. A frame of
-        pandas must end before y begins, or contain y.
+        The same sequences before y, with the same outputs, of any lengths and without padding. A
+        pandas frame must end before y begins, or contain y.
     season : int
         m, in steps.
     mask, lengths : array, optional
-        Of y.
+        The valid steps of y.
 
     Raises
     ------
     ValueError
-        If `train` is not longer than the season, or repeats itself, so that s is 0.
+        If `train` is not longer than the season, or repeats exactly from season to season, so that
+        s is 0.
 
     Examples
     --------
@@ -200,18 +201,18 @@ def mase(
 
 
 def coverage(y: Any, lower: Any, upper: Any, *, mask: Any = None, lengths: Any = None) -> float:
-    """Return the share of y within two bounds, inclusive: 0.9 for a good 90 % interval.
+    """Return the share of y within two bounds, inclusive; about 0.9 for a good 90 % interval.
 
     Parameters
     ----------
     y, lower, upper : array, (B, T, O), (T, O) or (T,), or list of arrays
     mask, lengths : array, optional
-        Of y.
+        The valid steps of y.
 
     Raises
     ------
     ValueError
-        If a lower bound is above the upper one.
+        If a lower bound is above its upper bound.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Models to and from ONNX files, for onnxruntime and other programs that run them.
+"""Write models to ONNX files, for onnxruntime and other programs, and read them.
 
-`export` writes a model, `xprnn.from_onnx` reads one from a file of any program, and `run`
-computes one RNN, LSTM or GRU node. All need the extra ``onnx``.
+`export` writes a model, `xprnn.from_onnx` reads one from any program's file, and `run` computes a
+single RNN, LSTM or GRU node. All need the extra ``onnx``.
 """
 
 from xprnn.onnx.operators import run

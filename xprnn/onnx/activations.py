@@ -1,7 +1,7 @@
 """The activations of ONNX's recurrent nodes, by name, with α, β and clip.
 
-α and β are the node's ``activation_alpha`` and ``activation_beta``. Their defaults are those of
-ONNX's operators of the same names; ScaledTanh has no defaults.
+α and β are the node's ``activation_alpha`` and ``activation_beta``. The defaults are those of
+ONNX's operators with the same names; ScaledTanh has no defaults.
 """
 
 from dataclasses import fields
@@ -28,15 +28,15 @@ TABLE: dict[str, type] = {
 def read_activations(
     names: list[str], alpha: list[float], beta: list[float], clip: float | None
 ) -> list[Activation]:
-    """Return the activations of those names.
+    """Return the activations with these names.
 
-    Each activation with an α takes the next one of `alpha`, or its default when none is left;
-    the same holds for β.
+    Each activation with an α takes the next value of `alpha`, or its default when none is left.
+    The same holds for β.
 
     Raises
     ------
     ValueError
-        If ONNX has no activation of that name, or ScaledTanh comes without α or β.
+        If ONNX has no activation with such a name, or ScaledTanh has no α or β.
     """
     kinds = {name.lower(): kind for name, kind in TABLE.items()}
     queues = {"alpha": iter(alpha), "beta": iter(beta)}
@@ -48,9 +48,7 @@ def read_activations(
         values = {f.name: next(queues[f.name], None) for f in fields(kind)}
         values = {parameter: value for parameter, value in values.items() if value is not None}
         if kind is ScaledTanh and len(values) < 2:
-            raise ValueError(
-                "ScaledTanh has no defaults: give activation_alpha and activation_beta"
-            )
+            raise ValueError("ScaledTanh has no defaults: set activation_alpha and activation_beta")
         activation: Activation = kind(**values)
         activation = Identity() if activation == Affine() else activation
         functions.append(activation if clip is None else Clipped(activation, clip))
@@ -60,7 +58,7 @@ def read_activations(
 def describe_activation(
     activation: Any,
 ) -> tuple[str, list[float], list[float], float | None] | None:
-    """Return name, α, β (a list of one or none) and clip; None if ONNX has no such activation."""
+    """Return the name, α and β (lists of one or none) and clip; None if ONNX lacks it."""
     clip = None
     if type(activation) is Clipped:
         activation, clip = activation.activation, activation.threshold

@@ -1,15 +1,15 @@
-"""The library onnx, imported on first use, and helpers for its nodes."""
+"""Import the onnx library on first use; helpers for its nodes."""
 
 from typing import Any
 
 from xprnn.errors import MissingExtraError, ModelFileError
 
 OPSET = 17
-"""The version of ONNX's operators in the files that xprnn writes."""
+"""The version of ONNX's operator set in the files that xprnn writes."""
 
 
 def import_onnx() -> Any:
-    """Return the module onnx with its helpers."""
+    """Import onnx with its helpers, and return the module."""
     try:
         import onnx
         import onnx.checker

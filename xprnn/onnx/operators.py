@@ -1,4 +1,4 @@
-"""ONNX's operators RNN, LSTM and GRU: cells from and to their attributes, and their results."""
+"""ONNX's operators RNN, LSTM and GRU: their attributes as cells, and their results."""
 
 from typing import Any, NamedTuple
 
@@ -12,24 +12,24 @@ from xprnn.onnx.library import get_attributes
 
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 _INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
-"""Of an LSTM; the other operators have no initial_c and no P."""
+"""The inputs of an LSTM; the other operators have no initial_c and no P."""
 
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 
 
 class Attributes(NamedTuple):
-    """The attributes of a node as cells."""
+    """The attributes of a node, as cells."""
 
     cells: list[Cell]
-    """One for each direction."""
+    """A cell for each direction."""
     reverse: tuple[bool, ...]
-    """Whether each direction reads from the end."""
+    """Whether each direction reads backward."""
     batch_first: bool
     hidden_size: int | None
 
 
 def read_attributes(node: Any, *, peepholes: bool = False) -> Attributes:
-    """Return the attributes of an RNN, LSTM or GRU node as cells.
+    """Read the attributes of an RNN, LSTM or GRU node as cells.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def read_directions(
     Raises
     ------
     ValueError
-        If the shapes of the weights do not fit the node; names them.
+        If the shapes of the weights do not match the node; the message names them.
     """
     D, G = len(attributes.cells), attributes.cells[0].gates
     if W.ndim != 3 or R.ndim != 3:
@@ -98,7 +98,7 @@ def read_directions(
 
 
 def describe_cell(cell: Any) -> tuple[str, dict[str, Any]] | None:
-    """Return a cell's operator and its attributes in one direction; None if ONNX has none."""
+    """Return a cell's operator and its attributes for one direction, or None if ONNX has none."""
     kinds: dict[type, tuple[str, tuple[str, ...], dict[str, Any]]] = {
         Elman: ("RNN", ("activation",), {}),
         GRU: ("GRU", ("gate_activation", "activation"), {"linear_before_reset": 1}),
@@ -131,30 +131,30 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
     Parameters
     ----------
     node : onnx.NodeProto
-        With any attributes of ONNX's operator: direction, layout, clip, activations with
+        The node, with any attributes of ONNX's operator: direction, layout, clip, activations with
         their alpha and beta, linear_before_reset, input_forget.
     inputs : list of arrays
-        In the order of the operator: X, W, R, B, sequence_lens, initial_h and, for an
-        LSTM, initial_c and P. Optional inputs may be None or left out at the end. All but
-        sequence_lens have one dtype, float32 or float64.
+        The inputs in the operator's order: X, W, R, B, sequence_lens, initial_h and, for an LSTM,
+        initial_c and P. Optional inputs may be None, or left out at the end. All but sequence_lens
+        have the same dtype, float32 or float64.
 
     Returns
     -------
     Y : NumPy array, (T, D, B, H)
-        Zero at padding. With ``layout=1``, (B, T, D, H).
+        The hidden states, zero at padding steps. With ``layout=1``, (B, T, D, H).
     Y_h : NumPy array, (D, B, H)
-        After the last valid step of each row. With ``layout=1``, (B, D, H).
+        The hidden state after the last valid step of each row. With ``layout=1``, (B, D, H).
     Y_c : NumPy array, (D, B, H)
-        Only for an LSTM.
+        The memory c there; only for an LSTM.
 
     Raises
     ------
     ValueError
-        If the node is another operator, or the inputs do not fit it.
+        If the node has another operator, or the inputs do not match it.
     TypeError
-        If the inputs have different dtypes, or other ones.
+        If the inputs have different dtypes, or a dtype other than float32 and float64.
     MissingExtraError
-        Without the library onnx.
+        If the onnx library is not installed.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def run(node: Any, inputs: Any) -> tuple[Any, ...]:
 
 
 def _read_inputs(node: Any, inputs: Any) -> list[Any]:
-    """Return X, W, R, B, sequence_lens, initial_h, initial_c and P, checked; None if missing."""
+    """Check the inputs, and return all eight of an LSTM in order, with None if missing."""
     names = _INPUTS[:6] if node.op_type in ("RNN", "GRU") else _INPUTS
     if not 3 <= len(inputs) <= len(names):
         raise ValueError(
@@ -219,7 +219,7 @@ def _read_inputs(node: Any, inputs: Any) -> list[Any]:
 
 
 def _make_mask(lengths: Any, T: int, N: int) -> Any:
-    """Return sequence_lens as a mask (T, B, 1); None without sequence_lens."""
+    """Return sequence_lens as a mask (T, B, 1), or None without sequence_lens."""
     if lengths is None:
         return None
     if lengths.dtype.kind not in "iu":

@@ -1,4 +1,4 @@
-"""Parameters from and to the layout of ONNX's recurrent nodes.
+"""Convert parameters from and to the layout of ONNX's recurrent nodes.
 
 ==========  =========================================  ==============================
 xprnn       ONNX, for each direction                   blocks of a gate
@@ -18,7 +18,7 @@ import numpy as np
 from xprnn._layouts import make_recurrent_bias, merge_biases, reorder
 
 _ORDERS = {1: (0,), 3: (1, 0, 2), 4: (0, 3, 1, 2)}
-"""The index of the block of ours that comes first, second, … in ONNX, by the number of gates."""
+"""The indices of xprnn's gate blocks in ONNX's order, by the number of gates."""
 
 _PEEPHOLES = (0, 2, 1)
 

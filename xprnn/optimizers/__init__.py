@@ -1,7 +1,6 @@
 """Optimizers and clipping: pure functions over trees.
 
-An optimizer holds hyper-parameters only. Its state is a tree that is passed
-in and returned::
+An optimizer holds hyper-parameters only. Its state is a tree that its methods take and return::
 
     optimizer.init(params, *, xp)                    -> state
     optimizer.update(grads, state, params, *, xp)    -> params, state
@@ -38,13 +37,13 @@ __all__ = [
 
 
 class Optimizer(Protocol):
-    """What an optimizer must have."""
+    """The protocol of an optimizer."""
 
     def init(self, params: Tree, *, xp: Namespace) -> Tree:
         """Return the state before the first update."""
 
     def update(self, grads: Tree, state: Tree, params: Tree, *, xp: Namespace) -> tuple[Tree, Tree]:
-        """Return the parameters and the state after one more update."""
+        """Return the parameters and the state after one update."""
 
     def rate(self, i: int) -> float:
         """Return the learning rate of update i."""
@@ -57,11 +56,11 @@ TABLE: dict[str, type] = {
     "rmsprop": RMSprop,
     "sgd": SGD,
 }
-"""The optimizers that `get` knows by name."""
+"""The optimizers by name."""
 
 
 def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = None) -> Optimizer:
-    """Return the optimizer of that name, or the object itself.
+    """Return the optimizer with this name, or the object itself.
 
     Parameters
     ----------
@@ -69,12 +68,12 @@ def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = Non
         ``"adam"``, ``"adamw"``, ``"nadam"``, ``"rmsprop"``, ``"sgd"``, or an object
         with `init`, `update` and `rate`.
     learning_rate : float or Schedule, optional
-        Replaces the optimizer's own.
+        Replaces the optimizer's learning rate.
 
     Raises
     ------
     ValueError
-        If there is no optimizer of that name or the learning rate is not above 0.
+        If no optimizer has this name, or the learning rate is not above 0.
     TypeError
         If the object lacks a method or has no `learning_rate` to replace, or if the
         learning rate is neither a number nor a callable.
@@ -93,6 +92,6 @@ def get(optimizer: str | Optimizer, learning_rate: float | Schedule | None = Non
     if learning_rate is None:
         return found
     if not hasattr(found, "learning_rate"):
-        raise TypeError(f"learning_rate cannot be set on {found!r}; give it to the optimizer")
+        raise TypeError(f"learning_rate cannot be set on {found!r}; set it in the optimizer")
     changed: Optimizer = dataclasses.replace(found, learning_rate=learning_rate)
     return changed

@@ -27,13 +27,13 @@ class Adam:
     Parameters
     ----------
     learning_rate : float or Schedule
-        η.
+        η, a number above 0 or a schedule.
     beta1, beta2 : float
         β₁ and β₂ in [0, 1).
     eps : float
         ε, above 0.
     weight_decay : float
-        λ, at least 0; acts on every parameter.
+        λ, at least 0; applies to every parameter.
     """
 
     learning_rate: float | Schedule = 0.001
@@ -79,26 +79,26 @@ class Adam:
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient.
+    """Adam with weight decay decoupled from the gradient.
 
     Before the step of `Adam` with λ = 0, update i does::
 
         θ = (1 - η(i) λ) θ
 
-    so that all weights decay alike, however large their gradients have been. As in
+    so that all weights decay at the same rate, however large their gradients have been. As in
     `torch.optim.AdamW` (Loshchilov and Hutter, "Decoupled Weight Decay
     Regularization", 2019).
 
     Parameters
     ----------
     learning_rate : float or Schedule
-        η.
+        η, a number above 0 or a schedule.
     beta1, beta2 : float
         β₁ and β₂ in [0, 1).
     eps : float
         ε, above 0.
     weight_decay : float
-        λ, at least 0; acts on every parameter.
+        λ, at least 0; applies to every parameter.
 
     Examples
     --------
@@ -121,7 +121,7 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class NAdam(Adam):
-    """Adam with Nesterov's momentum, which grows from about β₁ / 2 to β₁.
+    """Adam with Nesterov momentum, which grows from about β₁ / 2 to β₁.
 
     With g, m, v and v̂ of `Adam`, update i = 0, 1, … does::
 
@@ -135,13 +135,13 @@ class NAdam(Adam):
     Parameters
     ----------
     learning_rate : float or Schedule
-        η.
+        η, a number above 0 or a schedule.
     beta1, beta2 : float
         β₁ and β₂ in [0, 1).
     eps : float
         ε, above 0.
     weight_decay : float
-        λ, at least 0; acts on every parameter, as a part of the gradient.
+        λ, at least 0; applies to every parameter, as part of the gradient.
     momentum_decay : float
         ψ, at least 0.
 

@@ -1,4 +1,4 @@
-"""Bounds on gradients."""
+"""Gradient clipping."""
 
 from xprnn import _ops, tree
 from xprnn._fields import number
@@ -7,14 +7,14 @@ from xprnn.backend import quiet
 
 
 def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
-    """Bound every component of every gradient to ±limit.
+    """Clip every component of every gradient to ±limit.
 
     Parameters
     ----------
     grads : tree
         Gradients of any shapes.
     limit : float
-        Above 0, in the units of the gradient.
+        The limit, above 0, in the units of the gradient.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def clip_by_value(grads: Tree, limit: float, *, xp: Namespace) -> Tree:
 
 
 def global_norm(grads: Tree, *, xp: Namespace) -> Array:
-    """Return the Euclidean norm over all gradients together, (...) for each model.
+    """Return the Euclidean norm of all gradients together, (...), one for each model.
 
     Parameters
     ----------
@@ -46,22 +46,22 @@ def global_norm(grads: Tree, *, xp: Namespace) -> Array:
 
 
 def clip_by_global_norm(grads: Tree, limit: float, *, xp: Namespace) -> tuple[Tree, Array]:
-    """Scale all gradients together so that their norm is at most `limit`.
+    """Scale all gradients by one factor so that their global norm is at most `limit`.
 
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent
-    neural networks", 2013. Models on the leading axes are clipped each alone.
+    neural networks", 2013. Each model on the leading axes is clipped separately.
 
     Parameters
     ----------
     grads : tree
         Gradients (..., rows, columns), all with the same leading axes.
     limit : float
-        Above 0, in the units of the gradient.
+        The limit, above 0, in the units of the gradient.
 
     Returns
     -------
     grads : tree
-        Unchanged where the norm is within the limit.
+        The clipped gradients, unchanged if the norm is within the limit.
     norm : array, (...)
         The norm before clipping.
 

@@ -1,4 +1,4 @@
-"""Gradient descent by the root of a mean square."""
+"""RMSprop."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from xprnn.schedules import Schedule
 
 @dataclass(frozen=True)
 class RMSprop:
-    """The gradient over the root of its mean square.
+    """RMSprop: the gradient divided by the root of its running mean square.
 
     With the gradient g, weight decay λ and momentum μ, update i does::
 
@@ -27,7 +27,7 @@ class RMSprop:
     Parameters
     ----------
     learning_rate : float or Schedule
-        η.
+        η, a number above 0 or a schedule.
     alpha : float
         α in [0, 1).
     eps : float
@@ -35,9 +35,10 @@ class RMSprop:
     momentum : float
         μ in [0, 1).
     centered : bool
-        Divide by the standard deviation of the gradient, not by its mean square's root.
+        Whether to divide by the standard deviation of the gradient instead of the root of its mean
+        square.
     weight_decay : float
-        λ, at least 0; acts on every parameter.
+        λ, at least 0; applies to every parameter.
 
     Examples
     --------
@@ -73,7 +74,7 @@ class RMSprop:
         return rate_at(self.learning_rate, i)
 
     def init(self, params, *, xp):
-        """Return the state {"i", "v", "velocity"}, centered also "m", with zeros."""
+        """Return the state {"i", "v", "velocity"}, with "m" if centered, filled with zeros."""
         zeros = tree.map(xp.zeros_like, params)
         state = {"i": 0, "v": zeros, "velocity": zeros}
         return {**state, "m": zeros} if self.centered else state
@@ -87,7 +88,7 @@ class RMSprop:
             after, square = {"i": i + 1, "v": v}, v
             if self.centered:
                 m = tree.map(lambda m, g: alpha * m + (1 - alpha) * g, state["m"], grads)
-                # rounding may take the variance of a constant gradient below 0
+                # rounding can make the variance of a constant gradient negative
                 square = tree.map(lambda v, m: xp.maximum(v - m * m, xp.zeros_like(v)), v, m)
                 after["m"] = m
             velocity = tree.map(

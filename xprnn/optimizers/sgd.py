@@ -15,7 +15,7 @@ def rate_at(learning_rate: float | Schedule, i: int) -> float:
 
 
 def add_decay(grads: Tree, params: Tree, weight_decay: float) -> Tree:
-    """Return g + λ θ, the gradient of the loss with ½ λ Σ θ² added to it."""
+    """Return g + λ θ, the gradient of the loss plus ½ λ Σ θ²."""
     if weight_decay == 0:
         return grads
     return tree.map(lambda g, w: g + weight_decay * w, grads, params)
@@ -30,7 +30,7 @@ class SGD:
         g = g + λ θ
         v = μ v + g                          v = g at the first update
         θ = θ - η(i) v                       with Nesterov: θ - η(i) (g + μ v)
-        η(i) = learning_rate / (1 + d i)     of a schedule: learning_rate(i) / (1 + d i)
+        η(i) = learning_rate / (1 + d i)     with a schedule: learning_rate(i) / (1 + d i)
 
     as in `torch.optim.SGD` (Sutskever et al., "On the importance of
     initialization and momentum in deep learning", 2013).
@@ -38,15 +38,16 @@ class SGD:
     Parameters
     ----------
     learning_rate : float or Schedule
-        η, before the decay d.
+        η before the decay d; a number above 0 or a schedule.
     momentum : float
         μ in [0, 1).
     nesterov : bool
-        Look ahead along the velocity; needs momentum.
+        Whether to use Nesterov momentum, which looks ahead along the velocity. Needs momentum
+        above 0.
     decay : float
         d, at least 0.
     weight_decay : float
-        λ, at least 0; acts on every parameter.
+        λ, at least 0; applies to every parameter.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""Pictures of a model and its training, with matplotlib (extra ``plot``).
+"""Plots of a model and its training, with matplotlib (extra ``plot``).
 
-Every function takes ``ax=`` and returns the Axes that it drew on, new ones without ``ax``;
-`gates` has an array of them, and takes ``axes=``. An index of pandas is the x-axis.
-Models may be on any backend. ``sequence=`` chooses one of several sequences, ``layer=`` one
-of several recurrent layers, in the order of the states of `Model.predict`. matplotlib is
-imported with the first picture.
+Every function takes ``ax=`` and returns the Axes that it drew on, which are new without ``ax``;
+`gates` takes ``axes=`` and returns an array of Axes. A pandas index is the x-axis. Models may be
+on any backend. ``sequence=`` selects one of several sequences, and ``layer=`` one of several
+recurrent layers, in the order of the states of `Model.predict`. matplotlib is imported with the
+first plot.
 """
 
 from xprnn.plotting.animation import Animation

@@ -1,4 +1,4 @@
-"""The fit over the epochs, as a moving picture."""
+"""The fit over the epochs, as an animation."""
 
 import base64
 import html
@@ -19,7 +19,7 @@ from xprnn.plotting.training import name_epoch
 
 INCHES, GIF_DPI, PAGE_DPI = (8, 4), 80, 120
 COLOURS = 64
-"""Of an image; more make files larger, and no picture better."""
+"""The number of colours in an image; more make larger files, not better pictures."""
 PLAYER = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -72,17 +72,17 @@ show();
 
 
 class Animation:
-    """A callback that keeps the fit every few epochs, and makes a moving picture of it.
+    """A callback that records the fit every few epochs, and turns it into an animation.
 
-    It keeps the first epoch, every `every` epochs, and the last if the training gets there.
-    A notebook that shows an animation plays it.
+    It records the first epoch, every `every` epochs, and the last epoch if training reaches it. A
+    notebook plays an animation that it shows.
 
     Parameters
     ----------
     every : int
-        Keep the fit every `every` epochs.
+        The number of epochs between frames.
     x, y : array
-        What to draw, as for `fit`.
+        The data to draw, as for `xprnn.plotting.fit`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class Animation:
 
     See Also
     --------
-    EveryEpochs : draws while the training goes on.
+    EveryEpochs : Draws during the training.
 
     Examples
     --------
@@ -105,18 +105,18 @@ class Animation:
     """
 
     def __init__(self, every: int, x: object, y: object):
-        pyplot()  # raises before the training if matplotlib is not installed
+        pyplot()  # raise before the training if matplotlib is not installed
         self.every = whole("every", every)
         self.x, self.y = x, y
         self._frames: dict[int, tuple[str, Fit]] = {}
 
     @property
     def epochs(self) -> list[int]:
-        """The epochs that were kept."""
+        """The epochs that were recorded."""
         return list(self._frames)
 
     def __call__(self, training: Training) -> None:
-        """Keep the fit, if it is time."""
+        """Record the fit if a frame is due."""
         if training.epoch == 1:
             self._frames = {}
         if training.epoch in (1, training.epochs) or training.epoch % self.every == 0:
@@ -129,17 +129,17 @@ class Animation:
         Parameters
         ----------
         path : str or Path
-            ``.gif`` for a picture that plays again and again, ``.html`` for a page with a
-            button and a slider, which needs no network.
+            The file: ``.gif`` for a picture that loops, ``.html`` for a page with a button and a
+            slider, which needs no network access.
         fps : float
-            How many epochs it shows in a second.
+            The number of frames per second.
 
         Raises
         ------
         ValueError
-            If the path has another ending, or no training has been watched yet.
+            If the path has another extension, or no epoch has been recorded yet.
         FileNotFoundError
-            If its folder does not exist.
+            If the folder of the path does not exist.
 
         Examples
         --------
@@ -167,7 +167,7 @@ class Animation:
             path.write_text(self._make_page(fps), encoding="utf-8")
 
     def _repr_html_(self) -> str | None:
-        """Return the page in a frame of its own, for a notebook."""
+        """Return the page in an iframe, for a notebook."""
         if not self._frames:
             return None
         page, height = html.escape(self._make_page(8)), INCHES[1] * PAGE_DPI + 80
@@ -177,7 +177,7 @@ class Animation:
         )
 
     def _write_gif(self, path: Path, fps: float) -> None:
-        """Write a GIF that rests at its end for two seconds."""
+        """Write a GIF that pauses at its end for two seconds."""
         first, *others = self._draw(GIF_DPI)
         pause = round(1000 / fps)
         durations = [*(pause for _ in others), pause + 2000]
@@ -198,15 +198,15 @@ class Animation:
         )  # fmt: skip
 
     def _draw(self, dpi: int) -> Iterator[Any]:
-        """Draw one epoch after the other, all on the same scale, as images of Pillow."""
+        """Draw the epochs one by one, all on the same scale, as Pillow images."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
         from PIL import Image
 
         if not self._frames:
             raise ValueError(
-                "the animation has no epoch to show: give it to fit, callbacks=[animation], "
-                "before it is saved"
+                "the animation has no epochs to show: pass it to fit as callbacks=[animation] "
+                "before saving it"
             )
         figure = Figure(figsize=INCHES, dpi=dpi, layout="constrained")
         canvas, ax = FigureCanvasAgg(figure), figure.subplots()
@@ -214,7 +214,7 @@ class Animation:
         edges = [edge for _, fit in frames for edge in _find_range(fit)]
         _draw_frame(ax, *frames[0], edges)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the Axes stay where they are now
+        figure.set_layout_engine("none")  # fix the position of the Axes
         for title, fit in frames:
             _draw_frame(ax, title, fit, edges)
             canvas.draw()
@@ -223,7 +223,7 @@ class Animation:
 
 
 def _draw_frame(ax: Any, title: str, fit: Fit, edges: list[float]) -> None:
-    """Draw the fit at one epoch, on a scale that has room for all edges."""
+    """Draw the fit at one epoch, on a scale with room for all edges."""
     ax.clear()
     ax.update_datalim([(0, min(edges)), (0, max(edges))], updatex=False)
     draw_fit(ax, fit)
@@ -231,7 +231,7 @@ def _draw_frame(ax: Any, title: str, fit: Fit, edges: list[float]) -> None:
 
 
 def _find_range(fit: Fit) -> tuple[float, float]:
-    """Return the smallest and the largest number that is drawn."""
+    """Return the smallest and the largest value that is drawn."""
     drawn = fit.targets, fit.predicted.middle, fit.predicted.low, fit.predicted.high
     numbers = np.concatenate([np.ravel(part) for part in drawn if part is not None])
     return float(numbers.min()), float(numbers.max())

@@ -1,4 +1,4 @@
-"""matplotlib, and the Axes that it draws on."""
+"""Import matplotlib, and prepare its Axes."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from xprnn._fields import unknown
 from xprnn.errors import MissingExtraError
 
 INCHES, LINE = 1.15, 0.45
-"""The width of a name in a legend, and the height of a line of it, in inches."""
+"""The width of a name in a legend, and the height of a line, in inches."""
 
 
 def pyplot() -> Any:
@@ -28,16 +28,16 @@ def pyplot() -> Any:
 
 
 def check_path(path: str) -> None:
-    """Raise unless a picture can be written to a path.
+    """Raise unless a plot can be written to a path.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If matplotlib writes no files of that ending.
+        If matplotlib does not write files with that extension.
     FileNotFoundError
-        If its folder does not exist.
+        If the folder of the path does not exist.
     """
     figure = pyplot().figure()
     endings = figure.canvas.get_supported_filetypes()
@@ -49,7 +49,7 @@ def check_path(path: str) -> None:
 
 
 def open_axes(ax: Any, size: tuple[float, float] = (8, 4), **properties: str) -> Any:
-    """Return `ax`, or new Axes of a size in inches, with labels and scales set."""
+    """Return `ax`, or new Axes with a size in inches, with labels and scales set."""
     if ax is None:
         ax = pyplot().subplots(figsize=size, layout="constrained")[1]
     ax.set(**properties)
@@ -57,12 +57,12 @@ def open_axes(ax: Any, size: tuple[float, float] = (8, 4), **properties: str) ->
 
 
 def open_rows(axes: Any, names: tuple[str, ...]) -> Any:
-    """Return `axes` as an array (n,), or new Axes below one another, one for each name.
+    """Return `axes` as an array (n,), or new Axes stacked vertically, one for each name.
 
     Raises
     ------
     ValueError
-        If there are more or fewer than names.
+        If the number of `axes` is not the number of names.
     """
     if axes is None:
         size = 8, 0.6 + 1.3 * len(names)
@@ -88,22 +88,22 @@ def add_right_axis(ax: Any, ylabel: str) -> Any:
 
 
 def draw_legend(ax: Any, *behind: Any, lines: list[Any] | None = None) -> None:
-    """Draw a legend at the top of Axes, and make room for it, so that it covers no data.
+    """Draw a legend at the top of Axes, with enough room that it covers no data.
 
-    Axes that have a legend keep their room and get a new one, for lines that were added.
+    If the Axes already have a legend, it is redrawn in the same room, for lines that were added.
 
     Parameters
     ----------
     ax : matplotlib Axes
     *behind : matplotlib Axes
-        Others in the same place, which get the same room.
+        Other Axes in the same place, which get the same room.
     lines : list of matplotlib artists, optional
-        What to name; left out, all that have a label.
+        The artists to name; by default all with a label.
 
     Raises
     ------
     ValueError
-        If there is nothing to name.
+        If no artist has a label.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def draw_legend(ax: Any, *behind: Any, lines: list[Any] | None = None) -> None:
     """
     lines = ax.get_legend_handles_labels()[0] if lines is None else lines
     if not lines:
-        raise ValueError("ax must have something with a label for the legend to name, got nothing")
+        raise ValueError("ax must have an artist with a label for the legend, got none")
     width, height = ax.get_window_extent().size / ax.figure.dpi
     columns = min(len(lines), max(1, int(width / INCHES)))
     room = LINE * -(-len(lines) // columns) / height

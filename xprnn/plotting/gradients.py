@@ -1,4 +1,4 @@
-"""What a recurrence remembers: gradients through time, and the eigenvalues of its matrices."""
+"""Plots of gradients through time, and of the eigenvalues of recurrent matrices."""
 
 from typing import Any
 
@@ -15,21 +15,21 @@ from xprnn.plotting.canvas import open_axes
 
 
 def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any = None):
-    """Draw ‖∂L/∂h(t)‖, how much of the loss reaches the state at each step, on a log axis.
+    """Draw ‖∂L/∂h(t)‖, how much the loss depends on the state at each step, on a log axis.
 
-    A curve that falls towards the first steps shows a gradient that vanishes: the network
-    can hardly learn from these steps. One that rises towards them explodes. L is the loss of
-    the training, on standardised data if the model standardises.
+    A curve that falls towards the first steps shows a vanishing gradient: the network can hardly
+    learn from these steps. A curve that rises towards them shows an exploding gradient. L is the
+    loss of the training, on standardised data if the model standardises.
 
     Parameters
     ----------
     model : Model
-        Whose network can be cut in time.
+        A model whose network can be cut in time.
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     y : array or list of arrays
-        As for `fit` of the model.
+        The targets, as in training.
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     ax : matplotlib Axes, optional
 
     Returns
@@ -41,7 +41,7 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If the network sees sequences whole, x and y don't fit, or the model has no loss.
+        If the network needs whole sequences, x or y is invalid, or the model has no loss.
 
     Examples
     --------
@@ -52,7 +52,9 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
     2
     """
     if model.loss is None:
-        raise ValueError("gradients needs the loss, and the model was loaded without: set its loss")
+        raise ValueError(
+            "gradients needs the loss, and the model was loaded without one: set its loss"
+        )
     inputs, targets = series.read_data(model, x, y, sequence)
     with model.backend.active():
         X = _standardise(model, model.x_scaler, inputs)
@@ -72,17 +74,17 @@ def gradients(model: Model, x: object, y: object, *, sequence: int = 0, ax: Any 
 def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = None):
     """Draw the singular values of ∂h(T)/∂h(t), on a log axis.
 
-    They are the factors by which a small change of the state at step t grows or shrinks
-    until the end, one for each direction. The state is that of the whole network, for an
-    LSTM layer h and c. Values below the rounding error of the largest are not drawn.
+    They are the factors by which a small change of the state at step t grows or shrinks until the
+    last step, one for each direction. The state is that of the whole network; an LSTM layer has h
+    and c. Values below the rounding error of the largest are not drawn.
 
     Parameters
     ----------
     model : Model
-        Whose network can be cut in time.
+        A model whose network can be cut in time.
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     ax : matplotlib Axes, optional
 
     Returns
@@ -94,7 +96,7 @@ def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = Non
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If the network sees sequences whole or has no state, and if x does not fit.
+        If the network needs whole sequences or has no state, or if x is invalid.
 
     Examples
     --------
@@ -127,14 +129,15 @@ def singular_values(model: Model, x: object, *, sequence: int = 0, ax: Any = Non
 def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
     """Draw the eigenvalues of a recurrent matrix U in the complex plane, with the unit circle.
 
-    What a linear recurrence remembers grows from step to step outside the circle, and fades
-    inside it. A cell with gates has a matrix for each, a block of U.
+    In a linear recurrence, components with eigenvalues outside the circle grow from step to step,
+    and components with eigenvalues inside it decay. A cell with gates has a matrix for each gate,
+    a block of U.
 
     Parameters
     ----------
     model : Model
     layer : int
-        Which of the recurrent layers.
+        The index of the recurrent layer.
     ax : matplotlib Axes, optional
 
     Returns
@@ -175,18 +178,18 @@ def eigenvalues(model: Model, *, layer: int = 0, ax: Any = None):
 
 
 def _standardise(model: Model, scaler: Any, array: Any) -> Any:
-    """Return a host array (T, F) as the network takes it, (T, 1, F) in float64."""
+    """Return a host array (T, F) as the network's input, (T, 1, F) in float64."""
     moved = model.backend.asarray(array[:, None, :], "float64")
     return moved if scaler is None else model.backend.asarray(scaler.apply(moved), "float64")
 
 
 def _convert_weights(model: Model) -> Any:
-    """Return the weights in float64, which holds smaller gradients."""
+    """Return the weights in float64, which can represent smaller gradients."""
     return tree.map(lambda a: model.backend.asarray(a, "float64"), model.params)
 
 
 def _name_state(model: Model) -> str:
-    """Return the name of the network's state: h if that is all of it."""
+    """Return the name of the network's state: h if it has nothing else."""
     names = [state_names(layer.cell) for layer in recurrent_layers(model.network)]
     return "h" if names == [("h",)] else "state"
 

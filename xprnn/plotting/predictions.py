@@ -1,4 +1,4 @@
-"""What a model predicts: over its data, and after a series."""
+"""Plots of predictions, over the data and after the end of a series."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from xprnn.plotting.steps import (
 
 
 class _Predicted(NamedTuple):
-    """The predictions of y (T, O), with the bounds of their interval."""
+    """Predictions of y (T, O), with the bounds of their prediction interval."""
 
     middle: Any
     name: str
@@ -30,7 +30,7 @@ class _Predicted(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Predictions to draw, over the data y (T, O) if they are given."""
+    """Predictions to draw, over the data y (T, O) if given."""
 
     steps: Steps
     targets: Any
@@ -47,26 +47,27 @@ def fit(
     sequence: int = 0,
     ax: Any = None,
 ):
-    """Draw the predictions for x, over the data y if they are given.
+    """Draw the predictions for x, over the data y if given.
 
-    A model trained on quantiles shows the one nearest to the median, and the interval
-    between the outermost; one trained on ``"gaussian_nll"`` shows its mean, and the interval
-    of 1.96 standard deviations on either side. Predictions of an encoder–decoder follow x.
+    For a model trained on quantiles the plot shows the quantile nearest to the median and the
+    interval between the outermost quantiles. For a model trained with ``"gaussian_nll"`` it shows
+    the mean and an interval of 1.96 standard deviations on either side. The predictions of an
+    encoder–decoder follow x.
 
-    The x-axis is the index of x, if x is from pandas and has one of dates, periods or numbers;
-    else x itself, if it is one feature that rises; else it counts the steps.
+    The x-axis is the index of x, if x is from pandas with an index of dates, periods or numbers;
+    otherwise x itself, if it is a single increasing feature; otherwise the step number.
 
     Parameters
     ----------
     model : Model
-        One that predicts quantities at more than one step.
+        A model that predicts quantities at more than one step.
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     y : array or list of arrays, optional
-        As for `fit` of the model.
+        The targets, as in training.
     interval : pair of arrays, (T, O) or (T,), optional
-        The bounds between which y is expected, in place of the model's own.
+        The bounds of the prediction interval, in place of the model's own.
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     ax : matplotlib Axes, optional
 
     Returns
@@ -78,8 +79,8 @@ def fit(
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If the model gives one output for a sequence or predicts classes, and if x, y or the
-        interval do not fit.
+        If the model has one output for a whole sequence or predicts classes, or if x, y or the
+        interval is invalid.
 
     Examples
     --------
@@ -96,7 +97,7 @@ def fit(
 
 
 def draw_fit(ax: Any, drawn: Fit) -> None:
-    """Draw predictions, and the data if there are some, on Axes."""
+    """Draw predictions, and the data if given, on Axes."""
     steps, targets, predicted, ylabel = drawn
     ax.set_ylabel(ylabel)
     steps.show(ax)
@@ -123,10 +124,10 @@ def read_fit(
     interval: tuple[object, object] | None = None,
     sequence: int = 0,
 ) -> Fit:
-    """Return what `fit` draws, or raise."""
+    """Return the data that `fit` draws; raise if the arguments are invalid."""
     if model.mode == "many_to_one":
         raise ValueError(
-            "fit draws an output for every step, and this model gives one for a whole sequence"
+            "fit draws an output for every step, and this model has one for a whole sequence"
         )
     if model.loss is not None and not losses.standardizes(model.loss):
         raise ValueError(
@@ -180,26 +181,26 @@ def forecast(
     sequence: int = 0,
     ax: Any = None,
 ):
-    """Draw a series and its forecast, with its interval and the truth if they are given.
+    """Draw a series and its forecast, with the prediction interval and the true values if given.
 
-    The x-axis is the index of `past` and `predicted`, if they are from pandas and have one of
-    dates, periods or numbers, as the forecasts of `xprnn.forecasting.RNNForecaster` have. The
-    names of the index and of the series are the labels.
+    The x-axis is the index of `past` and `predicted`, if they are from pandas with an index of
+    dates, periods or numbers, like the forecasts of `xprnn.forecasting.RNNForecaster`. The names
+    of the index and the series become the labels.
 
     Parameters
     ----------
     past : array, (T,), or (B, T, 1), or Series
     predicted : array, (horizon,), or (B, horizon, 1), or Series
-        With an index if `past` has one, of the same kind and later.
+        The forecast. If `past` has an index, it needs a later index of the same kind.
     truth : array or Series, as `predicted`, optional
-        An index must be that of `predicted`.
+        The true values. An index must be that of `predicted`.
     interval : pair of arrays or Series, (horizon,), optional
-        The bounds between which the truth is expected. An index must be that of `predicted`.
+        The bounds of the prediction interval. An index must be that of `predicted`.
     start : int, optional
-        The number of the first step of `past`, a year for example, if there is no index; left
-        out, 0.
+        The number of the first step of `past`, such as a year, if there is no index. The default
+        is 0.
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     ax : matplotlib Axes, optional
 
     Returns
@@ -211,11 +212,11 @@ def forecast(
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If there are several features, truth or interval have other steps than the
-        forecast, an index is missing or does not fit the others, or `start` is given beside
-        an index.
+        If there are several features, the steps of truth or interval are not those of the
+        forecast, an index is missing or does not match the others, or both `start` and an index
+        are given.
     TypeError
-        If an index holds neither dates, periods nor numbers.
+        If an index does not hold dates, periods or numbers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The data of a picture, as arrays on the host: one sequence of several, with its steps."""
+"""Read the data of a plot as host arrays: one of several sequences, with its steps."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ def find_cell(model: Model, layer: Any) -> Cell:
 
 
 def read_sequence(argument: str, value: object, sequence: Any, model: Model | None = None) -> Any:
-    """Return one sequence of an argument as a host array (T, F), without its padding.
+    """Return one sequence of an argument as a host array (T, F), without padding.
 
-    With a model, the columns of a frame are put in the order of its features.
+    With a model, the columns of a frame are put in the order of the model's features.
     """
     one_step = model is not None and model.mode == "one_to_many"
     columns = None if model is None else model.feature_names
@@ -42,7 +42,7 @@ def read_feature(argument: str, value: object, sequence: Any) -> Any:
     array = read_sequence(argument, value, sequence)
     if array.shape[1] != 1:
         raise ValueError(
-            f"{argument} must have one feature, got {array.shape[1]}: draw each on its own"
+            f"{argument} must have one feature, got {array.shape[1]}: draw each separately"
         )
     return array[:, 0]
 
@@ -65,7 +65,7 @@ def label_columns(name: str, columns: Any) -> Any:
 
 
 def read_interval(interval: Any, shape: tuple[int, ...], of: str) -> tuple[Any, Any]:
-    """Return an interval (low, high) as two host arrays of a shape (T, O)."""
+    """Return an interval (low, high) as two host arrays of shape (T, O)."""
     if not isinstance(interval, tuple | list) or len(interval) != 2:
         raise TypeError(f"interval must be a pair (low, high), got {show(interval)}")
     low, high = (read_sequence(f"interval[{i}]", edge, 0) for i, edge in enumerate(interval))
@@ -74,5 +74,5 @@ def read_interval(interval: Any, shape: tuple[int, ...], of: str) -> tuple[Any, 
             f"interval must be two arrays of shape {shape}, as {of}, got {low.shape}, {high.shape}"
         )
     if (low > high).any():
-        raise ValueError("interval must be (low, high), got a low above its high")
+        raise ValueError("interval must be (low, high), got a low value above its high value")
     return low, high

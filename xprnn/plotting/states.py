@@ -1,4 +1,4 @@
-"""What a recurrent layer does over time: its hidden states and its gates."""
+"""Plots of a recurrent layer over time: its hidden states and its gates."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,22 +23,22 @@ def states(
     sequence: int = 0,
     ax: Any = None,
 ):
-    """Draw the hidden units of a recurrent layer over time, on top of one another.
+    """Draw the hidden units of a recurrent layer over time, in one plot.
 
-    Units at the ends of the activation's range are saturated: they pass almost no gradient.
+    Units at the limits of the activation's range are saturated: they pass almost no gradient.
 
     Parameters
     ----------
     model : Model
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     y : array or list of arrays, optional
-        Data to draw behind the units, with an axis of their own on the right.
+        Data to draw behind the units, with a separate axis on the right.
     layer : int
-        Which of the recurrent layers.
+        The index of the recurrent layer.
     units : iterable of int, optional
-        Which of the hidden units; left out, all. The legend names up to ten.
+        The indices of the hidden units; by default all. The legend names up to ten.
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     ax : matplotlib Axes, optional
 
     Returns
@@ -51,7 +51,7 @@ def states(
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If there is no such layer, unit or sequence, or y has other steps than the states.
+        If there is no such layer, unit or sequence, or the steps of y are not those of the states.
 
     Examples
     --------
@@ -91,16 +91,16 @@ def states(
 
 
 def heatmap(model: Model, x: object, *, layer: int = 0, sequence: int = 0, ax: Any = None):
-    """Draw the hidden units of a recurrent layer over time as colours, a row for each.
+    """Draw the hidden units of a recurrent layer over time as colours, one row per unit.
 
     Parameters
     ----------
     model : Model
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     layer : int
-        Which of the recurrent layers.
+        The index of the recurrent layer.
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     ax : matplotlib Axes, optional
 
     Returns
@@ -145,39 +145,39 @@ def gates(
     sequence: int = 0,
     axes: Any = None,
 ):
-    """Draw the gates of a recurrent layer over time, each on Axes of its own.
+    """Draw the gates of a recurrent layer over time, each on its own Axes.
 
-    A gate lies between 0, closed, and 1, open: near 1, a forget gate keeps the cell's state;
-    near 0, it erases it. The candidate, what a gate lets in, lies between -1 and 1. The y-axes
-    show these ranges; with activations of other ranges they show what there is.
+    A gate lies between 0 (closed) and 1 (open): near 1, a forget gate keeps the cell's state; near
+    0, it erases it. The candidate, which a gate lets in, lies between -1 and 1. The y-axes show
+    these ranges; with other activations they show the range of the values.
 
     Parameters
     ----------
     model : Model
-        With cells that name their gates, such as LSTM and GRU.
+        A model whose cells name their gates, such as LSTM and GRU.
     x : array, (B, T, F), (T, F) or (T,), or list of arrays (T_i, F)
     layer : int
-        Which of the recurrent layers.
+        The index of the recurrent layer.
     unit : int, optional
-        Which hidden unit; left out, a line is the mean over all units, and the band around
-        it holds 80 % of them.
+        The index of the hidden unit. By default a line shows the mean over all units, and a band
+        around it contains 80 % of them.
     sequence : int
-        Which of the B sequences.
+        The index of the sequence.
     axes : array of matplotlib Axes, optional
-        As many as the cell has gates, such as ``plt.subplots(4, sharex=True)[1]``.
+        One Axes for each gate, such as ``plt.subplots(4, sharex=True)[1]``.
 
     Returns
     -------
     array of matplotlib Axes
-        One for each gate, in the order of the cell's ``gate_names``.
+        One Axes for each gate, in the order of the cell's ``gate_names``.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     ValueError
-        If there is no such layer, unit or sequence, the layer's cell names no gates, or
-        there are more or fewer `axes` than gates.
+        If there is no such layer, unit or sequence, the layer's cell names no gates, or the number
+        of `axes` is not the number of gates.
 
     Examples
     --------
@@ -218,7 +218,7 @@ def gates(
 
 
 def _show_range(ax: Any, values: Any, least: int) -> None:
-    """Let a y-axis show all from `least` to 1, if the values lie there."""
+    """Set a y-axis to the range from `least` to 1, if the values lie in it."""
     if values.min() >= least and values.max() <= 1:
         margin = 0.04 * (1 - least)
         ax.set(ylim=(least - margin, 1 + margin), yticks=np.linspace(least, 1, 3))
@@ -231,7 +231,7 @@ def _read_states(
     inputs, targets = series.read_data(model, x, y, sequence)
     _, layers = model.predict(inputs, return_states=True)
     if not layers:
-        raise ValueError("the model has no recurrent layer, and so no hidden states to draw")
+        raise ValueError("the model has no recurrent layer and so no hidden states to draw")
     h = to_host(layers[series.read_index("layer", layer, len(layers), "recurrent layers")])
     hidden = np.reshape(h, h.shape[-2:])
     if targets is not None and len(targets) != len(hidden):

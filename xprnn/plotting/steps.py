@@ -1,7 +1,7 @@
-"""The x axis of a picture: the numbers of the steps, or the index of a pandas Series.
+"""The x-axis of a plot: the step numbers, or the index of a pandas Series.
 
-Dates and periods are handed to matplotlib as NumPy's ``datetime64``, a period as its start, so
-that the converters of pandas have no part in it.
+Dates and periods are passed to matplotlib as NumPy's ``datetime64``, a period as its start, so
+that pandas' converters are not involved.
 """
 
 from typing import Any, NamedTuple
@@ -14,18 +14,18 @@ from xprnn.backend.frames import is_frame, is_pandas
 
 
 class Steps(NamedTuple):
-    """Where the steps of a sequence lie on the x axis."""
+    """The positions of a sequence's steps on the x-axis."""
 
     values: Any
-    """NumPy array (T,) of numbers or of ``datetime64``; that of a time zone is in UTC."""
+    """NumPy array (T,) of numbers or ``datetime64``; dates with a time zone are in UTC."""
     label: str
     zone: Any = None
     """The time zone in which the dates are shown."""
 
     def show(self, ax: Any) -> None:
-        """Label an x axis, and give it ticks for dates if the steps are dates."""
+        """Label an x-axis, and give it date ticks if the steps are dates."""
         ax.set_xlabel(self.label)
-        drawn_by_pandas = getattr(ax, "freq", None) is not None  # it converts dates itself
+        drawn_by_pandas = getattr(ax, "freq", None) is not None  # matplotlib converts dates itself
         if self.values.dtype.kind != "M" or drawn_by_pandas:
             return
         from matplotlib import dates
@@ -36,19 +36,19 @@ class Steps(NamedTuple):
 
 
 def choose_steps(model: Model, x: object, inputs: Any, count: int, sequence: int = 0) -> Steps:
-    """Return the x axis for `count` steps that a model made of x.
+    """Return the x-axis for `count` steps that a model computed from x.
 
-    It is the index of x if x is from pandas and has one of dates, periods or numbers that
-    rise; else x itself, if it has one feature that rises; else the steps are counted. What an
-    encoder–decoder makes has other steps than x, and is counted.
+    It is the index of x if x is from pandas with an increasing index of dates, periods or numbers;
+    otherwise x itself, if it is a single increasing feature; otherwise the step number. The output
+    of an encoder–decoder has other steps than x, and gets step numbers.
 
     Parameters
     ----------
     model : Model
     x : array, DataFrame or Series, or list of them
-        As the caller gave it.
+        x as the caller passed it.
     inputs : array, (T, F)
-        The sequence of x that was read.
+        The sequence that was read from x.
     count : int
     sequence : int
     """
@@ -69,22 +69,22 @@ def choose_forecast_steps(
 ) -> tuple[Any, Any] | None:
     """Return the indexes of a series and of its forecast, or None to count the steps.
 
-    An index that only counts, from 0, is one only beside another that does not.
+    An index that only counts from 0 is used only if another one does not.
 
     Parameters
     ----------
     past, predicted : array, or DataFrame or Series, or list of them
     like : dict
-        What has the steps of the forecast, by the names of the arguments.
+        Other values at the steps of the forecast, by argument name.
     start : int or None
-        The number of the first step, if it was given.
+        The number of the first step, if given.
     sequence : int
 
     Raises
     ------
     ValueError, TypeError
-        If an index is none of dates, periods or numbers, one is missing or does not fit
-        the others, or start is given beside an index.
+        If an index does not hold dates, periods or numbers, an index is missing or does not match
+        the others, or both start and an index are given.
     """
     given = {"past": past, "predicted": predicted, **like}
     found = {name: find_index(value, sequence) for name, value in given.items()}
@@ -102,7 +102,7 @@ def choose_forecast_steps(
         if name not in found:
             raise ValueError(
                 f"{name} must be a pandas Series with an index of {kinds[telling]}, as {telling} "
-                f"is, got {type(given[name]).__name__}; to count the steps, give arrays only: "
+                f"is, got {type(given[name]).__name__}; to count the steps, pass arrays only: "
                 f"{telling}.to_numpy()"
             )
     for name, kind in kinds.items():
@@ -128,7 +128,7 @@ def choose_forecast_steps(
 
 
 def to_steps(index: Any) -> Steps:
-    """Return a pandas index of dates, periods or numbers as an x axis."""
+    """Return a pandas index of dates, periods or numbers as an x-axis."""
     kind = type(index).__name__
     if kind == "PeriodIndex":
         values = index.to_timestamp().to_numpy()
@@ -142,13 +142,13 @@ def to_steps(index: Any) -> Steps:
 
 
 def find_index(value: object, sequence: int) -> Any:
-    """Return the index of a pandas Series or DataFrame, or of one in a list; None without."""
+    """Return the index of a pandas Series or DataFrame, or of one in a list, or None."""
     one = _pick(value, sequence)
     return one.index if is_frame(one) and is_pandas(one) else None
 
 
 def find_name(argument: str, value: object, sequence: int) -> str | None:
-    """Return the name of a Series, or of the one column of a DataFrame, or of one in a list."""
+    """Return the name of a Series, of a DataFrame's only column, or of one of them in a list."""
     names = read_names(argument, _pick(value, sequence))
     return None if names is None else names[0]
 
@@ -158,12 +158,12 @@ def _pick(value: Any, sequence: int) -> Any:
 
 
 def _only_counts(index: Any) -> bool:
-    """Whether an index is the one that pandas makes by itself, from 0 in steps of 1."""
+    """Return whether an index is the default of pandas, from 0 in steps of 1."""
     return type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
 
 
 def _name_kind(index: Any) -> str | None:
-    """Return what an index holds, None if it is neither dates, periods nor numbers."""
+    """Return the kind of an index, or None if it does not hold dates, periods or numbers."""
     kind = type(index).__name__
     if kind == "DatetimeIndex":
         return "dates" if index.tz is None else f"dates in {index.tz}"
@@ -174,7 +174,7 @@ def _name_kind(index: Any) -> str | None:
 
 
 def _find_fall(index: Any) -> int | None:
-    """Return the first row whose time is missing, or not after that before; None without."""
+    """Return the first row whose time is missing or not after the previous one, or None."""
     if not index.hasnans and index.is_monotonic_increasing and index.is_unique:
         return None
     good = np.append(True, index[1:] > index[:-1]) & ~index.isna()
@@ -182,7 +182,7 @@ def _find_fall(index: Any) -> int | None:
 
 
 def _check_index(argument: str, index: Any) -> str:
-    """Return what an index holds; raise unless it can be an x axis."""
+    """Return the kind of an index; raise unless it can be an x-axis."""
     kind = _name_kind(index)
     if kind is None:
         raise TypeError(
@@ -193,7 +193,7 @@ def _check_index(argument: str, index: Any) -> str:
     row = _find_fall(index)
     if row is not None:
         raise ValueError(
-            f"{argument} must have an index that rises from row to row, got {index[row]} in row "
-            f"{row}" + (f" after {index[row - 1]}" if row else "")
+            f"{argument} must have an index that increases from row to row, got {index[row]} in "
+            f"row {row}" + (f" after {index[row - 1]}" if row else "")
         )
     return kind

@@ -1,4 +1,4 @@
-"""Pictures of a training: its curves, and the fit every few epochs."""
+"""Plots of a training run: its loss curves, and the fit every few epochs."""
 
 import sys
 from os import PathLike, fspath
@@ -16,14 +16,14 @@ from xprnn.plotting.predictions import draw_fit, read_fit
 def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
     """Draw the training loss, and the validation loss if there is one, on a log axis.
 
-    The axis is linear if a loss is zero or below, as ``"gaussian_nll"`` may be.
+    The axis is linear if a loss is zero or negative, as ``"gaussian_nll"`` can be.
 
     Parameters
     ----------
     history : History
-        ``model.history``.
+        The loss curves, such as ``model.history``.
     learning_rate : bool
-        Draw the learning rate too, on an axis of its own on the right.
+        Whether to draw the learning rate too, on a separate axis on the right.
     ax : matplotlib Axes, optional
 
     Returns
@@ -65,7 +65,7 @@ def loss(history: History, *, learning_rate: bool = False, ax: Any = None):
 
 
 def name_epoch(training: Training) -> str:
-    """Return the title of a picture after an epoch."""
+    """Return the title of a plot after an epoch."""
     return f"epoch {training.epoch}, loss {training.history.loss[-1]:.4g}"
 
 
@@ -75,24 +75,24 @@ class EveryEpochs:
     Parameters
     ----------
     every : int
-        Draw every `every` epochs.
+        The number of epochs between plots.
     x, y : array
-        What to draw, as for `fit`.
+        The data to draw, as for `xprnn.plotting.fit`.
     path : str or Path, optional
-        Where to save, with a place for the epoch: ``"fit-{epoch:04d}.png"``. Without it,
-        the newest picture stands below the cell of a notebook, or in a window if there is a
-        screen. If a picture can't be written, there is a warning, and the training goes on.
+        The files to write, with a placeholder for the epoch: ``"fit-{epoch:04d}.png"``. Without
+        `path`, the newest plot appears below the notebook cell, or in a window if there is a
+        screen. If a file can't be written, there is a warning and the training continues.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     ValueError, FileNotFoundError
-        If `path` has an ending that matplotlib does not write, or its folder is missing.
+        If matplotlib does not write files with the extension of `path`, or its folder is missing.
 
     See Also
     --------
-    Animation : one moving picture of all of them.
+    Animation : Turns all plots into one animation.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class EveryEpochs:
     """
 
     def __init__(self, every: int, x: object, y: object, path: str | PathLike[str] | None = None):
-        pyplot()  # raises before the training if matplotlib is not installed
+        pyplot()  # raise before the training if matplotlib is not installed
         self.every = whole("every", every)
         self.x, self.y, self.path = x, y, path
         if path is not None:
@@ -120,15 +120,15 @@ class EveryEpochs:
             return fspath(self.path).format(epoch=epoch)  # type: ignore[arg-type]
         except (IndexError, KeyError, ValueError) as error:
             raise ValueError(
-                f"path may have a place for the epoch, such as {{epoch:04d}}, and no other, got "
-                f"{self.path!r}"
+                f"path may have a placeholder for the epoch, such as {{epoch:04d}}, and no other, "
+                f"got {self.path!r}"
             ) from error
 
     def __call__(self, training: Training) -> None:
-        """Draw, if it is time."""
+        """Draw if a plot is due."""
         if training.epoch == 1:
             self._writer, self._shown = Writer(), None
-            read_fit(training.model, self.x, self.y)  # raises at once if x and y don't fit
+            read_fit(training.model, self.x, self.y)  # raises at once if x and y are invalid
         if training.epoch % self.every:
             return
         drawn = read_fit(training.model, self.x, self.y)
@@ -142,7 +142,7 @@ class EveryEpochs:
             with self._writer.writing(path):
                 figure.savefig(path)
         elif (display := _find_display()) is not None:
-            pyplot().close(figure)  # else the page shows it a second time
+            pyplot().close(figure)  # otherwise the page shows it a second time
             if self._shown is None:
                 self._shown = display(figure, display_id=True)
             else:
@@ -154,7 +154,7 @@ class EveryEpochs:
 
 
 def _find_display() -> Any:
-    """Return IPython's function `display`, or None outside of a notebook with inline pictures."""
+    """Return IPython's function `display`, or None outside a notebook with inline plots."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     inline = "inline" in pyplot().get_backend()

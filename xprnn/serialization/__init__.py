@@ -1,9 +1,8 @@
-"""Files: a model, or a training run, as arrays by name and one JSON text, without pickle.
+"""Files that hold a model or a training run as named arrays and a JSON text, without pickle.
 
-The ending of the path chooses the format: ``.npz`` needs NumPy alone,
-``.safetensors`` the extra ``safetensors``. A file is written under another name and
-renamed when it is complete, so the old file survives a failure; its checksum shows whether
-it is damaged.
+The extension of the path selects the format: ``.npz`` needs only NumPy, ``.safetensors`` needs the
+extra ``safetensors``. A file is written under a temporary name and renamed when it is complete, so
+that the old file survives a failure. A checksum detects damage.
 """
 
 from xprnn.serialization.files import check_path

@@ -1,4 +1,4 @@
-"""Writes a file under another name, and renames it when it is complete."""
+"""Write a file under a temporary name, and rename it when it is complete."""
 
 import contextlib
 import errno
@@ -16,16 +16,16 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _OURS = re.compile(r"\.xprnn-[0-9a-f]{16}\.part")
-"""The end of the name of an unfinished file; nobody else uses such names."""
+"""The end of the name of an unfinished file; no other program uses such names."""
 
 
 @contextlib.contextmanager
 def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Yield a new file, which takes the place of `path` if nothing goes wrong.
+    """Yield a new file that replaces `path` if nothing goes wrong.
 
-    A symbolic link is followed: the file that it points to is replaced. The new file has
-    the permissions and, where the system allows it, the owner of the old one. Unfinished
-    files of killed writers are removed.
+    A symbolic link is followed: the file that it points to is replaced. The new file gets the
+    permissions and, where the system allows it, the owner of the old file. Unfinished files of
+    killed writers are removed.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
-        raise OSError(f"{path} is not a file, and saving would replace it by one")
+        raise OSError(f"{path} is not a regular file, and saving would replace it with one")
     _remove_leftovers(path)
     part, file = _create(path)
     try:
@@ -44,7 +44,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
             if fcntl is not None:
-                part.replace(path)  # while the lock still keeps others from removing it
+                part.replace(path)  # while the lock still prevents others from removing it
         if fcntl is None:
             part.replace(path)
     finally:
@@ -53,7 +53,7 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def _copy_owner(path: Path, file: BinaryIO) -> None:
-    """Give a new file the owner and the permissions of the one at `path`, if there is one."""
+    """Give a new file the owner and permissions of the file at `path`, if it exists."""
     if not hasattr(os, "fchown"):  # Windows
         return
     try:
@@ -66,23 +66,23 @@ def _copy_owner(path: Path, file: BinaryIO) -> None:
     except OSError:
         try:
             os.fchown(file.fileno(), -1, old.st_gid)
-        except OSError:  # another group may only do what everybody may
+        except OSError:  # another group gets only the permissions of everybody
             mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
     os.fchmod(file.fileno(), mode)
 
 
 def _create(path: Path) -> tuple[Path, BinaryIO]:
-    """Create a file beside `path` and lock it; return its name and the file."""
+    """Create a file in the folder of `path` and lock it; return its name and the file."""
     while True:
         part = path.with_name(f"{path.name}.xprnn-{os.urandom(8).hex()}.part")
         file = part.open("xb")
         if not _lock(file, wait=True) or os.fstat(file.fileno()).st_nlink:
             return part, file
-        file.close()  # removed before it was locked
+        file.close()  # it was removed before it was locked
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove the unfinished files beside `path` whose writers have died."""
+    """Remove the unfinished files in the folder of `path` whose writers have died."""
     for part in path.parent.glob(f"{glob.escape(path.name)}.xprnn-*.part"):
         if not _OURS.fullmatch(part.name.removeprefix(path.name)) or part.is_symlink():
             continue
@@ -110,7 +110,7 @@ def _sync(folder: Path) -> None:
     try:
         os.fsync(opened)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # the answer of file systems that cannot
+        if error.errno != errno.EINVAL:  # some file systems cannot
             raise
     finally:
         os.close(opened)

@@ -1,4 +1,4 @@
-"""A file: a header and arrays by name, with a checksum over both."""
+"""Read and write files: a header and named arrays, with a checksum over both."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from xprnn.serialization.atomic import write_atomically
 from xprnn.serialization.json_text import parse_json
 
 FORMAT = 4
-"""The format of the files that xprnn writes; other formats are refused. Header and checksum
-are at the same place since format 3, so an error can name the format of a file."""
+"""The format of the files that xprnn writes and reads. Header and checksum have been at the same
+place since format 3, so that an error can name the format of a file."""
 
 _FORMATS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
 
 
 def check_path(path: str | os.PathLike[str]) -> str:
-    """Return the ending of a path to which a model can be written; raise as `save` does."""
+    """Return the extension of a path to which a model can be written; raise as `save` does."""
     check_place(path, tuple(_FORMATS))
     ending = Path(path).suffix
     if ending == ".safetensors":
@@ -31,7 +31,7 @@ def check_path(path: str | os.PathLike[str]) -> str:
 
 
 def check_place(path: str | os.PathLike[str], endings: tuple[str, ...]) -> None:
-    """Raise unless a path has one of these endings and its folder exists."""
+    """Raise unless a path has one of these extensions and its folder exists."""
     path = Path(path)
     if path.suffix not in endings:
         raise ValueError(f"path must end in {' or '.join(endings)}, got {str(path)!r}")
@@ -40,7 +40,7 @@ def check_place(path: str | os.PathLike[str], endings: tuple[str, ...]) -> None:
 
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Write a header and arrays; the old file stays until the new one is complete.
+    """Write a header and arrays; the old file stays until the new file is complete.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     Raises
     ------
     ValueError
-        If `read` would refuse the header.
+        If `read` could not read the header.
     """
     versions = {"xprnn": __version__, "numpy": np.__version__, "python": sys.version.split()[0]}
     text = json.dumps({**header, "format": FORMAT, **versions, "arrays": sorted(arrays)})
@@ -85,7 +85,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     FileNotFoundError
         If the file does not exist.
     ModelFileError
-        If it is cut short, damaged, not a model, or of another format; the error says which.
+        If it is truncated, damaged, not a model, or in another format; the error says which.
     """
     ending, data = check_path(path), Path(path).read_bytes()
     try:
@@ -94,14 +94,14 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ModelFileError(f"{path} {error}") from error
     except MemoryError:
         raise
-    except Exception as error:  # readers of damaged bytes raise anything
+    except Exception as error:  # damaged bytes can raise anything
         raise ModelFileError(f"{path} is damaged: {error}") from error
 
 
 def _check(
     text: str | None, checksum: str | None, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return header and arrays if they are unchanged and of this format."""
+    """Return header and arrays if they are unchanged and in this format."""
     header = _parse_header(text)
     if checksum is not None and _checksum(text or "", arrays) != checksum:
         raise ModelFileError(f"is damaged: {_describe_damage(header, arrays)}")
@@ -121,7 +121,7 @@ def _check(
 
 
 def _parse_header(text: str | None) -> dict[str, Any] | None:
-    """Return the header in a text, or None if it holds none."""
+    """Return the header in a text, or None if it has none."""
     try:
         header = parse_json(text or "")
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Hyper-parameters as JSON, to rebuild a network or to compare two trainings."""
+"""Hyper-parameters as JSON, to rebuild a network or to compare two training runs."""
 
 import dataclasses
 import functools
@@ -8,7 +8,7 @@ from typing import Any
 from xprnn import activations, cells, initializers, layers, losses
 
 _PARTS = 20_000
-"""The most layers, cells and other parts of a network from a file."""
+"""The most layers, cells and other parts that a network from a file may have."""
 
 
 @functools.cache
@@ -23,17 +23,17 @@ def _list_classes() -> dict[str, type]:
 
 
 def is_known(value: Any) -> bool:
-    """Whether the class of a value is xprnn's, so that `build` can rebuild the value."""
+    """Return whether the class of a value is xprnn's, so that `build` can rebuild the value."""
     return _list_classes().get(type(value).__name__) is type(value)
 
 
 def describe(value: Any) -> Any:
-    """Return a hyper-parameter as JSON, from which `build` rebuilds it.
+    """Return a hyper-parameter as JSON from which `build` can rebuild it.
 
     Raises
     ------
     TypeError
-        If it is or holds an object whose class is not xprnn's.
+        If it is or holds an object of a user-defined class.
 
     Examples
     --------
@@ -55,22 +55,22 @@ def describe(value: Any) -> Any:
 
 
 def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
-    """Return the hyper-parameter that `describe` described.
+    """Rebuild a hyper-parameter from `describe`'s JSON.
 
     Parameters
     ----------
     described : JSON
     initializer : Initializer, optional
-        Replaces every initializer in it.
+        An initializer that replaces every initializer in it.
     field : str, optional
-        Its name, which says its kind: a name that ends in ``cell``, ``activation``,
-        ``initializer`` or ``loss`` must be one, any other name must be a layer. Left out, the
-        value may be of any kind.
+        The name of the field, which determines the kind of the value: a cell, activation,
+        initializer or loss if the name ends so, otherwise a layer. Without a name the value may be
+        of any kind.
 
     Raises
     ------
     ValueError
-        If it has more parts than any network. The classes can raise other errors.
+        If it has more parts than any network has. The classes can raise other errors.
     """
     if _count_parts(described) > _PARTS:
         raise ValueError(f"a network has more than {_PARTS:,} parts")
@@ -78,7 +78,7 @@ def build(described: Any, initializer: Any = None, *, field: str = "") -> Any:
 
 
 def _count_parts(described: Any) -> int:
-    """Return the number of objects; those inside a Bidirectional count twice."""
+    """Count the objects; those inside a Bidirectional count twice."""
     if isinstance(described, list):
         return sum(map(_count_parts, described))
     if not isinstance(described, dict):
@@ -104,7 +104,7 @@ def _build(described: Any, initializer: Any, field: str) -> Any:
 
 
 def _find_module(field: str) -> Any:
-    """Return the module that has the classes for a field of that name."""
+    """Return the module with the classes for a field of this name."""
     for name, module in (("cell", cells), ("activation", activations), ("loss", losses)):
         if field.endswith(name):
             return module
@@ -112,7 +112,7 @@ def _find_module(field: str) -> Any:
 
 
 def label(value: Any) -> Any:
-    """Return a hyper-parameter as JSON to compare; of a user-defined object only the class.
+    """Return a hyper-parameter as JSON to compare; a user-defined object becomes its class name.
 
     Examples
     --------
@@ -139,13 +139,13 @@ def label(value: Any) -> Any:
 
 
 def differences(mine: Any, other: Any, name: str = "") -> list[str]:
-    """Say where two labels differ, in a list of phrases.
+    """Return a list of phrases that say where two labels differ.
 
     Examples
     --------
     >>> from xprnn.serialization.hyperparameters import differences
     >>> differences({"seed": 1, "x": [3, 4]}, {"seed": 2, "x": [3, 4]})
-    ['seed is 1, there 2']
+    ['seed is 1, but 2 in the checkpoint']
     """
     if mine == other:
         return []
@@ -156,17 +156,17 @@ def differences(mine: Any, other: Any, name: str = "") -> list[str]:
     elif _is_nested(mine) and _is_nested(other) and len(mine) == len(other):
         pairs = [(f"{name}.{i}", *both) for i, both in enumerate(zip(mine, other, strict=True))]
     else:
-        return [f"{name} is {_shorten(mine)}, there {_shorten(other)}"]
+        return [f"{name} is {_shorten(mine)}, but {_shorten(other)} in the checkpoint"]
     return [text for key, a, b in pairs for text in differences(a, b, key)]
 
 
 def _is_nested(value: Any) -> bool:
-    """Whether a label is a list of objects, such as layers."""
+    """Return whether a label is a list of objects, such as layers."""
     return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
 def _shorten(value: Any) -> str:
-    """Return a label as an error shows it."""
+    """Return a label in the short form for errors."""
     if isinstance(value, dict) and "class" in value:
         return str(value["class"])
     if _is_nested(value):

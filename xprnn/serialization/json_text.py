@@ -1,4 +1,4 @@
-"""JSON in files, read within limits, as a file may come from a stranger; and trees as JSON."""
+"""Parse JSON within limits, since a file may be untrusted; and store trees as JSON."""
 
 import json
 from typing import Any
@@ -12,18 +12,18 @@ from xprnn.errors import ModelFileError
 
 _DEPTH = 100
 _PARTS = 4_000_000
-"""Lists, objects and strings: up to here, a text of 100 MB does not take gigabytes of memory."""
+"""The most lists, objects and strings, so that 100 MB of text do not take gigabytes of memory."""
 
 
 def parse_json(text: str) -> Any:
-    """Return the content of JSON.
+    """Parse a JSON text.
 
     Raises
     ------
     ModelFileError
-        If it is nested more than 100 deep, or has more parts than any model has.
+        If the text is nested more than 100 deep, or has more parts than any model has.
     ValueError
-        If it is not JSON.
+        If the text is not JSON.
 
     Examples
     --------
@@ -56,14 +56,14 @@ def _list_containers(value: Any) -> list[Any]:
 
 
 def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
-    """Return a tree as JSON with names in place of its arrays, which are added to `arrays`.
+    """Return a tree as JSON in which names replace the arrays, and add the arrays to `arrays`.
 
     Parameters
     ----------
     tree : tree
-        Of arrays, numbers and None, in dicts and tuples.
+        A tree of arrays, numbers and None, in dicts and tuples.
     name : str
-        The tree's name, the beginning of the names of its arrays.
+        The tree's name, with which the names of its arrays begin.
     arrays : dict
         Receives the arrays by name, on the host and contiguous.
 
@@ -98,7 +98,7 @@ def pack(tree: Tree, name: str, arrays: dict[str, Any]) -> Any:
 
 
 def unpack(packed: Any, arrays: dict[str, Any]) -> Tree:
-    """Return the tree that `pack` packed; remove its arrays from `arrays`.
+    """Return the tree that `pack` stored, and remove its arrays from `arrays`.
 
     Raises
     ------

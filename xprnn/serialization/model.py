@@ -1,4 +1,4 @@
-"""Saves a model to a file and loads it."""
+"""Save a model to a file, and load it."""
 
 import math
 import os
@@ -28,18 +28,18 @@ def save(model: Record, path: str | os.PathLike[str]) -> None:
     ----------
     model : Model
     path : str or path
-        Ends in ``.npz`` or ``.safetensors``.
+        The file, with the extension ``.npz`` or ``.safetensors``.
 
     Raises
     ------
     ValueError
-        If the path has another ending, the model holds several models side by side, or its
-        parts do not fit together.
+        If the path has another extension, the model holds several models side by side, or its
+        parts do not match.
     TypeError
-        If it is not a `Model`, the network holds a user-defined cell, activation or
-        initializer, or its numbers are neither float32 nor float64.
+        If `model` is not a `Model`, the network holds a user-defined cell, activation or
+        initializer, or its parameters are neither float32 nor float64.
     MissingExtraError
-        For ``.safetensors`` without that library.
+        If the path ends in ``.safetensors`` and that library is not installed.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def describe_model(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
             f"a file holds one model, and this one holds several side by side: {leads}"
         )
     if hasattr(model.loss, "unscale") or hasattr(model.loss, "probabilities"):
-        describe(model.loss)  # raises for one of the user's own, which predictions need
+        describe(model.loss)  # raises for a user-defined loss that predictions need
     check(model)
     arrays: dict[str, Any] = {}
     header = describe_fields(model) | {
@@ -79,12 +79,12 @@ def describe_model(model: Record) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def describe_fields(model: Record) -> dict[str, Any]:
-    """Return the fields of a model without arrays as JSON; of the losses only xprnn's own.
+    """Return the fields of a model except arrays as JSON, with the loss only if it is xprnn's.
 
     Raises
     ------
     TypeError
-        If the network is or holds an object of a class that is not xprnn's.
+        If the network is or holds an object of a user-defined class.
     """
     return {
         "network": describe(model.network),
@@ -99,7 +99,7 @@ def describe_fields(model: Record) -> dict[str, Any]:
 
 
 def read_fields(header: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that `describe_fields` described; other JSON can raise any exception."""
+    """Return the fields from `describe_fields`' JSON; other JSON can raise any exception."""
     features, outputs = header["features"], header["outputs"]
     loss = build(header["loss"], field="loss")
     if loss is not None and not is_known(loss):
@@ -117,16 +117,16 @@ def read_fields(header: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(path: str | os.PathLike[str], backend: str | Backend) -> Record:
-    """Read a model from a file, its arrays on a backend; raises as `xprnn.load`."""
+    """Read a model from a file onto a backend; raise as `xprnn.load` does."""
     place = resolve(backend)
     return to_backend(restore(path, *files.read(path)), place)
 
 
 def restore(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> Record:
-    """Return the model whose `describe_model` these are, on the host."""
+    """Return the model of a header and arrays from `describe_model`, on the host."""
     try:
         return check(_build_model(header, arrays))
-    except Exception as error:  # the parts can raise anything
+    except Exception as error:  # mismatched parts can raise anything
         raise make_misfit_error(path, error) from error
 
 
@@ -148,7 +148,7 @@ def move(branch: Tree, place: Backend) -> Tree:
 
 
 def make_misfit_error(path: str | os.PathLike[str], error: Exception) -> ModelFileError:
-    """Return the error for a file whose parts do not fit together."""
+    """Return the error for a file whose parts do not match."""
     return ModelFileError(f"{path} does not hold what its header says: {error!s:.400}")
 
 
@@ -192,11 +192,11 @@ def _read_names(
 
 
 _SLACK = 2**20
-"""Parameters that a file may lack: up to here an error names their shape."""
+"""The number of parameters that a file may lack for an error to name their shape."""
 
 
 class _ZeroGenerator:
-    """Stands in for a generator of random numbers: returns zeros, up to a limit."""
+    """A stand-in for a random number generator that returns zeros, up to a limit."""
 
     def __init__(self, most: int):
         self.left = most + _SLACK
@@ -204,34 +204,34 @@ class _ZeroGenerator:
     def random(self, shape: tuple[int, ...]) -> Any:
         self.left -= math.prod(shape)
         if self.left < 0:
-            raise ValueError("the network has more parameters than there are numbers")
+            raise ValueError("the network has more parameters than the file has numbers")
         return np.zeros(shape, dtype="float16")  # only the shape matters
 
 
 def check_is_model(value: Any) -> None:
-    """Raise TypeError unless a value is a `Model`; say where other objects keep their models."""
+    """Raise TypeError unless a value is a `Model`; say where other objects hold their models."""
     if isinstance(value, Record):
         return
     what = type(value).__name__
     if hasattr(type(value), "models_"):
-        what += ": its networks are .models_, each of them a Model; pickle keeps all of it"
+        what += ": its networks are .models_, each a Model; pickle saves it all"
     elif hasattr(value, "get_params"):
-        what += ": the network of a fitted estimator is .model_; pickle and joblib keep all of it"
+        what += ": the network of a fitted estimator is .model_; pickle and joblib save it all"
     else:
         what = show(value)
-    raise TypeError(f"model must be a Model, as xprnn.fit returns it, got {what}")
+    raise TypeError(f"model must be a Model, as returned by xprnn.fit, got {what}")
 
 
 def infer_shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
-    """Return zeros shaped like the parameters of a network, and its number of outputs.
+    """Return zeros in the shapes of a network's parameters, and its number of outputs.
 
     Parameters
     ----------
     network : JSON
-        As `describe` gives it.
+        The network, as returned by `describe`.
     features : int
     most : int
-        The count of numbers in the file; the network can't have many more parameters.
+        The count of numbers in the file; the network may not have many more parameters.
 
     Raises
     ------
@@ -242,12 +242,12 @@ def infer_shapes(network: Any, features: int, most: int) -> tuple[Tree, int]:
 
 
 def check(model: Record) -> Record:
-    """Check that the parts of a model fit together; return it with its parameters in its order.
+    """Check that a model's parts match; return it with its parameters in the network's order.
 
     Raises
     ------
     TypeError, ValueError
-        If two parts do not fit together; the error names them.
+        If two parts do not match; the error names them.
     """
     if type(model.y_rank) is not int or model.y_rank not in (1, 2, 3):
         raise ValueError(f"y_rank must be 1, 2 or 3, got {model.y_rank}")
@@ -265,17 +265,19 @@ def check(model: Record) -> Record:
         if shape != zeros.shape:
             raise ValueError(f"{name} has shape {shape}, expected {zeros.shape}")
     if produced != outputs:
-        raise ValueError(f"outputs must be {produced}, as many as the network gives, got {outputs}")
+        raise ValueError(
+            f"outputs must be {produced}, the number of the network's outputs, got {outputs}"
+        )
     _check_scaler("x_scaler", model.x_scaler, features)
     quantities = outputs if model.y_scaler is None else math.prod(model.y_scaler.mean.shape)
-    if quantities == 0 or outputs % quantities:  # a loss may have several outputs for each
+    if quantities == 0 or outputs % quantities:  # a loss may have several outputs for each quantity
         raise ValueError(f"y_scaler must be of {outputs} quantities, got {quantities}")
     _check_scaler("y_scaler", model.y_scaler, quantities)
     return replace(model, params=params)
 
 
 def _check_scaler(name: str, scaler: Scaler | None, size: int) -> None:
-    """Raise unless a standardisation is of `size` features."""
+    """Raise unless a standardisation has `size` features."""
     if scaler is None:
         return
     for field, value in scaler._asdict().items():

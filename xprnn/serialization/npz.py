@@ -1,8 +1,8 @@
-"""The format ``.npz``: NumPy's own, a zip archive of arrays.
+"""The format ``.npz``: NumPy's zip archive of arrays.
 
-A file may come from a stranger, so no array is made before its size is compared with the bytes
-in the file: compressed arrays are refused (`write` compresses nothing), and the header of an
-array must fit the bytes after it.
+A file may be untrusted, so no array is created before its size is compared with the bytes in the
+file. Compressed arrays raise an error (`write` compresses nothing), and the header of an array
+must match the bytes after it.
 """
 
 import io
@@ -16,7 +16,7 @@ from xprnn.errors import ModelFileError
 _BEGIN = b"PK\x03\x04"
 _ENTRY = b"PK\x01\x02"
 _ENTRIES = 200_000
-"""More arrays than any model has; to list more would take more memory than the arrays."""
+"""More arrays than any model has; listing more would take more memory than the arrays."""
 
 _HEADERS: dict[tuple[int, int], Any] = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -25,22 +25,22 @@ _HEADERS: dict[tuple[int, int], Any] = {
 
 
 def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) -> None:
-    """Write two texts and arrays by name to an open file."""
+    """Write two texts and named arrays to an open file."""
     np.savez(file, header=np.asarray(header), sha256=np.asarray(checksum), **arrays)
 
 
 def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
-    """Return the header, the checksum and the arrays; None for a missing text.
+    """Return the header, the checksum and the arrays, with None for a missing text.
 
     Raises
     ------
     ModelFileError
-        If the bytes are another kind of file, or only part of one. Any other exception
-        means that they are damaged.
+        If the bytes are another kind of file, or truncated. Any other exception means that they
+        are damaged.
     """
     import zipfile
 
-    if not zipfile.is_zipfile(io.BytesIO(data)):  # which looks for its end
+    if not zipfile.is_zipfile(io.BytesIO(data)):  # zipfile looks for the end of the archive
         whole = not _BEGIN.startswith(data[:4])
         raise ModelFileError("is not a .npz file" if whole else "is cut short: its end is missing")
     if data.count(_ENTRY) > _ENTRIES:
@@ -67,14 +67,14 @@ def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
 
 
 def _read_array(member: bytes) -> Any:
-    """Return an array if it is as large as its header says."""
+    """Return an array if its size is that in its header."""
     stream = io.BytesIO(member)
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ModelFileError(f"is damaged: it holds an array of the version {version}")
     try:
         shape, _, dtype = _HEADERS[version](stream)
-    except (MemoryError, RecursionError) as error:  # Python's parser raises these for nonsense
+    except (MemoryError, RecursionError) as error:  # Python's parser raises these for invalid text
         raise ModelFileError("is damaged: the header of an array makes no sense") from error
     size = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and (min(shape, default=0) < 0 or size != len(member) - stream.tell()):

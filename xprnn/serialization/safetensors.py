@@ -1,4 +1,4 @@
-"""The format ``.safetensors``: one JSON text with all shapes, then the bytes of the arrays."""
+"""The format ``.safetensors``: a JSON text with all shapes, then the bytes of the arrays."""
 
 from typing import Any, BinaryIO
 
@@ -6,7 +6,7 @@ from xprnn.errors import MissingExtraError, ModelFileError
 from xprnn.serialization.json_text import parse_json
 
 _LARGEST = 100_000_000
-"""The most bytes of the JSON text, by the definition of the format."""
+"""The most bytes that the JSON text may have, as the format defines."""
 
 
 def import_library() -> Any:
@@ -27,18 +27,18 @@ def import_library() -> Any:
 
 
 def write(file: BinaryIO, header: str, checksum: str, arrays: dict[str, Any]) -> None:
-    """Write two texts and arrays by name to an open file."""
+    """Write two texts and named arrays to an open file."""
     file.write(import_library().save(arrays, metadata={"xprnn": header, "sha256": checksum}))
 
 
 def read(data: bytes) -> tuple[str | None, str | None, dict[str, Any]]:
-    """Return the header, the checksum and the arrays; None for a missing text.
+    """Return the header, the checksum and the arrays, with None for a missing text.
 
     Raises
     ------
     ModelFileError
-        If the bytes are another kind of file, or only part of one. Any other exception
-        means that they are damaged.
+        If the bytes are another kind of file, or truncated. Any other exception means that they
+        are damaged.
     """
     begin = 8 + int.from_bytes(data[:8], "little")
     if begin - 8 > _LARGEST or data[8:9] not in (b"", b"{"):

@@ -1,4 +1,4 @@
-"""Saves a training run between two epochs, and loads it."""
+"""Save a training run between two epochs, and load it."""
 
 import os
 from dataclasses import replace
@@ -22,25 +22,25 @@ from xprnn.serialization.model import (
 
 
 class Snapshot(NamedTuple):
-    """All that a training run needs to go on as if it had never ended.
+    """Everything that a training run needs to continue as if it had not been interrupted.
 
-    It holds no random generator: an epoch draws its numbers from its own number and the seed,
-    which is in the plan.
+    It holds no random number generator: an epoch draws its numbers from the epoch number and the
+    seed, which is in the plan.
     """
 
     model: Record
-    """With the history, and the parameters of the result if the run ended here."""
+    """The model, with the history and the parameters of the result if the run ended here."""
     params: Tree | None
-    """The parameters to go on from, if a callback chose others for the result."""
+    """The parameters to continue from, if a callback chose others for the result."""
     epoch: int
     updates: int
     factor: float
     memory: Tree
-    """What the optimizer remembers."""
+    """The state of the optimizer."""
     callbacks: tuple[tuple[str, Tree], ...]
-    """The name of the class and the state of each callback that has a state."""
+    """The class name and the state of each callback that has a state."""
     plan: Any
-    """The network, data and options of the training, as JSON."""
+    """The network, the data and the options of the training, as JSON."""
 
 
 def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
@@ -49,7 +49,7 @@ def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If the network, the optimizer's memory or a callback's state can't be written.
+        If the network, the optimizer's state or a callback's state can't be written.
     """
     header, arrays = describe_model(snapshot.model)
     header["training"] = {
@@ -68,26 +68,26 @@ def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
 
 
 def load_snapshot(path: str | os.PathLike[str], backend: str | Backend) -> Snapshot:
-    """Read a training run, its arrays on a backend.
+    """Read a training run, with its arrays on a backend.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ModelFileError
-        As `load`, and if the file holds only a model.
+        As for `load`, and if the file holds only a model.
     """
     place = resolve(backend)
     header, arrays = files.read(path)
     model = restore(path, header, arrays)
     if "training" not in header:
         raise ModelFileError(
-            f"{path} holds a model but no training run: callbacks.Checkpoint writes those that "
+            f"{path} holds a model but no training run: callbacks.Checkpoint writes files that "
             "can be resumed"
         )
     try:
         run = _build_snapshot(model, header["training"], arrays)
-    except Exception as error:  # the parts can raise anything
+    except Exception as error:  # mismatched parts can raise anything
         raise make_misfit_error(path, error) from error
     return run._replace(
         model=to_backend(model, place),

@@ -1,8 +1,7 @@
-"""Hypothesis strategies of cells, networks, masks and data (extra ``testing``).
+"""Hypothesis strategies for cells, networks, masks and data (extra ``testing``).
 
-They are those of the library's own tests. With them a cell of your own can be put into
-networks of every kind: deep, in both directions, pooled, with encoder and decoder,
-among layers of other cells::
+The library's own tests use them. They can put a user-defined cell into networks of every kind:
+deep, bidirectional, pooled, with encoder and decoder, among layers of other cells::
 
     from hypothesis import given, strategies as st
     from xprnn import gradients, testing
@@ -16,9 +15,9 @@ among layers of other cells::
         report = gradients.check(network, features=2, masked=masked, seed=seed)
         assert report.ok, report
 
-If a test fails, Hypothesis shows a small network or cell with which it does. The
-strategies draw hyper-parameters and NumPy arrays; the test chooses a backend. hypothesis
-is imported when the first strategy is created.
+If a test fails, Hypothesis shows a small network or cell for which it fails. The strategies draw
+hyper-parameters and NumPy arrays; the test chooses a backend. hypothesis is imported when the
+first strategy is created.
 """
 
 from xprnn.testing.arrays import lengths, masks, seeds, sequences

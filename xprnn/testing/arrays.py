@@ -1,4 +1,4 @@
-"""Strategies of what is fed to a network: seeds, lengths, masks and sequences."""
+"""Strategies for the data of a network: seeds, lengths, masks and sequences."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from xprnn.testing.strategy import composite, strategies
 
 
 def seeds() -> Any:
-    """Return a strategy of seeds, for all that need not shrink: parameters, noise.
+    """Return a strategy for seeds, for everything that need not shrink: parameters, noise.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def seeds() -> Any:
 
 @composite
 def lengths(draw, batch: int = 3, most: int = 6):
-    """Return a strategy of the lengths of sequences, 1 to `most`, tuples of `batch` int.
+    """Return a strategy for sequence lengths: tuples of `batch` integers from 1 to `most`.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def lengths(draw, batch: int = 3, most: int = 6):
 
 @composite
 def masks(draw, steps: int, batch: int, gaps: bool = True):
-    """Return a strategy of masks, NumPy arrays of bool (T, B, 1) as networks take them.
+    """Return a strategy for masks, NumPy arrays of bool (T, B, 1) in the form that networks take.
 
     Every sequence has a valid step.
 
@@ -50,7 +50,7 @@ def masks(draw, steps: int, batch: int, gaps: bool = True):
     steps, batch : int
         T and B.
     gaps : bool
-        Whether padding may be anywhere; else it is at the end.
+        Whether padding steps may be anywhere; otherwise they are at the end.
 
     Examples
     --------
@@ -71,12 +71,12 @@ def masks(draw, steps: int, batch: int, gaps: bool = True):
 
 @composite
 def sequences(draw, features: int | None = None, steps: int = 6, batch: int = 3):
-    """Return a strategy of normal random numbers (T, B, F) as networks take them.
+    """Return a strategy for normal random numbers (T, B, F) in the form that networks take.
 
     Parameters
     ----------
     features : int, optional
-        F; left out, 1 to 3.
+        F; by default 1 to 3.
     steps, batch : int
         The largest T and B.
 

@@ -1,4 +1,4 @@
-"""Strategies of cells and their activations."""
+"""Strategies for cells and their activations."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,7 @@ from xprnn.testing.strategy import composite, strategies
 
 
 def activations() -> Any:
-    """Return a strategy of the names of all activations.
+    """Return a strategy for the names of all activations.
 
     Examples
     --------
@@ -25,21 +25,21 @@ def activations() -> Any:
 
 
 def bounded_activations() -> Any:
-    """Return a strategy of the names of activations with a bounded range, as gates need.
+    """Return a strategy for the names of bounded activations, as gates need.
 
-    A gate without bounds lets numbers explode over many steps.
+    With unbounded gates, numbers would explode over many steps.
     """
     return strategies().sampled_from(["sigmoid", "softsign", "tanh"])
 
 
 @composite
 def cells(draw, states: int | None = None):
-    """Return a strategy of the library's cells, with any activation and bounded gates.
+    """Return a strategy for the library's cells, with any activation and bounded gates.
 
     Parameters
     ----------
     states : int, optional
-        How many arrays a state has; left out, any number.
+        The number of arrays in a state; by default any number.
 
     Examples
     --------

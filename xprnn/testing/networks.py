@@ -1,4 +1,4 @@
-"""Strategies of layers and networks."""
+"""Strategies for layers and networks."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ POOLS: Any = ("last", "mean", "max")
 
 
 def _few() -> Any:
-    """Return a strategy of small numbers of layers and steps."""
+    """Return a strategy for small numbers of layers and steps."""
     return strategies().integers(1, 3)
 
 
 @composite
 def recurrent(draw, hidden_size: int | None = None, states: int | None = None, cells: Any = None):
-    """Return a strategy of recurrent layers.
+    """Return a strategy for recurrent layers.
 
     Parameters
     ----------
     hidden_size : int, optional
-        Left out, 1 to 4.
+        The number of hidden units; by default 1 to 4.
     states : int, optional
-        How many arrays a state has; left out, any number. Without effect on `cells`.
+        The number of arrays in a state; by default any number. It has no effect on `cells`.
     cells : strategy of Cell, optional
-        Left out, `xprnn.testing.cells`.
+        The cells; by default `xprnn.testing.cells`.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def recurrent(draw, hidden_size: int | None = None, states: int | None = None, c
 
 @composite
 def pointwise(draw):
-    """Return a strategy of no or one layer that changes every step by itself, a tuple.
+    """Return a strategy for a tuple of no or one layer that processes each step separately.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def pointwise(draw):
 
 @composite
 def _deep(draw, cells):
-    """Return one to three recurrent layers, in any direction, and what lies between."""
+    """Return one to three recurrent layers, in any direction, with layers in between."""
     st, layers = strategies(), []
     for _ in range(draw(_few())):
         layer = draw(recurrent(cells=cells))
@@ -88,7 +88,7 @@ def _deep(draw, cells):
 
 @composite
 def _ends(draw, cells):
-    """Return a layer that makes one step out of many."""
+    """Return a layer that reduces many steps to one."""
     st, layer = strategies(), draw(recurrent(cells=cells))
     final = library.Final(layer, draw(st.integers(0, layer.cell.states - 1)))
     pool = library.Pool(draw(st.sampled_from(POOLS)))
@@ -99,12 +99,12 @@ def _ends(draw, cells):
 
 @composite
 def feedbacks(draw, features: int, below: tuple[Any, ...]):
-    """Return a strategy of networks whose output is their next input.
+    """Return a strategy for networks whose output is fed back as the next input.
 
     Parameters
     ----------
     features : int
-        Of x, and so of the output.
+        The number of features of x, and so of the output.
     below : tuple of Layer
         The recurrent layers.
 
@@ -124,14 +124,14 @@ def feedbacks(draw, features: int, below: tuple[Any, ...]):
 
 @composite
 def encoder_decoders(draw, features: int, cells: Any = None):
-    """Return a strategy of encoders of one or two recurrent layers, with decoders of as many.
+    """Return a strategy for encoders of one or two recurrent layers, and decoders of as many.
 
     Parameters
     ----------
     features : int
-        Of x.
+        The number of features of x.
     cells : strategy of Cell, optional
-        All with as many states; left out, `xprnn.testing.cells`.
+        The cells, all with the same number of states; by default `xprnn.testing.cells`.
 
     Examples
     --------
@@ -163,15 +163,15 @@ def encoder_decoders(draw, features: int, cells: Any = None):
 
 @composite
 def networks(draw, features: int, cells: Any = None):
-    """Return a strategy of stacks of all layers, that keep the steps or change their number.
+    """Return a strategy for stacks of any layers, which keep the steps or change their number.
 
     Parameters
     ----------
     features : int
-        Of x, at most 3 to stay quick.
+        The number of features of x; at most 3, to stay quick.
     cells : strategy of Cell, optional
-        All with as many states; left out, `xprnn.testing.cells`. ``st.just(MyCell())``
-        puts a cell of your own everywhere.
+        The cells, all with the same number of states; by default `xprnn.testing.cells`.
+        ``st.just(MyCell())`` puts a user-defined cell everywhere.
 
     Examples
     --------

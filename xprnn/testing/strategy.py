@@ -1,4 +1,4 @@
-"""Strategies that need hypothesis only when they are created."""
+"""Strategies that import hypothesis only when they are created."""
 
 import functools
 import inspect
@@ -24,12 +24,12 @@ def strategies() -> Any:
 
 
 def composite(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a function that draws into one that returns a strategy, as `hypothesis.composite`.
+    """Turn a function that draws into one that returns a strategy, like Hypothesis' `composite`.
 
     Parameters
     ----------
     function : callable
-        Its first argument draws from a strategy.
+        A function whose first argument draws from a strategy.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""What a training warns of at its end: a loss that rose, or that learned nothing."""
+"""Warnings at the end of training: the loss rose, or the network learned nothing."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ from xprnn.backend import host, to_host
 from xprnn.training.epoch import Position, Run
 
 TENTH, TWICE = 0.1, 1.0
-"""A loss counts as worse if it rose by more than this share of itself: by a tenth if it is also
-above that of a constant output, or to twice itself if no such loss is known."""
+"""A loss counts as worse if it rose by more than this share: by a tenth if it is also above the
+loss of a constant output, or by its own size if no such loss is known."""
 UPDATES, LITTLE = 100, 0.02
-"""After so many updates the loss should be below that of a constant output by this share."""
+"""After UPDATES updates the loss should be below that of a constant output by this share."""
 
 
 def warn_at_the_end(run: Run, history: History, first: Tree | None, last: Position) -> None:
-    """Warn if the training made the loss worse, or hardly better than a constant output.
+    """Warn if training made the loss worse, or hardly better than that of a constant output.
 
-    `first` are the first parameters, None if they are not known.
+    `first` holds the initial parameters, or None if they are unknown.
     """
     if not _warn_if_worse(run, history, first, last.params):
         _warn_if_stuck(run, history, last)
 
 
 def _warn_if_stuck(run: Run, history: History, last: Position) -> None:
-    """Warn if the loss stands where a constant output has it, after many updates."""
+    """Warn if the loss is about that of a constant output after many updates."""
     constant = run.measure_zero() if last.updates >= UPDATES else None
     if constant is None:
         return
@@ -39,17 +39,17 @@ def _warn_if_stuck(run: Run, history: History, last: Position) -> None:
         loss = to_host(measured.in_units).reshape(-1)[stuck].max()
         warn(
             f"after {last.updates} updates the loss is {loss:.4g}, and a constant output has "
-            f"{float(constant.in_units):.4g}: either x says nothing of y, or the network did not "
-            "learn; try another learning_rate, more epochs, another activation or cell"
+            f"{float(constant.in_units):.4g}: either x says nothing about y, or the network did "
+            "not learn; try another learning_rate, more epochs, another activation or cell"
         )
 
 
 def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) -> bool:
-    """Warn if the last parameters are worse than the first ones and than a constant output.
+    """Warn if the final parameters are worse than the initial ones and than a constant output.
 
-    Return whether they are. The comparison is on all training data, without dropout. A resumed
-    run no longer has its first parameters (`start` is None), so it takes the first loss of its
-    history. Without a rise in the history there is no comparison.
+    Return whether they are. The comparison is on all training data, without dropout. A resumed run
+    no longer has its initial parameters (`start` is None), so it uses the first loss of its
+    history. If the history shows no rise, nothing is compared.
     """
 
     def read(value: Any) -> Any:
@@ -81,5 +81,5 @@ def _warn_if_worse(run: Run, history: History, start: Tree | None, end: Tree) ->
 
 
 def _more(loss: Any, share: float) -> Any:
-    """Return a loss and a share of it more."""
+    """Return a loss increased by a share of itself."""
     return loss + share * abs(loss)

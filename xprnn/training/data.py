@@ -1,4 +1,4 @@
-"""Reads x and y for a training: checks, weighs, scales and moves them."""
+"""Read x and y for training: check, weight, scale and move them."""
 
 from typing import Any, NamedTuple
 
@@ -20,16 +20,16 @@ VALIDATION = ("validation_data[0]", "validation_data[1]")
 
 
 class Part(NamedTuple):
-    """Data for training or for validation, as the caller gave them."""
+    """Data for training or for validation, as the caller passed them."""
 
     pair: Pair
     weights: Any = None
-    """NumPy array (B, T') or (B, 1), not below zero; None if all steps count alike."""
+    """NumPy array (B, T') or (B, 1), at least 0; None if all steps have the same weight."""
     scored: Any = None
-    """NumPy array of bool (B, T), True where the loss counts; None if it does at all steps."""
+    """NumPy array of bool (B, T), True at steps that count in the loss; None if all do."""
 
     def relative_weights(self) -> Any:
-        """Return the weights (T', B) or (1, B), of mean 1 over the steps that count."""
+        """Return the weights (T', B) or (1, B), with mean 1 over the steps that count."""
         if self.weights is None:
             return None
         counts = self.pair.valid if self.scored is None else self.scored
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 
 def name_arrays(pairs: list[Pair]) -> dict[str, Array]:
-    """Return the arrays of x and y by their names in errors."""
+    """Return the arrays of x and y by their names in error messages."""
     arrays = {"x": pairs[0].x.array, "y": pairs[0].y}
     for pair in pairs[1:]:
         arrays |= dict(zip(VALIDATION, (pair.x.array, pair.y), strict=True))
@@ -49,14 +49,14 @@ def name_arrays(pairs: list[Pair]) -> dict[str, Array]:
 def read_pairs(
     x: Any, y: Any, validation_data: Any, model: Model | None, **layout: Any
 ) -> tuple[list[Pair], Names, Names]:
-    """Return x and y as a pair, then the validation data if any, and the names of the columns.
+    """Return x and y as a pair, then the validation data if any, and the column names.
 
     Parameters
     ----------
     x, y, validation_data
         As for `xprnn.fit`.
     model : Model or None
-        The model to go on from, whose names of columns take precedence over those of x and y.
+        The model to continue from; its column names take precedence over those of x and y.
     **layout
         `mode`, `lengths` and `mask`, as for `xprnn.fit`, and `labels`.
 
@@ -91,20 +91,20 @@ def read_pairs(
 
 
 def weigh(sample_weight: Any, y: Any, pair: Pair, loss: Loss) -> Any:
-    """Return weights as a NumPy array (B, T) or (B, 1).
+    """Return sample weights as a NumPy array (B, T) or (B, 1).
 
     Raises
     ------
     ValueError
-        If they do not match y, if one is below zero or not finite, if all are zero, or if the
-        loss has weights too.
+        If the weights do not match y, if one is below zero or not finite, if all are zero, or if
+        the loss has class weights too.
     """
     if sample_weight is None:
         return None
     if getattr(loss, "class_weights", None) is not None:
         raise ValueError(
-            "sample_weight and the class_weights of the loss both weigh steps; give their product "
-            "as sample_weight, and a loss without class_weights"
+            "sample_weight and the class_weights of the loss both weight the steps; pass their "
+            "product as sample_weight, and a loss without class_weights"
         )
     weights = read_weights(sample_weight, y, pair)
     return weights[:, None] if weights.ndim == 1 else weights
@@ -122,12 +122,12 @@ def choose_dtype(dtype: Any, arrays: dict[str, Array], place: Backend) -> str:
 
 
 def count_outputs(loss: Loss, pairs: list[Pair]) -> int:
-    """Return how many outputs the loss needs for y.
+    """Return the number of outputs that the loss needs for y.
 
     Raises
     ------
     ValueError
-        If the loss can't take y, or the validation data need more outputs.
+        If y is invalid for the loss, or the validation data need more outputs.
     """
     counts: list[int] = []
     for pair in pairs:
@@ -144,8 +144,8 @@ def count_outputs(loss: Loss, pairs: list[Pair]) -> int:
                 raise ValueError(f"{VALIDATION[1]}: {error}") from None
     if max(counts) > counts[0]:
         raise ValueError(
-            f"{VALIDATION[1]} needs {max(counts)} outputs, but y has {counts[0]}: it holds "
-            "labels that y lacks; give the loss num_classes"
+            f"{VALIDATION[1]} needs {max(counts)} outputs, but y has {counts[0]}: it holds labels "
+            "that y lacks; set num_classes of the loss"
         )
     return counts[0]
 
@@ -158,21 +158,21 @@ def scale(
     *,
     model: Model | None = None,
 ) -> tuple[list[Data], list[Scaler | None]]:
-    """Return the parts as data on a backend, and the scalers of x and y, None if not scaled.
+    """Return the parts as data on a backend, and the scalers of x and y (None if not scaled).
 
-    Scaling takes place in the dtype of the input, where data far from zero have their digits.
+    Scaling is done in the dtype of the input, so that data far from zero keep their precision.
 
     Parameters
     ----------
     parts : list of Part
-        The scalers measure the first.
+        The data; the scalers are measured on the first part.
     standardize : tuple of bool
         Whether to scale x and y.
     dtype : str
-        Of the result.
+        The dtype of the result.
     place : Backend
     model : Model, optional
-        Its scalers are used instead.
+        A model whose scalers are used instead.
     """
     xp = place.xp
     scalers: list[Scaler | None] = [None, None]
@@ -202,7 +202,7 @@ def scale(
 
 
 def _measure(array: Array, valid: Any, weights: Any, xp: Namespace) -> Scaler:
-    """Return the scaler of the valid steps of an array (T, B, F), with their weights if any."""
+    """Return the scaler of an array (T, B, F), over valid steps and with their weights if any."""
     if weights is not None:
         weights = host.broadcast_to(weights, array.shape[:2])
         counts = weights > 0

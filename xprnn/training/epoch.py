@@ -1,4 +1,4 @@
-"""An epoch: its batches, their chunks in time, and the updates of the parameters.
+"""An epoch: its batches, their chunks in time, and the parameter updates.
 
 Nothing in an epoch waits for the device.
 """
@@ -25,41 +25,40 @@ from xprnn.training.setup import Setup
 
 
 class Position(NamedTuple):
-    """A point in a run, from which it can go on. It never changes, so it can be kept."""
+    """A point in a run from which training can continue. It is immutable."""
 
     epoch: int
     updates: int
     params: Tree
     memory: Tree
-    """The memory of the optimizer."""
+    """The state of the optimizer."""
     factor: float = 1.0
-    """Callbacks have multiplied the learning rate by this."""
+    """The factor by which callbacks have multiplied the learning rate."""
 
 
 class Update(NamedTuple):
-    """One update of the parameters."""
+    """One parameter update."""
 
     before: Position
     after: Position
     value: Value
     """The loss before the update."""
     share: float
-    """The share of the value in the loss of the epoch."""
+    """The weight of the value in the epoch's loss."""
     grads: Tree
     norm: Array
-    """Of the gradient before clipping."""
+    """The norm of the gradient before clipping."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A training, epoch by epoch: a function from one position to the next.
+    """A training run, epoch by epoch: it maps one position to the next.
 
     Parameters
     ----------
     setup : Setup
     xp : namespace, optional
-        What `xprnn.kernels.workspace` makes of the backend's namespace; default: that
-        namespace itself.
+        A namespace from `xprnn.kernels.workspace`. The default is the backend's own namespace.
 
     Examples
     --------
@@ -88,7 +87,7 @@ class Run:
         return None if scaler is None else scaler.on(self.setup.place, "float64")
 
     def _loss(self, weights: Array | None) -> Any:
-        """Return the loss, whose value has two forms: for the standardised y and in its units."""
+        """Return a loss whose value has two forms: on the standardised y and in the units of y."""
         return InUnits(self.setup.method.loss, self._y_scaler, weights)
 
     def start(self) -> Position:
@@ -102,7 +101,7 @@ class Run:
         return replace(self.setup.model, params=position.params, history=curves)
 
     def epoch(self, position: Position) -> tuple[Position, Epoch]:
-        """Go through the data once; return the next position and the measurements."""
+        """Pass over the data once; return the next position and the epoch's measurements."""
         setup = self.setup
         losses, shares, norms, val_loss = [], [], [], []
         for update in self.updates(position):
@@ -117,7 +116,7 @@ class Run:
         return position._replace(epoch=position.epoch + 1), measured
 
     def updates(self, position: Position) -> Iterator[Update]:
-        """Yield the updates of the epoch at a position, the same ones every time."""
+        """Yield the updates of the epoch at a position; a repetition yields the same ones."""
         data, method, place = self.setup.data, self.setup.method, self.setup.place
         per_step, seed = self.setup.network.keeps_steps, (method.seed, position.epoch)
         batches = draw_batches(data, method.sequences, seed, per_step, place)
@@ -130,7 +129,7 @@ class Run:
                 position = after
 
     def _chunks(self, batch: Batch, noise: Noise) -> Iterator[tuple[Chunk, float]]:
-        """Yield the chunks of a batch, or all of it, with their shares in the loss of the epoch."""
+        """Yield the chunks of a batch, or all of it, and their weights in the epoch's loss."""
         x, y, valid, weights, _ = batch.data
         mask = batch.data.mask(self.setup.place)
         cuts = every(self.setup.method.tbptt or x.shape[0], x)
@@ -139,13 +138,13 @@ class Run:
                 share = chunk.x.shape[0] / x.shape[0]
             else:
                 share = float(valid[cut].sum() / valid.sum())
-            if share:  # else there is nothing to learn from
+            if share:  # otherwise there is nothing to learn from
                 per_step = weights is not None and weights.shape[0] > 1
                 part = weights[cut, ...] if per_step else weights  # type: ignore[index]
                 yield chunk._replace(weights=part), batch.share * share
 
     def _gradient(self, params: Tree, chunk: Chunk, state: Tree | None) -> tuple[Value, Tree, Tree]:
-        """Return the loss of a chunk, its gradient and that of the penalty, and the last state."""
+        """Return the loss of a chunk, the gradient including the penalty's, and the final state."""
         xp, method = self.xp, self.setup.method
         value, grads, state = value_and_grad(
             self.setup.network,
@@ -164,7 +163,7 @@ class Run:
         return value, grads, state
 
     def _update(self, position: Position, grads: Tree) -> tuple[Position, Array]:
-        """Clip the gradient and update; return the position and the norm before clipping."""
+        """Clip the gradient and update; return the new position and the norm before clipping."""
         xp, method, factor = self.xp, self.setup.method, position.factor
         if method.clip_norm is None:
             norm = optimizers.global_norm(grads, xp=xp)
@@ -185,10 +184,10 @@ class Run:
         return self._value(y_hat, data)
 
     def measure_zero(self) -> Value | None:
-        """Return the loss of a network whose outputs are all zero.
+        """Return the loss of outputs that are all zero.
 
-        Zero is the mean of a standardised y, and makes all classes equally likely. For
-        quantities that are not standardised it means nothing, and the result is None.
+        Zero is the mean of a standardised y, and makes all classes equally likely. For quantities
+        that are not standardised the result is None, since zero means nothing there.
         """
         model, data = self.setup.model, self.setup.data
         if model.y_scaler is None and standardizes(self.setup.method.loss):
@@ -198,7 +197,7 @@ class Run:
         return self._value(zeros, data)
 
     def _value(self, y_hat: Array, data: Data) -> Value:
-        """Return the loss of outputs for data."""
+        """Return the loss of outputs on data."""
         mask = data.loss_mask(self.setup.place) if self.setup.network.keeps_steps else None
         value: Value = self._loss(data.weights)(y_hat, data.y, mask, xp=self.xp)[0]
         return value

@@ -1,4 +1,4 @@
-"""A warning of extreme targets, before a training."""
+"""A warning about extreme targets, before training."""
 
 from xprnn._fields import warn
 from xprnn._sequences.batches import Data
@@ -6,15 +6,15 @@ from xprnn.backend import host, of, to_host
 from xprnn.losses import Loss
 
 FAR, NARROW = 12.0, 1 / 3
-"""y is extreme if a value is further than this from the mean, in standard deviations, and the
-middle half of all values spans less than that. For a normal y the half spans 1.35."""
+"""y is extreme if a value is more than FAR standard deviations from the mean and the middle half
+of all values spans less than NARROW standard deviations. For a normal y it spans 1.35."""
 
 
 def warn_of_extremes(data: Data, loss: Loss) -> None:
-    """Warn if a squared error of the standardised y follows a few extreme values of it.
+    """Warn if a few extreme values dominate a squared error on the standardised y.
 
-    Values with a weight of zero don't count, and a y that mostly has one value, such as sparse
-    counts, is not extreme.
+    Values with a weight of zero don't count. A y that mostly has one value, such as sparse counts,
+    is not extreme.
     """
     place = of(data.y)
     if getattr(loss, "degree", None) != 2 or float(place.xp.max(place.xp.abs(data.y))) <= FAR:
@@ -31,7 +31,7 @@ def warn_of_extremes(data: Data, loss: Loss) -> None:
         if largest > FAR and 0 < span < NARROW:
             warn(
                 f"y has extreme values: one is {largest:.0f} standard deviations from the mean, "
-                f"and half of them lie within {span:.2g} of one another; a squared error follows "
-                "the extremes: try loss='huber', or a transform of y such as its logarithm"
+                f"and half of them lie within {span:.2g} of one another; the extremes dominate a "
+                "squared error: try loss='huber', or a transform of y such as its logarithm"
             )
             return

@@ -1,6 +1,6 @@
-"""Holds a part of the data out of a training, to measure the validation loss on it.
+"""Hold out part of the data from a training run, to measure the validation loss on it.
 
-Nothing of that part is seen in training: neither by the network nor by the standardisation.
+Neither the network nor the standardisation sees that part during training.
 """
 
 from typing import Any
@@ -14,23 +14,23 @@ from xprnn.training.data import Part
 
 
 def hold_out(part: Part, share: float, seed: int, *, labels: bool) -> list[Part]:
-    """Return what is left to train on, and what is held out.
+    """Return the part to train on and the part that is held out.
 
-    Of one sequence the last steps are held out. The part for them is the whole sequence, so
-    that the network has read all earlier steps, but only theirs count in the loss.
-    Of several, whole sequences are held out, drawn at random.
+    For one sequence the last steps are held out. The held-out part is then the whole sequence, so
+    that the network reads all earlier steps, but only the last steps count in the loss. For
+    several, whole sequences are drawn at random.
 
     Parameters
     ----------
     part : Part
         All data.
     share : float
-        How much of them to hold out, of the steps or sequences that have a weight.
+        The share to hold out, of the steps or sequences with a weight above zero.
     seed : int
-        Of the draw.
+        Seed for the random draw.
     labels : bool
-        Whether y holds labels of classes. If each sequence has one, the classes are held out in
-        their proportions, and training keeps at least one sequence of each.
+        Whether y holds class labels. If each sequence has one, the draw is stratified by class,
+        and training keeps at least one sequence of each class.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def hold_out(part: Part, share: float, seed: int, *, labels: bool) -> list[Part]
 
 
 def _cut(part: Part, counts: Any, share: float) -> list[Part]:
-    """Hold out the last steps of the only sequence."""
+    """Hold out the last steps of a single sequence."""
     steps = host.flatnonzero(counts)
     first = steps[-_count("step", len(steps), share, len(steps) - 1)]
     scored = part.pair.valid.copy()
@@ -63,7 +63,7 @@ def _draw(part: Part, chosen: Any, share: float, seed: int, labels: bool) -> lis
         classes = to_host(y)[chosen, 0, 0]
     order = host.argsort(classes, stable=True)
     _, firsts = host.unique(classes[order], return_index=True)
-    spare = host.delete(chosen[order], firsts)  # one of each class stays
+    spare = host.delete(chosen[order], firsts)  # one of each class stays in training
     kept = "one of each class" if len(firsts) > 1 else "one"
     count = _count("sequence", len(chosen), share, len(spare), kept)
     even = (host.arange(count) + 0.5) * (len(spare) / count)
@@ -73,7 +73,7 @@ def _draw(part: Part, chosen: Any, share: float, seed: int, labels: bool) -> lis
 
 
 def _count(what: str, total: int, share: float, most: int, kept: str = "one") -> int:
-    """Return how many of `total` are a share, at least one; raise ValueError above `most`."""
+    """Return a share of `total` as a count, at least one; raise ValueError above `most`."""
     count = max(1, round(share * total))
     if count > most:
         raise ValueError(
@@ -84,7 +84,7 @@ def _count(what: str, total: int, share: float, most: int, kept: str = "one") ->
 
 
 def _take(part: Part, rows: Any, steps: int | None) -> Part:
-    """Return some sequences of a part, up to a number of steps or to the longest of them."""
+    """Return some sequences of a part, cut to a number of steps or to the longest of them."""
     pair, weights = part.pair, part.weights
     per_step, valid = pair.mode == "many_to_many", pair.x.valid
     if valid is not None:

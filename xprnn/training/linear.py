@@ -1,15 +1,15 @@
-"""The first weights of a linear way past the network: a ridge regression, in closed form.
+"""The initial weights of the linear map of `skip`: a ridge regression in closed form.
 
-With A (N, p·F) the last p steps at every step that has a target, y (N, O) the targets, both
-less their means, and w the weights of the steps, the linear map W minimises::
+With A (N, p·F) the last p steps at every step that has a target, y (N, O) the targets, both minus
+their means, and w the weights of the steps, the linear map W minimises::
 
     Σ w |y - A W|² + α |W|²        W = (Aᵀ w A + α I)⁻¹ Aᵀ w y
 
-α is the one with the smallest error of leave-one-out, which needs no further fit: the error
-of step i, left out, is e_i / (1 - h_i), where h_i is the i-th number on the diagonal of
-A (Aᵀ A + α I)⁻¹ Aᵀ (Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning",
-2nd edition, 2009, section 7.10). The recurrent layers begin with an output of zero, so they
-learn what the linear map leaves.
+α is the value with the smallest leave-one-out error, which needs no refitting: with step i left
+out, its error is e_i / (1 - h_i), where h_i is the i-th number on the diagonal of A (Aᵀ A + α I)⁻¹
+Aᵀ (Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2nd edition, 2009,
+section 7.10). The output of the recurrent layers starts at zero, so they learn what the linear map
+leaves over.
 """
 
 from typing import Any, NamedTuple
@@ -20,15 +20,15 @@ from xprnn._typing import Array, Namespace, Tree
 from xprnn.backend import Backend, dtype_name, host
 
 ALPHAS = [10.0**k for k in range(-6, 4)]
-"""The penalties to choose from, in units of the mean square of A, so that no unit of x counts."""
+"""The penalties to choose from, relative to the mean square of A and so free of the units of x."""
 
 
 _LEAST = 1e-6
-"""What a step weighs at least that determines its own output."""
+"""The smallest value of 1 - h_i, for a step that determines its own output."""
 
 
 class Linear(NamedTuple):
-    """A linear map of the last steps, and its constant."""
+    """A linear map of the last steps, with a constant."""
 
     W: Array
     """(p·F, O)"""
@@ -36,7 +36,7 @@ class Linear(NamedTuple):
     """(1, O)"""
 
     def start(self, params: Tree) -> Tree:
-        """Return parameters of a network with `skip` that begins as the linear map."""
+        """Return parameters of a network with `skip` that starts as the linear map."""
         (*hidden, top), _ = params
         return (*hidden, {"W": top["W"] * 0, "b": self.b}), {"W": self.W}
 

@@ -1,4 +1,4 @@
-"""Several models that train side by side, together and each by itself."""
+"""Several models that train side by side, as one model or split apart."""
 
 from typing import Any, NoReturn, Self
 
@@ -9,15 +9,15 @@ from xprnn.losses.units import Value
 
 
 class Together(Model):
-    """Models side by side on the first axis of their parameters.
+    """Models side by side along the first axis of their parameters.
 
-    Callbacks may keep and return it. To apply or save the models, `split` it.
+    Callbacks may keep and return it. Call `split` to apply or save the models.
     """
 
     history: "Members"
 
     def split(self) -> tuple[Model, ...]:
-        """Return every model by itself."""
+        """Return the models separately."""
         return tuple(map(self._take, range(len(self.history.each))))
 
     def _take(self, i: int) -> Model:
@@ -35,14 +35,14 @@ class Together(Model):
 
 
 class Members(History):
-    """The curves of every member, and their mean."""
+    """The loss curves of every member, and their mean."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.each = [History() for _ in range(count)]
 
     def append(self, epoch: Epoch, seconds: float) -> None:
-        """Add an epoch, with one number for each member in each of its arrays."""
+        """Add an epoch, in whose arrays each member has one number."""
         count = len(self.each)
         parts = [_take_member(epoch, i) for i in range(count)]
         for history, part in zip(self.each, parts, strict=True):
@@ -59,7 +59,7 @@ class Members(History):
         super().append(mean, seconds)
 
     def until(self, epoch: int) -> Self:
-        """Return the curves of the first epochs."""
+        """Return the curves of the first `epochs` epochs."""
         members = super().until(epoch)
         members.each = [history.until(epoch) for history in self.each]
         for history in members.each:
@@ -67,7 +67,7 @@ class Members(History):
         return members
 
     def alone(self) -> list[History]:
-        """Return the curves of every member."""
+        """Return the curves of each member separately."""
         return self.each
 
 

@@ -1,4 +1,4 @@
-"""The options of a training as two frozen values, `Network` and `Method`."""
+"""The options of a training run as two frozen values, `Network` and `Method`."""
 
 from dataclasses import dataclass, fields
 from functools import partial
@@ -24,32 +24,32 @@ from xprnn.penalties import Penalty
 
 POOLS = ("last", "mean", "max")
 ADAM = Adam(learning_rate=0.003)
-"""The optimizer of `fit`; benchmarks/defaults.py compares it with others."""
+"""The default optimizer of `fit`; benchmarks/defaults.py compares it with others."""
 BATCH = 32
-"""The sequences of a batch that is chosen."""
+"""The number of sequences in a batch with ``batch_size="auto"``."""
 HELD_OUT = 0.1
-"""The share that early stopping holds out if nothing else is said, as scikit-learn does."""
+"""The share that early stopping holds out by default, as in scikit-learn."""
 
 
 class Options:
-    """Options that can be read from the attributes of another object."""
+    """Options that can be read from another object's attributes."""
 
     @classmethod
     def of(cls, owner: Any, **options: Any) -> Self:
-        """Return the options that are attributes of `owner`; those in `options` take precedence."""
+        """Read the options from the attributes of `owner`; those in `options` take precedence."""
         names = [field.name for field in fields(cls) if field.name not in options]  # type: ignore[arg-type]
         return cls(**{name: getattr(owner, name) for name in names}, **options)
 
 
 def differences(one: Options, other: Options) -> list[str]:
-    """Return the names of the options that differ between two values of one class."""
+    """Return the names of the options in which two values of one class differ."""
     names = [field.name for field in fields(one)]  # type: ignore[arg-type]
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Options):
-    """Recurrent layers with a dense layer on top, for any x and y.
+    """The options of a network: recurrent layers with a dense layer on top, for any x and y.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Network(Options):
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range.
+        If an option is out of range.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class Network(Options):
         Raises
         ------
         ValueError
-            If there is a layer, and an option is not left at its default.
+            If a layer is given and an option differs from its default.
         """
         if layer is None:
             return self
@@ -109,12 +109,12 @@ class Network(Options):
         return layer
 
     def build(self, mode: str, outputs: int, steps: int) -> Layer:
-        """Return the network for a mode, and for the numbers of outputs and of steps of y.
+        """Build the network for a mode and for the number of outputs and steps of y.
 
         Raises
         ------
         ValueError
-            If an option has no effect with the others, or is not valid for the mode.
+            If an option has no effect together with the others, or is invalid for the mode.
         """
         if self.dropout and self.num_layers == 1:
             raise ValueError(
@@ -135,8 +135,8 @@ class Network(Options):
             )
         if self.bidirectional and (self.feedback or mode == "encoder_decoder"):
             raise ValueError(
-                "bidirectional needs the whole sequence at once, but a network with feedback or a "
-                "decoder writes it step by step"
+                "bidirectional needs the whole sequence at once, but a network with feedback or "
+                "a decoder generates it step by step"
             )
         hidden, top = self._hidden(), layers.Dense(outputs)
         if mode == "many_to_many":
@@ -152,7 +152,7 @@ class Network(Options):
         return layers.EncoderDecoder(layers.Stack(hidden), decoder)
 
     def _add_skip(self, network: Layer, outputs: int) -> Layer:
-        """Return the network with a linear map of the last steps of x beside it, if asked for."""
+        """Return the network, with `skip` in parallel with a linear map of the last steps of x."""
         if not self.skip:
             return network
         last = not network.keeps_steps
@@ -178,20 +178,20 @@ class Network(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Method(Options):
-    """How a network is trained.
+    """The options of the training method.
 
     Parameters
     ----------
     loss, optimizer, learning_rate, penalty, epochs, batch_size
-        See `xprnn.fit`. The names of a loss and an optimizer become objects, and the learning
-        rate becomes the optimizer's.
+        See `xprnn.fit`. A loss or optimizer name is replaced by the object, and the learning rate
+        is set on the optimizer.
     tbptt, checkpoint_every, early_stopping, validation_fraction, clip_norm, standardize, seed
         See `xprnn.fit`.
 
     Raises
     ------
     ValueError, TypeError
-        If an option is out of its range, or has no effect with the others.
+        If an option is out of range, or has no effect together with the others.
 
     Examples
     --------
@@ -239,18 +239,18 @@ class Method(Options):
             choose("penalty", self.penalty, {}, ("gradient", "constrain"))
         if self.tbptt and self.checkpoint_every and self.checkpoint_every >= self.tbptt:
             raise ValueError(
-                f"checkpoint_every must be below tbptt={self.tbptt}, since no more steps are kept "
-                f"anyway, got {self.checkpoint_every}"
+                f"checkpoint_every must be below tbptt={self.tbptt}, the number of steps in a "
+                f"chunk, got {self.checkpoint_every}"
             )
 
     @property
     def sequences(self) -> int | None:
-        """The number of sequences in a batch, None for all."""
+        """The number of sequences in a batch; None for all."""
         return BATCH if self.batch_size == "auto" else self.batch_size  # type: ignore[return-value]
 
     @property
     def held_out(self) -> float | None:
-        """The share of the data to hold out if there are no validation data; None for nothing."""
+        """The share of the data to hold out without validation data; None for nothing."""
         if self.validation_fraction is None and self.early_stopping:
             return HELD_OUT
         return self.validation_fraction

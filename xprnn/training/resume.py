@@ -1,4 +1,4 @@
-"""Saves a run to a file between two epochs, and restores it."""
+"""Save a run to a file between two epochs, and restore it."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from xprnn.training.members import Together
 from xprnn.training.setup import Setup
 
 TOLERANCE = 1e-3
-"""Means and deviations of the same data differ by at most this share of a deviation."""
+"""Means and scales of the same data differ by at most this share of a scale."""
 
 Callbacks = tuple[Callable[[Training], Any], ...]
 
@@ -39,7 +39,7 @@ def save(
     run : Run
     position : Position
     model : Model
-        The result if the run ends here; a callback may have chosen other parameters.
+        The result if the run ends here; a callback may have chosen other parameters than the run's.
     callbacks : tuple of callable
     path : str or path
 
@@ -77,15 +77,15 @@ def restore(
     path : str or path
     run : Run
     start : Position
-        The first position of a new run.
+        The initial position of a new run.
     callbacks : tuple of callable
 
     Raises
     ------
     ValueError
-        If the file is of another run; the error says what differs.
+        If the file belongs to another run; the error says what differs.
     FileNotFoundError, ModelFileError
-        If the file can't be read, or a callback can't take its state in the file.
+        If the file can't be read, or a callback can't restore its state from the file.
     """
     snapshot = load_snapshot(path, run.setup.place)
     _check(snapshot, run.setup, start)
@@ -112,7 +112,7 @@ def restore(
 
 
 def _read_states(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:
-    """Return the callbacks that remember something, each with its state."""
+    """Return the callbacks with a state, each with that state."""
     states = [
         (callback, callback.state())
         for callback in callbacks
@@ -122,7 +122,7 @@ def _read_states(callbacks: Iterable[Any]) -> list[tuple[Any, Tree]]:
 
 
 def _plan(setup: Setup) -> dict[str, Any]:
-    """Return all that the result of a training depends on, as JSON."""
+    """Return everything that the result of a training run depends on, as JSON."""
     model, data, validation = setup.model, setup.data, setup.validation
     plan = {
         **vars(setup.method),
@@ -142,37 +142,37 @@ def _plan(setup: Setup) -> dict[str, Any]:
 
 
 def _sizes(data: Data) -> tuple[Any, ...]:
-    """Return the shapes of x and y, and the number of valid steps, None if all are valid."""
+    """Return the shapes of x and y, and the number of valid steps (None if all are valid)."""
     valid = None if data.valid is None else int(data.valid.sum())
     return _shape(data.x), _shape(data.y), valid
 
 
 def _shape(array: Any) -> tuple[int, ...]:
-    """Return the (B, T, F) of a (T, B, F)."""
+    """Return the shape (B, T, F) of an array (T, B, F)."""
     steps, batch, features = array.shape
     return batch, steps, features
 
 
 def _check(snapshot: Snapshot, setup: Setup, start: Position) -> None:
-    """Raise unless the snapshot is of this training."""
+    """Raise ValueError unless the snapshot belongs to this training run."""
     differs = differences(_plan(setup), snapshot.plan)
     for name in ("x", "y"):
         ours, its = (getattr(model, f"{name}_scaler") for model in (setup.model, snapshot.model))
         if not differs and not _match(ours, its):
-            differs.append(f"the values of {name} have another mean or deviation")
+            differs.append(f"the values of {name} have a different mean or standard deviation")
     if not differs and _read_shapes(start.memory) != _read_shapes(snapshot.memory):
-        differs.append("the memory of the optimizer has other arrays")
+        differs.append("the optimizer's state has different arrays")
     if differs:
-        raise ValueError(f"resume: the checkpoint is of another training: {'; '.join(differs)}")
+        raise ValueError(f"resume: the checkpoint is from another run: {'; '.join(differs)}")
     if setup.method.epochs < snapshot.epoch:
         raise ValueError(
-            f"epochs must be at least {snapshot.epoch}, as many as the checkpoint has done, "
+            f"epochs must be at least {snapshot.epoch}, the number that the checkpoint has done, "
             f"got {setup.method.epochs}"
         )
 
 
 def _match(one: Scaler | None, other: Scaler | None) -> bool:
-    """Whether two standardisations are those of the same data, up to rounding."""
+    """Return whether two standardisations agree up to rounding."""
     if one is None or other is None:
         return one is other
     limit = TOLERANCE * to_host(one.scale)
@@ -181,5 +181,5 @@ def _match(one: Scaler | None, other: Scaler | None) -> bool:
 
 
 def _read_shapes(memory: Tree) -> dict[str, Any]:
-    """Return the shapes of all arrays by name, None for a number."""
+    """Return the shapes of all arrays by name, with None for a number."""
     return {name: getattr(leaf, "shape", None) for name, leaf in tree.flatten(memory).items()}

@@ -1,4 +1,4 @@
-"""`prepare`: turns the arguments of `fit` into a `Setup`, a training before its first epoch."""
+"""Turn the arguments of `fit` into a `Setup`: a training run before its first epoch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,27 +23,27 @@ from xprnn.training.options import Method, Network
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """A training before its first epoch.
+    """A training run before its first epoch.
 
-    `xprnn.training.train` trains it. A setup never changes, so it can be trained any number
-    of times; ``dataclasses.replace`` makes a variant.
+    `xprnn.training.train` trains it. A setup is immutable, so it can be trained any number of
+    times; ``dataclasses.replace`` makes a variant.
 
     Attributes
     ----------
     model : Model
-        The untrained model: the network with its first parameters, the standardisation, and
-        the mode.
+        The untrained model: the network with its initial parameters, the standardisation, and the
+        mode.
     method : Method
         The loss, the optimizer and all other options of the training.
     data : Data
-        x (T, B, F) and y (T, B, O), standardised, in the dtype and on the device of the
-        training; with the valid steps and the weights, if any.
+        x (T, B, F) and y (T, B, O), standardised, in the dtype and on the device of the training;
+        also the mask and the weights, if any.
     validation : Data or None
-        The validation data in the same form; with `validation_fraction` what it holds out.
+        The validation data in the same form, passed to `fit` or held out by `validation_fraction`.
     place : Backend
-        Where to compute.
+        The backend to compute on.
     linear : Linear or None
-        The ridge regression at which a network with `skip` starts, whatever its seed.
+        The ridge regression from which a network with `skip` starts, whatever the seed.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Setup:
     >>> setup.data.x.shape, round(float(setup.data.x.std()), 9), setup.params[0]["U"].shape
     ((60, 1, 1), 1.0, (8, 8))
 
-    One step by hand, and then five epochs:
+    One update by hand, and then five epochs:
 
     >>> loss, grads, _ = xprnn.value_and_grad(
     ...     setup.network, setup.method.loss, setup.params, setup.data.x, setup.data.y,
@@ -81,19 +81,19 @@ class Setup:
 
     @property
     def params(self) -> Tree:
-        """The first parameters."""
+        """The initial parameters."""
         return self.model.params
 
     def at(self, params: Tree) -> "Setup":
-        """Return the setup with other first parameters."""
+        """Return the setup with other initial parameters."""
         return replace(self, model=replace(self.model, params=params))
 
     def stacked(self, seeds: Iterable[int]) -> "Setup":
         """Return a setup of several models side by side, one for each of `seeds`.
 
-        Their parameters are stacked on a new first axis. In one training each model learns what
-        it would learn alone; all share the order of the batches and the random numbers of
-        dropout. `split` of the trained model returns the models.
+        Their parameters are stacked along a new first axis. Each model learns what it would learn
+        alone; all share the order of the batches and the random numbers of dropout. `split` on the
+        trained model returns the models.
 
         Examples
         --------
@@ -132,20 +132,20 @@ def prepare(
     backend: str | Backend | None = None,
     dtype: str | None = None,
 ) -> Setup:
-    """Return a training of a network on x and y, ready for its first epoch.
+    """Prepare the training of a network on x and y, up to its first epoch.
 
-    `xprnn.fit` is this, and `xprnn.training.train` of the result.
+    `xprnn.fit` calls this function and then `xprnn.training.train`.
 
     Parameters
     ----------
     x, y
-        As for `xprnn.fit`.
+        See `xprnn.fit`.
     network : Network or Layer, optional
-        The options of a network to build, or a layer of your own; default ``Network()``.
+        The options of a network to build, or a layer. The default is ``Network()``.
     method : Method, optional
-        How to train; default ``Method()``.
+        How to train. The default is ``Method()``.
     mode, lengths, mask, sample_weight, validation_data, warm_start, backend, dtype
-        As for `xprnn.fit`.
+        See `xprnn.fit`.
 
     Returns
     -------
@@ -154,14 +154,14 @@ def prepare(
     Raises
     ------
     ValueError, TypeError, BackendUnavailableError
-        As `xprnn.fit`.
+        As for `xprnn.fit`.
     """
     network = Network() if network is None else network
     method = Method() if method is None else method
     if not isinstance(method, Method):
         raise TypeError(f"method must be a Method, got {show(method)}")
     if not isinstance(warm_start, Model | None):
-        raise TypeError(f"warm_start must be a Model, as fit returns it, got {show(warm_start)}")
+        raise TypeError(f"warm_start must be a Model, as returned by fit, got {show(warm_start)}")
     pairs, feature_names, output_names = data.read_pairs(
         x,
         y,
@@ -191,7 +191,7 @@ def prepare(
     params, produced = layer.init(generator(method.seed), features)
     if produced != outputs:
         raise ValueError(
-            f"the network gives {produced} output(s), but this loss of y needs {outputs}"
+            f"the network has {produced} output(s), but this loss of y needs {outputs}"
         )
     _check_steps(layer, params, features, pairs)
     if warm_start is not None:
@@ -208,7 +208,7 @@ def prepare(
             model=warm_start,
         )
         params = tree.map(lambda a: place.asarray(a, dtype), params)
-        linear = None  # labels and several quantiles have no ridge regression
+        linear = None  # no ridge regression for labels or several quantiles
         regresses = quantities and outputs == scaled[0].y.shape[-1]
         if isinstance(network, Network) and network.skip and regresses:
             linear = fit_linear(layer, params, scaled[0], place)
@@ -241,19 +241,19 @@ def _check_effects(
     *,
     validates: bool,
 ) -> None:
-    """Raise ValueError for an option that has no effect on these data or this model."""
+    """Raise ValueError for an option that has no effect with these data or this model."""
     if method.validation_fraction is not None and validates:
         raise ValueError(
             f"validation_fraction={method.validation_fraction} has no effect: the validation loss "
-            "is measured on validation_data; give one of the two"
+            "is measured on validation_data; pass only one of the two"
         )
     steps, features = pair.x.array.shape[1:]
     if method.batch_size not in (None, "auto") and pair.x.rank < 3:
         raise ValueError(
             f"batch_size={method.batch_size} has no effect: a batch holds whole sequences, and x "
             f"is one sequence of {steps} steps of {features} feature(s). If the rows of x are "
-            "samples, give x as (N, 1, F), x[:, None, :], or see xprnn.estimators.RNNClassifier "
-            "and RNNRegressor; to update within one long sequence give tbptt"
+            "samples, pass x as (N, 1, F), x[:, None, :], or see xprnn.estimators.RNNClassifier "
+            "and RNNRegressor; to update within one long sequence set tbptt"
         )
     drops = isinstance(network, Network) and network.recurrent_dropout
     if drops and steps == 1 and pair.mode.startswith("many_to"):
@@ -261,10 +261,7 @@ def _check_effects(
             "recurrent_dropout has no effect: x has one step, and the state before it is zero"
         )
     if isinstance(network, Network) and network.skip > steps and pair.mode.startswith("many_to"):
-        raise ValueError(
-            f"skip must be at most {steps}, the steps of x, got {network.skip}: no step lies "
-            "further back"
-        )
+        raise ValueError(f"skip must be at most {steps}, the steps of x, got {network.skip}")
     if warm_start is not None and not method.standardize and warm_start.x_scaler is not None:
         raise ValueError(
             "standardize=False has no effect: warm_start keeps the standardisation of its training"
@@ -274,7 +271,7 @@ def _check_effects(
 def _choose_layer(
     network: Network | Layer, warm_start: Model | None, pair: Pair, outputs: int
 ) -> Layer:
-    """Return the layer to train: that of `warm_start`, `network` itself, or a new one."""
+    """Return the layer to train: the one of `warm_start`, `network` itself, or a new one."""
     if warm_start is not None:
         if isinstance(network, Network):
             network = network.unless(warm_start.network)
@@ -295,32 +292,32 @@ def _choose_layer(
 
 
 def _check_cuts(network: Layer, method: Method) -> None:
-    """Raise unless the network can be cut in time where the method cuts it."""
+    """Raise ValueError if the method cuts sequences in time and the network can't be cut."""
     for argument in ("tbptt", "checkpoint_every"):
         if getattr(method, argument) is not None:
             check_cuttable(network, argument)
     if method.tbptt is not None and not network.keeps_steps:
         raise ValueError(
             "tbptt updates after every chunk and so needs outputs at every step; this network "
-            "does not give them"
+            "has none"
         )
 
 
 def _check_steps(network: Layer, params: Tree, features: int, pairs: list[Pair]) -> None:
-    """Raise unless a network that changes the number of steps gives that of y."""
+    """Raise ValueError unless the network's output has as many steps as y."""
     if network.keeps_steps:
         return
     y_hat, _, _ = network.forward(params, host.zeros((1, 1, features)), None, None, xp=host)
     for name, pair in zip(("y", "validation_data[1]"), pairs, strict=False):
         if pair.y.shape[1] != y_hat.shape[0]:
             raise ValueError(
-                f"{name} must have {y_hat.shape[0]} step(s), as the network gives, "
-                f"got {pair.y.shape[1]}"
+                f"{name} must have {y_hat.shape[0]} step(s), like the network's output, got "
+                f"{pair.y.shape[1]}"
             )
 
 
 def _check_start(model: Model, features: int, outputs: int, method: Method, place: Backend) -> None:
-    """Raise unless training can go on from a model with these data."""
+    """Raise ValueError unless training can continue from a model with these data."""
     if (model.features, model.outputs) != (features, outputs):
         raise ValueError(
             f"warm_start has {model.features} feature(s) and {model.outputs} output(s), but x, y "

@@ -30,14 +30,14 @@ def train(
     resume: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Model:
-    """Train for the epochs of a setup and return the model.
+    """Train a setup for its epochs and return the model.
 
     Parameters
     ----------
     setup : Setup
-        From `prepare`.
+        The setup that `prepare` returned.
     callbacks, resume, progress
-        As for `xprnn.fit`.
+        See `xprnn.fit`.
 
     Returns
     -------
@@ -46,10 +46,10 @@ def train(
     Raises
     ------
     ValueError, TypeError, FileNotFoundError, ModelFileError, NonFiniteError
-        As `xprnn.fit`.
+        As for `xprnn.fit`.
     """
     if not isinstance(setup, Setup):
-        raise TypeError(f"setup must be a Setup, as prepare returns it, got {show(setup)}")
+        raise TypeError(f"setup must be a Setup, as returned by prepare, got {show(setup)}")
     callbacks = _read_callbacks(callbacks, setup.method)
     if progress is not None:
         progress = flag("progress", progress, "True, False or None")
@@ -66,15 +66,15 @@ def train(
 
 
 def _read_callbacks(callbacks: Any, method: Method) -> Callbacks:
-    """Return callbacks, and that of `early_stopping`; raise TypeError unless all are callables."""
+    """Return the callbacks, including `early_stopping`'s; raise TypeError if one isn't callable."""
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks must be a sequence of callables, got {callbacks!r}")
     callbacks = tuple(callbacks)
     for callback in callbacks:
         if isinstance(callback, type):
             raise TypeError(
-                f"callbacks must hold objects, got the class {callback.__name__}: make one of it, "
-                f"{callback.__name__}(...)"
+                f"callbacks must hold objects, got the class {callback.__name__}: create an "
+                f"object with {callback.__name__}(...)"
             )
         if not callable(callback):
             raise TypeError(f"callbacks must hold callables, got {callback!r}")
@@ -82,8 +82,8 @@ def _read_callbacks(callbacks: Any, method: Method) -> Callbacks:
         return callbacks
     if any(isinstance(callback, EarlyStopping) for callback in callbacks):
         raise ValueError(
-            "early_stopping=True makes an EarlyStopping, and callbacks hold one already; give one "
-            "of the two, and validation_fraction if data are to be held out"
+            "early_stopping=True adds an EarlyStopping, but callbacks already hold one; pass "
+            "only one of the two, and validation_fraction to hold out data"
         )
     return (*callbacks, EarlyStopping(monitor="val_loss"))
 
@@ -115,7 +115,7 @@ def _run_epochs(
                 )
                 answers = [callback(training) for callback in callbacks]
                 if training.factor != 1:
-                    watch.look(position)  # a repetition starts after the change
+                    watch.look(position)  # a repetition starts after the change of the rate
                     position = position._replace(factor=position.factor * training.factor)
                     watch.last_finite = position
                 if any(map(_ends, answers)) and position.epoch < epochs:
@@ -143,5 +143,5 @@ def _run_epochs(
 
 
 def _ends(answer: Any) -> bool:
-    """Whether the answer of a callback ends the run."""
+    """Return whether a callback's return value ends the run."""
     return isinstance(answer, Model) or (isinstance(answer, bool | host.bool) and bool(answer))

@@ -1,4 +1,4 @@
-"""CSV and Parquet files as columns of numbers and text."""
+"""Read CSV and Parquet files as columns of numbers and text."""
 
 import io
 from pathlib import Path
@@ -16,9 +16,9 @@ def read(path: str, delimiter: str | None = None, decimal: str = ".", header: bo
     Parameters
     ----------
     path : str
-        ``"-"`` reads a CSV file from standard input.
+        The file; ``"-"`` reads a CSV file from standard input.
     delimiter, decimal, header
-        For a CSV file, as in `read_csv`.
+        For a CSV file; see `read_csv`.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def read(path: str, delimiter: str | None = None, decimal: str = ".", header: bo
     Raises
     ------
     FileNotFoundError, ValueError, MissingExtraError
-        As in `read_csv` and `read_parquet`.
+        As for `read_csv` and `read_parquet`.
     """
     if path.lower().endswith(".parquet"):
         return read_parquet(path)
@@ -52,7 +52,7 @@ def read_parquet(path: str) -> Table:
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it is not a Parquet file, has no rows, or has two columns of the same name.
+        If the file is not a Parquet file, has no rows, or has two columns of the same name.
     """
     data = io.BytesIO(Path(path).read_bytes())
     try:
@@ -63,7 +63,7 @@ def read_parquet(path: str) -> Table:
         raise MissingExtraError(
             "Parquet files need pandas and pyarrow: pip install pandas pyarrow"
         ) from error
-    except Exception as error:  # a damaged file makes pyarrow raise almost anything
+    except Exception as error:  # a damaged file can make pyarrow raise almost anything
         raise ValueError(f"{path} is not a Parquet file that can be read: {error}") from error
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()

@@ -1,4 +1,4 @@
-"""Reads CSV files."""
+"""Read CSV files."""
 
 import contextlib
 import csv
@@ -15,9 +15,9 @@ from xprnn._cli.tables.table import Table, build, display_name
 DELIMITERS = ",;\t|"
 """The delimiters that are recognised."""
 MOST_COLUMNS = 20_000
-"""A file with more columns is refused."""
+"""The most columns that a file may have."""
 _SNIFF_LENGTH = 100_000
-"""How many characters of a line are read to recognise the delimiter."""
+"""The number of characters of a line to read when looking for the delimiter."""
 
 
 def read_csv(
@@ -28,9 +28,9 @@ def read_csv(
     Parameters
     ----------
     path : str
-        ``"-"`` is standard input.
+        The file; ``"-"`` is standard input.
     delimiter : str, optional
-        What separates the columns. By default, the one of `DELIMITERS` that splits the first
+        The delimiter of the columns. The default is the one of `DELIMITERS` that splits the first
         line into the most names, and the next lines into as many values.
     decimal : {".", ","}
         The decimal sign.
@@ -47,8 +47,8 @@ def read_csv(
         If the file does not exist.
     ValueError
         If the file is empty or not CSV in UTF-8; if it has no rows, rows of different lengths,
-        two columns of the same name or an unclosed quote; or if its first line holds numbers
-        and dates instead of names.
+        two columns of the same name or an unclosed quote; or if the first line holds numbers and
+        dates instead of names.
     """
     if path == "-" and sys.stdin is None:
         raise ValueError("standard input is closed; name a file")
@@ -75,18 +75,18 @@ def read_csv(
     if all(map(_is_value, names)) and not _count_up(names):
         raise ValueError(
             f"{path} must name its columns in the first line, got {', '.join(names[:3])}; "
-            "if there are no names, say --no-header"
+            "if there are no names, use --no-header"
         )
     return build(path, names, columns, lines[1:], decimal)
 
 
 def _open(data: bytes) -> TextIO:
-    """Return the bytes of a file as a file of text."""
+    """Return the bytes of a file as a text file object."""
     return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")
 
 
 def _read_columns(path: str, data: bytes, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Return the columns, and the line on which each row ends; raise if rows differ in length."""
+    """Return the columns, and the line on which each row ends; raise if row lengths differ."""
     reader = csv.reader(_open(data), delimiter=delimiter, strict=True)
     columns: list[list[str]] = []
     lines: list[int] = []
@@ -111,15 +111,15 @@ def _read_columns(path: str, data: bytes, delimiter: str) -> tuple[list[list[str
     except csv.Error as error:
         why = str(error)
         if why == "unexpected end of data":
-            why = "a quote opens here and is never closed"
+            why = "a quote is opened here and never closed"
         raise ValueError(f"{path}, line {last_line + 1}: {why}") from error
     return columns, lines
 
 
 def _sniff_delimiter(data: bytes, signs: str) -> str:
-    """Return the sign that splits the first line into the most names.
+    """Return the delimiter that splits the first line into the most names.
 
-    A sign that splits the next lines into as many values takes precedence.
+    A delimiter that splits the next lines into as many values takes precedence.
     """
     file = _open(data)
     lines = [file.readline(_SNIFF_LENGTH) for _ in range(20)]
@@ -135,12 +135,12 @@ def _sniff_delimiter(data: bytes, signs: str) -> str:
 
 
 def _is_value(name: str) -> bool:
-    """Whether the name of a column is rather a number or a date."""
+    """Return whether the name of a column looks like a number or a date."""
     return parse_number(name) is not None or (
         looks_like_time(name) and re.search(r"\d", name) is not None
     )
 
 
 def _count_up(names: list[str]) -> bool:
-    """Whether the names count up from 0 or 1, as the default names of pandas do."""
+    """Return whether the names count up from 0 or 1, like pandas' default names."""
     return any(names == [str(i + first) for i in range(len(names))] for first in (0, 1))

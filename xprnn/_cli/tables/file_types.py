@@ -1,4 +1,4 @@
-"""Recognises the types of files that are not CSV, and says how to convert them."""
+"""Recognise files that are not CSV, and say how to convert them."""
 
 import re
 
@@ -11,7 +11,7 @@ _SIGNATURES = {
     b"\xfd7zXZ\0": _UNPACK.format("xz"),
     b"\x28\xb5\x2f\xfd": _UNPACK.format("zstd"),
     b"7z\xbc\xaf": _UNPACK.format("7z"),
-    b"PAR1": "a Parquet file; give it a name that ends in .parquet",
+    b"PAR1": "a Parquet file; rename it so that it ends in .parquet",
     b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls); save its sheet as CSV UTF-8",
     b"%PDF-": _PDF,
     b"\xff\xfe\0\0": _UTF.format(32),
@@ -22,14 +22,14 @@ _SIGNATURES = {
     b"\x89HDF": "an HDF5 file; write the table as CSV",
     b"ARROW1": "an Arrow file; write the table as CSV or Parquet",
     b"\x93NUMPY": "a NumPy array (.npy); use it in Python, or write it with numpy.savetxt",
-    b"\x89PNG": "a picture; give the table itself as CSV",
-    b"\xff\xd8\xff": "a picture; give the table itself as CSV",
-    b"\x7fELF": "a program; give a table as CSV",
+    b"\x89PNG": "a picture; provide the table itself as CSV",
+    b"\xff\xd8\xff": "a picture; provide the table itself as CSV",
+    b"\x7fELF": "a program; provide a table as CSV",
 }
 _ARCHIVES = {  # by a name inside the archive
     b"xl/": "an Excel workbook (.xlsx); save its sheet as CSV UTF-8",
     b"opendocument": "an OpenDocument file; save its sheet as CSV UTF-8",
-    b".npy": "a file of NumPy arrays or a model (.npz); give the table as CSV",
+    b".npy": "a file of NumPy arrays or a model (.npz); write the table as CSV",
 }
 _MARKUP = {
     rb"<(!doctype html|html|head|body|table)\b": "an HTML page; export the table as CSV",
@@ -38,7 +38,7 @@ _MARKUP = {
     rb"%PDF-": _PDF,
 }
 _SEARCH_LENGTH = 1 << 16
-"""How many bytes at the start and at the end of a file are searched."""
+"""The number of bytes to search at the start and at the end of a file."""
 
 
 def check_text(path: str, data: bytes) -> None:
@@ -47,7 +47,7 @@ def check_text(path: str, data: bytes) -> None:
     Raises
     ------
     ValueError
-        The message says what the file is and how to convert it.
+        If they can't; the message says what the file is and how to convert it.
 
     Examples
     --------
@@ -73,17 +73,17 @@ def check_text(path: str, data: bytes) -> None:
 
 
 def _recognise_markup(data: bytes) -> str | None:
-    """Return the type of a text file, None if it may be CSV."""
+    """Return the type of a text file, or None if it may be CSV."""
     first = data[:_SEARCH_LENGTH].removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0][:1000]
     types = (name for start, name in _MARKUP.items() if re.match(start, first, re.IGNORECASE))
     return next(types, None)
 
 
 def _recognise_binary(data: bytes) -> str | None:
-    """Return the type of a binary file, None if it is not recognised."""
+    """Return the type of a binary file, or None if it is not recognised."""
     head = data[:_SEARCH_LENGTH]
     if head.startswith(b"PK\x03\x04"):
-        ends = head + data[-_SEARCH_LENGTH:]  # the table of contents of an archive is at its end
+        ends = head + data[-_SEARCH_LENGTH:]  # an archive has its table of contents at the end
         return next(
             (name for sign, name in _ARCHIVES.items() if sign in ends), _UNPACK.format("zip")
         )

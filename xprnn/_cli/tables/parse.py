@@ -1,4 +1,4 @@
-"""Parses the cells of a table: which strings are numbers, and which look like times."""
+"""Parse the cells of a table: decide which are numbers, and which look like times."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ _MONTH = (
 )
 _DAY = "(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?"
 _TIME = re.compile(
-    rf"{_YEAR}(?!\d)"  # a year and whatever surrounds it: 2024Q1, 2024-W05, 5 May 2024
+    rf"{_YEAR}(?!\d)"  # a year with anything around it: 2024Q1, 2024-W05, 5 May 2024
     rf"|{_YEAR}(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\d)"  # 20240131T0600
     r"|^\d{1,4}\s?[./-]\s?\d{1,2}\s?[./-]\s?\d{1,4}(?!\d)"  # 31.1.24
     r"|^\d\d[/-]\d\d$"  # 01/24
@@ -28,11 +28,11 @@ _TIME = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _LONGEST = 40
-"""The most characters that a time has."""
+"""The most characters that a time can have."""
 
 
 def parse_number(text: str, decimal: str = ".") -> float | None:
-    """Parse a finite number in ASCII digits; return None if the string is not one.
+    """Parse a finite number in ASCII digits, or return None.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def parse_number(text: str, decimal: str = ".") -> float | None:
     """
     text = text.strip()
     if decimal == ",":
-        text = text.translate(_SWAP)  # a point becomes a comma, which is no sign of a number
+        text = text.translate(_SWAP)  # a point becomes a comma, which no number may contain
     if _NUMBER.fullmatch(text) is None:
         return None
     value = float(text)
@@ -74,7 +74,7 @@ def parse_numbers(strings: list[str], decimal: str = ".") -> Sequence[float | No
 
 
 def looks_like_time(text: str) -> bool:
-    """Whether a string looks like a date or a time of day, in any notation.
+    """Return whether a string looks like a date or a time of day, in any notation.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A table: the columns of a file, by name."""
+"""Tables: the columns of a file by name."""
 
 import difflib
 import re
@@ -12,23 +12,23 @@ from xprnn._cli.tables.parse import parse_numbers
 from xprnn._fields import show, unknown
 
 _MOST_NAMES = 20
-"""A message names at most this many columns."""
+"""The most columns that a message names."""
 
 
 class Table(NamedTuple):
     """The columns of a file."""
 
     columns: dict[str, Any]
-    """The columns of numbers by name, in the file's order, NumPy arrays (T,)."""
+    """The numeric columns by name, in the file's order, NumPy arrays (T,)."""
     unusable: dict[str, str]
-    """The other columns by name, each with the reason why it is not a column of numbers."""
+    """The other columns by name, each with the reason why it is not numeric."""
     text: dict[str, list[str]]
-    """Every column by name, as the file writes it, with a point for the decimal sign."""
+    """Every column by name, as text, with a point for the decimal sign."""
     lines: Sequence[int] = ()
     """The line of the file on which each row ends; empty if the file has no lines."""
 
     def column(self, name: str, option: str = "column") -> Any:
-        """Return a column of numbers; raise ValueError if the table has none of that name."""
+        """Return a numeric column; raise ValueError if the table has none with that name."""
         if name in self.unusable:
             raise ValueError(f"column {name!r} cannot be used: {self.unusable[name]}")
         if name not in self.columns:
@@ -40,7 +40,7 @@ class Table(NamedTuple):
         return self.columns[name]
 
     def row_name(self, row: int) -> str:
-        """Return what messages call a row, counted from 0: its line if the file has lines."""
+        """Return what messages call row `row`, counted from 0: its line, if the file has lines."""
         return f"line {self.lines[row]}" if self.lines else f"row {row + 1}"
 
     def reorder(self, order: Any) -> "Table":
@@ -54,7 +54,7 @@ class Table(NamedTuple):
 
 
 def display_name(path: str) -> str:
-    """Return what messages call a file."""
+    """Return the name of a file for messages."""
     return "standard input" if path == "-" else path
 
 
@@ -89,10 +89,10 @@ def build(
 
 
 def _explain(row: str, text: str, wrong: int, count: int) -> str:
-    """Say why a column is not one of numbers, citing the first row that holds no number."""
+    """Say why a column is not numeric, citing the first row that holds no number."""
     why = f"{row} holds {show(text)}, which is not a finite number"
     if wrong < count:
         why += f" ({wrong} of {count} rows hold none)"
     elif re.fullmatch(r"-?\d+,\d+", text[:40]):
-        why += "; if the comma is the decimal sign, say --decimal ,"
+        why += "; if the comma is the decimal sign, use --decimal ,"
     return why

@@ -1,6 +1,6 @@
-"""The recurrence as one launch on a CUDA GPU: see docs/gpu.md.
+"""The recurrence as a single kernel launch on a CUDA GPU; see docs/gpu.md.
 
-The files beside this one are imported when arrays of CuPy, or `kernels.explain`, need them.
+The other files in this folder are imported when CuPy arrays, or `kernels.explain`, need them.
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ from xprnn.recurrence import Unroll
 def obstacle(
     cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
 ) -> str | None:
-    """Return why there is no launch for a case; None if there is one.
+    """Return why there is no kernel for a case, or None if there is one.
 
-    For a device that is not there, this says whether there is a plan.
+    For a device that is not present, the result says only whether there is a plan.
     """
     if device is None and not array_api_compat.is_cupy_namespace(xp):
         return "it is for arrays of CuPy"
@@ -44,21 +44,21 @@ def switched_off() -> tuple[str, ...]:
 def about(
     cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
 ) -> str:
-    """Return how a case is spread over a device."""
+    """Describe how a case is spread over a device."""
     from xprnn.kernels.cuda import fused
 
     return fused.about(cell, xp, shapes, dtype, device)
 
 
 def _forward(*args: Any, **kwargs: Any) -> Any:
-    """As `recurrence.unroll`."""
+    """Do the same as `recurrence.unroll`."""
     from xprnn.kernels.cuda import fused
 
     return fused.FUSED.forward(*args, **kwargs)
 
 
 def _backward(*args: Any, **kwargs: Any) -> Any:
-    """As `recurrence.unroll_backward`."""
+    """Do the same as `recurrence.unroll_backward`."""
     from xprnn.kernels.cuda import fused
 
     return fused.FUSED.backward(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What a layout costs on a GPU, by an estimate in clock cycles of a multiprocessor.
+"""An estimate of a layout's cost on a GPU, in clock cycles of a multiprocessor.
 
 ::
 
@@ -6,7 +6,7 @@
                 + what every step takes + exchange between the blocks, if C > 1
     a launch =  turns · (reading the weights + steps · a step)
 
-The constants are rough, and only their ratios matter: they put layouts in order.
+The constants are rough, and only their ratios matter, since they only rank layouts.
 """
 
 from typing import NamedTuple
@@ -15,45 +15,45 @@ from xprnn.kernels.cuda.device import Device
 from xprnn.kernels.cuda.layout import SCHEDULERS, WARP, WORD, Loop, Plan, count_needs, count_parts
 
 EXCHANGE = 1200
-"""Cycles until one multiprocessor reads what another wrote."""
+"""The cycles until one multiprocessor can read what another wrote."""
 
 READ = 300
-"""Cycles until a word arrives from the L2 cache."""
+"""The cycles until a word arrives from the L2 cache."""
 
 POLLED = 4
-"""Numbers that a thread reads at once when it waits for the others, as in recurrence.cu."""
+"""The numbers that a thread reads at once while waiting for the others, as in recurrence.cu."""
 
 STEP = 300
-"""Cycles for the wait of a block for its own threads, and the step of a cell."""
+"""The cycles for a block to wait for its own threads, and for the step of a cell."""
 
 L2_BYTES = 64
-"""Bytes that a multiprocessor reads from the L2 cache in a cycle."""
+"""The bytes that a multiprocessor reads from the L2 cache in a cycle."""
 
 SHARED_BYTES = 128
-"""Bytes that it reads from shared memory in a cycle."""
+"""The bytes that it reads from shared memory in a cycle."""
 
 SHUFFLES = 5
-"""Shuffles to sum one number over the lanes of a warp; each further number takes one more."""
+"""The shuffles that sum one number over the lanes of a warp; each further number takes one more."""
 
 TAGGED = 2
-"""Words exchanged for each word of a number: the word and the number of its step."""
+"""The words exchanged for each word of a number: the word and its step number."""
 
 
 class Priced(NamedTuple):
     """A layout and the parts of its cost, in cycles."""
 
     layout: Plan
-    """With one group."""
+    """The layout, with one group."""
     reading: float
-    """Of the weights, once a turn."""
+    """The cycles for reading the weights, once in each turn."""
     step: float
 
     def tiles(self, loop: Loop) -> int:
-        """Return how many tiles a loop has: up to `rows` rows of one model."""
+        """Return the number of tiles of a loop, each with up to `rows` rows of one model."""
         return loop.models * count_parts(loop.batch, self.layout.rows)
 
     def groups(self, device: Device, loop: Loop) -> int:
-        """Return how many groups have work and room."""
+        """Return the number of groups that have both work and room."""
         return min(self.tiles(loop), device.multiprocessors // self.layout.blocks)
 
     def cost(self, loop: Loop, groups: int) -> float:
@@ -81,7 +81,7 @@ def price(device: Device, loop: Loop, plan: Plan) -> Priced:
 
 
 def _rate(device: Device, loop: Loop) -> int:
-    """Return how many products a multiprocessor begins in a cycle.
+    """Return the number of products that a multiprocessor starts in a cycle.
 
     CUDA C++ Programming Guide, Throughput of Native Arithmetic Instructions.
     """

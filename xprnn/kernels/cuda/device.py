@@ -1,4 +1,4 @@
-"""What a plan must know of a GPU."""
+"""The properties of a GPU that a plan needs."""
 
 import functools
 from typing import NamedTuple
@@ -7,24 +7,24 @@ from xprnn._fields import check_choice
 
 
 class Device(NamedTuple):
-    """A GPU, by what limits a kernel on it."""
+    """A GPU, described by the limits of a kernel on it."""
 
     name: str
     capability: tuple[int, int]
-    """Compute capability, such as (9, 0)."""
+    """The compute capability, such as (9, 0)."""
     multiprocessors: int
     shared: int
-    """Bytes of shared memory that a block may ask for."""
+    """The bytes of shared memory that a block may request."""
     registers: int = 65536
-    """32-bit registers of a multiprocessor."""
+    """The number of 32-bit registers of a multiprocessor."""
     threads: int = 1024
-    """Of the largest block."""
+    """The number of threads in the largest block."""
     cooperative: bool = True
     """Whether blocks that wait for one another can be launched."""
 
     @property
     def architecture(self) -> str:
-        """What the compiler calls it.
+        """The compiler's name for the architecture.
 
         Examples
         --------
@@ -47,11 +47,11 @@ KNOWN = {
         Device("RTX 5090", (12, 0), 170, 99 << 10),
     )
 }
-"""Some, to plan for without having one. CUDA C++ Programming Guide, Compute Capabilities."""
+"""Devices to plan for without having one. CUDA C++ Programming Guide, Compute Capabilities."""
 
 
 def named(device: str | Device) -> Device:
-    """Return the known device of a name, or the device itself."""
+    """Return the known device with a name, or the device itself."""
     if isinstance(device, Device):
         return device
     check_choice("device", device, KNOWN)
@@ -60,7 +60,7 @@ def named(device: str | Device) -> Device:
 
 @functools.cache
 def read_device(number: int) -> Device:
-    """Return CuPy's device of a number, as in ``"cupy:1"``."""
+    """Return CuPy's device with a number, such as 1 in ``"cupy:1"``."""
     from cupy.cuda import runtime
 
     found = runtime.getDeviceProperties(number)

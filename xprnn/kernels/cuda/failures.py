@@ -1,4 +1,4 @@
-"""Kernels that failed on this machine, and are switched off in this process."""
+"""Switch off kernels that failed on this machine, for the rest of the process."""
 
 import contextlib
 from collections.abc import Callable, Hashable
@@ -12,7 +12,7 @@ from xprnn.kernels.tracing import Untraceable
 EVERY = "every kernel"
 
 OFF: dict[Hashable, str] = {}
-"""Why a kernel is switched off; `EVERY` stands for all."""
+"""The reason why each kernel is switched off; `EVERY` stands for all kernels."""
 
 
 def attempt(
@@ -21,21 +21,22 @@ def attempt(
     prepare: Callable[[], None],
     prepare_smallest: Callable[[], None],
 ) -> str | None:
-    """Prepare a kernel, unless that failed before; return why it can't be used, None if it can.
+    """Prepare a kernel, unless that failed before; return None, or why it can't be used.
 
-    A kernel that fails is switched off, with a warning. If the smallest kernel fails too, all are.
+    A kernel that fails is switched off, with a warning. If the smallest kernel fails too, all
+    kernels are switched off.
 
     Parameters
     ----------
     name, identity : callable
-        Return what the kernel is called, and what no other kernel has.
+        Functions that return the kernel's name, and its unique key.
     prepare, prepare_smallest : callable
-        Compile a kernel and hold it to the reference; raise if it fails.
+        Functions that compile a kernel and compare it with the reference; they raise if it fails.
 
     Raises
     ------
     Untraceable, Unplannable
-        As `prepare`: that a case has no kernel is no failure.
+        As for `prepare`; a case without a kernel is not a failure.
     BackendUnavailableError
         If the device is lost.
     """
@@ -50,7 +51,7 @@ def attempt(
         raise
     except MemoryError as error:
         return f"there is no memory for it: {error}"
-    except Exception as error:  # a compiler and a driver can raise anything
+    except Exception as error:  # compilers and drivers can raise anything
         failure = f"{error!s:.400}"
     try:
         with translate_failures(), contextlib.suppress(MemoryError):
@@ -59,11 +60,11 @@ def attempt(
     except BackendUnavailableError:
         raise
     except Exception:
-        which, what = EVERY, "xprnn's CUDA kernels are switched off, not even the smallest works"
+        which, what = EVERY, "xprnn's CUDA kernels are switched off: even the smallest fails"
     OFF[which] = reason = f"{what}: {failure}"
     warn(
-        f"{reason}. The slower reference runs instead; XPRNN_KERNELS=reference asks for it, "
-        "without this warning",
+        f"{reason}. The slower reference runs instead; XPRNN_KERNELS=reference selects it without "
+        "this warning",
         RuntimeWarning,
     )
     return reason

@@ -1,4 +1,4 @@
-"""The loop over time as one launch on a GPU: see recurrence.cu."""
+"""The loop over time as one launch on a GPU; see recurrence.cu."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from xprnn.recurrence import Unroll
 
 
 class Memo(NamedTuple):
-    """What `unroll_backward` needs of `unroll`."""
+    """The values from `unroll` that `unroll_backward` needs."""
 
     h: Array
     """(..., T + 1, B, H)"""
@@ -34,7 +34,7 @@ class Memo(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """A loop that is compiled."""
+    """A compiled loop."""
 
     step: Step
     plan: Plan
@@ -43,12 +43,12 @@ class Compiled(NamedTuple):
 
     @property
     def groups(self) -> int:
-        """Those of the plan, fewer if the device has no room for all."""
+        """The number of groups in the plan, or fewer if the device has no room for all."""
         return min(self.plan.groups, self.kernel.resident // self.plan.blocks)
 
 
 PROVEN: dict[Any, float] = {}
-"""By how much the results of loops differed from the reference's, by device and programs."""
+"""The differences of loops' results from the reference, by device and programs."""
 
 
 SMALLEST = Elman(), {"x": (1, 1, 1), "U": (1, 1)}, "float32"
@@ -63,19 +63,19 @@ class Fused:
     ----------
     launcher : Launcher
     plan : callable
-        Chooses the `Plan` of a `Device` and a `Loop`.
+        A function that chooses the `Plan` for a `Device` and a `Loop`.
     """
 
     launcher: Launcher
     plan: Callable[[Device, Loop], Plan] = choose
 
     def make(self, loop: Loop, cell: Cell) -> Compiled:
-        """Return a loop of a cell, compiled.
+        """Compile the loop of a cell.
 
         Raises
         ------
         Untraceable, Unplannable
-            With a sentence that says why there is none.
+            If there is no loop; the message is a sentence that says why.
         """
         step, plan = write_step(cell), self.plan(self.launcher.device(), loop)
         source = write_program(step, loop, plan, hardware=self.launcher.hardware)
@@ -90,10 +90,10 @@ class Fused:
     def obstacle(
         self, cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
     ) -> str | None:
-        """Return why there is no loop for a case as `kernels.lookup` has it; None if there is.
+        """Return why there is no loop for a case of `kernels.lookup`, or None if there is one.
 
-        For a device that is not there, this says whether there is a plan. A kernel that failed
-        is switched off for all steps and batches, with one warning.
+        For a device that is not present, the result says only whether there is a plan. A kernel
+        that failed is switched off for all numbers of steps and batch sizes, with one warning.
         """
         size = shapes["U"][-2]
 
@@ -119,7 +119,7 @@ class Fused:
     def prove(
         self, both: list[Compiled], cell: Cell, size: int, dtype: Any, *, xp: Namespace
     ) -> None:
-        """Hold two loops, forward and backward, to the reference, once for each device.
+        """Compare two loops, forward and backward, with the reference, once for each device.
 
         Raises
         ------
@@ -142,13 +142,13 @@ class Fused:
     def about(
         self, cell: Cell, xp: Namespace, shapes: Shapes, dtype: Any, device: Device | None = None
     ) -> str:
-        """Return how a case is spread over a device."""
+        """Describe how a case is spread over a device."""
         return describe(cell, device or self.launcher.device(), shapes, dtype)
 
     def launch(
         self, compiled: Compiled, arrays: list[Any], hidden: tuple[int, ...], *, xp: Any
     ) -> None:
-        """Run a loop on arrays and a ring."""
+        """Launch a loop on arrays and a ring."""
         *lead, steps, batch, size = hidden
         ring = None
         if compiled.program.ring:
@@ -157,7 +157,7 @@ class Fused:
         compiled.kernel(compiled.groups * compiled.plan.blocks, *arrays, ring, *sizes)
 
     def unroll(self, cell, params, x, state, *, mask=None, keep=None, xp):
-        """As `recurrence.unroll`."""
+        """Do the same as `recurrence.unroll`."""
         p, U = _ops.affine(params, x, xp=xp), params["U"]
         dtype = xp.result_type(p, U, *state)
         *lead, batch, size = state[0].shape
@@ -182,7 +182,7 @@ class Fused:
         return h, None, (*(end[k, ...] for k in range(cell.states)), *own), Memo(h, start, kept)
 
     def unroll_backward(self, cell, params, dy, dstate, memo, *, mask=None, keep=None, xp):
-        """As `recurrence.unroll_backward`."""
+        """Do the same as `recurrence.unroll_backward`."""
         U, hidden = params["U"], dy.shape
         dtype = xp.result_type(dy, U, memo.h, *dstate)
         memo = Memo(*(xp.astype(a, dtype, copy=False) for a in memo))
@@ -213,12 +213,12 @@ def _read_loops(cell: Cell, hidden: tuple[int, ...], dtype: Any) -> tuple[Loop, 
 
 
 def _lay_out(a: Array, shape: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
-    """Return an array with all its axes, laid out as the kernel reads it."""
+    """Return an array with all its axes in the memory layout that the kernel reads."""
     return xp.ascontiguousarray(xp.astype(xp.broadcast_to(a, shape), dtype, copy=False))
 
 
 def _stack(state: tuple[Array, ...], hidden: tuple[int, ...], dtype: Any, *, xp: Any) -> Array:
-    """Return the arrays of a state as one, (S, ..., B, H)."""
+    """Stack the arrays of a state into one, (S, ..., B, H)."""
     shape = (*hidden[:-3], *hidden[-2:])
     return xp.stack([_lay_out(s, shape, dtype, xp=xp) for s in state])
 

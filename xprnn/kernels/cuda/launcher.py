@@ -1,4 +1,4 @@
-"""Kernels compiled and launched by CuPy."""
+"""Compile and launch kernels with CuPy."""
 
 import functools
 from typing import Any, Protocol
@@ -14,27 +14,27 @@ class Kernel(Protocol):
     """A compiled program."""
 
     resident: int
-    """Blocks of it that can be on the device at once."""
+    """The number of its blocks that can be on the device at once."""
 
     def __call__(self, blocks: int, *arguments: Array | int | None) -> None:
-        """Launch so many blocks, all at once; None is a null pointer."""
+        """Launch `blocks` blocks, all at once; None is a null pointer."""
 
 
 class Launcher(Protocol):
-    """What compiles programs for a device."""
+    """The protocol of a compiler of programs for a device."""
 
     hardware: str
-    """The source of what programs take from the device."""
+    """The source of the device functions that programs use."""
 
     def device(self) -> Device:
-        """Return the device that is in use."""
+        """Return the current device."""
 
     def load(self, program: Program) -> Kernel:
-        """Compile a program for it, unless that was done before."""
+        """Compile a program for the current device, unless it is already compiled."""
 
 
 class CuPyKernel:
-    """A kernel on the device that is in use when it is made."""
+    """A kernel on the device that is current when the kernel is created."""
 
     def __init__(self, program: Program, multiprocessors: int):
         from cupy import RawModule
@@ -49,8 +49,8 @@ class CuPyKernel:
         self.resident = blocks * multiprocessors
 
     def __call__(self, blocks: int, *arguments: Array | int | None) -> None:
-        """As in `Kernel`."""
-        if blocks > self.resident:  # CuPy would launch fewer, which then wait for the others
+        """Launch the kernel; see `Kernel`."""
+        if blocks > self.resident:  # CuPy would launch fewer, which would wait forever
             raise RuntimeError(f"{blocks} blocks do not fit on the device, {self.resident} do")
         values = tuple(map(_convert, arguments))
         threads, shared = self._program.threads, self._program.shared
@@ -58,7 +58,7 @@ class CuPyKernel:
 
 
 def _convert(value: Any) -> Any:
-    """Return what CuPy hands to a kernel as a pointer or an int."""
+    """Convert a value to an argument that CuPy passes as a pointer or an int."""
     if value is None:
         return np.uint64(0)
     return np.int32(value) if isinstance(value, int) else value
@@ -70,13 +70,13 @@ class CuPy:
     hardware = HARDWARE
 
     def device(self) -> Device:
-        """As in `Launcher`."""
+        """Return the current device."""
         from cupy.cuda import runtime
 
         return read_device(runtime.getDevice())
 
     def load(self, program: Program) -> CuPyKernel:
-        """As in `Launcher`."""
+        """Compile a program; see `Launcher`."""
         from cupy.cuda import runtime
 
         return _load(program, runtime.getDevice())
@@ -84,5 +84,5 @@ class CuPy:
 
 @functools.lru_cache(maxsize=256)
 def _load(program: Program, number: int) -> CuPyKernel:
-    """Return a kernel for the device of that number, which is in use."""
+    """Return a kernel for the device with this number, which is current."""
     return CuPyKernel(program, read_device(number).multiprocessors)

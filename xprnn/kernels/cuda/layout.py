@@ -1,6 +1,6 @@
-"""How a loop over time may be laid out on a GPU, and what each layout takes: see docs/gpu.md.
+"""The layouts of a loop over time on a GPU, and what each needs; see docs/gpu.md.
 
-A group of C blocks runs the loop for `rows` rows of the batch. Each block owns units, and
+A group of C blocks runs the loop for `rows` rows of the batch. Each block owns some units, and
 keeps their weights in the registers of its threads.
 """
 
@@ -17,36 +17,36 @@ from xprnn.cells import Cell
 from xprnn.kernels.cuda.device import Device
 
 WARP = 32
-"""Threads that go together, one lane each."""
+"""The threads that run together, one in each lane."""
 
 SCHEDULERS = 4
-"""Warps of a multiprocessor that issue at the same time."""
+"""The warps of a multiprocessor that can issue at the same time."""
 
 THREADS = tuple(range(32, 513, 32))
 ROWS = (1, 2, 4, 8, 16, 32)
 
 REGISTERS = 255
-"""Most that a thread can have."""
+"""The most registers that a thread can have."""
 
 WORKING = 88
-"""Registers of a thread for addresses, counters and the compiler, not for numbers."""
+"""The registers of a thread for addresses, counters and the compiler, not for numbers."""
 
 PAIR = 6
-"""Numbers of a lane for each gate of a pair: p, what was kept, what the step makes."""
+"""The numbers of a lane for each gate of a pair: p, kept values, results of the step."""
 
 OLDEST = (7, 0)
-"""Compute capability from which on memory has the order that the exchange needs."""
+"""The first compute capability with the memory order that the exchange needs."""
 
 WORD = 4
-"""Bytes of a register."""
+"""The bytes of a register."""
 
 
 class Unplannable(Exception):  # noqa: N818 (a finding, and no mistake of the caller)
-    """Why a loop cannot run on a device, in a sentence."""
+    """A loop can't run on a device; the message says why in a sentence."""
 
 
 class Loop(NamedTuple):
-    """A loop over time, forward or backward, by what its cost depends on."""
+    """A loop over time, forward or backward, described by what its cost depends on."""
 
     steps: int
     batch: int
@@ -56,7 +56,7 @@ class Loop(NamedTuple):
     """G."""
     forward: bool
     words: int
-    """Registers of a number."""
+    """The registers that a number takes."""
     models: int
 
     @property
@@ -66,12 +66,12 @@ class Loop(NamedTuple):
 
     @property
     def inputs(self) -> int:
-        """Numbers that a unit gives to the others at a step: h, or dq."""
+        """The numbers that a unit sends to the others at a step: h, or dq."""
         return 1 if self.forward else self.gates
 
     @property
     def sums(self) -> int:
-        """Numbers that a unit needs of all the others at a step: q, or dh."""
+        """The numbers that a unit sums over all the others at a step: q, or dh."""
         return self.gates if self.forward else 1
 
 
@@ -79,30 +79,30 @@ class Plan(NamedTuple):
     """A layout of a loop on a device."""
 
     groups: int
-    """Groups of blocks that are on the device at once."""
+    """The number of groups of blocks that are on the device at once."""
     blocks: int
-    """C, the blocks of a group, each on a multiprocessor of its own."""
+    """C, the number of blocks in a group, each on its own multiprocessor."""
     rows: int
-    """Of the batch, that a group takes at a time."""
+    """The number of rows of the batch that a group processes at a time."""
     threads: int
-    """Of a block."""
+    """The number of threads in a block."""
 
 
 class Needs(NamedTuple):
-    """What a block of a plan takes, in the words of recurrence.cu."""
+    """The resources that a block of a plan needs, with the names in recurrence.cu."""
 
     units: int
-    """UNITS, those of a warp."""
+    """UNITS, the number of units of a warp."""
     length: int
-    """LENGTH, the columns of a lane."""
+    """LENGTH, the number of columns of a lane."""
     registers: int
-    """Of a thread."""
+    """The number of registers of a thread."""
     shared: int
-    """Bytes."""
+    """The bytes of shared memory."""
 
 
 def read_loops(cell: Cell, shapes: Shapes, dtype: Any) -> tuple[Loop, Loop]:
-    """Return the loop forward and the loop backward of a case, given as to `kernels.lookup`."""
+    """Return the forward and the backward loop of a case of `kernels.lookup`."""
     return _read_loops(cell.gates, shapes["x"], shapes["U"], dtype)
 
 
@@ -110,7 +110,7 @@ def read_loops(cell: Cell, shapes: Shapes, dtype: Any) -> tuple[Loop, Loop]:
 def _read_loops(
     gates: int, x: tuple[int, ...], U: tuple[int, ...], dtype: Any
 ) -> tuple[Loop, Loop]:
-    """As `read_loops`."""
+    """Do the work of `read_loops`."""
     *x_lead, steps, batch, _ = x
     *u_lead, size, _ = U
     models = math.prod(np.broadcast_shapes(tuple(x_lead), tuple(u_lead)))
@@ -122,12 +122,12 @@ def _read_loops(
 def read_loop(
     *, steps: int, batch: int, size: int, gates: int, forward: bool, dtype: Any, models: int
 ) -> Loop:
-    """Return a loop with the width of its dtype; raise `Unplannable` unless that is a float."""
+    """Return a loop with the width of its dtype; raise `Unplannable` for other dtypes."""
     name = np.dtype(dtype).name
     if name not in ("float32", "float64"):
         raise Unplannable(f"there are kernels for float32 and float64, and this is {name}")
     if not min(steps, batch, size, models):
-        raise Unplannable("there is nothing to compute: an axis has no length")
+        raise Unplannable("there is nothing to compute: an axis has length 0")
     return Loop(
         steps=steps,
         batch=batch,
@@ -140,11 +140,11 @@ def read_loop(
 
 
 def count_needs(loop: Loop, plan: Plan) -> Needs:
-    """Return what a block of a plan takes.
+    """Return the resources that a block of a plan needs.
 
-    Each warp has units of its own. Its lanes share the columns of their weights, and the
-    pairs of a row and a unit. The block's shared memory has this step's vector and the
-    next one's, and the sums.
+    Each warp has its own units. Its lanes share the columns of the units' weights, and the pairs
+    of a row and a unit. The block's shared memory holds this step's and the next step's vectors,
+    and the sums.
     """
     warps = plan.threads // WARP
     units = count_parts(count_parts(loop.size, plan.blocks), warps)
@@ -160,19 +160,19 @@ def count_needs(loop: Loop, plan: Plan) -> Needs:
 def list_fitting(
     device: Device, loop: Loop, threads: tuple[int, ...] = THREADS
 ) -> tuple[Plan, ...]:
-    """Return the layouts that fit, with one group each, whatever T, B and the number of models."""
+    """Return the layouts that fit, each with one group, for any T, B and number of models."""
     if _explain_age(device):
         return ()
     found: list[Plan] = []
     for one in _list_layouts(device, loop, threads):
-        more = (one._replace(rows=rows) for rows in ROWS)  # each needs more
+        more = (one._replace(rows=rows) for rows in ROWS)  # each further layout needs more
         found += itertools.takewhile(lambda plan: not _explain_excess(device, loop, plan), more)
     return tuple(found)
 
 
 @functools.lru_cache(maxsize=256)
 def explain_misfit(device: Device, loop: Loop) -> str:
-    """Return why no layout fits, by the example of the one that comes nearest."""
+    """Say why no layout fits, using the closest one as an example."""
     if reason := _explain_age(device):
         return reason
 
@@ -190,7 +190,7 @@ def explain_misfit(device: Device, loop: Loop) -> str:
 
 
 def _explain_age(device: Device) -> str | None:
-    """Return why a device can run no layout at all."""
+    """Say why a device can't run any layout."""
     if device.cooperative and device.capability >= OLDEST:
         return None
     major, minor = device.capability
@@ -201,26 +201,27 @@ def _explain_age(device: Device) -> str | None:
 
 
 def _list_layouts(device: Device, loop: Loop, threads: tuple[int, ...] = THREADS) -> Iterator[Plan]:
-    """Yield all layouts of one group and one row, those that don't fit too."""
+    """Yield all layouts with one group and one row, including those that don't fit."""
     for blocks in range(1, min(device.multiprocessors, loop.size) + 1):
         if count_parts(loop.size, count_parts(loop.size, blocks)) != blocks:
-            continue  # as many units a block as with fewer blocks
+            continue  # as many units per block as with fewer blocks
         for of_a_block in threads:
             if of_a_block <= device.threads:
                 yield Plan(1, blocks, 1, of_a_block)
 
 
 def _count_room(device: Device, plan: Plan) -> int:
-    """Return how many registers a thread can have.
+    """Return the number of registers that a thread can have.
 
-    A scheduler has its share of them for the warps that it issues, and gives them out in eights.
+    A scheduler has its share of the registers for the warps that it issues, and allocates them in
+    groups of eight.
     """
     warps = count_parts(plan.threads // WARP, SCHEDULERS)
     return min(REGISTERS, device.registers // SCHEDULERS // (warps * WARP) // 8 * 8)
 
 
 def _explain_excess(device: Device, loop: Loop, plan: Plan) -> str | None:
-    """Return what a plan has too much of."""
+    """Say which resource a plan needs too much of."""
     needed, room = count_needs(loop, plan), _count_room(device, plan)
     if needed.registers > room:
         return (
@@ -233,5 +234,5 @@ def _explain_excess(device: Device, loop: Loop, plan: Plan) -> str | None:
 
 
 def count_parts(whole: int, size: int) -> int:
-    """Return how many parts of a size make up a whole; the last one may be smaller."""
+    """Return the number of parts of a size in a whole; the last part may be smaller."""
     return -(-whole // size)

@@ -1,7 +1,7 @@
-"""Which layout a loop over time has on a GPU: see docs/gpu.md.
+"""Choose the layout of a loop over time on a GPU; see docs/gpu.md.
 
-Every layout is a kernel of its own to compile. So a loop has a short list of layouts, which
-T, B and the number of models do not change, and the plan is the cheapest of these.
+Every layout is a separate kernel to compile. So a loop has a short list of layouts, which does not
+depend on T, B or the number of models, and the plan is the cheapest of these.
 """
 
 import functools
@@ -24,21 +24,20 @@ from xprnn.kernels.cuda.layout import (
 )
 
 FULL = 256
-"""Threads of a block on the short list; fewer if there would be more warps than units.
-
-In a larger block a thread could not have the most registers that a thread may have.
+"""The threads of a block on the short list, or fewer if there would be more warps than units. In a
+larger block a thread could not have the maximum number of registers.
 """
 
 BATCHES = tuple(2**k for k in range(13))
-"""B for which the short list has the cheapest layout, so it is no longer than this."""
+"""The B for which the short list has the cheapest layout; the list is no longer than this."""
 
 STEPS = 100
-"""T for which the layouts on the short list are the cheapest."""
+"""The T for which the layouts on the short list are the cheapest."""
 
 
 @functools.lru_cache(maxsize=1024)
 def choose(device: Device, loop: Loop) -> Plan:
-    """Return the plan of a loop: the cheapest on its short list.
+    """Return the plan of a loop: the cheapest layout on its short list.
 
     Raises
     ------
@@ -58,7 +57,7 @@ def choose(device: Device, loop: Loop) -> Plan:
 
 
 def describe(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> str:
-    """Return the plans of a case in words; raise `Unplannable` if one of the two has none."""
+    """Describe the plans of a case; raise `Unplannable` if one of the two loops has none."""
     lines = [f"one launch on {device.name}"]
     for loop in read_loops(cell, shapes, dtype):
         plan = choose(device, loop)
@@ -74,8 +73,8 @@ def describe(cell: Cell, device: Device, shapes: Shapes, dtype: Any) -> str:
 def shortlist(device: Device, loop: Loop) -> tuple[Priced, ...]:
     """Return the layouts from which `choose` takes a plan, the same for all T, B and models.
 
-    For one model, `STEPS` and each of `BATCHES` it has the cheapest layout with blocks of `FULL`
-    threads, or with any blocks where no such layout fits.
+    For one model, `STEPS` and each of `BATCHES`, the list has the cheapest layout with blocks of
+    `FULL` threads, or with any blocks if no such layout fits.
 
     Raises
     ------
@@ -87,7 +86,7 @@ def shortlist(device: Device, loop: Loop) -> tuple[Priced, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _shortlist(device: Device, loop: Loop) -> tuple[Priced, ...]:
-    """As `shortlist`, for a loop of `_normalize`."""
+    """Do the work of `shortlist`, for a loop from `_normalize`."""
     full = min(FULL, WARP * loop.size)
     layouts = list_fitting(device, loop, (full,)) or _list_fitting(device, loop)
     prices = [price(device, loop, plan) for plan in layouts]
@@ -96,14 +95,14 @@ def _shortlist(device: Device, loop: Loop) -> tuple[Priced, ...]:
 
 
 def list_candidates(device: Device, loop: Loop) -> tuple[Plan, ...]:
-    """Return all layouts that fit, the one of least cost first, to try some.
+    """Return all layouts that fit, the cheapest first, to try some.
 
-    What runs is the plan of `choose`, which is often not the first of these.
+    The plan that runs is that of `choose`, which is often not the first of these.
 
     Raises
     ------
     Unplannable
-        If none fits.
+        If no layout fits.
     """
     prices = (price(device, loop, plan) for plan in _list_fitting(device, _normalize(loop)))
     in_order = sorted(prices, key=_order(device, loop))
@@ -119,7 +118,7 @@ def _list_fitting(device: Device, loop: Loop) -> tuple[Plan, ...]:
 
 
 def _normalize(loop: Loop) -> Loop:
-    """Return the loop that stands for all that differ only in T, B and the number of models."""
+    """Return the representative of all loops that differ only in T, B and number of models."""
     return loop._replace(steps=1, batch=1, models=1)
 
 
@@ -129,5 +128,5 @@ def _order(device: Device, loop: Loop) -> Callable[[Priced], tuple[float, Plan]]
 
 
 def _spread(device: Device, loop: Loop, one: Priced) -> Plan:
-    """Return a layout with as many groups as have work and room."""
+    """Return a layout with as many groups as have both work and room."""
     return one.layout._replace(groups=one.groups(device, loop))

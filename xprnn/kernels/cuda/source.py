@@ -1,4 +1,4 @@
-"""The CUDA source of a loop: its constants, the step of its cell, and the files beside this one."""
+"""The CUDA source of a loop: constants, the step of the cell, and the .cu files here."""
 
 import functools
 from pathlib import Path
@@ -10,13 +10,13 @@ from xprnn.kernels.cuda.layout import WARP, Loop, Plan, count_needs
 FOLDER = Path(__file__).parent
 
 HARDWARE = (FOLDER / "hardware.cu").read_text(encoding="utf-8")
-"""The functions that the loops need of a GPU; the tests have the same for a CPU."""
+"""The GPU functions that the loops need; the tests have the same functions for a CPU."""
 
 OPTIONS = ("--std=c++17",)
-"""For the compiler."""
+"""Options for the compiler."""
 
 PATIENCE = 1 << 25
-"""Reads of a word that never arrives before a launch fails: some ten seconds at 0.3 µs."""
+"""The reads of a word that never arrives before a launch fails: about ten seconds at 0.3 µs."""
 
 ARGUMENTS = {
     "forward": "const real* p, const real* q, real* state, real* kept",
@@ -26,17 +26,17 @@ ARGUMENTS = {
 
 
 class Program(NamedTuple):
-    """A loop to compile, and how it is launched."""
+    """A loop to compile, and how to launch it."""
 
     name: str
-    """Of its kernel, ``"forward"`` or ``"backward"``."""
+    """The name of its kernel, ``"forward"`` or ``"backward"``."""
     text: str
     threads: int
-    """Of a block."""
+    """The number of threads in a block."""
     shared: int
-    """Bytes of shared memory of a block."""
+    """The bytes of shared memory of a block."""
     ring: int
-    """64-bit words of the ring of a group; 0 if a group is one block."""
+    """The number of 64-bit words in the ring of a group; 0 if a group is one block."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -46,11 +46,11 @@ def write_program(step: Step, loop: Loop, plan: Plan, *, hardware: str = HARDWAR
     Parameters
     ----------
     step : Step
-        Of the cell.
+        The step of the cell.
     loop : Loop
     plan : Plan
     hardware : str
-        Source that stands for `HARDWARE`.
+        Source to use in place of `HARDWARE`.
     """
     alike = loop._replace(steps=1, batch=1, models=1), plan._replace(groups=1)
     return _write_program(step, *alike, hardware)
@@ -58,7 +58,7 @@ def write_program(step: Step, loop: Loop, plan: Plan, *, hardware: str = HARDWAR
 
 @functools.lru_cache(maxsize=256)
 def _write_program(step: Step, loop: Loop, plan: Plan, hardware: str) -> Program:
-    """As `write_program`, once for all sizes that do not enter the source."""
+    """Do the work of `write_program`, once for all sizes that do not enter the source."""
     name, needed = loop.name, count_needs(loop, plan)
     constants = {
         "THREADS": plan.threads,

@@ -1,1 +1,1 @@
-"""Reads models from ONNX files, whichever program wrote them."""
+"""Read models from the ONNX files of any program."""

@@ -1,4 +1,4 @@
-"""Transpose, Squeeze, Unsqueeze, Reshape and Flatten: what they do to named axes."""
+"""The effect of Transpose, Squeeze, Unsqueeze, Reshape and Flatten on named axes."""
 
 from math import prod
 from typing import Any
@@ -9,7 +9,7 @@ from xprnn.onnx.read.values import Value
 
 
 def reduce_axis(axes: tuple[str, ...], axis: int, *, keep: bool) -> tuple[str, ...]:
-    """Return the axes without one of them, or with its size 1."""
+    """Return the axes without one of them, or with size 1 in its place."""
     at = axis % len(axes)
     return (*axes[:at], *(("1",) if keep else ()), *axes[at + 1 :])
 
@@ -28,7 +28,7 @@ def read_axes(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
 def _move_axes(
     node: Any, axes: tuple[str, ...], sizes: dict[str, int], rest: list[Any]
 ) -> tuple[str, ...] | None:
-    """Return the axes after a node, None if they can no longer be named.
+    """Return the axes after a node, or None if they can no longer be named.
 
     Merged axes have the letters of both, such as BT.
     """

@@ -1,4 +1,4 @@
-"""Nodes that join several paths from x, as layers side by side."""
+"""Read nodes that join several paths from x, as parallel layers."""
 
 from dataclasses import replace
 from itertools import takewhile
@@ -16,10 +16,10 @@ _MERGES: dict[str, Merge] = {"Concat": "concat", "Add": "sum", "Mul": "product"}
 
 
 def read_join(node: Any, values: list[Value]) -> Value:
-    """Read a Concat, Add or Mul of values that are all functions of x."""
+    """Read a Concat, Add or Mul of values that all depend on x."""
     first, merge = values[0], _MERGES[node.op_type]
     if any(v.axes != first.axes for v in values):
-        raise make_error(node, "it joins values of other axes")
+        raise make_error(node, "it joins values with different axes")
     axis = first.axes[get_attributes(node)["axis"]] if merge == "concat" else "F"
     if axis == "D":
         directions = sum(v.directions for v in values)
@@ -27,7 +27,7 @@ def read_join(node: Any, values: list[Value]) -> Value:
     if merge == "concat":
         first.check_features_last(node)
         if axis != "F":
-            raise make_error(node, "it may join features, on the last axis, only")
+            raise make_error(node, "it may join only features, on the last axis")
     elif len({v.size for v in values}) > 1:
         raise make_error(node, f"it joins features of the sizes {[v.size for v in values]}")
     if any("D" in v.axes and v.directions > 1 for v in values):
@@ -51,7 +51,7 @@ def read_join(node: Any, values: list[Value]) -> Value:
 
 
 def _are_all_branches(values: list[Value]) -> bool:
-    """Whether values are all branches of one layer, in order."""
+    """Return whether the values are all branches of one layer, in order."""
     first, *rest = (v._replace(branch=None) for v in values)
     if not first.path or any(v != first for v in rest):
         return False
@@ -60,7 +60,7 @@ def _are_all_branches(values: list[Value]) -> bool:
 
 
 def set_side_by_side(stages: list[Stage], merge: Any = "concat") -> Stage:
-    """Return several layers as one that applies them side by side."""
+    """Combine several layers into one that applies them in parallel."""
     if len(stages) == 1:
         return stages[0]
     layers = tuple(stage.layer for stage in stages)
@@ -71,7 +71,7 @@ def set_side_by_side(stages: list[Stage], merge: Any = "concat") -> Stage:
 
 
 def _join_stages(path: tuple[Stage, ...]) -> Stage:
-    """Return the layers of a path as one layer."""
+    """Combine the layers of a path into one layer."""
     stages = [
         _convert_scaler(stage) if isinstance(stage.layer, Scaler) else stage for stage in path
     ]
@@ -83,7 +83,7 @@ def _join_stages(path: tuple[Stage, ...]) -> Stage:
 
 
 def _convert_scaler(stage: Stage) -> Stage:
-    """Return a standardisation as a dense layer."""
+    """Convert a standardisation to a dense layer."""
     mean, scale = (np.asarray(a) for a in stage.layer)
     params = {"W": np.diag(1 / scale), "b": (-mean / scale)[None, :]}
     return Stage(Dense(len(mean)), params)

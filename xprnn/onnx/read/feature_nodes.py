@@ -1,4 +1,4 @@
-"""Nodes that act on the features of each step, as layers."""
+"""Read nodes that act on the features of each step, as layers."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def read_subtraction_from(graph: FileGraph, node: Any, v: Value, c: Any) -> Valu
 
 
 def _read_row(node: Any, v: Value, c: Any) -> Any:
-    """Return a constant as an array of one number, or of one for each feature."""
+    """Return a constant as an array of one number, or one for each feature."""
     if c.size > 1:
         v.check_features_last(node)
         if c.shape[-1] != c.size or c.size != v.size:
@@ -43,16 +43,16 @@ def _read_row(node: Any, v: Value, c: Any) -> Any:
 
 
 def _read_mean(graph: FileGraph, node: Any, v: Value, c: Any) -> Value:
-    """Read the mean over the valid steps, a sum divided by their number."""
+    """Read the mean over the valid steps, written as a sum divided by their number."""
     batch = [graph.sizes["B"] if a == "B" else 1 for a in v.axes]
     lengths = graph.lengths.reshape(batch)
     if np.broadcast_shapes(c.shape, lengths.shape) != lengths.shape or (c != lengths).any():
-        raise make_error(node, "a sum over the steps can be divided by their number only")
+        raise make_error(node, "a sum over the steps may be divided only by their number")
     return v._replace(prepared="").append_layer(node, Pool("mean"))
 
 
 def _extend_scaler(v: Value, op: str, c: Any) -> Value:
-    """Return x with an operation added to its standardisation, (x - mean) / scale."""
+    """Return x with an operation added to the standardisation (x - mean) / scale."""
     mean, scale = v.path[0].layer if v.path else (np.zeros(v.size), np.ones(v.size))
     if op in ("Add", "Sub"):
         mean = mean + (c if op == "Sub" else -c) * scale
@@ -62,7 +62,7 @@ def _extend_scaler(v: Value, op: str, c: Any) -> Value:
 
 
 def _multiply_add(graph: FileGraph, node: Any, v: Value, slope: Any, shift: Any) -> Value:
-    """Multiply and add, in the dense layer before if there is one, else in a new one."""
+    """Multiply and add, in the preceding dense layer if there is one, else in a new one."""
     v.check_features_last(node)
     v = v.complete(node)
     last = v.path[-1] if v.path else None
@@ -82,7 +82,7 @@ def read_matmul(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value
     W = rest[0]
     v.check_features_last(node)
     if W.ndim != 2 or W.shape[0] != v.size:
-        raise make_error(node, "it may multiply the features, on the last axis, by a matrix only")
+        raise make_error(node, "it may multiply only the features, on the last axis, by a matrix")
     return v.append_layer(node, Dense(W.shape[1], bias=False), {"W": W}, size=W.shape[1])
 
 
@@ -90,7 +90,7 @@ def read_gemm(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
     """Read Gemm: a dense layer, α x W + β c."""
     attributes = get_attributes(node)
     if attributes.get("transA", 0):
-        raise make_error(node, "transA=1 takes the batch for features")
+        raise make_error(node, "transA=1 treats the batch as features")
     W = rest[0].T if attributes.get("transB", 0) else rest[0]
     W = np.asarray(attributes.get("alpha", 1.0) * W, dtype=W.dtype)
     y = read_matmul(graph, node, v, [W])

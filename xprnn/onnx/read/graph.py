@@ -1,8 +1,8 @@
-"""The graph of a file: what each value depends on, and the values that do not depend on x.
+"""The graph of a file: the dependencies of each value, and the values independent of x.
 
-Exporters write shapes, zeros and masks with a dozen small nodes. xprnn does not recognise them
-one by one: onnx's reference computes them for a batch of small, odd sizes. The numbers that it
-computes for one file are limited.
+Exporters write shapes, zeros and masks with a dozen small nodes. xprnn does not recognise them one
+by one; it lets onnx's reference implementation compute them for a batch with small, odd sizes. The
+count of numbers computed for one file is limited.
 """
 
 from collections.abc import Callable
@@ -17,26 +17,26 @@ from xprnn.onnx.read import tensors
 from xprnn.onnx.read.result_sizes import bound_result_size
 
 _SHAPE = {"Shape", "Size"}
-"""Their results depend on the shape of x alone."""
+"""Operators whose results depend only on the shape of x."""
 
 _COPYING = {
     "Cast", "Concat", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
     "Transpose", "Unsqueeze",
 }  # fmt: skip
-"""Their results are numbers of their inputs, unchanged."""
+"""Operators whose results are unchanged numbers of their inputs."""
 
 _RECURRENT = {"RNN", "LSTM", "GRU", "Scan", "Loop"}
 
 
 _MOST = 2**25
-"""The most numbers that are computed for a file, plus one for each of its bytes."""
+"""The most numbers to compute for a file, plus one for each of its bytes."""
 
 _NODE = 2**14
-"""What each node costs on top of the numbers of its result, since it takes time."""
+"""The cost of a node, in numbers, on top of those of its result, since it takes time."""
 
 
 class FileGraph:
-    """A graph, and a small batch of x for which its constants are computed.
+    """A graph, and the small batch of x for which its constants are computed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class FileGraph:
     axes : tuple of str
         The axes of x, ``("T", "B", "F")`` or ``("B", "T", "F")``.
     folder : path or None
-        The file's folder, where other files may hold its tensors.
+        The folder of the file, in which other files may hold its tensors.
 
     Raises
     ------
@@ -83,20 +83,20 @@ class FileGraph:
 
     @property
     def features(self) -> int:
-        """F, from x or, if x does not say, from the first recurrent node."""
+        """F, taken from x or, if x leaves it open, from the first recurrent node."""
         for node in self.graph.node:
             if node.op_type in ("RNN", "LSTM", "GRU") and not self._static:
                 return int(self.compute(node.input[1]).shape[-1])
         return self.sizes["F"]
 
     def _is_lengths(self, name: str) -> bool:
-        """Whether an input is a list of integers."""
+        """Return whether an input is a list of integers."""
         kind = self.inputs[name].type.tensor_type
         fixed = name in self._tensors and 0 not in self._tensors[name].dims
         return not fixed and kind.elem_type in (6, 7) and len(kind.shape.dim) == 1
 
     def _find_sources(self) -> None:
-        """Find what each value depends on."""
+        """Find the dependencies of each value."""
         for name in self.inputs:
             kind = "x" if name == self.x else "fixed" if name in self._tensors else "free"
             self._sources[name] = frozenset([kind])
@@ -117,16 +117,16 @@ class FileGraph:
             self._sources |= dict.fromkeys(node.output, sources)
 
     def sources(self, name: str) -> frozenset[str]:
-        """Return what a value depends on.
+        """Return the dependencies of a value.
 
-        ``"x"``, unless only its shape matters; ``"recurrent"``, a recurrent operator;
+        They are ``"x"``, unless only its shape matters; ``"recurrent"``, a recurrent operator;
         ``"fixed"`` and ``"free"``, other inputs with and without a default value; ``"computed"``,
-        numbers made from those without one.
+        numbers computed from inputs without one.
         """
         return self._sources.get(name, frozenset())
 
     def depends_on_x(self, name: str) -> bool:
-        """Whether a value depends on x."""
+        """Return whether a value depends on x."""
         return bool(self.sources(name) & {"x", "recurrent"})
 
     def check(self, node: Any) -> None:
@@ -141,7 +141,7 @@ class FileGraph:
             raise make_error(node, f"it is not a valid node: {error!s:.400}") from error
 
     def spend(self, node: Any, count: int) -> None:
-        """Count the numbers computed for a node; raise ModelFileError beyond the limit."""
+        """Count the numbers computed for a node; raise ModelFileError above the limit."""
         self._budget -= count
         if self._budget < 0:
             raise make_error(
@@ -149,7 +149,7 @@ class FileGraph:
             )
 
     def compute(self, name: str) -> Any:
-        """Return a value that does not depend on x, in the batch of this graph."""
+        """Compute a value that does not depend on x, for the batch of this graph."""
         names, indices = [name], set[int]()
         while names:
             n = names.pop()
@@ -173,7 +173,7 @@ class FileGraph:
         return self._values[name]
 
     def _is_shape(self, node: Any) -> bool:
-        """Whether a node returns the shape of a value that depends on x."""
+        """Return whether a node returns the shape of a value that depends on x."""
         return node.op_type in _SHAPE and self.depends_on_x(node.input[0])
 
     def _compute(self, node: Any) -> None:
@@ -208,7 +208,7 @@ class FileGraph:
         self._values |= dict(zip((end.name for end in ends), outputs, strict=True))
 
     def make_mask(self, axes: tuple[str, ...]) -> Any:
-        """Return the valid steps on these axes; axes other than T and B have size 1."""
+        """Return the mask on these axes; axes other than T and B have size 1."""
         mask = np.arange(self.sizes["T"])[:, None] < self.lengths[None, :]
         if [a for a in axes if a in "TB"] == ["B", "T"]:
             mask = mask.T

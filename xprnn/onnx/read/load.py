@@ -1,4 +1,4 @@
-"""Opens an ONNX file and builds the model of its graph."""
+"""Open an ONNX file and build the model of its graph."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ def read(path: Any, output: str | None) -> Record:
 
 
 def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
-    """Return the model in a file."""
+    """Read the model in a file."""
     if not model.graph.output:
         raise ModelFileError("it is damaged or not an ONNX file: it has no outputs")
     first = model.graph.output[0].name
@@ -50,11 +50,11 @@ def _read_model(model: Any, folder: Path | None, output: str | None) -> Record:
             return _build_record(Reader(FileGraph(model, axes, folder), axes), name)
         except OtherAxesError:
             continue
-    raise ModelFileError("x has its axes in an order other than (T, B, F) and (B, T, F)")
+    raise ModelFileError("the axes of x are in an order other than (T, B, F) and (B, T, F)")
 
 
 def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
-    """Return the proto of a file, without the data in other files, and the file's folder."""
+    """Return the proto of a file, without data from other files, and the file's folder."""
     onnx = import_onnx()
     if isinstance(path, onnx.ModelProto):
         return path, None
@@ -72,12 +72,12 @@ def _open(path: str | os.PathLike[str] | Any) -> tuple[Any, Path | None]:
 
 
 def _build_record(reader: Reader, name: str) -> Record:
-    """Return the model whose output is the value of a name."""
+    """Build the model whose output is the value with a name."""
     graph = reader.graph
     if graph.rank != 3:
         raise ModelFileError(f"the first input must have 3 axes, got {graph.rank}")
     if name not in graph.producers:
-        raise ModelFileError(f"its output {name!r} is not made by any node")
+        raise ModelFileError(f"its output {name!r} is not the output of any node")
     node = graph.producers[name]
     y = reader.value(name).complete(node)
     path, scaler = y.path, None

@@ -1,4 +1,4 @@
-"""Reads the path from x to y through a graph, node by node, as layers of xprnn."""
+"""Read the path from x to y through a graph, node by node, as xprnn layers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +15,11 @@ from xprnn.onnx.read.values import Value
 
 _RECURRENT = ("RNN", "LSTM", "GRU")
 _FLOATS = (1, 11)
-"""ONNX's numbers of float32 and float64."""
+"""ONNX's type codes of float32 and float64."""
 
 
 class Reader:
-    """Follows a graph from a value back to x, and reads the nodes on the path as layers.
+    """A reader that follows a graph from a value back to x and turns the nodes into layers.
 
     Parameters
     ----------
@@ -79,7 +79,9 @@ class Reader:
         if len(from_x) == len(inputs) and node.op_type in ("Concat", "Add", "Mul"):
             return read_join(node, [self.value(name) for name in inputs])
         if len(from_x) > 1:
-            raise make_error(node, "no layer of xprnn joins two values that depend on x like this")
+            raise make_error(
+                node, "no layer of xprnn joins two values that depend on x in this way"
+            )
         function = _TABLE.get(node.op_type)
         first = inputs.index(from_x[0])
         if function is None or first > 1 or (node.op_type == "Where" and first == 0):
@@ -93,7 +95,7 @@ class Reader:
         return function(self.graph, node, v, rest)
 
     def _read_recurrent(self, node: Any) -> list[Value]:
-        """Return the outputs of a recurrent node, which is read once for all."""
+        """Return the outputs of a recurrent node, which is read only once."""
         key = tuple(node.output)
         if key not in self._nodes:
             x = self.value(node.input[0])

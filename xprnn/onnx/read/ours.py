@@ -1,11 +1,10 @@
-"""Reads the model from which xprnn wrote a file.
+"""Read the model from which xprnn wrote a file.
 
-The metadata of the file describe the model, and the graph must confirm them: the model is
-written again, and if the graph differs by one bit, the file is read like that of any other
-program.
+The metadata of the file describe the model, and the graph must confirm them: the model is written
+again, and if the graphs differ in a single bit, the file is read like any other program's file.
 
-The parameters are found in the same way. The model is written with numbered parameters: where
-the graph then has a number, the file has the parameter of that number.
+The parameters are found in the same way. The model is written with numbered parameters: where its
+graph has a number, the file has the parameter with that number.
 """
 
 from collections.abc import Iterator
@@ -24,11 +23,11 @@ from xprnn.serialization.json_text import parse_json
 from xprnn.serialization.model import infer_shapes, read_fields
 
 _BASE = 2**20
-"""A parameter's number has two digits of this base, each exact in float32."""
+"""The base of a parameter's number, which has two digits, each exact in float32."""
 
 
 def read_ours(proto: Any) -> Record | None:
-    """Return the model from which `to_proto` wrote a file; None for other files.
+    """Return the model from which `to_proto` wrote a file, or None for other files.
 
     Parameters
     ----------
@@ -39,16 +38,16 @@ def read_ours(proto: Any) -> Record | None:
         like, dtype = _read_metadata(text, proto.ByteSize())
         model = replace(like, params=_find_parameters(like, dtype, proto))
         again = make_proto(model, dtype, len(proto.graph.node))
-    except Exception:  # no metadata, or some that do not fit the graph: they can raise anything
+    except Exception:  # missing or mismatched metadata can raise anything
         return None
     same = again.graph == proto.graph and list(again.opset_import) == list(proto.opset_import)
     return model if same and not proto.functions else None
 
 
 def _read_metadata(text: str, size: int) -> tuple[Record, str | None]:
-    """Return the model that the metadata of a file describe, and the `dtype` of `to_proto`.
+    """Return the model that a file's metadata describe, and the `dtype` passed to `to_proto`.
 
-    Its parameters are zeros, no more than a file of `size` bytes can hold.
+    The parameters are zeros, and no more than a file of `size` bytes can hold.
     """
     fields = parse_json(text)
     zeros, _ = infer_shapes(fields["network"], fields["features"], size // 4)
@@ -62,14 +61,14 @@ def _read_metadata(text: str, size: int) -> tuple[Record, str | None]:
 
 
 def _read_scaler(fields: Any) -> Scaler | None:
-    """Return a standardisation from JSON."""
+    """Read a standardisation from JSON."""
     if fields is None:
         return None
     return Scaler(*(np.asarray(a, fields["dtype"]) for a in fields["arrays"]))
 
 
 def _find_parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
-    """Return the parameters of a file that was written from a model like this one."""
+    """Return the parameters in a file that was written from a model like this one."""
     nodes = len(proto.graph.node)
     count = np.arange(sum(a.size for a in tree.leaves(like.params)))
     low, high = (
@@ -85,7 +84,7 @@ def _find_parameters(like: Record, dtype: str | None, proto: Any) -> Tree:
 
 
 def _fill(like: Tree, numbers: Any) -> Tree:
-    """Return a tree like another, with these numbers."""
+    """Return a tree like `like` that is filled with these numbers."""
     arrays, start = {}, 0
     for name, a in tree.flatten(like).items():
         arrays[name] = numbers[start : start + a.size].reshape(a.shape).astype(a.dtype)
@@ -94,7 +93,7 @@ def _fill(like: Tree, numbers: Any) -> Tree:
 
 
 def _list_constants(*graphs: Any) -> Iterator[list[Any]]:
-    """Yield the constants at the same place in graphs of the same nodes."""
+    """Yield the constants at the same places in graphs with the same nodes."""
     tables = [{tensor.name: tensor for tensor in graph.initializer} for graph in graphs]
     seen = set()
     for names in _list_inputs(graphs):
@@ -107,7 +106,7 @@ def _list_constants(*graphs: Any) -> Iterator[list[Any]]:
 
 
 def _list_inputs(graphs: Any) -> Iterator[tuple[str, ...]]:
-    """Yield the names of the inputs of all nodes and of their bodies, side by side."""
+    """Yield the names of the inputs of all nodes and their bodies, graph by graph in parallel."""
     for nodes in zip(*(graph.node for graph in graphs), strict=True):
         yield from zip(*(node.input for node in nodes), strict=True)
         for attributes in zip(*(node.attribute for node in nodes), strict=True):

@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU nodes of a graph, as layers."""
+"""Read RNN, LSTM and GRU nodes as layers."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from xprnn.onnx.read.values import Stage, Value
 
 
 class OtherAxesError(Exception):
-    """The axes of x are in another order than the reader assumed."""
+    """The axes of x are not in the order that the reader assumed."""
 
 
 def read_recurrent(graph: FileGraph, node: Any, v: Value) -> list[Value]:
-    """Return the outputs of a recurrent node whose X is a value.
+    """Read a recurrent node whose X is a value that depends on x, and return its outputs.
 
-    Y_h is the last step of Y or, for a node that reads from the end, its first step. Other
-    outputs come from the same layer, applied once more.
+    Y_h is the last step of Y or, for a node that reads backward, the first step. Other outputs
+    come from the same layer, applied again.
     """
     names = list(node.input)
     _, W, R, B, lengths, h, c, P = names + [""] * (8 - len(names))
@@ -68,7 +68,7 @@ def _learn_state(part: tuple[Layer, Any], rows: list[Any]) -> tuple[Layer, Any]:
 
 
 def _read_weight(graph: FileGraph, node: Any, name: str) -> Any:
-    """Return a weight, None if the node has no such input."""
+    """Return a weight, or None if the node has no such input."""
     if not name:
         return None
     if graph.sources(name):
@@ -77,7 +77,7 @@ def _read_weight(graph: FileGraph, node: Any, name: str) -> Any:
 
 
 def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
-    """Raise unless a node's sequence_lens are the model's lengths, or all steps."""
+    """Raise unless a node's sequence_lens are the model's lengths or cover all steps."""
     if name and graph.depends_on_x(name):
         raise make_error(node, f"its sequence_lens {name!r} are computed from x")
     lengths = graph.compute(name) if name else np.full(graph.sizes["B"], graph.sizes["T"])
@@ -90,7 +90,7 @@ def _check_lengths(graph: FileGraph, node: Any, name: str) -> None:
 def _read_state(
     graph: FileGraph, node: Any, name: str, shape: tuple[int, int], batch_first: bool
 ) -> Any:
-    """Return an initial state (D, H) that the whole batch shares; zeros for an input."""
+    """Return an initial state (D, H) shared by the whole batch; zeros if it is an input."""
     if not name:
         return np.zeros(shape)
     if graph.depends_on_x(name):

@@ -1,7 +1,7 @@
-"""The size of a node's result, before it is computed.
+"""Bound the size of a node's result before it is computed.
 
-A short file can ask for gigabytes, so xprnn computes only operators whose inputs tell the size
-of the result.
+A short file can ask for gigabytes, so xprnn computes only operators whose inputs determine the
+size of the result.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _BROADCAST = {
 
 
 def bound_result_size(op: str, arrays: list[Any], attributes: dict[str, Any]) -> int | None:
-    """Return the size of an operator's result, or an upper bound; None for other operators.
+    """Return the size of an operator's result or an upper bound, or None if it is unknown.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Nodes that act along the steps, or pick steps, directions or features, as layers."""
+"""Read nodes that act along the steps or pick steps, directions or features, as layers."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from xprnn.onnx.read.axes import reduce_axis
 from xprnn.onnx.read.graph import FileGraph
 from xprnn.onnx.read.values import Value, find_feature_stage
 
-_ONE = "it may pick the first step, the last step or one direction only"
+_ONE = "it may pick only the first step, the last step or one direction"
 _END = 2**30
-"""Exporters write any larger number for the end of an axis."""
+"""From here on, a number that an exporter writes means the end of an axis."""
 
 
 def read_gather(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
@@ -63,18 +63,18 @@ def _pick(
 
 
 def _pick_directions(node: Any, v: Value, start: int, end: int) -> Value:
-    """Return all directions of one layer, or one of them."""
+    """Return all directions of one layer, or a single one."""
     for item in v.stacked or (v,):
         if (start, end) == (0, item.directions):
             return item
         if 0 <= start < end <= item.directions:
             return item._replace(directions=1, branch=start)
         start, end = start - item.directions, end - item.directions
-    raise make_error(node, "it picks some of the last states of several layers")
+    raise make_error(node, "it picks some of the final states of several layers")
 
 
 def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
-    """Return the features of one of several layers side by side."""
+    """Return the features of one of several parallel layers."""
     stage = v.path[find_feature_stage(v.path)] if v.path else None
     if stage is not None and v.branch is None and getattr(stage.layer, "merge", "") == "concat":
         for part, params in enumerate(stage.params):
@@ -84,7 +84,7 @@ def _pick_features(node: Any, v: Value, start: int, end: int) -> Value:
             if (start, end) == (0, size):
                 return v._replace(size=size, branch=part)
             start, end = start - size, end - size
-    raise make_error(node, "it may pick the features of one direction only")
+    raise make_error(node, "it may pick only the features of one direction")
 
 
 def _pool(graph: FileGraph, node: Any, v: Value, how: Any, axes: tuple[str, ...]) -> Value:
@@ -102,7 +102,7 @@ def read_last_valid(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> V
     axes = reduce_axis(v.axes, axis, keep=True)
     shape = [graph.sizes["B"] if a == "B" else 1 for a in axes]
     if (rest[0] != np.reshape(graph.lengths - 1, shape)).any():
-        raise make_error(node, "it may gather the last valid step only")
+        raise make_error(node, "it may gather only the last valid step")
     return v.append_layer(node, Pool("last"), axes=axes)
 
 
@@ -115,7 +115,7 @@ def read_where(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
         same = np.array_equal(np.broadcast_to(condition, wide), np.broadcast_to(mask, wide))
         if same and fill[0] in (0.0, -np.inf):
             return v._replace(prepared="lowered" if fill[0] else "zeroed")
-    raise make_error(node, "it may fill padding with 0, or before a maximum with -infinity, only")
+    raise make_error(node, "it may fill padding only with 0, or with -infinity before a maximum")
 
 
 def read_reduction(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Value:
@@ -123,7 +123,7 @@ def read_reduction(graph: FileGraph, node: Any, v: Value, rest: list[Any]) -> Va
     attributes = get_attributes(node)
     where = list(attributes.get("axes") or (rest[0] if rest else []))
     if len(where) != 1 or v.axes[where[0]] != "T":
-        raise make_error(node, "it may reduce over the steps only")
+        raise make_error(node, "it may reduce only over the steps")
     axes = reduce_axis(v.axes, where[0], keep=bool(attributes.get("keepdims", 1)))
     if node.op_type == "ReduceSum" and v.prepared == "zeroed":
         return v._replace(axes=axes, prepared="summed")

@@ -1,4 +1,4 @@
-"""Reads the tensors of a file as arrays; refuses those that do not fit their shapes."""
+"""Read the tensors of a file as arrays, and check them against their shapes."""
 
 from math import prod
 from pathlib import Path
@@ -8,7 +8,7 @@ from xprnn.errors import ModelFileError
 from xprnn.onnx.library import import_onnx
 
 _BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
-"""Bytes of one number, by ONNX's code of its type: floats, integers, booleans."""
+"""Bytes per number, by ONNX's type code: floats, integers, booleans."""
 
 
 def read_tensor(tensor: Any, folder: Path | None) -> Any:
@@ -18,12 +18,12 @@ def read_tensor(tensor: Any, folder: Path | None) -> Any:
     ----------
     tensor : onnx.TensorProto
     folder : path or None
-        The file's folder, where other files may hold its tensors.
+        The folder of the file, in which other files may hold its tensors.
 
     Raises
     ------
     ModelFileError
-        If it does not hold as many numbers as its shape says, of a known type.
+        If its type is unknown, or the number of its values does not match its shape.
     """
     shape, kind = tuple(tensor.dims), tensor.data_type
     if kind not in _BYTES:
@@ -40,7 +40,7 @@ def read_tensor(tensor: Any, folder: Path | None) -> Any:
 
 
 def count_external_bytes(tensors: Any, folder: Path | None) -> int:
-    """Return the size of the other files that hold tensors, in bytes."""
+    """Return the size in bytes of the other files that hold tensors."""
     external = [t for t in tensors if t.data_location == t.EXTERNAL]
     return sum(path.stat().st_size for path in {_find_external_file(t, folder) for t in external})
 
@@ -65,11 +65,11 @@ def _find_external_file(tensor: Any, folder: Path | None) -> Path:
     """Return the file that holds the data of a tensor; it must be in the folder."""
     location = next((e.value for e in tensor.external_data if e.key == "location"), "")
     if folder is None:
-        raise _make_error(tensor, f"lies in the file {location!r}: give the path of the model")
+        raise _make_error(tensor, f"is in the file {location!r}: pass the path of the model")
     place = (folder / location).resolve()
     if not (place.is_relative_to(folder.resolve()) and place.is_file()):
         raise _make_error(
-            tensor, f"lies in {location!r}, which is not a file beside that of the model"
+            tensor, f"is in {location!r}, which is not a file in the folder of the model"
         )
     return place
 

@@ -1,1 +1,1 @@
-"""Writes models to ONNX files."""
+"""Write models to ONNX files."""

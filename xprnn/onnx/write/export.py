@@ -1,4 +1,4 @@
-"""Writes a whole model: batch-first, with standardisation, lengths and states."""
+"""Write a whole model: batch-first, with standardisation, lengths and states."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from xprnn.serialization.files import check_place
 from xprnn.serialization.model import check_is_model, describe_fields
 
 METADATA = "xprnn"
-"""The key of the text that describes the model of a file."""
+"""The metadata key of the text that describes the model in a file."""
 
 
 def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
@@ -33,20 +33,20 @@ def export(model: Record, path: str | os.PathLike[str], *, dtype: str | None = N
     ----------
     model : Model
     path : str or path
-        Ends in ``.onnx``.
+        The file, with the extension ``.onnx``.
     dtype : {"float32", "float64"}, optional
-        As for `to_proto`.
+        See `to_proto`.
 
     Raises
     ------
     ValueError
-        If the path has another ending, and as `to_proto`.
+        If the path has another extension, and as for `to_proto`.
     TypeError
-        If the model is not a `Model`.
+        If `model` is not a `Model`.
     FileNotFoundError
         If the folder does not exist.
     MissingExtraError
-        Without the library onnx.
+        If the onnx library is not installed.
 
     Examples
     --------
@@ -73,23 +73,23 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     ==================  ========================  ===========================================
     input               shape                     meaning
     ==================  ========================  ===========================================
-    ``x``               (batch, time, F)          as for `Model.predict`
-    ``lengths``         (batch,), int32           the valid steps of each row; may be left out
-    ``state_0``, …      (batch, H)                as `Model.predict` takes; may be left out
+    ``x``               (batch, time, F)          as in `Model.predict`
+    ``lengths``         (batch,), int32           the valid steps of each row; optional
+    ``state_0``, …      (batch, H)                as in `Model.predict`; optional
     ==================  ========================  ===========================================
 
-    The outputs are ``y``, with the axes that `Model.predict` returns for several sequences,
-    and ``new_state_0``, … after the last valid step. They lack the state of a pool, which
-    `Model.predict` returns too. One-to-many models have no ``lengths``.
+    The outputs are ``y``, with the axes that `Model.predict` returns for several sequences, and
+    the states ``new_state_0``, … after the last valid step. A pool's state, which `Model.predict`
+    also returns, is not among them. One-to-many models have no ``lengths``.
 
     Parameters
     ----------
     model : Model
     dtype : {"float32", "float64"}, optional
-        The dtype of x and of the computation. Left out, the model's; x then has the dtype
-        of the training data if that is wider. In float32 the recurrent layers are ONNX's
-        nodes RNN, LSTM and GRU. In float64, where onnxruntime has no such nodes, and for
-        user-defined cells they are loops (Scan).
+        The dtype of x and of the computation. The default is the model's dtype; x then has the
+        dtype of the training data if that is wider. In float32 the recurrent layers are ONNX's
+        RNN, LSTM and GRU nodes. They are loops (Scan) in float64, where onnxruntime has no such
+        nodes, and for user-defined cells.
 
     Returns
     -------
@@ -98,19 +98,19 @@ def to_proto(model: Record, *, dtype: str | None = None) -> Any:
     Raises
     ------
     ValueError
-        If the network has a layer, cell, activation or loss that can't be written, or
-        holds several models side by side; names it.
+        If the network has a layer, cell, activation or loss that can't be exported, which the
+        message names, or holds several models side by side.
     TypeError
-        If the model is not a `Model`.
+        If `model` is not a `Model`.
     MissingExtraError
-        Without the library onnx.
+        If the onnx library is not installed.
     """
     check_is_model(model)
     return make_proto(model, optional(one_of(("float32", "float64")))("dtype", dtype))
 
 
 def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any:
-    """Return what `to_proto` returns; raise ValueError if it needs more than `most` nodes."""
+    """Return `to_proto`'s result; raise ValueError if it needs more than `most` nodes."""
     helper = import_onnx().helper
     params = tree.map(lambda a: np.asarray(to_host(a), dtype=dtype), model.params)
     if any(a.ndim != 2 for a in tree.leaves(params)):
@@ -157,10 +157,10 @@ def make_proto(model: Record, dtype: str | None, most: int | None = None) -> Any
 
 
 def _describe_model(model: Record, dtype: str | None) -> dict[str, str]:
-    """Return the metadata of a file; none if the network has a user-defined cell or layer.
+    """Return the metadata of a file, which are empty for user-defined cells and layers.
 
-    They are the whole model except the parameters, which only the graph has. `read.ours`
-    believes nothing of them until the graph has confirmed it.
+    They describe the whole model except the parameters, which only the graph holds. `read.ours`
+    trusts them only after the graph has confirmed them.
     """
     try:
         fields = describe_fields(model)
@@ -200,7 +200,7 @@ def _write_input(graph: Graph, name: str, row: str) -> str:
 
 
 def _write_steps(graph: Graph) -> Steps:
-    """Return the valid steps: by default, all of them."""
+    """Add the inputs for the valid steps; by default all steps are valid."""
     time = graph.cast(_write_size(graph, 1), "int32")
     lengths = _write_input(graph, "lengths", time)
     zero, one = (graph.constant(n, "number", "int32") for n in (0, 1))
@@ -211,7 +211,7 @@ def _write_steps(graph: Graph) -> Steps:
 
 
 def _prepare_x(graph: Graph, model: Record, x_dtype: str) -> str:
-    """Return x, standardised and time-major."""
+    """Standardise x and make it time-major."""
     x, scaler = "x", model.x_scaler
     if scaler is not None:
         mean, scale = to_host(scaler.mean), to_host(scaler.scale)
@@ -246,7 +246,7 @@ def _restore_y(graph: Graph, model: Record, y: str, steps: Steps | None) -> list
 
 
 def _unscale(graph: Graph, model: Record, y: str) -> str:
-    """Return outputs in the units of y, as the loss computes them in the scaler's dtype."""
+    """Return outputs in the units of y, computed as in the loss, in the scaler's dtype."""
     scaler = Scaler(*(to_host(a) for a in model.y_scaler or ()))
     wide = graph.in_dtype(str(scaler.mean.dtype))
     symbol = Symbol(wide, graph.cast(y, wide.dtype, graph.dtype), (None, None, model.outputs))

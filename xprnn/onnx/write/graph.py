@@ -10,14 +10,14 @@ from xprnn.onnx.library import import_onnx
 
 
 class Graph:
-    """Collects nodes and constants.
+    """A graph that collects nodes and constants.
 
     Parameters
     ----------
     dtype : str
         The dtype of its numbers, ``"float32"`` or ``"float64"``.
     outer : Graph, optional
-        For the body of a node: the graph that holds the constants.
+        The graph that holds the constants, if this is the body of a node.
     most : int, optional
         The largest number of nodes.
     """
@@ -30,7 +30,7 @@ class Graph:
         self._numbers: Any = count() if outer is None else outer._numbers
 
     def in_dtype(self, dtype: str) -> "Graph":
-        """Return this graph, to which numbers of another dtype are added."""
+        """Return this graph with another dtype for its numbers."""
         graph = copy.copy(self)
         graph.dtype = dtype
         return graph
@@ -40,7 +40,7 @@ class Graph:
         return f"{what}_{next(self._numbers)}"
 
     def constant(self, value: Any, what: str = "constant", dtype: str | None = None) -> str:
-        """Return the name of a constant; equal arrays share one."""
+        """Return the name of a constant; equal arrays share one name."""
         array = np.ascontiguousarray(np.asarray(value, dtype=dtype or self.dtype))
         array = array.reshape(np.shape(value))
         key = (str(array.dtype), array.shape, array.tobytes())
@@ -55,13 +55,13 @@ class Graph:
         return self.constant(values, "axes", "int64")
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one output; return the name of the output."""
+        """Add a node with one output, and return the output's name."""
         return self.add_node(op, inputs, 1, **attributes)[0]
 
     def add_node(
         self, op: str, inputs: Any, outputs: int | list[str], **attributes: Any
     ) -> list[str]:
-        """Add a node with a number of outputs, or with named ones; return their names."""
+        """Add a node with a number of outputs, or with named outputs, and return their names."""
         if len(self.nodes) == self.most:
             raise ValueError(f"the graph has more than {self.most} nodes")
         names = (
@@ -71,11 +71,11 @@ class Graph:
         return names
 
     def slice(self, name: str, start: int, stop: int = 2**31 - 1, *, axis: int) -> str:
-        """Return a part of a value along an axis, by default to its end."""
+        """Return a slice of a value along an axis, by default to the end."""
         return self.add("Slice", name, self.axes(start), self.axes(stop), self.axes(axis))
 
     def cast(self, name: str, dtype: str, old: str | None = None) -> str:
-        """Return a value in another dtype; the value itself if that is its `old` one."""
+        """Cast a value to a dtype, unless its dtype `old` is the same."""
         return name if dtype == old else self.add("Cast", name, to=_find_code(dtype))
 
     def declare(self, name: str, dtype: str | None, shape: Any) -> Any:
@@ -85,7 +85,7 @@ class Graph:
         )
 
     def build(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
-        """Return the graph; for a body, without the constants."""
+        """Return the graph, without the constants if it is a body."""
         return import_onnx().helper.make_graph(self.nodes, name, inputs, outputs)
 
 

@@ -1,4 +1,4 @@
-"""Writes each layer of xprnn as nodes; their arrays are (T, B, F), as in xprnn."""
+"""Write xprnn's layers as nodes; arrays are (T, B, F), as in xprnn."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -16,7 +16,7 @@ from xprnn.onnx.write.tracing import Symbol, Tracer, refusing
 def write_layer(
     graph: Graph, layer: Any, params: Tree, x: str, state: Tree, steps: Steps | None
 ) -> tuple[str, Tree]:
-    """Add the nodes of a layer; return the names of y and of its states at the end.
+    """Add the nodes of a layer; return the names of y and of the final states.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def write_layer(
     x : str
         (T, B, F)
     state : tree of str
-        Has the structure of the layer's ``initial_state``.
+        The names of the initial states, with the structure of the layer's ``initial_state``.
     steps : Steps or None
         The valid steps; None if all steps are valid.
 
@@ -52,7 +52,7 @@ def _write_dense(graph, layer, params, x, state, steps):
 
 
 def _write_causal_conv(graph, layer, params, x, state, steps):
-    """Gather the last steps of each step; onnxruntime has no Conv in float64."""
+    """Gather the most recent steps at each step; onnxruntime has no Conv in float64."""
     if not state:
         return _write_dense(graph, layer, params, x, state, steps)
     p, rows = layer.kernel_size, params["W"].shape[-2]
@@ -75,7 +75,7 @@ def _write_causal_conv(graph, layer, params, x, state, steps):
 def _gather_last(graph, x, count, features, steps):
     """Return the last `count` valid steps of x side by side, (B, count·F).
 
-    x (count + T, B, F) begins with as many steps from before the sequence.
+    x (count + T, B, F) starts with `count` steps from before the sequence.
     """
     if steps is None:
         last = graph.slice(x, -count, axis=0)
@@ -106,7 +106,7 @@ def _write_softmax(graph, layer, params, x, state, steps):
 
 
 def _write_layer_norm(graph, layer, params, x, state, steps):
-    """Normalise, in float64 by single operators: the epsilon of ONNX's node is float32."""
+    """Normalise; in float64 with elementary operators, since ONNX's node has a float32 epsilon."""
     scale, shift = (graph.constant(params[name][0], name) for name in ("g", "b"))
     if graph.dtype == "float32":
         return graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=layer.eps), ()
@@ -117,7 +117,7 @@ def _write_layer_norm(graph, layer, params, x, state, steps):
 
 
 def _write_pool(graph, layer, params, x, state, steps):
-    """Pool the valid steps; the file sees whole sequences, so the pool needs no state."""
+    """Pool the valid steps; in a file sequences are whole, so the pool needs no state."""
     if layer.how == "last":
         return _write_last(graph, x, steps), ()
     if steps is not None:
@@ -171,7 +171,7 @@ def _write_bidirectional(graph, layer, params, x, state, steps):
 
 
 def _merge(graph, how, names):
-    """Return the outputs of layers as one."""
+    """Merge the outputs of layers."""
     if how == "concat":
         return graph.add("Concat", *names, axis=-1)
     op = "Mul" if how == "product" else "Add"

@@ -1,8 +1,8 @@
-"""Writes a recurrent layer: as an RNN, LSTM or GRU node where ONNX has it, else as a Scan.
+"""Write a recurrent layer as an RNN, LSTM or GRU node where ONNX has it, else as a Scan.
 
-onnxruntime computes its recurrent nodes in float32 only, their Softplus overflows from 89 on,
-and its LSTM does not clip c before the last activation. In float64, in these two cases, and
-for cells and activations that ONNX lacks, the layer becomes ONNX's loop, Scan. The cell's
+onnxruntime computes its recurrent nodes in float32 only, their Softplus overflows from 89 on, and
+its LSTM does not clip c before the last activation. In float64, in these two cases, and for cells
+and activations that ONNX does not have, the layer becomes ONNX's loop, Scan. The cell's
 ``forward`` writes the body of the loop.
 """
 
@@ -28,26 +28,26 @@ class Steps(NamedTuple):
 
 
 class Direction(NamedTuple):
-    """A recurrent layer that reads x from one end."""
+    """A recurrent layer that reads x in one direction."""
 
     layer: Recurrent
     params: dict[str, Any]
     reverse: bool
-    """Whether it reads from the end."""
+    """Whether it reads x backward."""
     state: tuple[str, ...]
-    """(B, H) each."""
+    """The names of the initial states, (B, H) each."""
 
 
 def write_recurrent(
     graph: Graph, directions: list[Direction], x: str, steps: Steps | None
 ) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Add recurrent layers of one kind that read the same x.
+    """Add recurrent layers of the same kind that read the same x.
 
     Parameters
     ----------
     graph : Graph
     directions : list of Direction
-        One, or two for a bidirectional layer.
+        One direction, or two for a bidirectional layer.
     x : str
         (T, B, F)
     steps : Steps or None
@@ -55,7 +55,7 @@ def write_recurrent(
     Returns
     -------
     y : list of str
-        (T, B, H) each, zero at padding.
+        The outputs, (T, B, H) each, zero at padding steps.
     states : list of tuple of str
     """
     layer = directions[0].layer
@@ -94,13 +94,13 @@ def write_recurrent(
 
 
 def _runs_as_defined(op: str, attributes: dict[str, Any]) -> bool:
-    """Whether onnxruntime computes a node as the standard defines it."""
+    """Return whether onnxruntime computes a node as the standard defines it."""
     clipped = op == "LSTM" and "clip" in attributes
     return "Softplus" not in attributes["activations"] and not clipped
 
 
 def _stack_directions(graph: Graph, names: list[str]) -> str:
-    """Return arrays (B, H) as one (D, B, H)."""
+    """Stack arrays (B, H) into one array (D, B, H)."""
     parts = [graph.add("Unsqueeze", name, graph.axes(0)) for name in names]
     return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=0)
 

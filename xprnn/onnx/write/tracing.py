@@ -1,7 +1,7 @@
 """A namespace whose functions add ONNX nodes instead of computing.
 
-A cell's ``forward``, called with arrays of this namespace, writes its own equations
-into a graph. So the mathematics of the cells is written once, for files too.
+A cell's ``forward``, called with arrays of this namespace, writes its own equations into a graph.
+The mathematics of the cells is thus written only once, for files too.
 """
 
 from collections.abc import Iterator
@@ -38,18 +38,18 @@ _OPERATORS: dict[Any, str] = {
     np.subtract: "Sub",
     np.tanh: "Tanh",
 }
-"""The functions of NumPy for which ONNX has an operator; for booleans And, Or and Not."""
+"""NumPy functions with an ONNX operator; for booleans And, Or and Not."""
 
 
 class Symbol(NDArrayOperatorsMixin):
-    """The output of a node; NumPy's functions and operators of it add nodes.
+    """The output of a node; NumPy functions and operators applied to it add nodes.
 
     Parameters
     ----------
     graph : Graph
     name : str
     shape : tuple
-        With None for the axes of steps and of rows, such as (None, H).
+        The shape, with None for the axes of steps and rows, such as (None, H).
     """
 
     def __init__(self, graph: Graph, name: str, shape: tuple[Any, ...]):
@@ -63,7 +63,7 @@ class Symbol(NDArrayOperatorsMixin):
             return NotImplemented
         size = inputs[-1].shape[-1] if function is np.matmul else None
         y = _add_node(self.graph, _OPERATORS[function], *inputs, size=size)
-        for symbol in out:  # it becomes y where it stands, as in h += x
+        for symbol in out:  # an in-place operation, as in h += x
             symbol.name, symbol.shape = y.name, y.shape
         return out[0] if out else y
 
@@ -84,7 +84,7 @@ class Symbol(NDArrayOperatorsMixin):
 def _add_node(
     graph: Graph, op: str, *inputs: Any, size: int | None = None, **attributes: Any
 ) -> Symbol:
-    """Add a node of symbols, arrays and numbers, and return its output."""
+    """Add a node whose inputs are symbols, arrays and numbers, and return its output."""
     names = [
         a.name if isinstance(a, Symbol) else graph.constant(a, "weight" if np.ndim(a) else "number")
         for a in inputs
@@ -95,7 +95,7 @@ def _add_node(
 
 
 class Tracer:
-    """The functions of the array API for which ONNX has nodes.
+    """The array API functions for which ONNX has nodes.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Tracer:
         return function
 
     def where(self, condition, a, b):
-        """Return the numbers of a where the condition holds, and those of b elsewhere."""
+        """Return a where the condition holds, and b elsewhere."""
         return _add_node(self._graph, "Where", condition, a, b)
 
     def expm1(self, z):
@@ -128,21 +128,21 @@ class Tracer:
         return self.maximum(a, b) + self.log(1 + self.exp(-self.abs(a - b)))
 
     def zeros_like(self, z):
-        """Return zeros of the shape of z."""
+        """Return zeros in the shape of z."""
         return self.full_like(z, 0)
 
     def ones_like(self, z):
-        """Return ones of the shape of z."""
+        """Return ones in the shape of z."""
         return self.full_like(z, 1)
 
     def full_like(self, z, number):
-        """Return one number in the shape of z."""
+        """Return an array in the shape of z, filled with one number."""
         graph = self._graph
         name = graph.add("Expand", graph.constant(number), graph.add("Shape", z.name))
         return Symbol(graph, name, z.shape)
 
     def reshape(self, z, shape):
-        """Split or merge the axes after those of steps and rows."""
+        """Split or merge the axes after the axes of steps and rows."""
         fixed = z.shape.count(None)
         if shape[:fixed] != z.shape[:fixed]:
             raise TypeError(f"it reshapes {z.shape} to {shape}, which moves steps or rows")
@@ -160,7 +160,7 @@ class Tracer:
 
 @contextmanager
 def refusing(thing: Any) -> Iterator[None]:
-    """Turn what a forward raises where ONNX has no node into an error that names its owner."""
+    """Turn an exception of a forward that ONNX can't express into an error that names the owner."""
     try:
         yield
     except (AttributeError, TypeError) as error:
