@@ -1,5 +1,5 @@
 "use strict";
-// The explorer. All numbers come from the library; this script draws them.
+// The explorer. The numbers come from the library; this script adds them up and draws them.
 
 const DATA = JSON.parse(document.getElementById("numbers").textContent);
 const CELLS = { elman: "Elman", lstm: "LSTM", gru: "GRU" };
